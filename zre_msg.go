@@ -323,13 +323,11 @@ func putSequence(frame []byte, sequence uint16) {
 // zreView is a parsed header frame that borrows its strings from the frame: it is
 // valid as long as the frame is. Fields that the command does not have are zero.
 type zreView struct {
-	id        uint8
-	sequence  uint16
-	status    byte
-	endpoint  []byte
-	name      []byte
-	group     []byte
-	candidate []byte // challenger of an ELECT, leader of a LEADER
+	id                    uint8
+	sequence              uint16
+	status                byte
+	endpoint, name, group []byte
+	candidate             []byte // challenger of an ELECT, leader of a LEADER
 
 	groupCount  int
 	groupList   []byte // groupCount times longstr, checked by parse
@@ -457,13 +455,9 @@ func (v *zreView) headerMap() map[string]string {
 // message returns a ZreMsg with copies of what v borrows.
 func (v *zreView) message() *ZreMsg {
 	m := &ZreMsg{
-		id:        v.id,
-		sequence:  v.sequence,
-		Endpoint:  string(v.endpoint),
-		Status:    v.status,
-		Name:      string(v.name),
-		Group:     string(v.group),
-		candidate: string(v.candidate),
+		id: v.id, sequence: v.sequence, Status: v.status,
+		Endpoint: string(v.endpoint), Name: string(v.name),
+		Group: string(v.group), candidate: string(v.candidate),
 	}
 	if v.id == HelloID {
 		m.Groups, m.Headers = v.groupNames(), v.headerMap()
