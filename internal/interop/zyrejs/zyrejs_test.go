@@ -1,0 +1,171 @@
+package zyrejs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+)
+
+// wait bounds every wait for something that is to happen.
+const wait = 30 * time.Second
+
+func startPeer(t *testing.T, o Options) *Peer {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // npm may download
+	t.Cleanup(cancel)
+	p, err := Start(ctx, o)
+	if errors.Is(err, ErrUnavailable) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatalf("Start(%q) = %v, want nil", o.Name, err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// freeUDPPort gives a port that no socket on this machine listens on.
+func freeUDPPort(t *testing.T) int {
+	t.Helper()
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).Port
+}
+
+func next(t *testing.T, p *Peer, kind string) Event {
+	t.Helper()
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		select {
+		case e, ok := <-p.Events():
+			if !ok {
+				t.Fatalf("Events() ended, want %q", kind)
+			}
+			if e.Kind == kind {
+				return e
+			}
+		case <-timer.C:
+			t.Fatalf("Events() gave no %q in %v", kind, wait)
+		}
+	}
+}
+
+func TestPeer_talk(t *testing.T) {
+	ctx, port := t.Context(), freeUDPPort(t)
+	a := startPeer(t, Options{
+		Name: "alice", BeaconPort: port, Interval: 200 * time.Millisecond,
+		Headers: map[string]string{"X-Colour": "red"},
+	})
+	b := startPeer(t, Options{Name: "bob", BeaconPort: port, Interval: 200 * time.Millisecond})
+
+	if e := next(t, a, "connect"); e.ID != b.UUID() || e.Name != "bob" {
+		t.Fatalf("connect = %+v, want bob %s", e, b.UUID())
+	}
+	if e := next(t, b, "connect"); e.ID != a.UUID() || e.Headers["X-Colour"] != "red" {
+		t.Fatalf("connect = %+v, want alice %s with X-Colour red", e, a.UUID())
+	}
+	for _, p := range []*Peer{a, b} {
+		if err := p.Join(ctx, "chat"); err != nil {
+			t.Fatalf("Join(chat) = %v, want nil", err)
+		}
+	}
+	if e := next(t, a, "join"); e.Group != "chat" || e.Name != "bob" {
+		t.Fatalf("join = %+v, want bob in chat", e)
+	}
+	peers, err := a.Peers(ctx)
+	if err != nil || len(peers[b.UUID()].Groups) != 1 {
+		t.Fatalf("Peers() = %v, %v, want bob in one group", peers, err)
+	}
+
+	if err := a.Shout(ctx, "chat", []byte("hi")); err != nil {
+		t.Fatalf("Shout(chat) = %v, want nil", err)
+	}
+	if e := next(t, b, "shout"); e.Group != "chat" || string(e.Message) != "hi" {
+		t.Fatalf("shout = %+v, want hi in chat", e)
+	}
+	const bytes = "\x00\xff\xfe"
+	if err := a.Whisper(ctx, b.UUID(), []byte(bytes)); err != nil {
+		t.Fatalf("Whisper(bob) = %v, want nil", err)
+	}
+	if e := next(t, b, "whisper"); e.ID != a.UUID() || string(e.Message) != bytes {
+		t.Fatalf("whisper = %+v, want %q", e, bytes)
+	}
+
+	if err := a.Leave(ctx, "chat"); err != nil {
+		t.Fatalf("Leave(chat) = %v, want nil", err)
+	}
+	if e := next(t, b, "leave"); e.Group != "chat" {
+		t.Fatalf("leave = %+v, want chat", e)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatalf("Close() = %v, want nil", err)
+	}
+	if e := next(t, b, "disconnect"); e.ID != a.UUID() {
+		t.Fatalf("disconnect = %+v, want %s", e, a.UUID())
+	}
+}
+
+// A flood arrives whole and in order though nobody reads while it is sent.
+func TestPeer_flood(t *testing.T) {
+	const count = 5000
+	ctx, port := t.Context(), freeUDPPort(t)
+	a := startPeer(t, Options{Name: "alice", BeaconPort: port, Interval: 200 * time.Millisecond})
+	b := startPeer(t, Options{Name: "bob", BeaconPort: port, Interval: 200 * time.Millisecond})
+	next(t, a, "connect")
+	if err := a.Whispers(ctx, b.UUID(), []byte("n"), count); err != nil {
+		t.Fatalf("Whispers(%d) = %v, want nil", count, err)
+	}
+	for i := range count {
+		want := fmt.Sprintf("n %d", i)
+		if e := next(t, b, "whisper"); string(e.Message) != want {
+			t.Fatalf("whisper %d = %q, want %q", i, e.Message, want)
+		}
+	}
+}
+
+func TestPeer_errors(t *testing.T) {
+	ctx := t.Context()
+	if _, err := Start(ctx, Options{}); err == nil {
+		t.Error("Start(no beacon port) = nil, want an error")
+	}
+	p := startPeer(t, Options{Name: "alone", BeaconPort: freeUDPPort(t)})
+	if err := p.Whisper(ctx, "00", nil); err == nil {
+		t.Error("Whisper(unknown peer) = nil, want an error")
+	}
+	if err := p.Close(); err != nil {
+		t.Errorf("Close() = %v, want nil", err)
+	}
+	if err := p.Join(ctx, "chat"); err == nil {
+		t.Error("Join(chat) after Close = nil, want an error")
+	}
+	if _, ok := <-p.Events(); ok {
+		t.Error("Events() after Close gave an event, want it closed")
+	}
+	if err := p.Close(); err != nil {
+		t.Errorf("Close() again = %v, want nil", err)
+	}
+}
+
+// A node whose process is killed answers its commands with ErrEnded.
+func TestPeer_killed(t *testing.T) {
+	p := startPeer(t, Options{Name: "victim", BeaconPort: freeUDPPort(t)})
+	if err := p.Process().Kill(); err != nil {
+		t.Fatalf("Kill() = %v, want nil", err)
+	}
+	for range p.Events() { // until the process is gone
+	}
+	<-p.ended
+	if err := p.Join(t.Context(), "chat"); err == nil {
+		t.Error("Join(chat) to a killed node = nil, want an error")
+	}
+	if err := p.Close(); err == nil {
+		t.Error("Close() of a killed node = nil, want its exit error")
+	}
+}
