@@ -21,11 +21,13 @@ type command struct {
 
 // PeerInfo is what a node knows of one of its peers.
 type PeerInfo struct {
+	// from its HELLO, its JOINs and its LEAVEs
 	Name     string            `json:"name"`
 	Endpoint string            `json:"endpoint"`
 	Headers  map[string]string `json:"headers"`
 	Groups   []string          `json:"groups"`
-	Evasive  bool              `json:"evasive"`
+
+	Evasive bool `json:"evasive"` // it has been silent for a while
 }
 
 // Join joins a group.

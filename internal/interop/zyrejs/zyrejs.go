@@ -50,6 +50,7 @@ type Options struct {
 // expired, join, leave, whisper or shout. UUIDs are in upper case, as package zyre
 // writes them.
 type Event struct {
+	// of every event, as far as its kind has it
 	Kind    string            `json:"event"`
 	ID      string            `json:"id"`
 	Name    string            `json:"name"`
