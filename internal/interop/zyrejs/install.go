@@ -15,10 +15,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // minNode is the oldest major version of Node that peer.js runs on.
 const minNode = 18
+
+// installTime bounds one run of npm, which may download some 15 MB.
+const installTime = 5 * time.Minute
 
 // ErrUnavailable is wrapped by the error of [Start] where no zyre.js node can be had:
 // Node or npm is missing or too old, or the sources of this package are not on the disk.
@@ -114,7 +118,9 @@ func installFresh(dir, npm string, want []byte) (err error) {
 		}
 	}
 	// The binaries come inside the packages: no install script needs to run.
-	cmd := exec.CommandContext(context.Background(), npm,
+	ctx, cancel := context.WithTimeout(context.Background(), installTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, npm,
 		"ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier")
 	cmd.Dir = tmp
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -26,7 +26,7 @@ import (
 // maxLine bounds one line of a node's output: an event with its message in base64.
 const maxLine = 64 << 20
 
-// stopDelay is how long [Peer.Close] waits for the process to end by itself.
+// stopDelay is how long a process that was told to stop may take.
 const stopDelay = 10 * time.Second
 
 // ErrEnded is wrapped by the error of a command to a node whose process has ended.
@@ -84,8 +84,8 @@ type Peer struct {
 	exitErr error // set by read before it closes ended
 }
 
-// Start starts a node and waits until it listens and beacons. Cancelling ctx kills it.
-// The error wraps [ErrUnavailable] where there is no Node or no npm.
+// Start starts a node and waits until it listens and beacons. Cancelling ctx stops it as
+// [Peer.Close] does. The error wraps [ErrUnavailable] where there is no Node or no npm.
 func Start(ctx context.Context, o Options) (*Peer, error) {
 	if o.BeaconPort == 0 {
 		return nil, errors.New("zyrejs: start: no beacon port given")
@@ -111,6 +111,11 @@ func Start(ctx context.Context, o Options) (*Peer, error) {
 	}
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		return nil, fmt.Errorf("zyrejs: start: %w", err)
+	}
+	p.cmd.WaitDelay = stopDelay
+	p.cmd.Cancel = func() error {
+		_ = p.stdin.Close() // the end of its input stops the node
+		return nil
 	}
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -204,7 +209,11 @@ func (p *Peer) read(stdout io.Reader, lines chan<- Event) {
 			}
 		}
 	}
-	p.exitErr = errors.Join(bad, in.Err(), p.cmd.Wait())
+	err := p.cmd.Wait()
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	p.exitErr = errors.Join(bad, in.Err(), err)
 }
 
 // pump keeps events without limit until the test reads them, so that a test that only

@@ -14,9 +14,7 @@ const wait = 30 * time.Second
 
 func startPeer(t *testing.T, o Options) *Peer {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // npm may download
-	t.Cleanup(cancel)
-	p, err := Start(ctx, o)
+	p, err := Start(t.Context(), o)
 	if errors.Is(err, ErrUnavailable) {
 		t.Skip(err)
 	}
@@ -150,6 +148,26 @@ func TestPeer_errors(t *testing.T) {
 	}
 	if err := p.Close(); err != nil {
 		t.Errorf("Close() again = %v, want nil", err)
+	}
+}
+
+// Cancelling the context is a polite stop: the peers hear a goodbye at once.
+func TestStart_cancel(t *testing.T) {
+	port := freeUDPPort(t)
+	b := startPeer(t, Options{Name: "bob", BeaconPort: port, Interval: 200 * time.Millisecond})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	a, err := Start(ctx, Options{Name: "alice", BeaconPort: port, Interval: 200 * time.Millisecond})
+	if err != nil {
+		t.Fatalf("Start(alice) = %v, want nil", err)
+	}
+	next(t, b, "connect")
+	cancel()
+	if e := next(t, b, "disconnect"); e.ID != a.UUID() {
+		t.Fatalf("disconnect = %+v, want %s", e, a.UUID())
+	}
+	if err := a.Close(); err != nil {
+		t.Errorf("Close() = %v, want nil", err)
 	}
 }
 

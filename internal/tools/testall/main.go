@@ -147,7 +147,7 @@ func (s *summary) add(e event) {
 
 // noise says whether go test prints a line only because of -json, which implies -v.
 func noise(line string) bool {
-	return line == "PASS\n" || strings.Contains(line, "[no test files]") ||
+	return line == "PASS\n" || line == "testing: warning: no tests to run\n" || strings.Contains(line, "[no test files]") ||
 		strings.Contains(line, "[no tests to run]")
 }
 
@@ -164,6 +164,7 @@ func reason(lines []string) string {
 
 func (s *summary) print(took time.Duration) {
 	// A test that never ended says in its output why: a panic, a race, a timeout.
+	s.failed += len(s.pending)
 	for key, lines := range s.pending {
 		fmt.Fprintf(s.out, "unfinished: %s\n%s", key, strings.Join(lines, ""))
 	}

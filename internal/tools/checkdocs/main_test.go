@@ -1,0 +1,65 @@
+package main
+
+import (
+	"go/token"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestChecker_file(t *testing.T) {
+	tests := []struct {
+		name, source string
+		want         []string // words of each fault, in order
+	}{
+		{"documented", "// F does.\nfunc F() {}\n\n// T is.\ntype T struct {\n\t// both are counts\n\tA int\n\tB int\n}", nil},
+		{"article", "// A T is.\ntype T int\n\n// The values.\nconst (\n\tA = 1\n\tB = 2\n)", nil},
+		{"unexported", "func f() {}\n\ntype t struct{ A int }\n\nfunc (t) M() {}", nil},
+		{"func", "func F() {}", []string{"func F"}},
+		{"other name", "// Does it.\nfunc F() {}\n\n// Fn does.\nfunc G() {}", []string{"func F", "func G"}},
+		{"method of a pointer", "// T is.\ntype T[K any] struct{}\n\nfunc (t *T[K]) M() {}", []string{"func M"}},
+		{"field after a gap", "// T is.\ntype T struct {\n\tA int // is\n\n\tB int\n}", []string{"T.B"}},
+		{"interface", "// I is.\ntype I interface{ M() }", []string{"I.M"}},
+		{"const", "const A = 1", []string{"const A"}},
+		{"panic", "func f() { panic(1) }", []string{"calls panic"}},
+		{"exits", "import (\n\"log\"\n\"os\"\n)\n\nfunc f() { os.Exit(1); log.Fatalf(\"\") }", []string{"os.Exit", "log.Fatalf"}},
+		{"path", "// see /ro" + "ot/x\nvar x int", []string{"path of one machine"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "p.go")
+			if err := os.WriteFile(file, []byte("package p\n\n"+tt.source+"\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			c := &checker{fset: token.NewFileSet(), paths: newPathRule()}
+			if err := c.file(file); err != nil {
+				t.Fatalf("file() = %v, want nil", err)
+			}
+			if len(c.faults) != len(tt.want) {
+				t.Fatalf("file() found %q, want %q", c.faults, tt.want)
+			}
+			for i, want := range tt.want {
+				if !strings.Contains(c.faults[i], want) {
+					t.Errorf("fault %d = %q, want it to have %q", i, c.faults[i], want)
+				}
+			}
+		})
+	}
+}
+
+func TestPathRule_check(t *testing.T) {
+	r := newPathRule()
+	r.places = []string{"/src/x/"}
+	if r.homes == nil || !r.homes.MatchString("/ho"+"me/me/x") {
+		t.Error("homes does not match a home directory")
+	}
+	for text, want := range map[string]int{
+		"ipc:///tmp/zyre.sock": 0, "go/src/x.go": 0, "see /src/x/y": 1, "a\x00/src/x/y": 0,
+		"https://example.org/work/1": 0, "see /wor" + "k/1\nsee /Us" + "ers/me": 2,
+	} {
+		if got := len(r.check("f", []byte(text))); got != want {
+			t.Errorf("check(%q) found %d, want %d", text, got, want)
+		}
+	}
+}
