@@ -169,7 +169,10 @@ func chooseBest(host []hostInterface, inUse []link) choice {
 			cmp.Compare(a.hint, b.hint),
 			cmp.Compare(a.index, b.index))
 	})
-	return choice{links: []link{best.link}, reason: best.reason(len(found))}
+	alone := !slices.ContainsFunc(found, func(c candidate) bool {
+		return c.class != classLoopback && c.index != best.index
+	})
+	return choice{links: []link{best.link}, reason: best.reason(alone)}
 }
 
 func newCandidate(h hostInterface, inUse []link) (candidate, bool) {
@@ -203,8 +206,8 @@ func newCandidate(h hostInterface, inUse []link) (candidate, bool) {
 	return c, true
 }
 
-// reason says why the candidate won over the others, for the log.
-func (c candidate) reason(of int) string {
+// reason says, for the log, why the candidate won.
+func (c candidate) reason(alone bool) string {
 	switch {
 	case c.class == classLoopback:
 		return "only loopback is up"
@@ -212,7 +215,7 @@ func (c candidate) reason(of int) string {
 		return "nothing better: it has no carrier"
 	case c.class == classVirtual:
 		return "nothing better: it is virtual"
-	case of == 1:
+	case alone:
 		return "the only interface that can broadcast"
 	case c.metric != noRoute:
 		return "it can broadcast and has the default route"

@@ -1,0 +1,303 @@
+package zyre
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+)
+
+// beaconActor is the state of a Beacon that its one goroutine owns.
+type beaconActor struct {
+	*Beacon
+	port     int // 0 before CONFIGURE
+	want     string
+	interval time.Duration
+	datagram []byte // nil: silent
+
+	used       []*usedLink
+	reason     string // why these links, as logged last
+	sockets    []*beaconSocket
+	broken     chan *beaconSocket // sockets that cannot be read any more
+	nextScan   time.Time
+	scanFailed bool
+
+	linksDirty bool // the links have yet to be signalled
+	pending    *Cmd // an answer that nobody has taken from Replies yet
+	verbose    bool
+	silent     bool // no logger was given: VERBOSE makes one
+}
+
+// usedLink is a link with the times of its sends.
+type usedLink struct {
+	link
+	joined   bool
+	last     time.Time // of the last send
+	next     time.Time // of the next one
+	failures int       // since the last one that succeeded
+}
+
+// run is the actor. It answers commands, sends when it is time to, and never
+// waits for anything else: not for Replies or Signals to be taken, nor for the
+// network.
+func (a *beaconActor) run() {
+	defer close(a.done)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		now := time.Now()
+		a.tick(now)
+		timer.Reset(a.untilNext(now))
+
+		// A nil channel is one that select passes over.
+		cmds, replies := a.Cmds, a.Replies
+		if a.pending != nil {
+			cmds = nil
+		} else {
+			replies = nil
+		}
+		var signals chan *Signal
+		var changed *Signal
+		if a.linksDirty {
+			signals, changed = a.Signals, &Signal{links: a.currentLinks()}
+		}
+
+		select {
+		case <-a.quit:
+			a.shutdown()
+			return
+		case call := <-a.calls:
+			a.answer(call)
+		case cmd, ok := <-cmds:
+			if !ok { // closed by its owner: no more commands can come
+				a.stop()
+				continue
+			}
+			a.pending = a.execute(cmd)
+		case replies <- a.pending:
+			a.pending = nil
+		case signals <- changed:
+			a.linksDirty = false
+		case s := <-a.broken:
+			a.closeSocket(s)
+		case <-timer.C:
+		}
+	}
+}
+
+// shutdown closes what was opened, in the order that lets each part end: the
+// readers first, who are the other senders to Signals.
+func (a *beaconActor) shutdown() {
+	a.stop()
+	for _, s := range a.sockets {
+		s.close()
+	}
+	a.readers.Wait()
+	if a.pending != nil {
+		select {
+		case a.Replies <- a.pending:
+		default:
+		}
+	}
+	close(a.Replies)
+	close(a.Signals)
+}
+
+func (a *beaconActor) answer(call beaconCall) {
+	if call.cmd != nil {
+		call.reply <- a.execute(call.cmd)
+		return
+	}
+	a.sayFarewell(call.farewell)
+	call.reply <- &Cmd{}
+}
+
+// execute does a command and makes its answer.
+func (a *beaconActor) execute(req *Cmd) *Cmd {
+	if req == nil {
+		return &Cmd{Err: errors.New("zyre: no beacon command")}
+	}
+	reply := &Cmd{ID: req.ID}
+	switch req.ID {
+	case "CONFIGURE":
+		if port, err := payload[int](req); err != nil {
+			reply.Err = err
+		} else if reply.Err = a.configure(port); reply.Err == nil {
+			reply.Payload = a.address()
+		}
+	case "INTERFACE":
+		want, err := payload[string](req)
+		if err == nil {
+			err = a.setInterface(want)
+		}
+		reply.Err = err
+	case "INTERVAL":
+		interval, err := payload[time.Duration](req)
+		if err == nil {
+			err = a.setInterval(interval)
+		}
+		reply.Err = err
+	case "PUBLISH":
+		datagram, err := payload[[]byte](req)
+		if err == nil {
+			err = a.publish(datagram)
+		}
+		reply.Err = err
+	case "SILENCE":
+		a.setDatagram(nil)
+	case "SUBSCRIBE":
+		reply.Err = a.subscribe(req)
+	case "UNSUBSCRIBE":
+		a.filter.Store(nil)
+	case "VERBOSE":
+		reply.Err = a.setVerbose(req)
+	case "$TERM":
+		a.stop()
+	default:
+		reply.Err = fmt.Errorf("zyre: unknown beacon command %q", req.ID)
+	}
+	return reply
+}
+
+// payload gives the payload of a command if it has the right type.
+func payload[T any](req *Cmd) (T, error) {
+	p, ok := req.Payload.(T)
+	if !ok {
+		return p, fmt.Errorf("zyre: beacon command %s: payload is %T, not %T", req.ID, req.Payload, p)
+	}
+	return p, nil
+}
+
+// configure opens the port, and closes the one that was open before. After an
+// error the Beacon is as before CONFIGURE.
+func (a *beaconActor) configure(port int) error {
+	if port < 1 || port > 65535 {
+		return fmt.Errorf("zyre: beacon command CONFIGURE: no such port: %d", port)
+	}
+	a.unconfigure()
+	chosen, err := a.choose()
+	if err != nil {
+		return err
+	}
+	a.port = port
+	if err := a.use(chosen, time.Now()); err != nil {
+		a.unconfigure()
+		return err
+	}
+	a.linksDirty = a.linkSignals
+	return nil
+}
+
+func (a *beaconActor) unconfigure() {
+	for _, s := range slices.Clone(a.sockets) {
+		a.closeSocket(s)
+	}
+	a.port, a.used, a.reason = 0, nil, ""
+	a.links.Store(nil)
+}
+
+func (a *beaconActor) setInterface(want string) error {
+	before := a.want
+	a.want = want
+	if a.port == 0 {
+		return nil
+	}
+	chosen, err := a.choose()
+	if err == nil {
+		err = a.use(chosen, time.Now())
+	}
+	if err != nil {
+		a.want = before
+		a.nextScan = time.Time{} // go back at once
+	}
+	return err
+}
+
+func (a *beaconActor) setInterval(interval time.Duration) error {
+	if interval < beaconMinInterval {
+		return fmt.Errorf("zyre: beacon command INTERVAL: %v is less than %v", interval, beaconMinInterval)
+	}
+	a.interval = interval
+	for _, l := range a.used {
+		if l.failures == 0 && !l.last.IsZero() {
+			l.next = l.last.Add(interval)
+		}
+	}
+	return nil
+}
+
+func (a *beaconActor) publish(datagram []byte) error {
+	if len(datagram) == 0 || len(datagram) > beaconMaxSize {
+		return fmt.Errorf("zyre: beacon command PUBLISH: %d bytes, not 1 to %d", len(datagram), beaconMaxSize)
+	}
+	a.setDatagram(slices.Clone(datagram))
+	for _, l := range a.used {
+		l.next = time.Time{}
+	}
+	return nil
+}
+
+// setDatagram changes what is announced; nil is silence.
+func (a *beaconActor) setDatagram(datagram []byte) {
+	own := &ownDatagrams{current: datagram, until: time.Now().Add(time.Second)}
+	if before := a.own.Load(); before != nil {
+		own.retired = before.retired
+	}
+	if a.datagram != nil {
+		own.retired = [2][]byte{a.datagram, own.retired[0]}
+	}
+	a.own.Store(own)
+	a.datagram = datagram
+}
+
+func (a *beaconActor) subscribe(req *Cmd) error {
+	switch filter := req.Payload.(type) {
+	case []byte:
+		filter = slices.Clone(filter)
+		a.filter.Store(&filter)
+	case string:
+		prefix := []byte(filter)
+		a.filter.Store(&prefix)
+	default:
+		_, err := payload[[]byte](req)
+		return err
+	}
+	return nil
+}
+
+func (a *beaconActor) setVerbose(req *Cmd) error {
+	verbose := true
+	if req.Payload != nil {
+		var err error
+		if verbose, err = payload[bool](req); err != nil {
+			return err
+		}
+	}
+	a.verbose = verbose
+	switch {
+	case !a.silent:
+	case verbose:
+		a.log.Store(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	default:
+		a.log.Store(slog.New(slog.DiscardHandler))
+	}
+	return nil
+}
+
+// address is that of the first link, or "".
+func (a *beaconActor) address() string {
+	if len(a.used) == 0 {
+		return ""
+	}
+	return a.used[0].addr.String()
+}
+
+func (a *beaconActor) currentLinks() []link {
+	links := make([]link, 0, len(a.used))
+	for _, l := range a.used {
+		links = append(links, l.link)
+	}
+	return links
+}

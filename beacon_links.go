@@ -1,0 +1,272 @@
+package zyre
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+)
+
+// beaconSocket is an open connection of one address family. Its reader is the
+// goroutine that runs Beacon.read, and ends when the connection is closed.
+type beaconSocket struct {
+	beaconConn
+	network string
+	gone    chan struct{} // closed with the connection
+}
+
+func (s *beaconSocket) close() {
+	close(s.gone)
+	_ = s.Close() // nothing is left to be done about it
+}
+
+// tick does what has become due.
+func (a *beaconActor) tick(now time.Time) {
+	if a.port == 0 {
+		return
+	}
+	if !now.Before(a.nextScan) {
+		a.scan(now)
+	}
+	if a.datagram == nil {
+		return
+	}
+	for _, l := range a.used {
+		if !now.Before(l.next) {
+			a.announce(l, now)
+		}
+	}
+}
+
+// untilNext tells how long nothing will become due.
+func (a *beaconActor) untilNext(now time.Time) time.Duration {
+	if a.port == 0 {
+		return time.Hour
+	}
+	next := a.nextScan
+	if a.datagram != nil {
+		for _, l := range a.used {
+			if l.next.Before(next) {
+				next = l.next
+			}
+		}
+	}
+	return max(0, next.Sub(now))
+}
+
+// scan looks at the interfaces again and follows what has changed.
+func (a *beaconActor) scan(now time.Time) {
+	chosen, err := a.choose()
+	switch {
+	case errors.Is(err, errNoInterface):
+		chosen = choice{reason: err.Error()} // it was there, and may come back
+	case err != nil:
+		if !a.scanFailed {
+			a.logger().Warn("cannot look at the interfaces", "err", err)
+		}
+		a.scanFailed = true
+		a.nextScan = now.Add(beaconScan)
+		return
+	}
+	a.scanFailed = false
+	_ = a.use(chosen, now) // logged, and tried again at the next scan
+}
+
+func (a *beaconActor) choose() (choice, error) {
+	host, err := a.interfaces()
+	if err != nil {
+		return choice{}, err
+	}
+	return chooseLinks(a.want, host, a.currentLinks())
+}
+
+// use makes the chosen links those in use: opens and closes sockets, joins and
+// leaves groups, and tells those who want to know. The error is that of
+// opening a socket.
+func (a *beaconActor) use(chosen choice, now time.Time) error {
+	a.nextScan = now.Add(beaconScan)
+	before := a.currentLinks()
+	changed := !slices.Equal(before, chosen.links)
+	if changed {
+		var used []*usedLink
+		for _, l := range chosen.links {
+			i := slices.IndexFunc(a.used, func(u *usedLink) bool { return u.link == l })
+			if i >= 0 {
+				used = append(used, a.used[i])
+			} else {
+				used = append(used, &usedLink{link: l})
+			}
+		}
+		for _, u := range a.used {
+			if s := a.socket(u.link); s != nil && !slices.Contains(chosen.links, u.link) {
+				_ = s.leave(u.link) // likely the interface is gone
+			}
+		}
+		a.used = used
+		a.links.Store(&chosen.links)
+		a.linksDirty = a.linkSignals
+	}
+	if changed || chosen.reason != a.reason && len(chosen.links) == 0 {
+		a.logChoice(chosen)
+	}
+	a.reason = chosen.reason
+	err := a.openSockets()
+	a.joinLinks()
+	return err
+}
+
+// logChoice says which links are used now and why.
+func (a *beaconActor) logChoice(chosen choice) {
+	if len(chosen.links) == 0 {
+		a.logger().Warn("no interface for beacons, waiting for one", "reason", chosen.reason)
+		return
+	}
+	for _, l := range chosen.links {
+		a.logger().Info("beacons use an interface",
+			"interface", l.name, "address", l.addr, "reason", chosen.reason)
+	}
+}
+
+// openSockets opens one socket for each address family that a link needs, and
+// closes those that none needs.
+func (a *beaconActor) openSockets() error {
+	var errs []error
+	for _, network := range []string{udp4, udp6} {
+		needed := slices.ContainsFunc(a.used, func(u *usedLink) bool { return u.network() == network })
+		i := slices.IndexFunc(a.sockets, func(s *beaconSocket) bool { return s.network == network })
+		switch {
+		case needed && i < 0:
+			if err := a.openSocket(network); err != nil {
+				a.logger().Warn("cannot open a socket for beacons", "err", err)
+				errs = append(errs, err)
+			}
+		case !needed && i >= 0:
+			a.closeSocket(a.sockets[i])
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a *beaconActor) openSocket(network string) error {
+	conn, err := a.listen(network, a.port)
+	if err != nil {
+		return err
+	}
+	s := &beaconSocket{beaconConn: conn, network: network, gone: make(chan struct{})}
+	a.sockets = append(a.sockets, s)
+	a.readers.Go(func() { a.read(s, a.broken) }) // ends by s.close
+	return nil
+}
+
+// closeSocket closes a socket, unless it was closed already.
+func (a *beaconActor) closeSocket(s *beaconSocket) {
+	i := slices.Index(a.sockets, s)
+	if i < 0 {
+		return
+	}
+	a.sockets = slices.Delete(a.sockets, i, i+1)
+	for _, u := range a.used {
+		if u.network() == s.network {
+			u.joined = false
+		}
+	}
+	s.close()
+}
+
+// joinLinks joins the groups of the links. One that fails is tried again at
+// the next scan.
+func (a *beaconActor) joinLinks() {
+	for _, u := range a.used {
+		s := a.socket(u.link)
+		if u.joined || s == nil {
+			continue
+		}
+		err := s.join(u.link)
+		u.joined = err == nil
+		if err != nil {
+			a.logger().Debug("cannot join the group of an interface", "interface", u.name, "err", err)
+		}
+	}
+}
+
+// network is the address family of the link.
+func (l link) network() string {
+	if l.addr.Is4() {
+		return udp4
+	}
+	return udp6
+}
+
+// socket is the open socket for a link, or nil.
+func (a *beaconActor) socket(l link) *beaconSocket {
+	for _, s := range a.sockets {
+		if s.network == l.network() {
+			return s
+		}
+	}
+	return nil
+}
+
+var errNoSocket = errors.New("zyre: send a beacon: no socket is open")
+
+func (a *beaconActor) send(l link, datagram []byte) error {
+	s := a.socket(l)
+	if s == nil {
+		return errNoSocket
+	}
+	return s.send(l, datagram)
+}
+
+// announce sends the datagram on a link and says when to do so again: at the
+// interval or, after failures, less and less often.
+func (a *beaconActor) announce(u *usedLink, now time.Time) {
+	u.last = now
+	err := a.send(u.link, a.datagram)
+	if err == nil {
+		a.stats.sent.Add(1)
+		if u.failures > 0 {
+			a.logger().Info("beacons are sent again", "interface", u.name)
+		}
+		u.failures = 0
+		u.next = now.Add(a.interval)
+		if a.verbose {
+			a.logger().Debug("beacon sent", "interface", u.name, "bytes", len(a.datagram))
+		}
+		return
+	}
+	a.stats.sendErrors.Add(1)
+	if u.failures == 0 {
+		a.logger().Warn("cannot send beacons, trying again", "interface", u.name, "err", err)
+	}
+	u.failures++
+	u.next = now.Add(backoff(a.interval, u.failures))
+}
+
+// backoff doubles the interval with each failure after the first, up to a limit.
+func backoff(interval time.Duration, failures int) time.Duration {
+	limit := max(interval, beaconMaxBackoff)
+	for ; failures > 1 && interval < limit; failures-- {
+		interval *= 2
+	}
+	return min(interval, limit)
+}
+
+// sayFarewell sends a last datagram a few times on each link, then is silent.
+func (a *beaconActor) sayFarewell(datagram []byte) {
+	if len(datagram) > 0 && len(datagram) <= beaconMaxSize {
+		datagram = slices.Clone(datagram)
+		a.setDatagram(datagram) // ours, too, when it comes back
+		for range beaconFarewells {
+			for _, u := range a.used {
+				if a.send(u.link, datagram) == nil {
+					a.stats.sent.Add(1)
+				} else {
+					a.stats.sendErrors.Add(1)
+				}
+			}
+		}
+	}
+	a.setDatagram(nil)
+}
+
+func (b *Beacon) logger() *slog.Logger { return b.log.Load() }

@@ -1,0 +1,345 @@
+package zyre
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Tests with real sockets. They send on the loopback interface only.
+
+// loopback gives the name of the loopback interface.
+func loopback(t *testing.T) string {
+	t.Helper()
+	ifis, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ifi := range ifis {
+		if ifi.Flags&net.FlagLoopback != 0 && ifi.Flags&net.FlagUp != 0 {
+			return ifi.Name
+		}
+	}
+	t.Skip("no loopback interface is up")
+	return ""
+}
+
+// freePort gives a UDP port that nothing uses.
+func freePort(t *testing.T) int {
+	t.Helper()
+	pc, err := net.ListenPacket("udp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pc.Close()
+	return pc.LocalAddr().(*net.UDPAddr).Port
+}
+
+// loBeacon starts a Beacon on an interface or address of the loopback.
+func loBeacon(t *testing.T, port int, on, filter string) *Beacon {
+	t.Helper()
+	b := NewBeacon()
+	t.Cleanup(b.Close)
+	command(t, b, "INTERFACE", on)
+	command(t, b, "CONFIGURE", port)
+	command(t, b, "SUBSCRIBE", filter)
+	command(t, b, "INTERVAL", 50*time.Millisecond)
+	return b
+}
+
+// hear waits until the Beacon has heard all of the datagrams.
+func hear(t *testing.T, b *Beacon, want ...string) {
+	t.Helper()
+	missing := map[string]bool{}
+	for _, w := range want {
+		missing[w] = true
+	}
+	deadline := time.After(helperDeadline)
+	for len(missing) > 0 {
+		select {
+		case s := <-b.Signals:
+			delete(missing, string(s.Transmit))
+		case <-deadline:
+			t.Fatalf("not heard: %v", missing)
+		}
+	}
+}
+
+func TestBeacon_loopback(t *testing.T) {
+	lo := loopback(t)
+	for _, on := range []string{lo, "127.0.0.1"} {
+		t.Run(on, func(t *testing.T) {
+			port := freePort(t)
+			var all []*Beacon
+			var names []string
+			for i := range 5 {
+				b := loBeacon(t, port, on, "ZRE")
+				name := fmt.Sprintf("ZRE beacon %d", i)
+				command(t, b, "PUBLISH", []byte(name))
+				all, names = append(all, b), append(names, name)
+			}
+			for i, b := range all {
+				others := append(append([]string{}, names[:i]...), names[i+1:]...)
+				hear(t, b, others...)
+			}
+			all[0].farewell([]byte("ZRE bye"))
+			for _, b := range all[1:] {
+				hear(t, b, "ZRE bye")
+			}
+		})
+	}
+}
+
+func TestBeacon_loopbackFilter(t *testing.T) {
+	lo, port := loopback(t), freePort(t)
+	hearer, speaker := loBeacon(t, port, lo, "AB"), loBeacon(t, port, lo, "")
+	other := loBeacon(t, port, lo, "")
+	command(t, other, "PUBLISH", []byte("ACx"))
+	command(t, speaker, "PUBLISH", []byte("ABx"))
+	hear(t, speaker, "ACx")
+	s := <-hearer.Signals
+	if string(s.Transmit) != "ABx" || s.Addr != "127.0.0.1" || s.link.name != lo {
+		t.Errorf("heard %+v, want ABx from 127.0.0.1", s)
+	}
+	for range 5 {
+		if s := <-hearer.Signals; string(s.Transmit) != "ABx" {
+			t.Errorf("heard %q, want ABx only", s.Transmit)
+		}
+	}
+}
+
+func TestBeacon_loopbackUnknownInterface(t *testing.T) {
+	for _, on := range []string{"nosuchif0", "127.255.0.77", "fe80::1%nosuchif0"} {
+		b := NewBeacon()
+		command(t, b, "INTERFACE", on)
+		if r := b.SetBeaconCmd(&Cmd{ID: "CONFIGURE", Payload: freePort(t)}); !errors.Is(r.Err, errNoInterface) {
+			t.Errorf("CONFIGURE on %s = %v, want errNoInterface", on, r.Err)
+		}
+		b.Close()
+	}
+}
+
+// beaconHelper is a Beacon in a process: ADDRESS of CONFIGURE, then each new
+// HEARD datagram. Lines in: bye DATAGRAM, publish DATAGRAM, stats.
+func beaconHelper(args []string, in io.Reader, out io.Writer) error {
+	port, err := strconv.Atoi(args[0])
+	if err != nil {
+		return err
+	}
+	b := newBeacon(beaconConfig{linkSignals: true})
+	defer b.Close()
+	for _, cmd := range []*Cmd{
+		{ID: "INTERFACE", Payload: args[1]},
+		{ID: "INTERVAL", Payload: 100 * time.Millisecond},
+		{ID: "SUBSCRIBE", Payload: "ZRE"},
+		{ID: "PUBLISH", Payload: []byte(args[2])},
+		{ID: "CONFIGURE", Payload: port},
+	} {
+		reply := b.SetBeaconCmd(cmd)
+		if reply.Err != nil {
+			return reply.Err
+		}
+		if cmd.ID == "CONFIGURE" {
+			fmt.Fprintf(out, "ADDRESS %v\n", reply.Payload)
+		}
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer b.Close()
+	wg.Go(func() { // ends with the Beacon
+		for s := range b.Signals {
+			if s.Transmit == nil {
+				fmt.Fprintf(out, "LINKS %s\n", formatLinks(s.links))
+				continue
+			}
+			fmt.Fprintf(out, "HEARD %q from %s on %s\n", s.Transmit, s.Addr, s.link.name)
+		}
+	})
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		verb, rest, _ := strings.Cut(lines.Text(), " ")
+		switch verb {
+		case "bye":
+			b.farewell([]byte(rest))
+		case "publish":
+			if r := b.SetBeaconCmd(&Cmd{ID: "PUBLISH", Payload: []byte(rest)}); r.Err != nil {
+				return r.Err
+			}
+		case "stats":
+			fmt.Fprintf(out, "STATS sent %d errors %d\n", b.stats.sent.Load(), b.stats.sendErrors.Load())
+		}
+	}
+	return nil
+}
+
+var _ = registerHelper("beacon", beaconHelper)
+
+func TestBeacon_processes(t *testing.T) {
+	lo, port := loopback(t), strconv.Itoa(freePort(t))
+	var procs []*testProc
+	for i := range 5 {
+		p := startHelper(t, nil, "beacon", port, lo, fmt.Sprintf("ZRE%d", i))
+		p.expect("^ADDRESS 127.0.0.1")
+		procs = append(procs, p)
+	}
+	for i, p := range procs {
+		for j := range procs {
+			if i != j {
+				p.expect(fmt.Sprintf(`^HEARD "ZRE%d" from 127.0.0.1 on %s`, j, lo))
+			}
+		}
+	}
+	procs[0].send("bye ZREbye")
+	procs[1].expect("^HEARD \"ZREbye\"")
+	procs[2].expect("^HEARD \"ZREbye\"")
+}
+
+// settle waits until a count is back to what it was.
+func settle(t *testing.T, what string, want int, count func() int) {
+	t.Helper()
+	deadline := time.Now().Add(helperDeadline)
+	for count() > want {
+		if time.Now().After(deadline) {
+			buf := make([]byte, 1<<16)
+			t.Fatalf("%d %s, want %d\n%s", count(), what, want, buf[:runtime.Stack(buf, true)])
+		}
+		runtime.Gosched()
+	}
+}
+
+func openDescriptors() int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0 // not Linux: nothing to compare
+	}
+	return len(entries)
+}
+
+func TestBeacon_leavesNothing(t *testing.T) {
+	lo, port := loopback(t), freePort(t)
+	round := func() {
+		a, b := NewBeacon(), NewBeacon()
+		unused := NewBeacon()
+		for _, x := range []*Beacon{a, b} {
+			command(t, x, "INTERFACE", lo)
+			command(t, x, "CONFIGURE", port)
+			command(t, x, "CONFIGURE", port)
+			command(t, x, "SUBSCRIBE", "")
+		}
+		command(t, a, "PUBLISH", []byte("x"))
+		hear(t, b, "x")
+		var wg sync.WaitGroup
+		for _, x := range []*Beacon{a, b, unused, a, b} {
+			wg.Go(x.Close)
+		}
+		wg.Wait()
+		start := time.Now()
+		b.SetBeaconCmd(&Cmd{ID: "SILENCE"})
+		if d := time.Since(start); d > time.Second {
+			t.Errorf("SetBeaconCmd after Close took %v", d)
+		}
+	}
+	round() // opens what the runtime keeps
+	goroutines, descriptors := runtime.NumGoroutine(), openDescriptors()
+	for range 20 {
+		round()
+	}
+	settle(t, "goroutines", goroutines, runtime.NumGoroutine)
+	settle(t, "descriptors", descriptors, openDescriptors)
+}
+
+// Both kinds of Connection do what the interface promises.
+func TestConnection(t *testing.T) {
+	ifi, err := net.InterfaceByName(loopback(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name string
+		addr string
+		open func(port int) (Connection, error)
+	}{
+		{"IPv4", "127.0.0.1", func(port int) (Connection, error) { return asConnection(NewIPv4Conn(port)) }},
+		{"IPv6", "::1", func(port int) (Connection, error) { return asConnection(NewIPv6Conn(port)) }},
+		{"either", "127.0.0.1", NewConn},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			port := freePort(t)
+			a, err := test.open(port)
+			if err != nil {
+				t.Skipf("the host cannot: %v", err)
+			}
+			b, err := test.open(port)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := a.Addr(); got != "" {
+				t.Errorf("Addr() = %q before JoinGroup, want none", got)
+			}
+			if err := a.WriteTo([]byte("x")); err == nil {
+				t.Error("WriteTo() = nil before JoinGroup, want an error")
+			}
+			if err := a.JoinGroup(nil); !errors.Is(err, errNoInterface) {
+				t.Errorf("JoinGroup(nil) = %v, want errNoInterface", err)
+			}
+			for _, c := range []Connection{a, b, a} {
+				if err := c.JoinGroup(ifi); err != nil {
+					t.Skipf("the host cannot: %v", err)
+				}
+			}
+			if got := a.Addr(); got != test.addr {
+				t.Errorf("Addr() = %q, want %q", got, test.addr)
+			}
+			err = a.WriteTo([]byte("hello"))
+			if test.name == "IPv6" && errors.Is(err, syscall.ENETUNREACH) {
+				t.Skipf("loopback has no route for multicast, as on Linux: %v", err)
+			}
+			if err != nil {
+				t.Fatalf("WriteTo() = %v", err)
+			}
+			buff := make([]byte, 255)
+			n, src, err := b.ReadFrom(buff)
+			if err != nil || string(buff[:n]) != "hello" || src.String() != test.addr {
+				t.Errorf("ReadFrom() = %q, %v, %v, want hello from %s", buff[:n], src, err, test.addr)
+			}
+			reading := make(chan error)
+			go func() { // ends by Close
+				_, _, err := b.ReadFrom(buff)
+				reading <- err
+			}()
+			if err := errors.Join(a.Close(), b.Close()); err != nil {
+				t.Errorf("Close() = %v", err)
+			}
+			if err := <-reading; !errors.Is(err, net.ErrClosed) {
+				t.Errorf("ReadFrom() = %v, want net.ErrClosed", err)
+			}
+			if err := a.WriteTo([]byte("x")); !errors.Is(err, net.ErrClosed) {
+				t.Errorf("WriteTo() after Close = %v, want net.ErrClosed", err)
+			}
+		})
+	}
+}
+
+func asConnection[C Connection](c C, err error) (Connection, error) { return c, err }
+
+func TestConnection_noSuchPort(t *testing.T) {
+	for _, port := range []int{-1, 65536} {
+		if c, err := NewConn(port); err == nil {
+			c.Close()
+			t.Errorf("NewConn(%d) = nil error, want one", port)
+		}
+	}
+	if got := (ConnData{}).Addr(); got != "" {
+		t.Errorf("Addr() of a zero ConnData = %q, want none", got)
+	}
+}

@@ -1,0 +1,120 @@
+package zyre
+
+import (
+	"bytes"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// A socket that failed to read so often in a row is opened anew.
+const beaconMaxReadErrors = 5
+
+// read takes datagrams from a socket until it is closed, and turns those worth
+// it into Signals. It bypasses the actor, so that a flood of datagrams cannot
+// delay our own. A socket that only fails is offered to broken.
+func (b *Beacon) read(s *beaconSocket, broken chan<- *beaconSocket) {
+	// Longer than any datagram we take, so that one too long shows as such.
+	buff := make([]byte, 2*1024)
+	failures := 0
+	for {
+		n, src, ifindex, err := s.receive(buff)
+		if err == nil {
+			failures = 0
+			b.stats.received.Add(1)
+			b.deliver(buff[:n], src, ifindex)
+			continue
+		}
+		select {
+		case <-s.gone:
+			return
+		default:
+		}
+		b.stats.readErrors.Add(1)
+		failures++
+		if failures == 1 {
+			b.logger().Warn("cannot receive beacons, trying again", "err", err)
+		}
+		if failures == beaconMaxReadErrors {
+			select {
+			case broken <- s:
+			case <-s.gone:
+			case <-b.quit:
+			}
+			return
+		}
+		pause := time.NewTimer(backoff(beaconMinInterval, failures))
+		select {
+		case <-pause.C:
+		case <-s.gone:
+			pause.Stop()
+			return
+		}
+	}
+}
+
+// deliver signals a datagram, or drops and counts it.
+func (b *Beacon) deliver(datagram []byte, src netip.Addr, ifindex int) {
+	if len(datagram) == 0 || len(datagram) > beaconMaxSize {
+		b.stats.droppedSize.Add(1)
+		return
+	}
+	if !src.IsValid() || src.IsUnspecified() || src.IsMulticast() {
+		b.stats.droppedSource.Add(1)
+		return
+	}
+	l, ok := b.linkOf(src, ifindex)
+	if !ok {
+		b.stats.droppedLink.Add(1)
+		return
+	}
+	filter := b.filter.Load()
+	if filter == nil || !bytes.HasPrefix(datagram, *filter) {
+		b.stats.droppedFilter.Add(1)
+		return
+	}
+	if b.own.Load().has(datagram) {
+		b.stats.droppedOwn.Add(1)
+		return
+	}
+	if src.Is6() && src.IsLinkLocalUnicast() {
+		src = src.WithZone(l.name) // the system's name of it may be outdated
+	}
+	signal := &Signal{Addr: src.String(), Transmit: slices.Clone(datagram), src: src, link: l}
+	select {
+	case b.Signals <- signal:
+	default:
+		b.stats.droppedFull.Add(1)
+	}
+}
+
+// linkOf finds the link that a datagram came in on. Where the system does not
+// tell the interface, the subnet of the source does.
+func (b *Beacon) linkOf(src netip.Addr, ifindex int) (link, bool) {
+	links := b.links.Load()
+	if links == nil {
+		return link{}, false
+	}
+	for _, l := range *links {
+		if ifindex == l.index || ifindex == 0 && l.prefix.Contains(src.WithZone("")) {
+			return l, true
+		}
+	}
+	return link{}, false
+}
+
+// has tells whether the datagram is one of ours.
+func (o *ownDatagrams) has(datagram []byte) bool {
+	switch {
+	case o == nil:
+		return false
+	case o.current != nil && bytes.Equal(datagram, o.current):
+		return true
+	}
+	for _, old := range o.retired {
+		if old != nil && bytes.Equal(datagram, old) {
+			return time.Now().Before(o.until)
+		}
+	}
+	return false
+}

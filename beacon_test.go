@@ -1,0 +1,662 @@
+package zyre
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// fakeNet stands in for the host: its interfaces, and connections that note
+// what is sent and hand out what a test puts in.
+type fakeNet struct {
+	mu      sync.Mutex
+	host    []hostInterface
+	hostErr error
+	openErr error
+	sendErr map[string]error // by interface name
+	open    map[string]*fakeConn
+	opened  int
+	sends   []fakeSend
+}
+
+type fakeSend struct {
+	at   time.Time
+	on   string
+	data string
+	err  error
+}
+
+func newFakeNet(host ...hostInterface) *fakeNet {
+	return &fakeNet{host: host, sendErr: map[string]error{}, open: map[string]*fakeConn{}}
+}
+
+func (f *fakeNet) interfaces() ([]hostInterface, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.host), f.hostErr
+}
+
+func (f *fakeNet) listen(network string, _ int) (beaconConn, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.openErr != nil {
+		return nil, f.openErr
+	}
+	c := &fakeConn{net: f, in: make(chan fakeDatagram), closed: make(chan struct{}), joined: map[link]bool{}}
+	f.open[network] = c
+	f.opened++
+	return c, nil
+}
+
+// set changes the host under the lock.
+func (f *fakeNet) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+func (f *fakeNet) conn(network string) *fakeConn {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.open[network]
+}
+
+// take gives what was sent since the last take.
+func (f *fakeNet) take() []fakeSend {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	sends := f.sends
+	f.sends = nil
+	return sends
+}
+
+type fakeConn struct {
+	net    *fakeNet
+	in     chan fakeDatagram
+	closed chan struct{}
+	joined map[link]bool
+}
+
+type fakeDatagram struct {
+	data    string
+	src     string
+	ifindex int
+	err     error
+}
+
+func (c *fakeConn) Close() error { close(c.closed); return nil }
+
+func (c *fakeConn) join(l link) error {
+	c.net.set(func() { c.joined[l] = true })
+	return nil
+}
+
+func (c *fakeConn) leave(l link) error {
+	c.net.set(func() { delete(c.joined, l) })
+	return nil
+}
+
+func (c *fakeConn) send(l link, datagram []byte) error {
+	c.net.mu.Lock()
+	defer c.net.mu.Unlock()
+	err := c.net.sendErr[l.name]
+	if !c.joined[l] {
+		err = fmt.Errorf("not joined: %v", l)
+	}
+	c.net.sends = append(c.net.sends, fakeSend{time.Now(), l.name, string(datagram), err})
+	return err
+}
+
+func (c *fakeConn) receive(buff []byte) (int, netip.Addr, int, error) {
+	select {
+	case d := <-c.in:
+		if d.err != nil {
+			return 0, netip.Addr{}, 0, d.err
+		}
+		src, _ := netip.ParseAddr(d.src)
+		return copy(buff, d.data), src, d.ifindex, nil
+	case <-c.closed:
+		return 0, netip.Addr{}, 0, net.ErrClosed
+	}
+}
+
+// put hands a datagram to the reader, and returns when it was dealt with.
+func (c *fakeConn) put(data, src string, ifindex int) {
+	c.in <- fakeDatagram{data: data, src: src, ifindex: ifindex}
+	synctest.Wait()
+}
+
+// command gives a command that must succeed.
+func command(t *testing.T, b *Beacon, id string, payload any) any {
+	t.Helper()
+	reply := b.SetBeaconCmd(&Cmd{ID: id, Payload: payload})
+	if reply.Err != nil || reply.ID != id {
+		t.Fatalf("SetBeaconCmd(%s, %v) = %+v, want no error", id, payload, reply)
+	}
+	return reply.Payload
+}
+
+// fakeBeacon runs a test in a bubble, with a Beacon on a fake network.
+func fakeBeacon(t *testing.T, f *fakeNet, config beaconConfig, test func(t *testing.T, b *Beacon)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		config.listen, config.interfaces = f.listen, f.interfaces
+		b := newBeacon(config)
+		defer b.Close()
+		test(t, b)
+	})
+}
+
+func TestBeacon_interval(t *testing.T) {
+	f := newFakeNet(testEth)
+	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
+		if addr := command(t, b, "CONFIGURE", 5670); addr != "192.0.2.7" {
+			t.Errorf("CONFIGURE = %v, want 192.0.2.7", addr)
+		}
+		start := time.Now()
+		offsets := func() (ms []int64) {
+			for _, s := range f.take() {
+				ms = append(ms, s.at.Sub(start).Milliseconds())
+			}
+			return ms
+		}
+		expect := func(wait time.Duration, want ...int64) {
+			t.Helper()
+			time.Sleep(wait)
+			synctest.Wait()
+			if got := offsets(); !slices.Equal(got, want) {
+				t.Errorf("sent at %v ms, want %v", got, want)
+			}
+		}
+		command(t, b, "PUBLISH", []byte("one"))
+		expect(3500*time.Millisecond, 0, 1000, 2000, 3000)
+		command(t, b, "PUBLISH", []byte("two")) // at 3.5 s
+		expect(time.Second, 3500, 4500)
+		command(t, b, "INTERVAL", 100*time.Millisecond) // at 4.5 s
+		expect(250*time.Millisecond, 4600, 4700)
+		command(t, b, "INTERVAL", 3*time.Second) // at 4.75 s
+		expect(4*time.Second, 7700)
+		command(t, b, "SILENCE", nil)
+		expect(10 * time.Second)
+		if got := b.stats.sent.Load(); got != 9 {
+			t.Errorf("stats.sent = %d, want 9", got)
+		}
+	})
+}
+
+func TestBeacon_publishBeforeConfigure(t *testing.T) {
+	f := newFakeNet(testEth)
+	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
+		command(t, b, "PUBLISH", []byte("early"))
+		command(t, b, "CONFIGURE", 5670)
+		synctest.Wait()
+		if sends := f.take(); len(sends) != 1 || sends[0].data != "early" {
+			t.Errorf("sent %v, want early once", sends)
+		}
+	})
+}
+
+func TestBeacon_commandErrors(t *testing.T) {
+	f := newFakeNet(testEth)
+	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
+		for _, cmd := range []*Cmd{
+			nil,
+			{ID: "DANCE"},
+			{ID: ""},
+			{ID: "CONFIGURE"},
+			{ID: "CONFIGURE", Payload: "5670"},
+			{ID: "CONFIGURE", Payload: 0},
+			{ID: "CONFIGURE", Payload: 65536},
+			{ID: "INTERFACE", Payload: 1},
+			{ID: "INTERVAL", Payload: 5},
+			{ID: "INTERVAL", Payload: time.Duration(0)},
+			{ID: "INTERVAL", Payload: -time.Second},
+			{ID: "PUBLISH"},
+			{ID: "PUBLISH", Payload: "text"},
+			{ID: "PUBLISH", Payload: []byte{}},
+			{ID: "PUBLISH", Payload: make([]byte, 256)},
+			{ID: "SUBSCRIBE"},
+			{ID: "SUBSCRIBE", Payload: 7},
+			{ID: "VERBOSE", Payload: "yes"},
+		} {
+			reply := b.SetBeaconCmd(cmd)
+			if reply == nil || reply.Err == nil {
+				t.Errorf("SetBeaconCmd(%+v) = %+v, want an error", cmd, reply)
+			} else if cmd != nil && reply.ID != cmd.ID {
+				t.Errorf("SetBeaconCmd(%+v) = %+v, want the same ID", cmd, reply)
+			}
+		}
+		// Between CONFIGUREs, an error leaves things as they are.
+		command(t, b, "CONFIGURE", 5670)
+		reply := b.SetBeaconCmd(&Cmd{ID: "INTERFACE", Payload: "eth9"})
+		if !errors.Is(reply.Err, errNoInterface) {
+			t.Errorf("INTERFACE eth9 = %v, want errNoInterface", reply.Err)
+		}
+		command(t, b, "PUBLISH", []byte("x"))
+		synctest.Wait()
+		if sends := f.take(); len(sends) != 1 || sends[0].on != "eth0" {
+			t.Errorf("sent %v, want one on eth0", sends)
+		}
+	})
+}
+
+func TestBeacon_unknownInterface(t *testing.T) {
+	f := newFakeNet(testEth)
+	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
+		command(t, b, "INTERFACE", "usb0")
+		reply := b.SetBeaconCmd(&Cmd{ID: "CONFIGURE", Payload: 5670})
+		if !errors.Is(reply.Err, errNoInterface) || !strings.Contains(reply.Err.Error(), "usb0") {
+			t.Fatalf("CONFIGURE = %v, want errNoInterface naming usb0", reply.Err)
+		}
+		if f.opened != 0 {
+			t.Errorf("opened %d sockets, want 0", f.opened)
+		}
+		f.set(func() { f.host = append(f.host, testInterface(20, "usb0", lanFlags, "10.0.0.1/8")) })
+		if addr := command(t, b, "CONFIGURE", 5670); addr != "10.0.0.1" {
+			t.Errorf("CONFIGURE = %v, want 10.0.0.1", addr)
+		}
+	})
+}
+
+func TestBeacon_portInUse(t *testing.T) {
+	f := newFakeNet(testEth)
+	f.openErr = syscall.EADDRINUSE
+	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
+		reply := b.SetBeaconCmd(&Cmd{ID: "CONFIGURE", Payload: 5670})
+		if !errors.Is(reply.Err, syscall.EADDRINUSE) {
+			t.Errorf("CONFIGURE = %v, want EADDRINUSE", reply.Err)
+		}
+	})
+}
+
+func TestBeacon_receive(t *testing.T) {
+	f := newFakeNet(testEth, testWlan, testSixLL)
+	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
+		command(t, b, "INTERFACE", "eth0")
+		command(t, b, "CONFIGURE", 5670)
+		c := f.conn(udp4)
+		put := func(data, src string, ifindex int, want bool) {
+			t.Helper()
+			c.put(data, src, ifindex)
+			select {
+			case s := <-b.Signals:
+				if !want || string(s.Transmit) != data || s.Addr != src || s.link.name != "eth0" {
+					t.Errorf("put(%.10q, %s, %d): heard %+v, want %v", data, src, ifindex, s, want)
+				}
+			default:
+				if want {
+					t.Errorf("put(%.10q, %s, %d): heard nothing", data, src, ifindex)
+				}
+			}
+		}
+		put("ZRE unasked", "192.0.2.8", 2, false)
+		command(t, b, "SUBSCRIBE", "ZRE")
+		put("ZRE1", "192.0.2.8", 2, true)
+		put("ZR", "192.0.2.8", 2, false)
+		put("other", "192.0.2.8", 2, false)
+		put("ZRE other interface", "198.51.100.8", 3, false)
+		put("ZRE subnet tells", "192.0.2.8", 0, true)
+		put("ZRE other subnet", "198.51.100.8", 0, false)
+		put("ZRE no source", "", 2, false)
+		put("ZRE from nowhere", "0.0.0.0", 2, false)
+		put("ZRE from many", "224.0.0.1", 2, false)
+		put("", "192.0.2.8", 2, false)
+		put("ZRE"+strings.Repeat("x", 252), "192.0.2.8", 2, true)
+		put("ZRE"+strings.Repeat("x", 253), "192.0.2.8", 2, false)
+		put("ZRE"+strings.Repeat("x", 5000), "192.0.2.8", 2, false)
+		command(t, b, "SUBSCRIBE", []byte{})
+		put("anything", "192.0.2.8", 2, true)
+
+		command(t, b, "PUBLISH", []byte("mine"))
+		put("mine", "192.0.2.7", 2, false)
+		put("mine!", "192.0.2.7", 2, true)
+		command(t, b, "PUBLISH", []byte("mine too"))
+		put("mine too", "192.0.2.7", 2, false)
+		put("mine", "192.0.2.7", 2, false)
+		time.Sleep(2 * time.Second)
+		put("mine", "192.0.2.7", 2, true)
+		b.farewell([]byte("bye"))
+		put("bye", "192.0.2.7", 2, false)
+		put("mine too", "192.0.2.7", 2, false)
+		command(t, b, "UNSUBSCRIBE", nil)
+		put("anything", "192.0.2.8", 2, false)
+
+		s := &b.stats
+		for _, c := range []struct {
+			name      string
+			got, want uint64
+		}{
+			{"received", s.received.Load(), 23},
+			{"droppedSize", s.droppedSize.Load(), 3},
+			{"droppedSource", s.droppedSource.Load(), 3},
+			{"droppedLink", s.droppedLink.Load(), 2},
+			{"droppedFilter", s.droppedFilter.Load(), 4},
+			{"droppedOwn", s.droppedOwn.Load(), 5},
+		} {
+			if c.got != c.want {
+				t.Errorf("stats.%s = %d, want %d", c.name, c.got, c.want)
+			}
+		}
+	})
+}
+
+func TestBeacon_zone(t *testing.T) {
+	f := newFakeNet(testSixLL)
+	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
+		if addr := command(t, b, "CONFIGURE", 5670); addr != "fe80::a%eth7" {
+			t.Errorf("CONFIGURE = %v, want fe80::a%%eth7", addr)
+		}
+		command(t, b, "SUBSCRIBE", "")
+		f.conn(udp6).put("hello", "fe80::b%oldname", 10)
+		if s := <-b.Signals; s.Addr != "fe80::b%eth7" {
+			t.Errorf("Signal.Addr = %s, want fe80::b%%eth7", s.Addr)
+		}
+	})
+}
+
+// Nobody takes Signals: the actor goes on, and what does not fit is counted.
+func TestBeacon_signalsFull(t *testing.T) {
+	f := newFakeNet(testEth)
+	fakeBeacon(t, f, beaconConfig{linkSignals: true}, func(t *testing.T, b *Beacon) {
+		command(t, b, "CONFIGURE", 5670)
+		command(t, b, "SUBSCRIBE", "")
+		synctest.Wait()
+		if s := <-b.Signals; s.Transmit != nil || formatLinks(s.links) != "eth0 192.0.2.7 192.0.2.255" {
+			t.Errorf("Signal after CONFIGURE = %+v, want the link eth0", s)
+		}
+		for range beaconSignals + 10 {
+			f.conn(udp4).put("flood", "192.0.2.8", 2)
+		}
+		if got := b.stats.droppedFull.Load(); got != 10 {
+			t.Errorf("stats.droppedFull = %d, want 10", got)
+		}
+		// The links change twice meanwhile: the last state is told, late.
+		f.set(func() { f.host = []hostInterface{testWlan} })
+		time.Sleep(1500 * time.Millisecond)
+		f.set(func() { f.host = []hostInterface{down(testWlan)} })
+		time.Sleep(1500 * time.Millisecond)
+		command(t, b, "PUBLISH", []byte("alive"))
+		for range beaconSignals {
+			if s := <-b.Signals; s.Transmit == nil {
+				t.Errorf("Signal = %+v, want what was heard first", s)
+			}
+		}
+		if s := <-b.Signals; s.Transmit != nil || s.links == nil || len(s.links) != 0 {
+			t.Errorf("Signal = %+v, want no links", s)
+		}
+	})
+}
+
+func TestBeacon_backoff(t *testing.T) {
+	f := newFakeNet(testEth, testWlan)
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	fakeBeacon(t, f, beaconConfig{logger: logger}, func(t *testing.T, b *Beacon) {
+		command(t, b, "INTERFACE", "*")
+		command(t, b, "CONFIGURE", 5670)
+		f.set(func() { f.sendErr["eth0"] = syscall.ENETUNREACH })
+		command(t, b, "PUBLISH", []byte("x"))
+		start := time.Now()
+		time.Sleep(22*time.Second + time.Millisecond)
+		f.set(func() { delete(f.sendErr, "eth0") })
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		var bad, good []int
+		for _, s := range f.take() {
+			sec := int(s.at.Sub(start).Seconds())
+			if s.on == "eth0" {
+				bad = append(bad, sec)
+			} else {
+				good = append(good, sec)
+			}
+		}
+		if want := []int{0, 1, 3, 7, 12, 17, 22, 27}; !slices.Equal(bad, want) {
+			t.Errorf("failing link tried at %v, want %v", bad, want)
+		}
+		if len(good) != 28 {
+			t.Errorf("sent %d on the good link in 27 s, want 28", len(good))
+		}
+		if got := b.stats.sendErrors.Load(); got != 7 {
+			t.Errorf("stats.sendErrors = %d, want 7", got)
+		}
+	})
+	if got := strings.Count(log.String(), "cannot send beacons"); got != 1 {
+		t.Errorf("%d warnings, want 1:\n%s", got, log.String())
+	}
+	if !strings.Contains(log.String(), "sent again") {
+		t.Errorf("log does not tell the recovery:\n%s", log.String())
+	}
+}
+
+func TestBeacon_linkChanges(t *testing.T) {
+	f := newFakeNet(testLo, down(testEth))
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	fakeBeacon(t, f, beaconConfig{logger: logger, linkSignals: true}, func(t *testing.T, b *Beacon) {
+		command(t, b, "INTERFACE", "eth0")
+		if addr := command(t, b, "CONFIGURE", 5670); addr != "" {
+			t.Errorf("CONFIGURE = %v, want no address", addr)
+		}
+		command(t, b, "PUBLISH", []byte("x"))
+		steps := []struct {
+			host  []hostInterface
+			links string
+			sends int // in the 1.5 s from when the change is seen
+			open  int
+		}{
+			{[]hostInterface{testLo, testEth}, "eth0 192.0.2.7 192.0.2.255", 2, 1},
+			{[]hostInterface{testLo, testInterface(2, "eth0", lanFlags, "192.0.2.9/24")}, "eth0 192.0.2.9 192.0.2.255", 2, 1},
+			{[]hostInterface{testLo, testInterface(2, "eth0", lanFlags, "fd00::9/64")}, "eth0 fd00::9 -", 2, 2},
+			{[]hostInterface{testLo}, "", 0, 2},
+			{[]hostInterface{testLo, testInterface(30, "eth0", lanFlags, "192.0.2.9/24")}, "eth0 192.0.2.9 192.0.2.255", 2, 3},
+		}
+		if s := <-b.Signals; len(s.links) != 0 {
+			t.Errorf("links = %v, want none", s.links)
+		}
+		for _, step := range steps {
+			f.take()
+			f.set(func() { f.host = step.host })
+			changed := time.Now()
+			s := <-b.Signals
+			if got := formatLinks(s.links); got != step.links {
+				t.Errorf("links = %q, want %q", got, step.links)
+			}
+			if wait := time.Since(changed); wait > time.Second {
+				t.Errorf("change told after %v, want at most 1 s", wait)
+			}
+			at := time.Now() // the very instant, in a bubble
+			time.Sleep(1500 * time.Millisecond)
+			synctest.Wait()
+			sends := slices.DeleteFunc(f.take(), func(s fakeSend) bool { return s.at.Before(at) })
+			if len(sends) != step.sends {
+				t.Errorf("after %q sent %v, want %d", step.links, sends, step.sends)
+			}
+			for _, s := range sends {
+				if s.err != nil {
+					t.Errorf("sent at %v: %v", s.at.Sub(at), s.err)
+				}
+			}
+			if f.opened != step.open {
+				t.Errorf("after %q opened %d sockets, want %d", step.links, f.opened, step.open)
+			}
+		}
+	})
+	if got := strings.Count(log.String(), "beacons use an interface"); got != 4 {
+		t.Errorf("%d choices logged, want 4:\n%s", got, log.String())
+	}
+	if got := strings.Count(log.String(), "no interface for beacons"); got != 2 {
+		t.Errorf("%d losses logged, want 2:\n%s", got, log.String())
+	}
+}
+
+func TestBeacon_readErrors(t *testing.T) {
+	f := newFakeNet(testEth)
+	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
+		command(t, b, "CONFIGURE", 5670)
+		command(t, b, "SUBSCRIBE", "")
+		c := f.conn(udp4)
+		for range beaconMaxReadErrors - 1 {
+			c.in <- fakeDatagram{err: syscall.ENETDOWN}
+		}
+		c.put("after errors", "192.0.2.8", 2)
+		if s := <-b.Signals; string(s.Transmit) != "after errors" {
+			t.Errorf("heard %q, want after errors", s.Transmit)
+		}
+		for range beaconMaxReadErrors {
+			c.in <- fakeDatagram{err: syscall.EBADF}
+		}
+		f.set(func() { f.openErr = syscall.ENOBUFS })
+		time.Sleep(3 * time.Second)
+		command(t, b, "PUBLISH", []byte("no socket"))
+		time.Sleep(3 * time.Second)
+		if f.opened != 1 || b.stats.sendErrors.Load() == 0 {
+			t.Errorf("opened %d sockets, %d send errors, want 1 and some", f.opened, b.stats.sendErrors.Load())
+		}
+		f.set(func() { f.openErr = nil })
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if f.opened != 2 {
+			t.Fatalf("opened %d sockets, want 2", f.opened)
+		}
+		f.conn(udp4).put("anew", "192.0.2.8", 2)
+		if s := <-b.Signals; string(s.Transmit) != "anew" {
+			t.Errorf("heard %q, want anew", s.Transmit)
+		}
+	})
+}
+
+func TestBeacon_interfacesFail(t *testing.T) {
+	f := newFakeNet(testEth)
+	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
+		command(t, b, "CONFIGURE", 5670)
+		command(t, b, "PUBLISH", []byte("x"))
+		f.set(func() { f.hostErr = syscall.ENOBUFS })
+		time.Sleep(3500 * time.Millisecond)
+		synctest.Wait()
+		if got := len(f.take()); got != 4 {
+			t.Errorf("sent %d in 3.5 s, want 4", got)
+		}
+	})
+}
+
+func TestBeacon_farewell(t *testing.T) {
+	f := newFakeNet(testEth, testWlan)
+	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
+		command(t, b, "INTERFACE", "*")
+		command(t, b, "CONFIGURE", 5670)
+		command(t, b, "PUBLISH", []byte("x"))
+		synctest.Wait()
+		f.take()
+		b.farewell([]byte("bye"))
+		count := map[string]int{}
+		for _, s := range f.take() {
+			count[s.on+" "+s.data]++
+		}
+		if count["eth0 bye"] != 3 || count["wlan0 bye"] != 3 || len(count) != 2 {
+			t.Errorf("farewell sent %v, want bye 3 times on each", count)
+		}
+		time.Sleep(5 * time.Second)
+		if sends := f.take(); len(sends) != 0 {
+			t.Errorf("after farewell sent %v, want nothing", sends)
+		}
+	})
+}
+
+func TestBeacon_directCommands(t *testing.T) {
+	f := newFakeNet(testEth)
+	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
+		b.Cmds <- &Cmd{ID: "CONFIGURE", Payload: 5670}
+		if r := <-b.Replies; r.ID != "CONFIGURE" || r.Err != nil || r.Payload != "192.0.2.7" {
+			t.Errorf("reply = %+v, want 192.0.2.7", r)
+		}
+		b.Cmds <- nil
+		if r := <-b.Replies; r.Err == nil {
+			t.Errorf("reply to nil = %+v, want an error", r)
+		}
+		// An answer that nobody takes stops neither the beacons nor other callers.
+		b.Cmds <- &Cmd{ID: "PUBLISH", Payload: []byte("x")}
+		b.Cmds <- &Cmd{ID: "NONSENSE"}
+		time.Sleep(2500 * time.Millisecond)
+		command(t, b, "VERBOSE", false)
+		if got := len(f.take()); got != 3 {
+			t.Errorf("sent %d in 2.5 s, want 3", got)
+		}
+		for _, want := range []string{"PUBLISH", "NONSENSE"} {
+			if r := <-b.Replies; r.ID != want {
+				t.Errorf("reply = %+v, want %s", r, want)
+			}
+		}
+		b.Cmds <- &Cmd{ID: "$TERM"}
+		if r := <-b.Replies; r == nil || r.ID != "$TERM" {
+			t.Errorf("reply = %+v, want $TERM", r)
+		}
+		if _, ok := <-b.Signals; ok {
+			t.Error("Signals is open after $TERM, want closed")
+		}
+		b.Close()
+	})
+}
+
+func TestBeacon_cmdsClosedByOwner(t *testing.T) {
+	fakeBeacon(t, newFakeNet(testEth), beaconConfig{}, func(t *testing.T, b *Beacon) {
+		close(b.Cmds)
+		if _, ok := <-b.Signals; ok {
+			t.Error("Signals is open, want closed")
+		}
+	})
+}
+
+// Many callers at once each get the answer to their own command, and an error
+// at once when the Beacon is closed under them.
+func TestBeacon_concurrent(t *testing.T) {
+	f := newFakeNet(testEth)
+	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
+		command(t, b, "CONFIGURE", 5670)
+		var callers sync.WaitGroup
+		for i := range 16 {
+			callers.Go(func() {
+				id := fmt.Sprintf("CALL-%d", i)
+				for {
+					r := b.SetBeaconCmd(&Cmd{ID: id})
+					if r.ID != id || r.Err == nil {
+						t.Errorf("SetBeaconCmd(%s) = %+v, want its own error", id, r)
+					}
+					if errors.Is(r.Err, errBeaconClosed) {
+						return
+					}
+				}
+			})
+		}
+		for range 4 {
+			callers.Go(b.Close)
+		}
+		callers.Wait()
+		start := time.Now()
+		if r := b.SetBeaconCmd(&Cmd{ID: "SILENCE"}); !errors.Is(r.Err, errBeaconClosed) || r.ID != "SILENCE" {
+			t.Errorf("SetBeaconCmd after Close = %+v, want errBeaconClosed", r)
+		}
+		b.farewell([]byte("bye"))
+		b.Close()
+		if d := time.Since(start); d != 0 { // bubble time: nothing waited for a timer
+			t.Errorf("calls after Close took %v", d)
+		}
+	})
+}
+
+func TestBeacon_notMade(t *testing.T) {
+	var b Beacon
+	if r := b.SetBeaconCmd(&Cmd{ID: "SILENCE"}); !errors.Is(r.Err, errBeaconClosed) {
+		t.Errorf("SetBeaconCmd on a zero Beacon = %+v, want errBeaconClosed", r)
+	}
+	b.Close()
+}
