@@ -66,7 +66,11 @@ type testProc struct {
 func startHelper(t *testing.T, prefix []string, helper string, args ...string) *testProc {
 	t.Helper()
 	argv := append(append([]string{}, prefix...), os.Args[0], "-test.run=^TestHelperProcess$", "-test.v=false")
-	return startProc(t, helper, []string{helperEnv + "=" + strings.Join(append([]string{helper}, args...), "\n")}, argv...)
+	env := []string{
+		helperEnv + "=" + strings.Join(append([]string{helper}, args...), "\n"),
+		"GORACE=atexit_sleep_ms=0", // the race detector waits a second by default
+	}
+	return startProc(t, helper, env, argv...)
 }
 
 // startProc runs any program as a testProc.
