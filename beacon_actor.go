@@ -26,7 +26,6 @@ type beaconActor struct {
 
 	linksDirty bool // the links have yet to be signalled
 	pending    *Cmd // an answer that nobody has taken from Replies yet
-	verbose    bool
 	silent     bool // no logger was given: VERBOSE makes one
 }
 
@@ -275,7 +274,6 @@ func (a *beaconActor) setVerbose(req *Cmd) error {
 			return err
 		}
 	}
-	a.verbose = verbose
 	switch {
 	case !a.silent:
 	case verbose:

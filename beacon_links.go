@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"slices"
@@ -229,9 +230,7 @@ func (a *beaconActor) announce(u *usedLink, now time.Time) {
 		}
 		u.failures = 0
 		u.next = now.Add(a.interval)
-		if a.verbose {
-			a.logger().Debug("beacon sent", "interface", u.name, "bytes", len(a.datagram))
-		}
+		a.debug("beacon sent", u.name, len(a.datagram))
 		return
 	}
 	a.stats.sendErrors.Add(1)
@@ -270,3 +269,10 @@ func (a *beaconActor) sayFarewell(datagram []byte) {
 }
 
 func (b *Beacon) logger() *slog.Logger { return b.log.Load() }
+
+// debug logs a datagram that was sent or heard, at no cost if nobody wants it.
+func (b *Beacon) debug(what, ifname string, size int) {
+	if log := b.logger(); log.Enabled(context.Background(), slog.LevelDebug) {
+		log.Debug(what, "interface", ifname, "bytes", size)
+	}
+}

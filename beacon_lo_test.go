@@ -129,6 +129,43 @@ func TestBeacon_loopbackUnknownInterface(t *testing.T) {
 	}
 }
 
+// Beacons of others, at 500 a second, that nobody takes from Signals, keep the
+// Beacon neither from sending at its interval nor from answering.
+func TestBeacon_flood(t *testing.T) {
+	lo, port := loopback(t), freePort(t)
+	b := loBeacon(t, port, lo, "")
+	ifi, err := net.InterfaceByName(lo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	others, err := NewIPv4Conn(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer others.Close()
+	if err := others.JoinGroup(ifi); err != nil {
+		t.Fatal(err)
+	}
+	command(t, b, "PUBLISH", []byte("ours"))
+	start := time.Now()
+	pace := time.NewTicker(2 * time.Millisecond)
+	defer pace.Stop()
+	for range 500 {
+		<-pace.C
+		if err := others.WriteTo([]byte("theirs")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command(t, b, "SILENCE", nil)
+	due := time.Since(start) / (50 * time.Millisecond)
+	if got := b.stats.sent.Load(); got < uint64(due)/2 || got > uint64(due)+1 {
+		t.Errorf("stats.sent = %d, want about %d", got, due)
+	}
+	if got := b.stats.droppedFull.Load(); got == 0 {
+		t.Error("stats.droppedFull = 0, want what did not fit")
+	}
+}
+
 // beaconHelper is a Beacon in a process: ADDRESS of CONFIGURE, then each new
 // HEARD datagram. Lines in: bye DATAGRAM, publish DATAGRAM, stats.
 func beaconHelper(args []string, in io.Reader, out io.Writer) error {

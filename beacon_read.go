@@ -83,6 +83,7 @@ func (b *Beacon) deliver(datagram []byte, src netip.Addr, ifindex int) {
 	signal := &Signal{Addr: src.String(), Transmit: slices.Clone(datagram), src: src, link: l}
 	select {
 	case b.Signals <- signal:
+		b.debug("beacon heard", l.name, len(datagram))
 	default:
 		b.stats.droppedFull.Add(1)
 	}
