@@ -1,0 +1,372 @@
+//go:build unix
+
+package zmqwait
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	zmq "github.com/pebbe/zmq4"
+)
+
+const patience = 10 * time.Second
+
+func never() bool { return false }
+
+// newPull returns a PULL socket on a port of its own, its endpoint and a Waiter for it.
+func newPull(tb testing.TB) (*zmq.Socket, string, *Waiter) {
+	tb.Helper()
+	soc, err := zmq.NewSocket(zmq.PULL)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { soc.Close() })
+	if err := soc.Bind("tcp://127.0.0.1:*"); err != nil {
+		tb.Fatal(err)
+	}
+	endpoint, err := soc.GetLastEndpoint()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	fd, err := soc.GetFd()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w, err := New(uintptr(fd))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { w.Close() })
+	return soc, endpoint, w
+}
+
+func newPush(tb testing.TB, endpoint string) *zmq.Socket {
+	tb.Helper()
+	soc, err := zmq.NewSocket(zmq.PUSH)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { soc.Close() })
+	if err := soc.SetLinger(0); err != nil {
+		tb.Fatal(err)
+	}
+	if err := soc.Connect(endpoint); err != nil {
+		tb.Fatal(err)
+	}
+	return soc
+}
+
+func readable(soc *zmq.Socket) func() bool {
+	return func() bool {
+		events, err := soc.GetEvents()
+		return err != nil || events&zmq.POLLIN != 0
+	}
+}
+
+// settle waits until w has nothing left over from connecting.
+func settle(t *testing.T, w *Waiter) {
+	t.Helper()
+	if err := w.Wait(never, time.Now().Add(time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWaiter_Wait_wakeBefore(t *testing.T) {
+	_, _, w := newPull(t)
+	settle(t, w)
+	w.Wake()
+	w.Wake()
+	start := time.Now()
+	if err := w.Wait(never, start.Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(start); d >= patience {
+		t.Errorf("Wait() took %v after Wake", d)
+	}
+	// The two calls count once: the next Wait lasts until its deadline.
+	until := time.Now().Add(20 * time.Millisecond)
+	if err := w.Wait(never, until); err != nil {
+		t.Fatal(err)
+	}
+	if time.Now().Before(until) {
+		t.Error("Wait() returned before its deadline, want one return for both calls of Wake")
+	}
+}
+
+func TestWaiter_Wait_wakeDuring(t *testing.T) {
+	_, _, w := newPull(t)
+	for range 1000 {
+		go w.Wake()
+		start := time.Now()
+		if err := w.Wait(never, start.Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		if d := time.Since(start); d >= patience {
+			t.Fatalf("Wait() took %v with a Wake under way", d)
+		}
+	}
+}
+
+func TestWaiter_Wait_wakeParked(t *testing.T) {
+	_, _, w := newPull(t)
+	done := make(chan error)
+	for range 100 {
+		go func() { done <- w.Wait(never, time.Time{}) }()
+		for w.state.Load() != parked {
+			runtime.Gosched()
+		}
+		w.Wake()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(patience):
+			t.Fatal("Wait() still parked after Wake")
+		}
+	}
+}
+
+func TestWaiter_Wait_deadline(t *testing.T) {
+	_, _, w := newPull(t)
+	settle(t, w)
+	for _, d := range []time.Duration{-time.Second, 0, time.Millisecond, 30 * time.Millisecond} {
+		until := time.Now().Add(d)
+		if err := w.Wait(never, until); err != nil {
+			t.Fatal(err)
+		}
+		if now := time.Now(); now.Before(until) || now.Sub(until) > patience {
+			t.Errorf("Wait(%v) returned %v after its deadline", d, now.Sub(until))
+		}
+	}
+}
+
+func TestWaiter_Wait_readable(t *testing.T) {
+	pull, endpoint, w := newPull(t)
+	push := newPush(t, endpoint)
+	go func() { _, _ = push.Send("x", 0) }()
+	deadline := time.Now().Add(patience)
+	for {
+		if _, err := pull.RecvBytes(zmq.DONTWAIT); err == nil {
+			return
+		}
+		if !time.Now().Before(deadline) {
+			t.Fatal("nothing received")
+		}
+		if err := w.Wait(readable(pull), deadline); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestWaiter_Close(t *testing.T) {
+	_, _, w := newPull(t)
+	for range 2 {
+		if err := w.Close(); err != nil {
+			t.Errorf("Close() = %v", err)
+		}
+	}
+	w.Wake()
+	w.Wake()
+	if err := w.Wait(never, time.Time{}); !errors.Is(err, ErrClosed) {
+		t.Errorf("Wait() after Close = %v, want %v", err, ErrClosed)
+	}
+}
+
+func TestNew_notPollable(t *testing.T) {
+	fd, err := syscall.Open("/dev/null", syscall.O_RDONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer syscall.Close(fd)
+	if w, err := New(uintptr(fd)); err == nil {
+		w.Close()
+		t.Error("New(/dev/null) = nil error, want one: it cannot be polled")
+	}
+	if _, err := New(^uintptr(0)); err == nil {
+		t.Error("New(-1) = nil error, want one")
+	}
+}
+
+// TestWaiter_Wake_stress counts what four goroutines announce. A lost call would
+// leave the owner parked with work undone.
+func TestWaiter_Wake_stress(t *testing.T) {
+	rounds := 100_000
+	if testing.Short() {
+		rounds = 10_000
+	}
+	for _, procs := range []int{1, 2, runtime.NumCPU()} {
+		t.Run(fmt.Sprintf("GOMAXPROCS=%d", procs), func(t *testing.T) {
+			defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
+			_, _, w := newPull(t)
+			var work atomic.Int64
+			var wg sync.WaitGroup
+			// A turn each: the callers wait for the owner now and then, so that it
+			// parks often instead of seeing one long burst.
+			var seen atomic.Int64
+			for g := range 4 {
+				wg.Go(func() {
+					for i := range rounds / 4 {
+						n := work.Add(1)
+						w.Wake()
+						for (i+g)%8 == 0 && seen.Load() < n {
+							runtime.Gosched()
+						}
+					}
+				})
+			}
+			tick := time.Now().Add(time.Hour)
+			for got := int64(0); got < int64(rounds); got = seen.Load() {
+				start := time.Now()
+				if err := w.Wait(never, minTime(start.Add(patience), tick)); err != nil {
+					t.Fatal(err)
+				}
+				if time.Since(start) >= patience {
+					t.Fatalf("Wait() slept with %d of %d pieces of work undone", work.Load()-got, rounds)
+				}
+				seen.Store(work.Load())
+			}
+			wg.Wait()
+		})
+	}
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// TestWaiter_Wait_edges hammers a real socket: an edge lost between draining it
+// and parking would stall the reader.
+func TestWaiter_Wait_edges(t *testing.T) {
+	const n = 20_000
+	pull, endpoint, w := newPull(t)
+	push := newPush(t, endpoint)
+	credit := make(chan struct{}, 3) // few in flight, so that the reader parks all the time
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range n {
+			select {
+			case credit <- struct{}{}:
+			case <-stop:
+				return
+			}
+			if _, err := push.Send("x", 0); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				w.Wake()
+				runtime.Gosched()
+			}
+		}
+	})
+	ready := readable(pull)
+	for got := 0; got < n; {
+		if _, err := pull.RecvBytes(zmq.DONTWAIT); err == nil {
+			got++
+			<-credit
+			continue
+		}
+		start := time.Now()
+		if err := w.Wait(ready, start.Add(patience)); err != nil {
+			t.Error(err)
+			break
+		}
+		if time.Since(start) >= patience {
+			t.Errorf("Wait() slept after %d of %d messages", got, n)
+			break
+		}
+	}
+	close(stop)
+	wg.Wait()
+}
+
+// TestWaiter_Wait_idle counts how often an idle owner runs.
+func TestWaiter_Wait_idle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 2 s")
+	}
+	pull, endpoint, w := newPull(t)
+	newPush(t, endpoint)
+	ready := readable(pull)
+	returns, checks := 0, 0
+	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); returns++ {
+		if err := w.Wait(func() bool { checks++; return ready() }, end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if returns > 2 || checks > 8 {
+		t.Errorf("idle for 2 s: %d returns and %d checks, want 1 and a handful while connecting", returns, checks)
+	}
+}
+
+func TestSpare(t *testing.T) {
+	if !Spare(3) {
+		t.Error("Spare(3) = false, want true")
+	}
+}
+
+func BenchmarkWake(b *testing.B) {
+	_, _, w := newPull(b)
+	back := make(chan struct{})
+	var stop atomic.Bool
+	go func() {
+		defer close(back)
+		for !stop.Load() {
+			_ = w.Wait(never, time.Time{})
+			back <- struct{}{}
+		}
+	}()
+	b.ReportAllocs()
+	for b.Loop() {
+		w.Wake()
+		<-back
+	}
+	stop.Store(true)
+	w.Wake()
+	for range back {
+	}
+}
+
+func BenchmarkWake_channel(b *testing.B) {
+	bell, back := make(chan struct{}, 1), make(chan struct{})
+	go func() {
+		defer close(back)
+		for range bell {
+			back <- struct{}{}
+		}
+	}()
+	b.ReportAllocs()
+	for b.Loop() {
+		bell <- struct{}{}
+		<-back
+	}
+	close(bell)
+	<-back
+}
+
+func BenchmarkWake_awake(b *testing.B) {
+	_, _, w := newPull(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		w.Wake()
+		_ = w.Wait(never, time.Time{})
+	}
+}
