@@ -375,6 +375,9 @@ type zmqMailbox struct {
 
 func (m *zmqMailbox) send(header []byte, frames [][]byte) error {
 	refused := m.sendPart(header, len(frames) > 0)
+	if zmq.AsErrno(refused) == errnoAgain && m.writable() {
+		refused = m.sendPart(header, len(frames) > 0)
+	}
 	if refused != nil {
 		return sendError(refused)
 	}
@@ -387,6 +390,13 @@ func (m *zmqMailbox) send(header []byte, frames [][]byte) error {
 		}
 	}
 	return sendError(refused)
+}
+
+// writable reports whether there is room. Sending hears of room that the I/O
+// thread has made only about once a millisecond; asking hears of it at once.
+func (m *zmqMailbox) writable() bool {
+	events, err := m.soc.GetEvents()
+	return err == nil && events&zmq.POLLOUT != 0
 }
 
 func (m *zmqMailbox) sendPart(part []byte, more bool) error {

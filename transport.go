@@ -42,7 +42,8 @@ type inbox interface {
 	// bind starts to listen and returns the endpoint with its port resolved.
 	bind(endpoint string) (bound string, err error)
 	// unbind stops to listen at an endpoint that bind has returned. Connections
-	// that peers have made to it remain.
+	// that peers have made to it remain. The address may be in use for a moment
+	// longer.
 	unbind(endpoint string) error
 	// wait parks the owner until there is a message, wake has been called, or
 	// until has passed (the zero time never passes). It may return too early.
