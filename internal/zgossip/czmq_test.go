@@ -1,0 +1,246 @@
+package zgossip
+
+import (
+	"bufio"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// buildCZMQ compiles the program that drives CZMQ's own zgossip, once.
+var buildCZMQ = sync.OnceValues(func() (path, skip string) {
+	flags, err := exec.Command("pkg-config", "--cflags", "--libs", "libczmq").Output()
+	if err != nil {
+		return "", "no libczmq: " + err.Error()
+	}
+	cc, err := exec.LookPath("cc")
+	if err != nil {
+		return "", "no C compiler: " + err.Error()
+	}
+	dir, err := os.MkdirTemp("", "zgossip")
+	if err != nil {
+		return "", err.Error()
+	}
+	path = filepath.Join(dir, "czmq_gossip")
+	args := append([]string{"-Wall", "-O1", "-o", path, "../interop/czmq_gossip.c"}, strings.Fields(string(flags))...)
+	if out, err := exec.Command(cc, args...).CombinedOutput(); err != nil {
+		return "", "cannot compile against libczmq: " + err.Error() + "\n" + string(out)
+	}
+	return path, ""
+})
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if path, skip := built(); skip == "" && path != "" {
+		os.RemoveAll(filepath.Dir(path))
+	}
+	os.Exit(status)
+}
+
+// built gives what buildCZMQ gave, if a test asked for it.
+var built = func() (string, string) { return "", "never built" }
+
+// czmq is a process that runs a zgossip actor.
+type czmq struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	stdin io.WriteCloser
+	lines chan string
+	port  string
+	seen  map[string]string
+}
+
+func newCZMQ(t *testing.T, args ...string) *czmq {
+	t.Helper()
+	built = buildCZMQ
+	path, skip := buildCZMQ()
+	if skip != "" {
+		t.Skip(skip)
+	}
+	c := &czmq{t: t, cmd: exec.Command(path, args...), lines: make(chan string, 1000), seen: map[string]string{}}
+	c.cmd.Stderr = os.Stderr
+	var err error
+	if c.stdin, err = c.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(c.lines)
+		for s := bufio.NewScanner(out); s.Scan(); {
+			c.lines <- s.Text()
+		}
+	}()
+	t.Cleanup(func() { c.stop() })
+	for line := range c.lines {
+		if port, ok := strings.CutPrefix(line, "PORT "); ok {
+			c.port = port
+		}
+		if line == "READY" {
+			break
+		}
+	}
+	return c
+}
+
+func (c *czmq) at() string { return "tcp://127.0.0.1:" + c.port }
+
+// stop ends the process and wants it to end well: it crashes on no frame of ours.
+func (c *czmq) stop() {
+	if c.cmd == nil {
+		return
+	}
+	c.stdin.Close()
+	for range c.lines {
+	}
+	if err := c.cmd.Wait(); err != nil {
+		c.t.Errorf("CZMQ ended with %v, want no error", err)
+	}
+	c.cmd = nil
+}
+
+func (c *czmq) publish(key, value string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c.stdin, "PUBLISH "+key+" "+value+"\n"); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// has waits until CZMQ has delivered exactly kv, "key=value" each.
+func (c *czmq) has(kv ...string) {
+	c.t.Helper()
+	want := map[string]string{}
+	for _, s := range kv {
+		k, v, _ := strings.Cut(s, "=")
+		want[k] = v
+	}
+	limit := time.After(patience)
+	for !maps.Equal(c.seen, want) {
+		select {
+		case line, ok := <-c.lines:
+			if !ok {
+				c.t.Fatalf("CZMQ ended; it had %v, want %v", c.seen, want)
+			}
+			if f := strings.SplitN(line, " ", 3); len(f) == 3 && f[0] == "DELIVER" {
+				c.seen[f[1]] = f[2]
+			}
+		case <-limit:
+			c.t.Fatalf("CZMQ has %v, want %v", c.seen, want)
+		}
+	}
+}
+
+// Our clients at CZMQ's hub, which forgets who is quiet for a second.
+func TestCZMQ_hub(t *testing.T) {
+	ctx := newContext(t)
+	hub := newCZMQ(t, "hub", "tcp://127.0.0.1:*")
+	client := newCZMQ(t, "client", hub.at(), "c", "1")
+	a, b, idle := newMember(t, ctx, Options{}), newMember(t, ctx, Options{}), newMember(t, ctx, Options{})
+	a.publish("a", "1")
+	b.publish("b", "1")
+	for _, m := range []*member{a, b, idle} {
+		m.connect(hub.at())
+	}
+	hub.has("a=1", "b=1", "c=1")
+	a.has("b=1", "c=1")
+	idle.has("a=1", "b=1", "c=1")
+
+	<-time.After(3 * time.Second) // the quiet that is the subject
+	a.publish("late", "1")
+	b.has("a=1", "c=1", "late=1")
+	idle.has("a=1", "b=1", "c=1", "late=1")
+	hub.has("a=1", "b=1", "c=1", "late=1")
+
+	// A farewell passes through CZMQ, where it is a value like any other.
+	a.Close()
+	b.has("c=1")
+	hub.has("a=", "b=1", "c=1", "late=")
+	late := newMember(t, ctx, Options{})
+	late.connect(hub.at())
+	late.has("b=1", "c=1")
+	if late.gone["a"] != 0 {
+		t.Errorf("a newcomer saw a go %d times, want 0", late.gone["a"])
+	}
+	_ = client
+}
+
+func TestCZMQ_hubRestart(t *testing.T) {
+	ctx := newContext(t)
+	hub := newCZMQ(t, "hub", "tcp://127.0.0.1:*")
+	a, b, idle := newMember(t, ctx, Options{}), newMember(t, ctx, Options{}), newMember(t, ctx, Options{})
+	a.publish("a", "1")
+	b.publish("b", "1")
+	for _, m := range []*member{a, b, idle} {
+		m.connect(hub.at())
+	}
+	hub.has("a=1", "b=1")
+	idle.has("a=1", "b=1")
+	at := hub.at()
+	hub.stop()
+	start := time.Now()
+	again := newCZMQ(t, "hub", at)
+	again.has("a=1", "b=1")
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("tuples were back after %v, want less than 5s", d)
+	}
+	a.publish("late", "1")
+	b.has("a=1", "late=1")
+	idle.has("a=1", "b=1", "late=1")
+}
+
+// CZMQ's clients at our hub: quiet for ever, and yet told everything.
+func TestCZMQ_client(t *testing.T) {
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	hub.publish("hub", "1")
+	c, d := newCZMQ(t, "client", at, "c", "1"), newCZMQ(t, "client", at, "d", "1")
+	a := newMember(t, ctx, quick())
+	a.publish("a", "1")
+	a.connect(at)
+	hub.has("a=1", "c=1", "d=1")
+	c.has("a=1", "c=1", "d=1", "hub=1")
+	d.has("a=1", "c=1", "d=1", "hub=1")
+
+	<-time.After(3 * time.Second) // twice the ClientTimeout of this hub
+	c.publish("late", "1")
+	d.has("a=1", "c=1", "d=1", "hub=1", "late=1")
+	a.has("c=1", "d=1", "hub=1", "late=1")
+	a.publish("a", "2")
+	c.has("a=2", "c=1", "d=1", "hub=1", "late=1")
+	a.Close()
+	hub.has("c=1", "d=1", "late=1")
+	d.has("a=", "c=1", "d=1", "hub=1", "late=1")
+	// Their echoes bring nothing back, and nothing goes round.
+	before := hub.Stats()
+	<-time.After(echoWindow)
+	if after := hub.Stats(); after.Changed != before.Changed || after.Gone != before.Gone {
+		t.Errorf("Stats() of an idle hub went from %+v to %+v", before, after)
+	}
+	hub.has("c=1", "d=1", "late=1")
+}
+
+func TestCZMQ_clientHubRestart(t *testing.T) {
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	c := newCZMQ(t, "client", at, "c", "1")
+	hub.has("c=1")
+	hub.Close()
+	again := newMember(t, ctx, quick())
+	again.until("a bind", func() bool { _, err := again.Bind(at); return err == nil })
+	again.has("c=1")
+	again.publish("x", "1")
+	c.has("c=1", "x=1")
+}

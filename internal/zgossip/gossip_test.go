@@ -1,0 +1,585 @@
+package zgossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	zmq "github.com/pebbe/zmq4"
+)
+
+const patience = 10 * time.Second
+
+// quick makes what takes a minute take a second.
+func quick() Options {
+	return Options{PingInterval: 100 * time.Millisecond, ClientTimeout: 1500 * time.Millisecond,
+		QuietTimeout: time.Second, HubTimeout: 4 * time.Second}
+}
+
+// member is a Gossip whose news are collected.
+type member struct {
+	*Gossip
+	t    *testing.T
+	mu   sync.Mutex
+	seen map[string]string
+	gone map[string]int
+	more chan struct{} // 1 slot: something changed
+}
+
+func newContext(t *testing.T) *zmq.Context {
+	t.Helper()
+	ctx, err := zmq.NewContext()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := ctx.Term(); err != nil {
+			t.Errorf("Term() = %v, want nil", err)
+		}
+	})
+	return ctx
+}
+
+func newMember(t *testing.T, ctx *zmq.Context, o Options) *member {
+	t.Helper()
+	g, err := New(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &member{Gossip: g, t: t, seen: map[string]string{}, gone: map[string]int{}, more: make(chan struct{}, 1)}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for n := range g.Tuples() {
+			m.mu.Lock()
+			if n.Gone {
+				delete(m.seen, n.Key)
+				m.gone[n.Key]++
+			} else {
+				m.seen[n.Key] = n.Value
+			}
+			m.mu.Unlock()
+			kick(m.more)
+		}
+	}()
+	t.Cleanup(func() { g.Close(); <-read })
+	return m
+}
+
+func (m *member) bind(endpoint string) string {
+	m.t.Helper()
+	bound, err := m.Bind(endpoint)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return bound
+}
+
+func (m *member) connect(endpoint string) {
+	m.t.Helper()
+	if err := m.Connect(endpoint, ""); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *member) publish(key, value string) {
+	m.t.Helper()
+	if err := m.Publish(key, value); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// until waits for ok, which may look at seen and gone, and says how long it took.
+func (m *member) until(what string, ok func() bool) time.Duration {
+	m.t.Helper()
+	start := time.Now()
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	tick := time.NewTicker(20 * time.Millisecond) // for conditions on Stats
+	defer tick.Stop()
+	for {
+		m.mu.Lock()
+		done := ok()
+		m.mu.Unlock()
+		if done {
+			return time.Since(start)
+		}
+		select {
+		case <-m.more:
+		case <-tick.C:
+		case <-limit.C:
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.t.Fatalf("no %s within %v; has %v, gone %v, stats %+v", what, patience, m.seen, m.gone, m.Stats())
+		}
+	}
+}
+
+// has waits until the keys and values are exactly kv, "key=value" each.
+func (m *member) has(kv ...string) time.Duration {
+	m.t.Helper()
+	want := map[string]string{}
+	for _, s := range kv {
+		k, v, _ := strings.Cut(s, "=")
+		want[k] = v
+	}
+	return m.until(fmt.Sprint(kv), func() bool { return maps.Equal(m.seen, want) })
+}
+
+func TestGossip_transports(t *testing.T) {
+	for name, endpoint := range map[string]string{
+		"tcp":    "tcp://127.0.0.1:*",
+		"ipc":    "ipc://" + filepath.Join(t.TempDir(), "hub"),
+		"inproc": "inproc://hub",
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := newContext(t)
+			hub := newMember(t, ctx, quick())
+			at := hub.bind(endpoint)
+			if strings.Contains(at, "*") {
+				t.Fatalf("Bind(%q) = %q, want a port", endpoint, at)
+			}
+			var all []*member
+			want := map[string]string{}
+			for i := range 10 {
+				m := newMember(t, ctx, quick())
+				key, value := fmt.Sprint("key", i), fmt.Sprint("tcp://127.0.0.1:", i)
+				if i%2 == 0 {
+					m.publish(key, value)
+				}
+				m.connect(at)
+				m.connect(at)
+				if i%2 == 1 {
+					m.publish(key, value)
+				}
+				want[key] = value
+				all = append(all, m)
+			}
+			hub.until("10 tuples", func() bool { return maps.Equal(hub.seen, want) })
+			for i, m := range all {
+				others := maps.Clone(want)
+				delete(others, fmt.Sprint("key", i))
+				m.until("9 tuples", func() bool { return maps.Equal(m.seen, others) })
+			}
+			if n := hub.Stats().Clients; n != 10 {
+				t.Errorf("Stats().Clients = %d, want 10", n)
+			}
+			// A farewell is told at once, and only once.
+			start := time.Now()
+			all[0].Close()
+			for _, m := range append(all[1:], hub) {
+				m.until("end of key0", func() bool { return m.gone["key0"] == 1 && m.seen["key0"] == "" })
+			}
+			if d := time.Since(start); d > time.Second {
+				t.Errorf("a farewell took %v, want less than 1s", d)
+			}
+		})
+	}
+}
+
+func TestGossip_hubBoundLater(t *testing.T) {
+	ctx := newContext(t)
+	a, b, hub := newMember(t, ctx, quick()), newMember(t, ctx, quick()), newMember(t, ctx, quick())
+	at := "ipc://" + filepath.Join(t.TempDir(), "hub")
+	a.publish("a", "1")
+	b.publish("b", "1")
+	a.connect(at)
+	b.connect(at)
+	hub.bind(at)
+	a.has("b=1")
+	b.has("a=1")
+}
+
+func TestGossip_chain(t *testing.T) {
+	ctx := newContext(t)
+	var hubs []*member
+	var at []string
+	for range 3 {
+		m := newMember(t, ctx, quick())
+		hubs = append(hubs, m)
+		at = append(at, m.bind("tcp://127.0.0.1:*"))
+	}
+	// A ring, and hubs that connect to each other both ways.
+	for i, h := range hubs {
+		h.connect(at[(i+1)%3])
+		h.connect(at[(i+2)%3])
+	}
+	a, b := newMember(t, ctx, quick()), newMember(t, ctx, quick())
+	a.publish("a", "1")
+	b.publish("b", "1")
+	a.connect(at[0])
+	b.connect(at[2])
+	a.has("b=1")
+	b.has("a=1")
+	a.publish("a", "2")
+	b.has("a=2")
+	hubs[1].has("a=2", "b=1")
+	// Nothing goes round: the counters of changes stand still.
+	before := hubs[1].Stats()
+	hubs[1].until("20 more PINGs", func() bool { return hubs[1].Stats().Pings > before.Pings+20 })
+	if after := hubs[1].Stats(); after.Changed != before.Changed || after.Learnt != before.Learnt {
+		t.Errorf("Stats() of an idle ring went from %+v to %+v", before, after)
+	}
+	a.Close()
+	for _, h := range hubs {
+		h.has("b=1")
+	}
+	b.has()
+}
+
+func TestGossip_twoHubs(t *testing.T) {
+	ctx := newContext(t)
+	h1, h2 := newMember(t, ctx, quick()), newMember(t, ctx, quick())
+	at1, at2 := h1.bind("tcp://127.0.0.1:*"), h2.bind("tcp://127.0.0.1:*")
+	a, b := newMember(t, ctx, quick()), newMember(t, ctx, quick())
+	for _, m := range []*member{a, b} {
+		m.connect(at1)
+		m.connect(at2)
+	}
+	a.publish("a", "1")
+	b.has("a=1")
+	h1.Close()
+	b.until("one hub", func() bool { return b.Stats().Hubs == 1 })
+	a.publish("a", "2")
+	b.has("a=2")
+	c := newMember(t, ctx, quick())
+	c.connect(at2)
+	c.has("a=2")
+}
+
+func TestGossip_hubRestart(t *testing.T) {
+	for name, endpoint := range map[string]string{
+		"tcp":    "tcp://127.0.0.1:*",
+		"ipc":    "ipc://" + filepath.Join(t.TempDir(), "hub"),
+		"inproc": "inproc://hub",
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := newContext(t)
+			hub := newMember(t, ctx, quick())
+			at := hub.bind(endpoint)
+			a, b := newMember(t, ctx, Options{}), newMember(t, ctx, Options{})
+			for _, m := range []*member{a, b} {
+				m.connect(at)
+			}
+			a.publish("a", "1")
+			b.publish("b", "1")
+			a.has("b=1")
+			hub.Close()
+			again := newMember(t, ctx, quick())
+			again.until("a bind", func() bool { _, err := again.Bind(at); return err == nil })
+			if d := again.has("a=1", "b=1"); d > 5*time.Second {
+				t.Errorf("tuples were back after %v, want less than 5s", d)
+			} else {
+				t.Logf("tuples back after %v", d)
+			}
+			a.has("b=1")
+			a.publish("a", "2")
+			b.has("a=2")
+			if a.gone["b"] != 0 {
+				t.Errorf("a restart of the hub ended a tuple %d times, want 0", a.gone["b"])
+			}
+		})
+	}
+}
+
+func TestGossip_churn(t *testing.T) {
+	ctx := newContext(t)
+	if err := ctx.SetMaxSockets(4096); err != nil {
+		t.Fatal(err)
+	}
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	stay := newMember(t, ctx, quick())
+	stay.publish("stay", "1")
+	stay.connect(at)
+	for wave := range 10 {
+		var all []*member
+		for i := range 10 {
+			m := newMember(t, ctx, quick())
+			m.publish(fmt.Sprint("churn", wave, "-", i), "1")
+			m.connect(at)
+			all = append(all, m)
+		}
+		hub.until("wave of 10", func() bool { return len(hub.seen) == 11 })
+		for _, m := range all {
+			m.Close()
+		}
+		hub.has("stay=1")
+	}
+	late := newMember(t, ctx, quick())
+	late.connect(at)
+	late.has("stay=1")
+	if n := late.Stats().Learnt; n != 1 {
+		t.Errorf("a newcomer learnt %d tuples, want 1", n)
+	}
+	if n := len(hub.gone); n != 100 {
+		t.Errorf("the hub saw %d ends, want 100", n)
+	}
+}
+
+// A client that dies without a word is missed, if it used to ping.
+func TestGossip_deadClient(t *testing.T) {
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	b := newMember(t, ctx, quick())
+	b.connect(at)
+
+	dead, quiet := newRaw(t, ctx, at), newRaw(t, ctx, at)
+	for _, r := range []*raw{dead, quiet} {
+		r.send(appendHead(nil, idHello))
+	}
+	dead.send(appendHead(nil, idPing))
+	dead.send(appendPublish(nil, "dead", "1", 0))
+	quiet.send(appendPublish(nil, "quiet", "1", 0))
+	b.has("dead=1", "quiet=1")
+	b.has("quiet=1")
+	late := newMember(t, ctx, quick())
+	late.connect(at)
+	late.has("quiet=1")
+	if n := hub.Stats().Expired; n != 1 {
+		t.Errorf("Stats().Expired = %d, want 1", n)
+	}
+}
+
+// The owner of a tuple that somebody took back says it again.
+func TestGossip_defence(t *testing.T) {
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	a := newMember(t, ctx, quick())
+	a.publish("a", "1")
+	a.connect(at)
+	hub.has("a=1")
+	r := newRaw(t, ctx, at)
+	r.send(appendHead(nil, idHello))
+	r.send(appendPublish(nil, "a", "", 0))
+	hub.until("end of a", func() bool { return hub.gone["a"] == 1 })
+	hub.has("a=1")
+}
+
+func TestGossip_unpublish(t *testing.T) {
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	a := newMember(t, ctx, quick())
+	a.connect(at)
+	a.publish("a", "1")
+	hub.publish("h", "1")
+	hub.has("a=1")
+	a.has("h=1")
+	if err := a.Unpublish("a"); err != nil {
+		t.Errorf("Unpublish(a) = %v, want nil", err)
+	}
+	hub.has()
+	if err := errors.Join(a.Unpublish("h"), a.Unpublish("none")); err != nil {
+		t.Errorf("Unpublish(h) = %v, want nil", err)
+	}
+	if n := hub.Stats().Tuples; n != 1 {
+		t.Errorf("Stats().Tuples of the hub = %d, want 1", n)
+	}
+	if n := a.Stats().Tuples; n != 0 {
+		t.Errorf("Stats().Tuples = %d, want 0", n)
+	}
+}
+
+// A reader that does not read loses nothing but what is overtaken.
+func TestGossip_slowReader(t *testing.T) {
+	ctx := newContext(t)
+	hub, err := New(ctx, quick())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hub.Close()
+	at, err := hub.Bind("tcp://127.0.0.1:*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newMember(t, ctx, quick())
+	a.connect(at)
+	const keys = 3000 // more than the 2000 frames that fit between two sockets
+	for i := range keys {
+		a.publish(fmt.Sprint(i), "old")
+	}
+	for i := range keys {
+		a.publish(fmt.Sprint(i), "new")
+	}
+	a.publish("last", "1")
+	a.until("all at the hub", func() bool { return hub.Stats().Tuples == keys+1 })
+	got := map[string]string{}
+	for n := range hub.Tuples() {
+		if got[n.Key] = n.Value; len(got) == keys+1 && n.Key == "last" {
+			break
+		}
+	}
+	late := newMember(t, ctx, quick())
+	late.connect(at)
+	late.until("all tuples", func() bool { return len(late.seen) == keys+1 && late.seen["0"] == "new" })
+}
+
+func TestGossip_names(t *testing.T) {
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	_, port, _ := strings.Cut(strings.TrimPrefix(at, "tcp://"), ":")
+	a := newMember(t, ctx, quick())
+	a.connect("tcp://localhost:" + port)
+	a.publish("a", "1")
+	hub.has("a=1")
+	for endpoint, want := range map[string]string{
+		"tcp://localhost:1":           "localhost",
+		"tcp://127.0.0.1:0;a.local:1": "a.local",
+		"tcp://127.0.0.1:1":           "",
+		"tcp://[::1]:1":               "",
+		"tcp://nonsense":              "",
+		"ipc://a:1":                   "",
+	} {
+		if got, _ := hostName(endpoint); got != want {
+			t.Errorf("hostName(%q) = %q, want %q", endpoint, got, want)
+		}
+	}
+}
+
+func TestGossip_curve(t *testing.T) {
+	ctx := newContext(t)
+	public, secret, err := zmq.NewCurveKeypair()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := quick()
+	o.PublicKey, o.SecretKey = public, secret
+	hub := newMember(t, ctx, o)
+	at := hub.bind("tcp://127.0.0.1:*")
+	a, plain := newMember(t, ctx, quick()), newMember(t, ctx, quick())
+	plain.publish("plain", "1")
+	plain.connect(at)
+	a.publish("a", "1")
+	if err := a.Connect(at, public); err != nil {
+		t.Fatal(err)
+	}
+	hub.has("a=1")
+	if n := plain.Stats().Hubs; n != 0 {
+		t.Errorf("Stats().Hubs without keys = %d, want 0", n)
+	}
+}
+
+func TestGossip_badInput(t *testing.T) {
+	ctx := newContext(t)
+	if _, err := New(ctx, Options{PublicKey: "short", SecretKey: "short"}); !errors.Is(err, ErrKeys) {
+		t.Errorf("New(short keys) = %v, want %v", err, ErrKeys)
+	}
+	g := newMember(t, ctx, quick())
+	for _, endpoint := range []string{"", "tcp", "tcp://", "udp://127.0.0.1:1", "tcp://a\x00b:1",
+		"tcp://127.0.0.1:99999", "tcp://127.0.0.1", "tcp://127.0.0.1:port"} {
+		if _, err := g.Bind(endpoint); !errors.Is(err, ErrEndpoint) {
+			t.Errorf("Bind(%q) = %v, want %v", endpoint, err, ErrEndpoint)
+		}
+		if err := g.Connect(endpoint, ""); !errors.Is(err, ErrEndpoint) {
+			t.Errorf("Connect(%q) = %v, want %v", endpoint, err, ErrEndpoint)
+		}
+	}
+	at := g.bind("tcp://127.0.0.1:*")
+	if _, err := newMember(t, ctx, quick()).Bind(at); !errors.Is(err, zmq.EADDRINUSE) {
+		t.Errorf("Bind(address in use) = %v, want %v", err, zmq.EADDRINUSE)
+	}
+	if err := g.Connect("tcp://127.0.0.1:1", "short"); !errors.Is(err, ErrKeys) {
+		t.Errorf("Connect(short key) = %v, want %v", err, ErrKeys)
+	}
+	for _, kv := range [][2]string{{"", "v"}, {"k", ""}, {"k", "|v"}, {"k\x00", "v"}, {"k", "v\x00"},
+		{strings.Repeat("k", 256), "v"}, {"k", strings.Repeat("v", MaxValue+1)}} {
+		if err := g.Publish(kv[0], kv[1]); !errors.Is(err, ErrTuple) {
+			t.Errorf("Publish(%.10q, %.10q) = %v, want %v", kv[0], kv[1], err, ErrTuple)
+		}
+	}
+	g.Close()
+	g.Close()
+	_, err := g.Bind("tcp://127.0.0.1:*")
+	for op, err := range map[string]error{"Bind": err, "Connect": g.Connect("tcp://127.0.0.1:1", ""),
+		"Publish": g.Publish("k", "v"), "Unpublish": g.Unpublish("k")} {
+		if !errors.Is(err, ErrClosed) {
+			t.Errorf("%s after Close = %v, want %v", op, err, ErrClosed)
+		}
+	}
+	g.Stats()
+}
+
+// count gives what Close must give back.
+func count(t *testing.T) (goroutines, fds, threads int) {
+	t.Helper()
+	entries := func(dir string) int {
+		all, err := os.ReadDir(dir)
+		if err != nil {
+			t.Skipf("no %s here: %v", dir, err)
+		}
+		return len(all)
+	}
+	return runtime.NumGoroutine(), entries("/proc/self/fd"), entries("/proc/self/task")
+}
+
+func TestGossip_leaks(t *testing.T) {
+	round := func() {
+		ctx, err := zmq.NewContext()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []*Gossip
+		at := ""
+		for i := range 10 {
+			g, err := New(ctx, quick())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				if at, err = g.Bind("tcp://127.0.0.1:*"); err != nil {
+					t.Fatal(err)
+				}
+			} else if err := errors.Join(g.Connect(at, ""), g.Connect("tcp://127.0.0.1:1", ""),
+				g.Connect("tcp://no.such.name.invalid:1", "")); err != nil {
+				t.Fatal(err)
+			}
+			if err := g.Publish(fmt.Sprint(i), "1"); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, g)
+		}
+		for range 5 {
+			<-all[0].Tuples()
+		}
+		start := time.Now()
+		for _, g := range all {
+			g.Close()
+		}
+		if err := ctx.Term(); err != nil {
+			t.Error(err)
+		}
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("closing 10 took %v, want less than 5s", d)
+		}
+	}
+	round() // the Go runtime's own threads and descriptors come with it
+	g0, f0, t0 := count(t)
+	for range 3 {
+		round()
+	}
+	deadline, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		g, f, th := count(t)
+		if g <= g0 && f <= f0 && th <= t0+4 {
+			return
+		}
+		select {
+		case <-deadline.Done():
+			t.Fatalf("goroutines, descriptors, threads = %d, %d, %d, want %d, %d, about %d", g, f, th, g0, f0, t0)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}

@@ -1,0 +1,195 @@
+package zgossip
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	zmq "github.com/pebbe/zmq4"
+)
+
+// raw is a socket that says what it likes.
+type raw struct {
+	t   *testing.T
+	soc *zmq.Socket
+}
+
+func newRaw(t *testing.T, ctx *zmq.Context, endpoint string) *raw {
+	t.Helper()
+	soc, err := ctx.NewSocket(zmq.DEALER)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { soc.SetLinger(0); soc.Close() })
+	soc.SetRcvtimeo(patience)
+	if err := soc.Connect(endpoint); err != nil {
+		t.Fatal(err)
+	}
+	return &raw{t, soc}
+}
+
+func (r *raw) send(frames ...[]byte) {
+	r.t.Helper()
+	for i, f := range frames {
+		flag := zmq.Flag(0)
+		if i < len(frames)-1 {
+			flag = zmq.SNDMORE
+		}
+		if _, err := r.soc.SendBytes(f, flag); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
+// next gives the next frame as "id key=value".
+func (r *raw) next() string {
+	r.t.Helper()
+	b, err := r.soc.RecvBytes(0)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var m msg
+	if err := m.parse(b); err != nil {
+		r.t.Fatal(err)
+	}
+	return fmt.Sprintf("%d %s=%s", m.id, m.key, m.value)
+}
+
+func (r *raw) want(frames ...string) {
+	r.t.Helper()
+	for _, w := range frames {
+		if got := r.next(); got != w {
+			r.t.Fatalf("next() = %q, want %q", got, w)
+		}
+	}
+}
+
+// The hub's side of the protocol, frame by frame.
+func TestHub_states(t *testing.T) {
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	hub.publish("a", "1")
+	at := hub.bind("tcp://127.0.0.1:*")
+	r := newRaw(t, ctx, at)
+	r.send(appendHead(nil, idPing))
+	r.want("4 =")
+	r.send(appendPublish(nil, "k", "v", 0))
+	r.want("5 =")
+	r.send(appendHead(nil, idHello))
+	r.want("2 a=1")
+	r.send(appendPublish(nil, "k", "v", 12345))
+	r.send(appendHead(nil, idPing))
+	r.want("4 =")
+	hub.publish("b", "2")
+	r.want("2 b=2")
+	s := newRaw(t, ctx, at)
+	s.send(appendHead(nil, idHello))
+	s.want("2 a=1", "2 k=v", "2 b=2")
+	s.send(appendPublish(nil, "s", "1", 0))
+	r.want("2 s=1")
+	s.send(appendPublish(nil, "s", "", 0))
+	r.want("2 s=")
+	s.send(appendHead(nil, idHello))
+	s.want("2 a=1", "2 k=v", "2 b=2")
+}
+
+// A client of ours that the hub does not know is told so at its first PING.
+func TestHub_forgotten(t *testing.T) {
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	soc, err := ctx.NewSocket(zmq.DEALER)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer soc.Close()
+	soc.SetLinger(0)
+	soc.SetRcvtimeo(patience)
+	soc.SetIdentity(routingTag + "instance" + "1234")
+	if err := soc.Connect(at); err != nil {
+		t.Fatal(err)
+	}
+	r := &raw{t, soc}
+	r.send(appendHead(nil, idPing))
+	r.want("4 =", "5 =")
+}
+
+func TestHub_hostile(t *testing.T) {
+	ctx := newContext(t)
+	o := quick()
+	o.MaxTuples, o.MaxClients = 100, 4
+	hub := newMember(t, ctx, o)
+	at := hub.bind("tcp://127.0.0.1:*")
+	r := newRaw(t, ctx, at)
+	ok := appendPublish(nil, "k", "v", 0)
+	bad := [][][]byte{
+		{{}}, {{}, {}}, {ok, ok}, {{}, ok}, {ok, {}}, {[]byte("\xAA\xA1\x01\x01")}, {[]byte("\xAA\xA0\x09\x01")},
+		{[]byte("\xAA\xA0\x01\x02")}, {[]byte("\xAA\xA0\x02\x01\xFFk")}, {ok[:len(ok)-1]},
+		{[]byte("\xAA\xA0\x02\x01\x01k\xFF\xFF\xFF\xFFv\x00\x00\x00\x00")},
+		{appendPublish(nil, "k", strings.Repeat("v", MaxValue+1), 0)},
+	}
+	for _, frames := range bad {
+		r.send(frames...)
+	}
+	hub.until("count of bad frames", func() bool { return hub.Stats().Malformed == uint64(len(bad)) })
+	r.send(appendHead(nil, idPong))
+	r.send(appendHead(nil, idInvalid))
+	hub.until("count of misplaced commands", func() bool { return hub.Stats().Unexpected == 2 })
+
+	r.send(appendHead(nil, idHello))
+	for i := range 5000 {
+		r.send(appendPublish(nil, fmt.Sprint(i), "v", 0))
+	}
+	hub.until("refusals", func() bool { return hub.Stats().Refused == 5000-50 })
+	if n := hub.Stats().Tuples; n != 50 {
+		t.Errorf("Stats().Tuples = %d, want 50", n)
+	}
+	refused := hub.Stats().Refused
+	for range 6 {
+		newRaw(t, ctx, at).send(appendHead(nil, idHello))
+	}
+	hub.until("refused clients", func() bool { return hub.Stats().Refused == refused+3 })
+
+	// A frame of a megabyte ends the connection, not the hub.
+	r.send(make([]byte, 1<<20))
+	s := newRaw(t, ctx, at)
+	s.send(appendHead(nil, idPing))
+	s.want("4 =")
+}
+
+// A hub that answers everything with INVALID, or with rubbish, gets no storm.
+func TestClient_hostileHub(t *testing.T) {
+	ctx := newContext(t)
+	soc, err := ctx.NewSocket(zmq.ROUTER)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer soc.Close()
+	soc.SetLinger(0)
+	soc.SetRcvtimeo(50 * time.Millisecond)
+	if err := soc.Bind("tcp://127.0.0.1:*"); err != nil {
+		t.Fatal(err)
+	}
+	at, _ := soc.GetLastEndpoint()
+	a := newMember(t, ctx, quick())
+	a.publish("a", "1")
+	a.connect(at)
+	start, frames := time.Now(), 0
+	for time.Since(start) < 2*time.Second {
+		parts, err := soc.RecvMessageBytes(0)
+		if err != nil {
+			continue
+		}
+		frames++
+		soc.SendMessage(parts[0], appendHead(nil, idInvalid))
+		soc.SendMessage(parts[0], "rubbish")
+		soc.SendMessage(parts[0], "", "rubbish")
+	}
+	if frames < 20 || frames > 60 { // 20 PINGs, 7 probes, at most 9 HELLOs with a tuple
+		t.Errorf("a client sent %d frames in 2s, want 20 to 60", frames)
+	}
+	if s := a.Stats(); s.Malformed == 0 || s.Invalids == 0 {
+		t.Errorf("Stats() = %+v, want Malformed and Invalids", s)
+	}
+}
