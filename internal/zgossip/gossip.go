@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -81,6 +83,7 @@ type Gossip struct {
 	opts     Options
 	log      *slog.Logger
 	instance string // routing id without its last four bytes
+	lookup   func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
 	// the keys that hubs are shown; owned by run
 	clientPublic, clientSecret string
@@ -106,7 +109,7 @@ type Gossip struct {
 }
 
 // New starts a member that is neither bound nor connected. Its sockets are made
-// in ctx, which the caller terminates after Close.
+// in ctx, which the caller terminates after Close; doing so before is a Close.
 func New(ctx *zmq.Context, opts Options) (*Gossip, error) {
 	if (opts.PublicKey == "") != (opts.SecretKey == "") || !isKey(opts.PublicKey) || !isKey(opts.SecretKey) {
 		return nil, ErrKeys
@@ -116,6 +119,7 @@ func New(ctx *zmq.Context, opts Options) (*Gossip, error) {
 		ctx:       ctx,
 		opts:      opts,
 		log:       opts.Logger,
+		lookup:    net.DefaultResolver.LookupNetIP,
 		cmds:      make(chan func(time.Time)),
 		tuples:    make(chan Tuple),
 		addresses: make(chan address),

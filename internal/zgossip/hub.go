@@ -78,7 +78,7 @@ func (g *Gossip) open(h *hub, now time.Time) {
 	h.lookup = true
 	g.wg.Go(func() {
 		a := address{h: h}
-		ips, err := net.DefaultResolver.LookupNetIP(g.lookups, "ip", host)
+		ips, err := g.lookup(g.lookups, "ip", host)
 		if a.err = err; err == nil && len(ips) > 0 {
 			a.endpoint = rebuild(pick(ips))
 		}
@@ -237,9 +237,7 @@ func (g *Gossip) readMonitor(h *hub, now time.Time) {
 	for h.monitor != nil && h.monitor.pending() {
 		event, _, _, err := h.monitor.soc.RecvEvent(zmq.DONTWAIT)
 		if err != nil {
-			if again(err) {
-				h.monitor.drained()
-			}
+			g.readEnd(h.monitor, err)
 			return
 		}
 		switch event {
@@ -257,9 +255,7 @@ func (g *Gossip) readHub(h *hub, now time.Time, budget int) {
 		var parts [1][]byte
 		n, err := h.dealer.recv(parts[:])
 		if err != nil {
-			if again(err) {
-				h.dealer.drained()
-			}
+			g.readEnd(h.dealer, err)
 			return
 		}
 		var m msg

@@ -82,9 +82,7 @@ func (g *Gossip) readRouter(now time.Time, budget int) {
 		var parts [2][]byte
 		n, err := r.recv(parts[:])
 		if err != nil {
-			if again(err) {
-				r.drained()
-			}
+			g.readEnd(r, err)
 			return
 		}
 		if n != 2 {
@@ -136,7 +134,7 @@ func (g *Gossip) hello(c *link, id, key []byte, ours bool, now time.Time) {
 		}
 		c = &link{pings: ours, heard: now}
 		g.clients[string(key)] = c
-		g.log.Debug("gossip client came", "client", id)
+		g.log.Debug("gossip client came", "client", fmt.Sprintf("%x", id))
 	} else {
 		c.epoch++
 		c.resync = now.Add(resyncGrace)
@@ -177,7 +175,7 @@ func (g *Gossip) tickClients(now time.Time) {
 			c.down = now
 			n := g.table.lose(c, false, now)
 			g.stats.Expired++
-			g.log.Debug("gossip client lost", "client", c.id, "tuples", n)
+			g.log.Debug("gossip client lost", "client", fmt.Sprintf("%x", c.id), "tuples", n)
 		case !c.pings && c.down.IsZero() && quiet > probeInterval && now.Sub(c.probed) > probeInterval:
 			c.probed = now
 			g.buf = appendHead(g.buf[:0], idPong)

@@ -23,6 +23,18 @@ const (
 // the next round.
 func again(err error) bool { return zmq.AsErrno(err) == zmq.Errno(syscall.EAGAIN) }
 
+// readEnd looks at why a socket gave no more. A context that is terminated
+// before Close waits for our sockets: we close.
+func (g *Gossip) readEnd(s *source, err error) {
+	switch {
+	case again(err):
+		s.drained()
+	case zmq.AsErrno(err) == zmq.ETERM:
+		s.drained()
+		g.close.Do(func() { close(g.quit) })
+	}
+}
+
 // run owns the sockets and the table until Close.
 func (g *Gossip) run(cancel context.CancelFunc) {
 	timer := time.NewTimer(idleTick)
