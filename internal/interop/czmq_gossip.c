@@ -1,3 +1,5 @@
+//go:build ignore
+
 //  A zgossip actor of CZMQ driven from a test.
 //
 //      czmq_gossip hub ENDPOINT

@@ -185,7 +185,7 @@ func (g *Gossip) do(f func(now time.Time)) error {
 
 // Bind makes us a hub at endpoint, tcp, ipc or inproc, and returns where that is
 // in fact: "tcp://127.0.0.1:*" becomes a port number. It may be called again for
-// further endpoints. Errors are libzmq's, wrapped, such as zmq4.EADDRINUSE.
+// further endpoints. A host name is resolved by libzmq, while we wait. Errors are libzmq's, wrapped, such as zmq4.EADDRINUSE.
 func (g *Gossip) Bind(endpoint string) (bound string, err error) {
 	if !knownTransport(endpoint) {
 		return "", fmt.Errorf("%w: %q", ErrEndpoint, endpoint)

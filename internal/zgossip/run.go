@@ -17,6 +17,8 @@ const (
 	// the time until a neighbour that took nothing is tried again.
 	idleTick = time.Second
 	busyTick = 100 * time.Millisecond
+	// Timers so late mean that our process was stopped: the silence was ours.
+	overslept = time.Second
 )
 
 // again tells that a socket has no more, from other errors: those leave it to
@@ -63,12 +65,25 @@ func (g *Gossip) run(cancel context.CancelFunc) {
 		}
 		now := time.Now()
 		if !now.Before(due) {
+			if now.Sub(due) > overslept {
+				g.forgive(now)
+			}
 			g.tick(now)
 			due = now.Add(idleTick)
 		}
 		g.settle(now)
 		due = g.nextTick(now, due)
 		timer.Reset(time.Until(due))
+	}
+}
+
+// forgive has all neighbours heard now.
+func (g *Gossip) forgive(now time.Time) {
+	for _, c := range g.clients {
+		c.heard = now
+	}
+	for _, h := range g.hubs {
+		h.heard = now
 	}
 }
 

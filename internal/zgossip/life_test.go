@@ -1,0 +1,265 @@
+package zgossip
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	zmq "github.com/pebbe/zmq4"
+)
+
+func TestGossip_hubRestart(t *testing.T) {
+	for name, endpoint := range map[string]string{
+		"tcp":    "tcp://127.0.0.1:*",
+		"ipc":    "ipc://" + filepath.Join(t.TempDir(), "hub"),
+		"inproc": "inproc://hub",
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := newContext(t)
+			hub := newMember(t, ctx, quick())
+			at := hub.bind(endpoint)
+			a, b := newMember(t, ctx, Options{}), newMember(t, ctx, Options{})
+			for _, m := range []*member{a, b} {
+				m.connect(at)
+			}
+			a.publish("a", "1")
+			b.publish("b", "1")
+			a.has("b=1")
+			hub.Close()
+			again := newMember(t, ctx, quick())
+			again.until("a bind", func() bool { _, err := again.Bind(at); return err == nil })
+			if d := again.has("a=1", "b=1"); d > 5*time.Second {
+				t.Errorf("tuples were back after %v, want less than 5s", d)
+			} else {
+				t.Logf("tuples back after %v", d)
+			}
+			a.has("b=1")
+			a.publish("a", "2")
+			b.has("a=2")
+			if a.gone["b"] != 0 {
+				t.Errorf("a restart of the hub ended a tuple %d times, want 0", a.gone["b"])
+			}
+		})
+	}
+}
+
+func TestGossip_churn(t *testing.T) {
+	ctx := newContext(t)
+	if err := ctx.SetMaxSockets(4096); err != nil {
+		t.Fatal(err)
+	}
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	stay := newMember(t, ctx, quick())
+	stay.publish("stay", "1")
+	stay.connect(at)
+	for wave := range 10 {
+		var all []*member
+		for i := range 10 {
+			m := newMember(t, ctx, quick())
+			m.publish(fmt.Sprint("churn", wave, "-", i), "1")
+			m.connect(at)
+			all = append(all, m)
+		}
+		hub.until("wave of 10", func() bool { return len(hub.seen) == 11 })
+		for _, m := range all {
+			m.Close()
+		}
+		hub.has("stay=1")
+	}
+	late := newMember(t, ctx, quick())
+	late.connect(at)
+	late.has("stay=1")
+	if n := late.Stats().Learnt; n != 1 {
+		t.Errorf("a newcomer learnt %d tuples, want 1", n)
+	}
+	if n := len(hub.gone); n != 100 {
+		t.Errorf("the hub saw %d ends, want 100", n)
+	}
+}
+
+// A client that dies without a word is missed, if it used to ping.
+func TestGossip_deadClient(t *testing.T) {
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	b := newMember(t, ctx, quick())
+	b.connect(at)
+
+	dead, quiet := newRaw(t, ctx, at), newRaw(t, ctx, at)
+	for _, r := range []*raw{dead, quiet} {
+		r.send(appendHead(nil, idHello))
+	}
+	dead.send(appendHead(nil, idPing))
+	dead.send(appendPublish(nil, "dead", "1", 0))
+	quiet.send(appendPublish(nil, "quiet", "1", 0))
+	b.has("dead=1", "quiet=1")
+	b.has("quiet=1")
+	late := newMember(t, ctx, quick())
+	late.connect(at)
+	late.has("quiet=1")
+	if n := hub.Stats().Expired; n != 1 {
+		t.Errorf("Stats().Expired = %d, want 1", n)
+	}
+}
+
+// A hub that was stopped does not take its own silence for its clients'.
+func TestGossip_overslept(t *testing.T) {
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	a := newMember(t, ctx, quick())
+	a.publish("a", "1")
+	a.connect(at)
+	hub.has("a=1")
+	hub.do(func(time.Time) { <-time.After(3 * time.Second) })
+	hub.publish("h", "1")
+	a.until("h", func() bool { return a.seen["h"] == "1" })
+	if n := hub.Stats().Expired; n != 0 || hub.gone["a"] != 0 {
+		t.Errorf("Stats().Expired = %d, gone %v, want 0 and none", n, hub.gone)
+	}
+}
+
+// A client that never pings is missed when its connection is gone for long, and
+// what it said stays when somebody repeats it.
+func TestGossip_goneClient(t *testing.T) {
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	gone, back := newRaw(t, ctx, at), newRaw(t, ctx, at)
+	for i, r := range []*raw{gone, back} {
+		r.send(appendHead(nil, idHello))
+		r.send(appendPublish(nil, fmt.Sprint("k", i), "1", 0))
+	}
+	hub.has("k0=1", "k1=1")
+	gone.soc.Close()
+	back.soc.Close()
+	// Something to tell shows that nobody takes it.
+	turn := 0
+	hub.until("lost connections", func() bool {
+		turn++
+		hub.publish("news", fmt.Sprint(turn))
+		down := 0
+		hub.do(func(time.Time) {
+			for _, c := range hub.clients {
+				if !c.down.IsZero() {
+					down++
+				}
+			}
+		})
+		return down == 2
+	})
+	back = newRaw(t, ctx, at)
+	back.send(appendHead(nil, idHello))
+	back.send(appendPublish(nil, "k1", "1", 0))
+	hub.until("two expired clients", func() bool { return hub.Stats().Expired == 2 })
+	hub.has("k1=1")
+}
+
+// A context that is terminated before Close is not held up by us.
+func TestGossip_term(t *testing.T) {
+	ctx, err := zmq.NewContext()
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub, a := newMember(t, ctx, quick()), newMember(t, ctx, quick())
+	a.connect(hub.bind("tcp://127.0.0.1:*"))
+	a.publish("a", "1")
+	hub.has("a=1")
+	term := make(chan error, 1)
+	go func() { term <- ctx.Term() }()
+	select {
+	case err := <-term:
+		if err != nil {
+			t.Errorf("Term() = %v, want nil", err)
+		}
+	case <-time.After(patience):
+		t.Fatalf("Term() took more than %v", patience)
+	}
+	if err := a.Publish("b", "1"); !errors.Is(err, ErrClosed) {
+		t.Errorf("Publish after Term = %v, want %v", err, ErrClosed)
+	}
+}
+
+// count gives what Close must give back.
+func count(t *testing.T) (goroutines, fds, threads int) {
+	t.Helper()
+	entries := func(dir string) int {
+		all, err := os.ReadDir(dir)
+		if err != nil {
+			t.Skipf("no %s here: %v", dir, err)
+		}
+		return len(all)
+	}
+	return runtime.NumGoroutine(), entries("/proc/self/fd"), entries("/proc/self/task")
+}
+
+func TestGossip_leaks(t *testing.T) {
+	round := func() {
+		ctx, err := zmq.NewContext()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []*Gossip
+		at := ""
+		for i := range 10 {
+			g, err := New(ctx, quick())
+			if err != nil {
+				t.Fatal(err)
+			}
+			g.lookup = func(ctx context.Context, _, _ string) ([]netip.Addr, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			if i == 0 {
+				if at, err = g.Bind("tcp://127.0.0.1:*"); err != nil {
+					t.Fatal(err)
+				}
+			} else if err := errors.Join(g.Connect(at, ""), g.Connect("tcp://127.0.0.1:1", ""),
+				g.Connect("tcp://never.test:1", "")); err != nil {
+				t.Fatal(err)
+			}
+			if err := g.Publish(fmt.Sprint(i), "1"); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, g)
+		}
+		for range 5 {
+			<-all[0].Tuples()
+		}
+		start := time.Now()
+		for _, g := range all {
+			g.Close()
+		}
+		if err := ctx.Term(); err != nil {
+			t.Error(err)
+		}
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("closing 10 took %v, want less than 5s", d)
+		}
+	}
+	round() // the Go runtime's own threads and descriptors come with it
+	g0, f0, t0 := count(t)
+	for range 3 {
+		round()
+	}
+	deadline, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		g, f, th := count(t)
+		if g <= g0 && f <= f0 && th <= t0+4 {
+			return
+		}
+		select {
+		case <-deadline.Done():
+			t.Fatalf("goroutines, descriptors, threads = %d, %d, %d, want %d, %d, about %d", g, f, th, g0, f0, t0)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
