@@ -379,7 +379,7 @@ func (m *zmqMailbox) send(header []byte, frames [][]byte) error {
 		refused = m.sendPart(header, len(frames) > 0)
 	}
 	if refused != nil {
-		return sendError(refused)
+		return mailboxError(refused)
 	}
 	for i, frame := range frames {
 		// A refusal in the middle means that libzmq has taken back the first parts
@@ -389,7 +389,7 @@ func (m *zmqMailbox) send(header []byte, frames [][]byte) error {
 			refused = err
 		}
 	}
-	return sendError(refused)
+	return mailboxError(refused)
 }
 
 // writable reports whether there is room. Sending hears of room that the I/O
@@ -408,7 +408,7 @@ func (m *zmqMailbox) sendPart(part []byte, more bool) error {
 	return err
 }
 
-func sendError(err error) error {
+func mailboxError(err error) error {
 	switch {
 	case err == nil:
 		return nil
