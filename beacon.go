@@ -79,17 +79,17 @@ type Beacon struct {
 // Cmd is a command to a Beacon, or its answer: the same ID, with Err set if
 // the command failed.
 type Cmd struct {
-	ID      string
-	Payload interface{}
-	Err     error
+	ID      string      // which command, such as "PUBLISH"
+	Payload interface{} // its argument, or what it answers with
+	Err     error       // in an answer: why the command failed
 }
 
 // Signal is a datagram that a Beacon heard, with the address that it came from
 // (without port; with the zone if IPv6 link-local). Transmit is the receiver's
 // to keep.
 type Signal struct {
-	Addr     string
-	Transmit []byte
+	Addr     string // where it came from
+	Transmit []byte // the datagram
 
 	src   netip.Addr // Addr, parsed
 	link  link       // that it came in on

@@ -59,7 +59,7 @@ func (a *beaconActor) untilNext(now time.Time) time.Duration {
 func (a *beaconActor) scan(now time.Time) {
 	chosen, err := a.choose()
 	switch {
-	case errors.Is(err, errNoInterface):
+	case errors.Is(err, ErrNoInterface):
 		chosen = choice{reason: err.Error()} // it was there, and may come back
 	case err != nil:
 		if !a.scanFailed {

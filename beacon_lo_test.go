@@ -122,8 +122,8 @@ func TestBeacon_loopbackUnknownInterface(t *testing.T) {
 	for _, on := range []string{"nosuchif0", "127.255.0.77", "fe80::1%nosuchif0"} {
 		b := NewBeacon()
 		command(t, b, "INTERFACE", on)
-		if r := b.SetBeaconCmd(&Cmd{ID: "CONFIGURE", Payload: freePort(t)}); !errors.Is(r.Err, errNoInterface) {
-			t.Errorf("CONFIGURE on %s = %v, want errNoInterface", on, r.Err)
+		if r := b.SetBeaconCmd(&Cmd{ID: "CONFIGURE", Payload: freePort(t)}); !errors.Is(r.Err, ErrNoInterface) {
+			t.Errorf("CONFIGURE on %s = %v, want ErrNoInterface", on, r.Err)
 		}
 		b.Close()
 	}
@@ -326,8 +326,8 @@ func TestConnection(t *testing.T) {
 			if err := a.WriteTo([]byte("x")); err == nil {
 				t.Error("WriteTo() = nil before JoinGroup, want an error")
 			}
-			if err := a.JoinGroup(nil); !errors.Is(err, errNoInterface) {
-				t.Errorf("JoinGroup(nil) = %v, want errNoInterface", err)
+			if err := a.JoinGroup(nil); !errors.Is(err, ErrNoInterface) {
+				t.Errorf("JoinGroup(nil) = %v, want ErrNoInterface", err)
 			}
 			for _, c := range []Connection{a, b, a} {
 				if err := c.JoinGroup(ifi); err != nil {

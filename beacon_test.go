@@ -94,8 +94,8 @@ func TestBeacon_commandErrors(t *testing.T) {
 		// Between CONFIGUREs, an error leaves things as they are.
 		command(t, b, "CONFIGURE", 5670)
 		reply := b.SetBeaconCmd(&Cmd{ID: "INTERFACE", Payload: "eth9"})
-		if !errors.Is(reply.Err, errNoInterface) {
-			t.Errorf("INTERFACE eth9 = %v, want errNoInterface", reply.Err)
+		if !errors.Is(reply.Err, ErrNoInterface) {
+			t.Errorf("INTERFACE eth9 = %v, want ErrNoInterface", reply.Err)
 		}
 		command(t, b, "PUBLISH", []byte("x"))
 		synctest.Wait()
@@ -110,8 +110,8 @@ func TestBeacon_unknownInterface(t *testing.T) {
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
 		command(t, b, "INTERFACE", "usb0")
 		reply := b.SetBeaconCmd(&Cmd{ID: "CONFIGURE", Payload: 5670})
-		if !errors.Is(reply.Err, errNoInterface) || !strings.Contains(reply.Err.Error(), "usb0") {
-			t.Fatalf("CONFIGURE = %v, want errNoInterface naming usb0", reply.Err)
+		if !errors.Is(reply.Err, ErrNoInterface) || !strings.Contains(reply.Err.Error(), "usb0") {
+			t.Fatalf("CONFIGURE = %v, want ErrNoInterface naming usb0", reply.Err)
 		}
 		if f.opened != 0 {
 			t.Errorf("opened %d sockets, want 0", f.opened)

@@ -176,7 +176,7 @@ func (c ConnData) sendAll(send func(link, []byte) error, datagram []byte) error 
 // linkOn gives the link of a family on an interface.
 func linkOn(ifi *net.Interface, is4 bool) (link, error) {
 	if ifi == nil {
-		return link{}, fmt.Errorf("%w: nil", errNoInterface)
+		return link{}, fmt.Errorf("%w: nil", ErrNoInterface)
 	}
 	prefixes, err := prefixesOf(ifi)
 	if err != nil {

@@ -69,7 +69,8 @@ func parseEndpoint(s string) (netip.AddrPort, error) {
 func checkBindEndpoint(s string) error {
 	rest, ok := strings.CutPrefix(s, "tcp://")
 	if !ok {
-		return nil
+		_, err := parseEndpoint(s)
+		return err
 	}
 	port := rest[strings.LastIndexByte(rest, ':')+1:]
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil && port != "*" {
@@ -133,3 +134,6 @@ func isHostName(s string) bool {
 	c := labels[len(labels)-1][0]
 	return c < '0' || c > '9'
 }
+
+// isLookup says whether an endpoint was refused only because it has a host name.
+func isLookup(err error) bool { return errors.Is(err, errNeedsLookup) }

@@ -2,18 +2,12 @@ package zyre
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
 )
-
-// errNoInterface says that the host has no interface of the name, or with the
-// address, that was asked for. An interface that exists but is down, or has no
-// address yet, is no error: it gives no link until it comes up.
-var errNoInterface = errors.New("zyre: no such interface")
 
 // allInterfaces is the name that asks for every suitable interface.
 const allInterfaces = "*"
@@ -69,7 +63,7 @@ func chooseLinks(want string, host []hostInterface, inUse []link) (choice, error
 func chooseNamed(name string, host []hostInterface) (choice, error) {
 	i := slices.IndexFunc(host, func(h hostInterface) bool { return h.name == name })
 	if i < 0 {
-		return choice{}, fmt.Errorf("%w: %q", errNoInterface, name)
+		return choice{}, fmt.Errorf("%w: %q", ErrNoInterface, name)
 	}
 	h := host[i]
 	if h.flags&net.FlagUp == 0 {
@@ -98,7 +92,7 @@ func chooseAddr(addr netip.Addr, host []hostInterface) (choice, error) {
 			return choice{links: []link{h.linkAt(p)}, reason: "asked for by address"}, nil
 		}
 	}
-	return choice{}, fmt.Errorf("%w with address %s", errNoInterface, addr)
+	return choice{}, fmt.Errorf("%w with address %s", ErrNoInterface, addr)
 }
 
 // chooseAll picks every interface that a default choice could take, leaving out

@@ -81,7 +81,7 @@ func TestZMQInbox_bind_resolved(t *testing.T) {
 }
 
 // resources counts what the process holds.
-func resources(t *testing.T) (threads, descriptors, goroutines int) {
+func resources(t testing.TB) (threads, descriptors, goroutines int) {
 	t.Helper()
 	tasks, err := os.ReadDir("/proc/self/task")
 	if err != nil {

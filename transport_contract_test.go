@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-const patience = 10 * time.Second
+// patience is how long tests wait for what must happen.
+const patience = 20 * time.Second
 
 var (
 	whisperHeader = []byte{0xaa, 0xa1, 2, 2, 0, 1}

@@ -5,9 +5,9 @@ import "slices"
 // Tuple is one piece of news: a key has a new value, or nobody stands for it
 // any more.
 type Tuple struct {
-	Key   string
+	Key   string // 1 to 255 bytes
 	Value string // the last known one when Gone
-	Gone  bool
+	Gone  bool   // nobody vouches for it any more
 }
 
 // outbox holds the news the application has not taken yet: the latest of each

@@ -1,0 +1,64 @@
+package zyre
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Dump writes what the node is and knows, for people to read: its UUID, name,
+// endpoints, headers and groups, its peers with theirs, the groups of the peers with
+// their members, and leaders. It is one consistent snapshot. Before Start and after
+// Stop it writes what is set. Errors of the writer are not reported. It is zyre_print
+// of libzyre.
+func (z *Zyre) Dump(w io.Writer) {
+	text := ask(z, (*node).dump)
+	if text == "" {
+		text = fmt.Sprintf("node %s %q: not running, groups %s\n", z.UUID(), z.Name(), list(z.OwnGroups()))
+	}
+	_, _ = io.WriteString(w, text)
+}
+
+func (n *node) dump(now time.Time) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "node %s %q\n", n.id, n.cfg.name)
+	fmt.Fprintf(&b, "  endpoints %s\n", list(n.net.endpoints))
+	if len(n.gossip.bound) > 0 {
+		fmt.Fprintf(&b, "  gossip hub %s\n", list(n.gossip.bound))
+	}
+	fmt.Fprintf(&b, "  headers %s\n", dumpHeaders(n.cfg.headers))
+	fmt.Fprintf(&b, "  groups %s\n", list(n.ownGroups()))
+	s := n.stats(now)
+	fmt.Fprintf(&b, "peers %d, half open %d\n", s.Peers, s.HalfOpen)
+	for _, p := range s.PeerList {
+		fmt.Fprintf(&b, "  %s %q %s\n", p.UUID, p.Name, p.Endpoint)
+		id, _ := parseUUID(p.UUID)
+		fmt.Fprintf(&b, "    headers %s\n", dumpHeaders(n.peers[id].Headers))
+		fmt.Fprintf(&b, "    groups %s, idle %v, received %d, sent %d, waiting %d\n",
+			list(p.Groups), p.Idle.Round(time.Millisecond), p.Received, p.Sent, p.Waiting)
+	}
+	fmt.Fprintf(&b, "groups of peers %d\n", len(n.groups))
+	for _, name := range slices.Sorted(maps.Keys(n.groups)) {
+		leader := ""
+		if e := n.elections[name]; e != nil && e.leader != "" {
+			leader = ", leader " + e.leader
+		}
+		fmt.Fprintf(&b, "  %q: %d members%s\n", name, len(n.groups[name].peers), leader)
+	}
+	return b.String()
+}
+
+func dumpHeaders(headers map[string]string) string {
+	var all []string
+	for _, k := range slices.Sorted(maps.Keys(headers)) {
+		all = append(all, k+"="+headers[k])
+	}
+	return list(all)
+}
+
+// list quotes what may come from the network, so that it cannot pose as a line of
+// the dump.
+func list(names []string) string { return fmt.Sprintf("%q", names) }

@@ -1,0 +1,172 @@
+package zyre
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/zgossip"
+)
+
+// gossipConfig is what the setters of gossip set.
+type gossipConfig struct {
+	binds []string
+	hubs  []gossipHub
+}
+
+type gossipHub struct{ endpoint, key string }
+
+func (c *gossipConfig) enabled() bool { return len(c.binds)+len(c.hubs) > 0 }
+
+// GossipBind makes the node a hub of gossip discovery at an endpoint, formatted as
+// by fmt.Sprintf: tcp ("tcp://192.168.1.7:9999"; a port of * takes any), ipc or
+// inproc. Nodes that GossipConnect to it find each other without UDP. It may be
+// called several times. Gossip turns beacons off, unless SetPort is called too. An
+// endpoint that cannot be bound makes Start return an error. No effect after Start.
+// It is zyre_gossip_bind of libzyre.
+func (z *Zyre) GossipBind(format string, args ...interface{}) *Zyre {
+	endpoint := sprintf(format, args)
+	return z.set(func(c *config) { c.gossip.binds = append(c.gossip.binds, endpoint) })
+}
+
+// GossipConnect connects the node to a hub of gossip discovery, now or whenever it
+// comes up; the endpoint is formatted as by fmt.Sprintf. It may be called several
+// times: two hubs have no single point of failure. Gossip turns beacons off, unless
+// SetPort is called too. No effect after Start. It is zyre_gossip_connect of
+// libzyre.
+func (z *Zyre) GossipConnect(format string, args ...interface{}) *Zyre {
+	return z.GossipConnectCurve("", format, args...)
+}
+
+// GossipConnectCurve is GossipConnect to a hub that is itself secured: publicKey is
+// the hub's key, in Z85. A key that is none makes Start return an error that wraps
+// ErrInvalid. It is zyre_gossip_connect_curve of libzyre.
+func (z *Zyre) GossipConnectCurve(publicKey, format string, args ...interface{}) *Zyre {
+	endpoint := sprintf(format, args)
+	return z.set(func(c *config) {
+		if _, ok := rawFromZ85(publicKey); publicKey != "" && !ok {
+			c.reject("gossip connect", endpoint, ErrInvalid)
+			return
+		}
+		c.gossip.hubs = append(c.gossip.hubs, gossipHub{endpoint, publicKey})
+	})
+}
+
+// GossipUnpublish forgets what gossip says of a node, given by UUID: here, and if it
+// is this node's own tuple everywhere. It does nothing before Start and after Stop.
+// It is zyre_gossip_unpublish of libzyre.
+func (z *Zyre) GossipUnpublish(uuid string) *Zyre {
+	id, ok := canonicalUUID(uuid)
+	z.configure(func(n *node, _ time.Time) {
+		if ok && n.gossip.actor != nil {
+			delete(n.standing, id)
+			_ = n.gossip.actor.Unpublish(uuidString(id))
+		}
+	})
+	return z
+}
+
+// GossipEndpoint returns the first endpoint that GossipBind has bound, with its port
+// resolved; "" if there is none, before Start and after Stop.
+func (z *Zyre) GossipEndpoint() string {
+	return ask(z, func(n *node, _ time.Time) string {
+		if len(n.gossip.bound) == 0 {
+			return ""
+		}
+		return n.gossip.bound[0]
+	})
+}
+
+// gossiping is a node's part in gossip. The node owns it.
+type gossiping struct {
+	actor *zgossip.Gossip // nil without gossip
+	bound []string        // endpoints of the hub
+	told  sync.WaitGroup  // the goroutine that passes tuples on
+}
+
+// start binds and connects, and lets tuples flow to the node.
+func (g *gossiping) start(n *node) error {
+	if !n.cfg.gossip.enabled() {
+		return nil
+	}
+	t, ok := n.transport.(*zmqTransport)
+	if !ok {
+		return fmt.Errorf("gossip: %w", errors.ErrUnsupported)
+	}
+	actor, err := zgossip.New(t.ctx.ctx, zgossip.Options{
+		Logger: n.log, PublicKey: n.cfg.curve.publicKey, SecretKey: n.cfg.curve.secretKey,
+		ZapDomain: n.cfg.curve.zapDomain,
+	})
+	if err != nil {
+		return fmt.Errorf("gossip: %w", err)
+	}
+	g.actor = actor
+	for _, endpoint := range n.cfg.gossip.binds {
+		bound, err := actor.Bind(endpoint)
+		if err != nil {
+			return errors.Join(fmt.Errorf("gossip: bind %s: %w", endpoint, err), actor.Close())
+		}
+		g.bound = append(g.bound, bound)
+	}
+	for _, hub := range n.cfg.gossip.hubs {
+		if err := actor.Connect(hub.endpoint, hub.key); err != nil {
+			return errors.Join(fmt.Errorf("gossip: connect to %s: %w", hub.endpoint, err), actor.Close())
+		}
+	}
+	g.told.Go(func() {
+		for t := range actor.Tuples() {
+			_ = n.outbox.put(call{kind: callFunc, fn: func(now time.Time) { n.tuple(now, t) }})
+		}
+	})
+	return nil
+}
+
+// publish tells the others where this node is.
+func (g *gossiping) publish(n *node) {
+	if g.actor == nil {
+		return
+	}
+	value := n.net.announced(n, "")
+	if value == "" {
+		return
+	}
+	if n.cfg.curve.enabled() {
+		value += "|" + n.cfg.curve.publicKey
+	}
+	if err := g.actor.Publish(n.id, value); err != nil {
+		n.log.Warn("zyre: gossip", "value", value, "err", err)
+	}
+}
+
+// close takes the node's tuple back and ends the actor.
+func (g *gossiping) close(n *node) {
+	if g.actor == nil {
+		return
+	}
+	if err := g.actor.Close(); err != nil {
+		n.log.Warn("zyre: close gossip", "err", err)
+	}
+	g.told.Wait()
+}
+
+// tuple handles news from gossip: a UUID and where to reach it, or that it is gone.
+// An entered peer stays as long as it answers, whatever gossip says.
+func (n *node) tuple(now time.Time, t zgossip.Tuple) {
+	uuid, ok := parseUUID(t.Key)
+	if !ok || uuid == n.uuid {
+		return
+	}
+	if t.Gone {
+		if s := n.standing[uuid]; s != nil && !s.required {
+			delete(n.standing, uuid)
+		}
+		if p := n.peers[uuid]; p != nil && !p.entered() {
+			n.discard(p)
+		}
+		return
+	}
+	endpoint, key, _ := strings.Cut(t.Value, "|")
+	n.expect(now, uuid, &standing{endpoint: endpoint, key: key})
+}

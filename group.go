@@ -1,0 +1,75 @@
+package zyre
+
+import (
+	"slices"
+	"sync"
+)
+
+// Group is the peers that have joined a group, as this node knows them. It is
+// the zyre_group class of libzyre.
+//
+// A [Zyre] keeps its own groups; a Group from [NewGroup] is for programs that
+// speak ZRE by themselves. Its methods may be called by any number of goroutines
+// at once.
+type Group struct {
+	name  string
+	mu    sync.Mutex // guards a Group from NewGroup; a node owns its groups alone
+	peers []*Peer
+}
+
+// NewGroup makes an empty group. It is zyre_group_new of libzyre.
+func NewGroup(name string) *Group { return &Group{name: name} }
+
+// Join adds a peer to the group; adding it twice is harmless. It is
+// zyre_group_join of libzyre.
+func (g *Group) Join(peer *Peer) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if peer != nil {
+		g.add(peer)
+	}
+}
+
+// Leave removes a peer from the group; one that is not in it is no error. It is
+// zyre_group_leave of libzyre.
+func (g *Group) Leave(peer *Peer) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.remove(peer)
+}
+
+// Send sends a message to every peer in the group, in the order in which they
+// joined. A peer that takes no message at the moment is passed over: use the
+// peers' own Send to learn of it. It is zyre_group_send of libzyre.
+func (g *Group) Send(msg *ZreMsg) {
+	g.mu.Lock()
+	peers := slices.Clone(g.peers)
+	g.mu.Unlock()
+	for _, p := range peers {
+		_ = p.Send(msg)
+	}
+}
+
+// add adds p, and says whether it was not in the group before.
+func (g *Group) add(p *Peer) bool {
+	if slices.Contains(g.peers, p) {
+		return false
+	}
+	g.peers = append(g.peers, p)
+	return true
+}
+
+// remove removes p, and says whether it was in the group.
+func (g *Group) remove(p *Peer) bool {
+	i := slices.Index(g.peers, p)
+	if i < 0 {
+		return false
+	}
+	g.peers = slices.Delete(g.peers, i, i+1)
+	return true
+}
+
+// clogged says whether one of the members takes no more messages for now.
+func (g *Group) clogged() bool {
+	return slices.ContainsFunc(g.peers, (*Peer).clogged)
+}

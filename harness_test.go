@@ -1,0 +1,176 @@
+package zyre
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// freeUDPPort finds a UDP port that nobody uses, so that the nodes of one test see
+// no others.
+func freeUDPPort(t testing.TB) int {
+	t.Helper()
+	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).Port
+}
+
+// newLoopbackNode makes a node that stays on this host. It is stopped when the test
+// ends.
+func newLoopbackNode(t testing.TB, name string, port int) *Zyre {
+	z := NewZyre(context.Background()).SetName(name).SetInterface("lo").SetPort(port).
+		SetInterval(100 * time.Millisecond)
+	t.Cleanup(z.Stop)
+	return z
+}
+
+// mustStart starts a node.
+func mustStart(t testing.TB, z *Zyre) {
+	t.Helper()
+	if err := z.Start(); err != nil {
+		t.Fatalf("Start(%s) = %v, want nil", z.Name(), err)
+	}
+}
+
+// recorder reads a node's events and keeps them.
+type recorder struct {
+	name string
+	mu   sync.Mutex
+	seen []*Event
+	news chan struct{} // closed at the next event
+	done chan struct{} // closed when the channel is
+}
+
+// record starts to read the events of a node; it ends with the node.
+func record(z *Zyre) *recorder {
+	r := &recorder{name: z.Name(), news: make(chan struct{}), done: make(chan struct{})}
+	events := z.Events()
+	go func() {
+		defer close(r.done)
+		for e := range events {
+			r.mu.Lock()
+			r.seen = append(r.seen, e)
+			close(r.news)
+			r.news = make(chan struct{})
+			r.mu.Unlock()
+		}
+	}()
+	return r
+}
+
+// events returns what has been seen so far, and a channel closed at the next.
+func (r *recorder) events() ([]*Event, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seen, r.news
+}
+
+// wait waits until an event matches a pattern "TYPE NAME GROUP MSG", of which the
+// end may be left out, for the given time, counted from 1.
+func (r *recorder) wait(t testing.TB, pattern string, times int) *Event {
+	t.Helper()
+	timeout := time.After(patience)
+	for {
+		seen, news := r.events()
+		n := 0
+		for _, e := range seen {
+			if matches(e, pattern) {
+				if n++; n == times {
+					return e
+				}
+			}
+		}
+		select {
+		case <-news:
+		case <-timeout:
+			t.Fatalf("%s saw %q %d times, want %d; it saw:\n%s", r.name, pattern, n, times, r)
+		}
+	}
+}
+
+// count tells how many events so far match a pattern.
+func (r *recorder) count(pattern string) (n int) {
+	seen, _ := r.events()
+	for _, e := range seen {
+		if matches(e, pattern) {
+			n++
+		}
+	}
+	return n
+}
+
+func matches(e *Event, pattern string) bool {
+	return strings.HasPrefix(describe(e)+" ", pattern+" ")
+}
+
+func describe(e *Event) string {
+	msg := e.Msg[:min(len(e.Msg), 100)]
+	return strings.Join(strings.Fields(fmt.Sprintf("%s %s %s %s", e.Type, e.PeerName, e.Group, msg)), " ")
+}
+
+func (r *recorder) String() string {
+	seen, _ := r.events()
+	var b strings.Builder
+	for i, e := range seen {
+		if i > 200 {
+			fmt.Fprintf(&b, "  … %d more\n", len(seen)-i)
+			break
+		}
+		fmt.Fprintf(&b, "  %.120s\n", describe(e))
+	}
+	return b.String()
+}
+
+// eventually waits until something holds.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within %v", what, patience)
+		}
+		pause(5 * time.Millisecond)
+	}
+}
+
+// pause gives the system time between two looks at something that has no event.
+func pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	<-timer.C
+}
+
+// holdings is what a process holds. Of the threads only libzmq's count: the Go
+// runtime keeps its own.
+type holdings struct{ goroutines, descriptors, zmqThreads int }
+
+func countHoldings(t testing.TB) holdings {
+	threads, descriptors, goroutines := resources(t)
+	return holdings{goroutines, descriptors, threads}
+}
+
+// checkLeaks fails the test unless the process ends up holding no more than now.
+func checkLeaks(t *testing.T) {
+	t.Helper()
+	before := countHoldings(t)
+	t.Cleanup(func() {
+		var after holdings
+		for range 400 {
+			after = countHoldings(t)
+			if after.goroutines <= before.goroutines && after.descriptors <= before.descriptors &&
+				after.zmqThreads <= before.zmqThreads {
+				return
+			}
+			pause(5 * time.Millisecond)
+		}
+		buf := make([]byte, 1<<20)
+		t.Errorf("the process held %+v before, %+v after\n%s", before, after, buf[:runtime.Stack(buf, true)])
+	})
+}

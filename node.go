@@ -1,0 +1,392 @@
+package zyre
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Limits and times of a node that are not settings.
+const (
+	receiveBatch  = 256                    // messages read before everything else gets a turn
+	lingerTime    = 500 * time.Millisecond // how long libzmq goes on sending after Stop
+	farewellTime  = 250 * time.Millisecond // how long Stop waits for peers to confirm what was sent
+	maxCoarseness = time.Second            // of the timers: an idle node wakes no more often
+	retryShortest = time.Millisecond       // between looks at a full channel or mailbox
+	retryLongest  = 20 * time.Millisecond
+)
+
+// node is a running Zyre: an actor that alone owns peers, groups and sockets. Its
+// goroutine executes run; everything else reaches it through the outbox. What it
+// knows of the time it is told, by the argument now of its methods.
+//
+// A node runs once. Zyre.Start makes another.
+type node struct {
+	// set by newNode, then read-only
+	uuid      [16]byte
+	id        string
+	identity  []byte // 1 and uuid: the routing id of our DEALERs
+	log       *slog.Logger
+	transport transport
+	outbox    *outbox
+	known     *acquaintances // shared with the goroutine that hears beacons
+	security  security
+
+	// owned by run
+	cfg       config
+	inbox     inbox
+	net       network
+	gossip    gossiping
+	lookup    *lookups
+	standing  map[[16]byte]*standing // nodes known from gossip and RequirePeer
+	peers     map[[16]byte]*Peer
+	addressed map[string]*Peer     // peers by endpoint
+	groups    map[string]*Group    // groups that peers have joined
+	own       map[string]string    // groups that we have joined, each under its name: the one copy events share
+	status    byte                 // count of our joins and leaves
+	slow      map[*Peer]bool       // peers with a backlog
+	elections map[string]*election // in groups that we have joined
+	electing  bool                 // something changed in one of them
+	history   map[[16]byte]*handshakes
+	admission tokens // for new half-open peers
+	events    *eventQueue
+	counters  counters
+
+	coarse  time.Duration // timers are this exact
+	tickAt  time.Time     // when a timer is due next
+	retry   time.Duration // until the next look at what is full
+	paused  bool          // the application is behind: the inbox is not read
+	closing time.Time     // Stop was called: when to wait no longer; else zero
+
+	packet  packet // reused for each message
+	view    zreView
+	scratch []byte    // reused for each header that is sent
+	single  [1][]byte // reused for each message of one frame
+}
+
+func newNode(uuid [16]byte, cfg config, tr transport, events *eventQueue) *node {
+	id := uuidString(uuid)
+	n := &node{
+		uuid:      uuid,
+		id:        id,
+		identity:  appendIdentity(nil, uuid),
+		log:       cfg.logger.With("node", id[:6]),
+		transport: tr,
+		known:     newAcquaintances(),
+		cfg:       cfg,
+		peers:     map[[16]byte]*Peer{},
+		addressed: map[string]*Peer{},
+		groups:    map[string]*Group{},
+		own:       map[string]string{},
+		slow:      map[*Peer]bool{},
+		elections: map[string]*election{},
+		history:   map[[16]byte]*handshakes{},
+		admission: tokens{rate: halfOpenRate, burst: halfOpenBurst},
+		lookup:    newLookups(),
+		net:       network{advertised: cfg.advertised},
+		standing:  map[[16]byte]*standing{},
+		events:    events,
+		coarse:    max(min(cfg.evasive, cfg.silent, cfg.expired)/5, minTimeout),
+		retry:     retryShortest,
+	}
+	n.coarse = min(n.coarse, maxCoarseness)
+	n.security.enabled = cfg.curve.enabled()
+	n.security.keys = map[[16]byte]string{}
+	if n.security.enabled {
+		n.cfg.headers[publicKeyHeader] = cfg.curve.publicKey
+	}
+	for _, g := range cfg.groups {
+		n.own[g] = g
+		n.status++
+	}
+	return n
+}
+
+// start opens the node's sockets. On an error it has closed them again.
+func (n *node) start() error {
+	in, err := n.transport.listen(n.listenOptions())
+	if err != nil {
+		return errors.Join(err, n.transport.close())
+	}
+	n.inbox = in
+	n.outbox = newOutbox(in.wake)
+	if err := n.startNetwork(); err != nil {
+		n.lookup.close()
+		return errors.Join(err, in.close(), n.transport.close())
+	}
+	n.log.Info("zyre: started", "uuid", n.id, "name", n.cfg.name, "endpoints", n.net.endpoints)
+	return nil
+}
+
+// run is the node's goroutine: it looks at everything that may have work, in
+// turn, and sleeps when nothing has. Nothing in it blocks but inbox.wait.
+func (n *node) run() {
+	defer close(n.outbox.done)
+	var calls []call
+	planned := time.Now()
+	n.stand(planned)
+	for {
+		now := time.Now()
+		if late := now.Sub(planned); late > n.coarse {
+			n.excuse(late)
+		}
+		calls = n.outbox.take(calls)
+		for i := range calls {
+			n.handle(now, &calls[i])
+		}
+		busy := n.drain(now)
+		if n.electing {
+			n.elect(now)
+		}
+		n.unclog(now)
+		if !now.Before(n.tickAt) {
+			n.tick(now)
+			n.watch(now)
+		}
+		backlog := n.events.pump()
+		n.resume(now)
+		if n.finished(now) {
+			break
+		}
+		planned = now
+		if !busy {
+			planned = n.nextWake(now, backlog)
+			n.inbox.wait(planned)
+		}
+	}
+	n.shutdown()
+}
+
+// nextWake returns when there is something to do even if nothing arrives.
+func (n *node) nextWake(now time.Time, backlog bool) time.Time {
+	wake := n.tickAt
+	if !n.closing.IsZero() && n.closing.Before(wake) {
+		wake = n.closing
+	}
+	if !backlog && len(n.slow) == 0 && !n.paused {
+		n.retry = retryShortest
+		return wake
+	}
+	if again := now.Add(n.retry); again.Before(wake) {
+		wake = again
+	}
+	n.retry = min(2*n.retry, retryLongest)
+	return wake
+}
+
+// excuse moves all timers on by a time in which the node could not run, because
+// the process or the machine was stopped: nobody's silence in it counts.
+func (n *node) excuse(late time.Duration) {
+	n.log.Debug("zyre: was not running for a while", "time", late)
+	for _, p := range n.peers {
+		p.born = p.born.Add(late)
+		p.heard = p.heard.Add(late)
+		if !p.pinged.IsZero() {
+			p.pinged = p.pinged.Add(late)
+		}
+		if p.probe.pending() {
+			p.probe.deadline = p.probe.deadline.Add(late)
+		}
+	}
+}
+
+// drain reads what has arrived, up to a batch, and says whether there may be
+// more. It reads nothing while the application is too far behind.
+func (n *node) drain(now time.Time) (more bool) {
+	for range receiveBatch {
+		if n.events.full() {
+			n.pause()
+			return false
+		}
+		err := n.inbox.recv(&n.packet)
+		if errors.Is(err, errAgain) {
+			return false
+		}
+		if err != nil {
+			n.counters.receiveErrors++
+			n.log.Warn("zyre: receive", "err", err)
+			return false
+		}
+		n.receive(now, &n.packet)
+	}
+	return true
+}
+
+// pause stops reading the inbox.
+func (n *node) pause() {
+	if !n.paused {
+		n.paused = true
+		n.counters.pauses++
+		n.log.Warn("zyre: the application does not keep up with its events; peers have to wait",
+			"held", n.events.held, "limit", n.events.limit)
+	}
+}
+
+// resume reads the inbox again once half of what was held has been taken. Peers
+// that could not be heard meanwhile have all their time again.
+func (n *node) resume(now time.Time) {
+	if !n.paused {
+		return
+	}
+	n.events.settle()
+	if n.events.held > n.events.limit/2 {
+		return
+	}
+	n.paused = false
+	for _, p := range n.peers {
+		p.heard, p.pinged = now, time.Time{}
+		n.prolong(now, p)
+	}
+}
+
+// handle does what a goroutine of the application, or the beacon, asks for.
+func (n *node) handle(now time.Time, c *call) {
+	switch c.kind {
+	case callFunc:
+		c.fn(now)
+		if c.done != nil {
+			close(c.done)
+		}
+	case callWhisper:
+		n.whisper(now, c)
+	case callShout:
+		n.shout(now, c)
+	case callSignal:
+		n.signal(now, c.signal)
+	case callStop:
+		n.beginFarewell(now)
+	}
+}
+
+// do runs fn on the node's goroutine and returns when it has run, or with
+// ErrNotRunning when it never will.
+func (n *node) do(fn func(now time.Time)) error {
+	c := call{kind: callFunc, fn: fn, done: make(chan struct{})}
+	if err := n.outbox.put(c); err != nil {
+		return err
+	}
+	select {
+	case <-c.done:
+		return nil
+	case <-n.outbox.done:
+	}
+	select {
+	case <-c.done:
+		return nil
+	default:
+		return ErrNotRunning
+	}
+}
+
+// deliver sends a message and returns what became of it.
+func (n *node) deliver(ctx context.Context, c call) error {
+	c.receipt = newReceipt()
+	err := ctx.Err()
+	if err == nil {
+		err = n.outbox.messageContext(ctx, c)
+	}
+	if errors.Is(err, ErrNotRunning) {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrPushedBack, err)
+	}
+	select {
+	case <-c.receipt.done:
+	case <-n.outbox.done:
+	case <-ctx.Done():
+		_ = n.do(func(time.Time) { n.withdraw(c.receipt, fmt.Errorf("%w: %w", ErrPushedBack, ctx.Err())) })
+	}
+	select {
+	case <-c.receipt.done:
+		return c.receipt.err
+	default:
+		return ErrNotRunning
+	}
+}
+
+// stop ends the node and returns when nothing of it is left.
+func (n *node) stop() {
+	_ = n.outbox.put(call{kind: callStop})
+	<-n.outbox.done
+}
+
+// beginFarewell pings the peers to which something was sent lately: their answer
+// shows that it has arrived, so that the goodbye cannot overtake it.
+func (n *node) beginFarewell(now time.Time) {
+	n.closing = now
+	for _, p := range n.peers {
+		if p.entered() && now.Sub(p.sentAt) < maxCoarseness {
+			n.ping(p, now)
+			n.closing = now.Add(farewellTime)
+		}
+	}
+}
+
+// finished says whether the node may end: Stop was called, and the peers have
+// confirmed what was sent or had the time to.
+func (n *node) finished(now time.Time) bool {
+	if n.closing.IsZero() {
+		return false
+	}
+	if !now.Before(n.closing) {
+		return true
+	}
+	for _, p := range n.peers {
+		if p.entered() && !p.pinged.IsZero() && now.Sub(p.sentAt) < maxCoarseness {
+			return false
+		}
+	}
+	return true
+}
+
+// sayGoodbye tells the peers over their connections, which is quicker and surer than a
+// beacon. Only libzyre and this package know the command, so it is sent only where
+// there are no others: beside gossip, fixed endpoints, required peers and CURVE.
+func (n *node) sayGoodbye() {
+	c := &n.cfg
+	if !c.gossip.enabled() && c.endpoint == "" && len(c.required) == 0 && !n.security.enabled {
+		return
+	}
+	now := time.Now()
+	for _, p := range n.peers {
+		if p.entered() {
+			n.command(p, now, &ZreMsg{id: GoodbyeID})
+		}
+	}
+}
+
+// shutdown says goodbye and closes everything, in the order that libzmq wants.
+func (n *node) shutdown() {
+	n.sayGoodbye()
+	n.net.close(n)
+	n.gossip.close(n)
+	n.lookup.close()
+	for _, c := range n.outbox.close() {
+		c.receipt.finish(ErrNotRunning)
+	}
+	unsent := 0
+	for _, p := range n.peers {
+		for p.clogged() {
+			unsent++
+			p.backlog.pop().receipt.settle(ErrNotRunning)
+		}
+		if p.mailbox == nil {
+			continue
+		}
+		linger := time.Duration(0)
+		if p.entered() {
+			linger = lingerTime
+		}
+		if err := p.mailbox.close(linger); err != nil {
+			n.log.Warn("zyre: close a mailbox", "peer", p.Identity, "err", err)
+		}
+	}
+	if err := errors.Join(n.inbox.close(), n.transport.close()); err != nil {
+		n.log.Warn("zyre: close", "err", err)
+	}
+	dropped := n.events.close(&Event{Type: eventStop, PeerUUID: n.id, PeerName: n.cfg.name})
+	n.log.Info("zyre: stopped", "events dropped", dropped, "messages unsent", unsent)
+}

@@ -1,0 +1,186 @@
+package zyre
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+)
+
+// A peer begins anew elsewhere: who waits for its endpoint gets it at once.
+func TestNode_claimantOfPeerThatMoved(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.nodes(2)[0], s.hosts[1].(*simNode)
+	s.run(2 * time.Second)
+	endpoint := b.endpoint
+	s.kill(b)
+	c := s.node(func(_ *config, site *simSite) { site.endpoint = endpoint })
+	c.sight(a.uuid, a.endpoint)
+	s.settle()
+	d := s.node(func(_ *config, site *simSite) { site.uuid = b.uuid })
+	d.sight(a.uuid, a.endpoint)
+	s.run(4 * time.Second)
+	simConnected(s)
+}
+
+// The endpoint of another live peer in a HELLO: no event for the forger, and the
+// peer stays. Once it is really gone, the endpoint's new owner enters.
+func TestNode_claimantOfEndpoint(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.nodes(2)[0], s.hosts[1].(*simNode)
+	s.run(2 * time.Second)
+	forger := [16]byte{1}
+	for range 20 {
+		a.hear(forger, 1, simHello(b.endpoint))
+		a.sight([16]byte{2}, b.endpoint)
+		s.run(time.Second)
+	}
+	if got := a.sees(); !slices.Equal(got, []string{uuidString(b.uuid)}) || len(a.history) != 1 {
+		t.Errorf("sees %.4q, history %q", got, a.history)
+	}
+	s.run(40 * time.Second) // let the forged claims expire
+	s.kill(b)
+	c := s.node(func(_ *config, site *simSite) { site.endpoint = b.endpoint })
+	c.sight(a.uuid, a.endpoint)
+	s.run(2 * time.Second)
+	want := []string{"ENTER " + simName(b.uuid), "EXIT " + simName(b.uuid), "ENTER " + simName(c.uuid)}
+	if !slices.Equal(a.history, want) {
+		t.Errorf("history = %q, want %q", a.history, want)
+	}
+}
+
+// A goodbye of a peer that just began anew may be late, from before: it needs
+// confirmation. Twice, for a stranger or for ourselves it does nothing.
+func TestNode_goodbye(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.nodes(2)[0], s.hosts[1].(*simNode)
+	s.run(2 * time.Second)
+	a.bye(a.uuid)
+	a.bye([16]byte{7})
+	s.kill(b)
+	c := s.node(func(_ *config, site *simSite) { site.uuid, site.endpoint = b.uuid, b.endpoint })
+	c.sight(a.uuid, a.endpoint)
+	s.settle()
+	a.bye(b.uuid)
+	a.bye(b.uuid)
+	s.run(5 * time.Second)
+	simConnected(s)
+	if got := a.count(eventEnter, b.uuid); got != 2 {
+		t.Errorf("ENTER events = %d, want 2", got)
+	}
+	s.stop(c)
+	a.bye(b.uuid)
+	if got := a.count(eventExit, b.uuid); got != 2 {
+		t.Errorf("EXIT events = %d, want 2", got)
+	}
+}
+
+// Sightings of nodes that do not exist: those half open are bounded, and peers
+// that have entered stay.
+func TestNode_floodOfSightings(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.nodes(2)[0], s.hosts[1].(*simNode)
+	s.run(2 * time.Second)
+	for i := range 50_000 {
+		uuid := [16]byte{byte(i), byte(i >> 8), byte(i >> 16), 1}
+		a.n.sighted(s.now, uuid, "tcp://10.9.9.9:"+string(rune('1'+i%9)))
+		a.n.sighted(s.now, uuid, simEndpoint(i))
+		if i%500 == 0 {
+			s.now = s.now.Add(50 * time.Millisecond)
+		}
+	}
+	a.turn()
+	if got := len(a.n.peers); got > maxHalfOpen+1 {
+		t.Errorf("peers = %d, want at most %d", got, maxHalfOpen+1)
+	}
+	if len(a.n.history) > maxHandshakes {
+		t.Errorf("histories = %d", len(a.n.history))
+	}
+	s.run(45 * time.Second)
+	simConnected(s)
+	if got := a.count(eventEnter, b.uuid); got != 1 || len(a.history) != 1 {
+		t.Errorf("history = %q, want one ENTER", a.history)
+	}
+	if got := len(a.n.peers); got != 1 {
+		t.Errorf("peers in the end = %d, want 1", got)
+	}
+}
+
+func simEndpoint(i int) string {
+	return "tcp://10." + string(rune('1'+i%7)) + ".0.1:" + string(rune('1'+i%9)) + string(rune('0'+i/9%10)) + string(rune('0'+i/90%10))
+}
+
+var errBroken = errors.New("broken")
+
+// A message could not be sent: the peer has to go, whatever it says meanwhile, for
+// it can't know that it misses something.
+func TestNode_failedSendEndsPeer(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.nodes(2)[0], s.hosts[1].(*simNode)
+	s.run(2 * time.Second)
+	a.whisper(b.uuid)
+	s.settle()
+	s.conn(a, b.endpoint).broken = errBroken
+	a.n.handle(s.now, &call{kind: callWhisper, peer: b.uuid, payload: []byte("w 1 2")})
+	s.conn(a, b.endpoint).broken = nil
+	a.n.receive(s.now, &packet{from: appendIdentity(nil, b.uuid), header: appendPlain(nil, PingID, b.n.peers[a.uuid].sent+1)})
+	b.n.peers[a.uuid].sent++
+	a.told[b.uuid]++
+	a.n.handle(s.now, &call{kind: callWhisper, peer: b.uuid, payload: []byte("w 1 3")})
+	a.turn()
+	s.run(5 * time.Second)
+	simConnected(s)
+	if got := a.count(eventExit, b.uuid); got != 1 {
+		t.Errorf("EXIT events = %d, want 1", got)
+	}
+}
+
+// A peer with a gap in its sequence lives, so nobody else gets its endpoint.
+func TestNode_gapRefutesClaimant(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.nodes(2)[0], s.hosts[1].(*simNode)
+	s.run(2 * time.Second)
+	forger := [16]byte{1}
+	a.hear(forger, 1, simHello(b.endpoint))
+	a.hear(b.uuid, 99, NewZreMsg(PingID))
+	s.run(5 * time.Second)
+	simConnected(s)
+	if a.peers[uuidString(forger)] != nil {
+		t.Error("events about the forger, want none")
+	}
+}
+
+// A new process took over the endpoint of one that was killed. Words of the dead
+// one that come late must not cost the new one its HELLO.
+func TestNode_claimantKeepsItsHello(t *testing.T) {
+	s := newSim(t, 1)
+	a := s.node(nil)
+	old := [16]byte{1}
+	endpoint := "tcp://10.0.0.1:9"
+	a.hear(old, 1, simHello(endpoint))
+	s.conn(a, endpoint).lose(1)
+	b := s.node(func(_ *config, site *simSite) { site.endpoint = endpoint })
+	b.sight(a.uuid, a.endpoint)
+	s.settle()
+	a.hear(old, 2, NewZreMsg(PingOkID))
+	s.run(4 * time.Second)
+	simConnected(s)
+	if got := a.count(eventExit, old); got != 1 {
+		t.Errorf("EXIT events of the dead peer = %d, want 1", got)
+	}
+}
+
+// A HELLO is lost with its connection. The peer, which believes to have said it,
+// goes on with other messages: that is how it shows.
+func TestNode_lostHelloHeals(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.node(nil), s.node(nil)
+	b.sight(a.uuid, a.endpoint)
+	s.conn(b, a.endpoint).lose(1)
+	a.sight(b.uuid, b.endpoint)
+	s.run(10 * time.Second)
+	simConnected(s)
+	if got := b.count(eventEnter, a.uuid); got > 2 {
+		t.Errorf("ENTER events = %d, want at most 2", got)
+	}
+}

@@ -1,0 +1,372 @@
+package zyre
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// network is how a node is found and reached: the beacon, the links it is sent
+// on, and the endpoints at which the inbox is bound, one for each link. The node
+// owns it.
+type network struct {
+	beacon     *Beacon       // nil if gossip or required peers take its place
+	heard      chan struct{} // closed when the goroutine that hears beacons has ended
+	port       uint16        // TCP port of the inbox on every link; 0 before it is bound
+	links      []link
+	endpoints  []string // as bound, in the order of links, or the one that was set
+	advertised string   // by the application; may be empty
+	watchAt    time.Time
+}
+
+// beaconing says whether the node sends beacons: setting an endpoint or gossip turns
+// them off, calling SetPort keeps them on.
+func (c *config) beaconing() bool {
+	return c.portSet || c.endpoint == "" && !c.gossip.enabled()
+}
+
+// startNetwork starts what finds peers, and binds the inbox on the links chosen.
+func (n *node) startNetwork() (err error) {
+	if n.cfg.beaconing() {
+		err = n.startBeacon()
+	} else {
+		n.net.links, err = linksNow(n.cfg.iface, nil)
+	}
+	if err != nil {
+		return err
+	}
+	if err = n.bind(); err == nil {
+		err = n.gossip.start(n)
+	}
+	if err != nil {
+		n.net.close(n)
+		return err
+	}
+	n.publish()
+	now := time.Now()
+	for _, r := range n.cfg.required {
+		n.expect(now, r.uuid, &standing{endpoint: r.endpoint, key: r.key, required: true})
+	}
+	return nil
+}
+
+// startBeacon opens the UDP port and learns which links the beacon uses.
+func (n *node) startBeacon() error {
+	b := newBeacon(beaconConfig{logger: n.log, linkSignals: true})
+	for _, c := range []*Cmd{
+		{ID: "INTERFACE", Payload: n.cfg.iface},
+		{ID: "INTERVAL", Payload: n.cfg.interval},
+		{ID: "SUBSCRIBE", Payload: "ZRE"},
+		{ID: "CONFIGURE", Payload: n.cfg.port},
+	} {
+		if reply := b.SetBeaconCmd(c); reply.Err != nil {
+			b.Close()
+			return fmt.Errorf("beacon on UDP port %d: %w", n.cfg.port, reply.Err)
+		}
+	}
+	if links := b.links.Load(); links != nil {
+		n.net.links = *links
+	}
+	n.net.beacon, n.net.heard = b, make(chan struct{})
+	go n.hear(b.Signals)
+	return nil
+}
+
+// linksNow chooses links without a beacon.
+func linksNow(iface string, inUse []link) ([]link, error) {
+	host, err := hostInterfaces()
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := chooseLinks(iface, host, inUse)
+	return chosen.links, err
+}
+
+// watch looks for changes of the links where no beacon does.
+func (n *node) watch(now time.Time) {
+	if n.net.beacon != nil || n.cfg.endpoint != "" || now.Before(n.net.watchAt) {
+		return
+	}
+	n.net.watchAt = now.Add(maxCoarseness)
+	if links, err := linksNow(n.cfg.iface, n.net.links); err == nil {
+		n.relink(links)
+	}
+}
+
+// hear passes on what the beacon signals, except for beacons that tell nothing
+// new. It ends when the beacon is closed.
+func (n *node) hear(signals <-chan *Signal) {
+	defer close(n.net.heard)
+	for s := range signals {
+		if s.Transmit == nil {
+			_ = n.outbox.put(call{kind: callSignal, signal: s})
+			continue
+		}
+		v, err := parseBeacon(s.Transmit)
+		if err == nil && v.port != 0 && n.known.has(v.uuid, beaconEndpoint(s, v)) {
+			continue
+		}
+		n.outbox.offer(call{kind: callSignal, signal: s})
+	}
+}
+
+// signal handles what the beacon has heard, or a change of the links.
+func (n *node) signal(now time.Time, s *Signal) {
+	if s.Transmit == nil {
+		n.relink(s.links)
+		return
+	}
+	v, err := parseBeacon(s.Transmit)
+	if err != nil || v.secure != n.security.enabled {
+		n.counters.badBeacons++
+		return
+	}
+	key := ""
+	if v.secure {
+		key = z85FromRaw(v.key)
+	}
+	if v.port != 0 {
+		n.sightedWithKey(now, v.uuid, beaconEndpoint(s, v), key)
+		return
+	}
+	if p := n.peers[v.uuid]; p != nil && p.key != key {
+		n.refuseKey("goodbye", v.uuid, "", key)
+		return
+	}
+	n.goodbye(now, v.uuid)
+}
+
+// beaconEndpoint is where a beacon says its sender can be reached: at the
+// datagram's source address and the port in it.
+func beaconEndpoint(s *Signal, v beaconView) string {
+	return "tcp://" + net.JoinHostPort(s.Addr, strconv.Itoa(int(v.port)))
+}
+
+// bind binds the inbox on every link, with one port for all, since the beacon has
+// room for one only. Without a link there is nothing to bind yet.
+func (n *node) bind() error {
+	if n.cfg.endpoint != "" {
+		return n.bindEndpoint()
+	}
+	if len(n.net.links) == 0 {
+		n.log.Warn("zyre: no network; waiting for one")
+		return nil
+	}
+	port := "*"
+	if n.cfg.peerPort != 0 {
+		port = strconv.Itoa(n.cfg.peerPort)
+	}
+	var err error
+	for range 5 { // a port that is free on one link may be taken on another
+		if err = n.bindAll(port); err == nil {
+			return nil
+		}
+		n.unbindAll()
+		if n.cfg.peerPort != 0 {
+			break
+		}
+	}
+	return err
+}
+
+// bindEndpoint binds the inbox where the application said.
+func (n *node) bindEndpoint() error {
+	endpoint, err := n.inbox.bind(n.cfg.endpoint)
+	if err != nil {
+		return fmt.Errorf("bind inbox on %s: %w", n.cfg.endpoint, err)
+	}
+	n.net.endpoints = []string{endpoint}
+	if ap, err := parseEndpoint(endpoint); err == nil && ap.IsValid() {
+		n.net.port = ap.Port()
+	}
+	return nil
+}
+
+// bindAll binds the inbox on every link to a port; "*" is the one that the first
+// link finds free.
+func (n *node) bindAll(port string) error {
+	for _, l := range n.net.links {
+		want := "tcp://" + net.JoinHostPort(l.addr.String(), port)
+		endpoint, err := n.inbox.bind(want)
+		if err != nil {
+			return fmt.Errorf("bind inbox on %s: %w", want, err)
+		}
+		n.net.endpoints = append(n.net.endpoints, endpoint)
+		port = endpoint[strings.LastIndexByte(endpoint, ':')+1:]
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	n.net.port = uint16(number)
+	return err
+}
+
+// unbindAll takes the inbox off every link.
+func (n *node) unbindAll() {
+	for _, e := range n.net.endpoints {
+		if err := n.inbox.unbind(e); err != nil {
+			n.log.Debug("zyre: unbind", "endpoint", e, "err", err)
+		}
+	}
+	n.net.endpoints, n.net.port = nil, 0
+}
+
+// relink follows a change of the host's network: the inbox moves to the new
+// addresses and the beacon announces it there.
+func (n *node) relink(links []link) {
+	if slices.Equal(links, n.net.links) {
+		return
+	}
+	if n.cfg.endpoint != "" {
+		n.net.links = links
+		n.publish()
+		return
+	}
+	n.log.Info("zyre: network changed", "from", n.net.links, "to", links)
+	n.counters.networkChanges++
+	n.unbindAll()
+	n.net.links = links
+	if err := n.bind(); err != nil {
+		n.log.Warn("zyre: network changed", "err", err)
+		return
+	}
+	n.publish()
+}
+
+// publish has the beacon and gossip announce the node, once it can be reached.
+func (n *node) publish() {
+	if n.net.beacon != nil && n.net.port != 0 {
+		n.net.command(n, "PUBLISH", n.beaconDatagram(n.net.port))
+	}
+	n.gossip.publish(n)
+}
+
+// beaconDatagram encodes the node's beacon; port 0 is its goodbye.
+func (n *node) beaconDatagram(port uint16) []byte {
+	msg := newBeaconMsg(n.uuid, port)
+	if n.security.enabled {
+		raw, _ := rawFromZ85(n.cfg.curve.publicKey)
+		msg = newSecureBeaconMsg(n.uuid, port, raw)
+	}
+	b, err := msg.append(nil)
+	if err != nil {
+		n.log.Error("zyre: encode the beacon", "err", err)
+	}
+	return b
+}
+
+// command gives the beacon a command.
+func (w *network) command(n *node, id string, payload any) {
+	if reply := w.beacon.SetBeaconCmd(&Cmd{ID: id, Payload: payload}); reply.Err != nil {
+		n.log.Warn("zyre: beacon", "command", id, "err", reply.Err)
+	}
+}
+
+// close tells the network that the node leaves, and closes the beacon.
+func (w *network) close(n *node) {
+	if w.beacon == nil {
+		return
+	}
+	if w.port != 0 {
+		w.beacon.farewell(n.beaconDatagram(0))
+	}
+	w.beacon.Close()
+	<-w.heard
+}
+
+// isOurs says whether an endpoint is one of the node's own.
+func (w *network) isOurs(endpoint string) bool {
+	if slices.Contains(w.endpoints, endpoint) || w.advertised != "" && w.advertised == endpoint {
+		return true
+	}
+	ap, err := parseEndpoint(endpoint)
+	return err == nil && ap.IsValid() && ap.Port() == w.port &&
+		slices.ContainsFunc(w.links, func(l link) bool { return l.addr == ap.Addr() })
+}
+
+// toward returns the link on which a peer's endpoint can be reached: the one with
+// the peer's subnet, else the first.
+func (w *network) toward(endpoint string) (i int) {
+	host, _, err := net.SplitHostPort(strings.TrimPrefix(endpoint, "tcp://"))
+	if err != nil {
+		return 0
+	}
+	addr, err := netip.ParseAddr(host)
+	if err != nil {
+		return 0
+	}
+	i = slices.IndexFunc(w.links, func(l link) bool {
+		return l.prefix.Contains(addr.WithZone("")) && (addr.Zone() == "" || addr.Zone() == l.name)
+	})
+	return max(i, 0)
+}
+
+// announced returns the endpoint at which a peer can reach this node: the one the
+// application advertises, the one it set, or the one on the peer's network. The zone of
+// an IPv6 address means nothing to others and is left out. It is empty while there is
+// no network.
+func (w *network) announced(n *node, peer string) string {
+	if w.advertised != "" {
+		return w.advertised
+	}
+	var addr netip.Addr
+	if n.cfg.endpoint != "" {
+		ap, err := parseEndpoint(w.endpoints[0])
+		if err != nil || !ap.IsValid() {
+			return w.endpoints[0] // ipc or inproc
+		}
+		addr = ap.Addr()
+	}
+	if !addr.IsValid() || addr.IsUnspecified() {
+		i := w.toward(peer)
+		if i >= len(w.links) {
+			return ""
+		}
+		addr = w.links[i].addr
+	}
+	if w.port == 0 {
+		return ""
+	}
+	return "tcp://" + net.JoinHostPort(addr.WithZone("").String(), strconv.Itoa(int(w.port)))
+}
+
+// helloTo makes the HELLO for a peer.
+func (n *node) helloTo(p *Peer) *ZreMsg {
+	return &ZreMsg{
+		id: HelloID, Endpoint: n.net.announced(n, p.endpoint), Groups: n.ownGroups(), Status: n.status,
+		Name: n.cfg.name, Headers: n.cfg.headers,
+	}
+}
+
+var errUnreachable = errors.New("zyre: endpoint can't be reached")
+
+// helloEndpoint returns where a HELLO says its sender can be reached, in the form
+// in which endpoints are compared. An IPv6 link-local address gets our zone. A host
+// name comes back as it is, with errNeedsLookup. Local endpoints are taken only by a
+// node whose application uses such itself: else a stranger could make it knock at any
+// socket of this host.
+func (n *node) helloEndpoint(v *zreView) (string, error) {
+	endpoint := string(v.endpoint)
+	ap, err := parseEndpoint(endpoint)
+	switch {
+	case err != nil:
+		return endpoint, err
+	case !ap.IsValid() && n.cfg.local():
+		return endpoint, nil
+	case !ap.IsValid(), ap.Addr().Zone() != "", ap.Addr().IsUnspecified():
+		return "", errUnreachable
+	}
+	addr := ap.Addr().Unmap()
+	if addr.IsLinkLocalUnicast() && addr.Is6() && len(n.net.links) > 0 {
+		addr = addr.WithZone(n.net.links[0].name)
+	}
+	return "tcp://" + netip.AddrPortFrom(addr, ap.Port()).String(), nil
+}
+
+// local says whether the application has chosen endpoints by itself.
+func (c *config) local() bool {
+	return c.gossip.enabled() || c.endpoint != "" || len(c.required) > 0
+}

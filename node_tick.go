@@ -1,0 +1,152 @@
+package zyre
+
+import "time"
+
+// probe is a doubt about a peer that has entered: it was pinged, and is removed,
+// moved or greeted again if it says nothing until the deadline.
+type probe struct {
+	reason   string
+	deadline time.Time
+	moved    string // where its beacons come from now; may be empty
+	regreet  bool   // say HELLO again instead of removing it
+	final    bool   // a message to it is lost: whatever it says, it has to go
+}
+
+func (pr *probe) pending() bool { return !pr.deadline.IsZero() }
+
+// verifyTime is how long a peer has to dispel a doubt.
+func (n *node) verifyTime() time.Duration { return min(maxVerifyTime, n.cfg.evasive) }
+
+// doubt pings a peer and gives it a moment to answer. A doubt that is under test
+// already goes on, but removal outweighs a new greeting.
+func (n *node) doubt(now time.Time, p *Peer, pr probe) {
+	if p.probe.pending() && (!p.probe.regreet || pr.regreet) {
+		return
+	}
+	pr.deadline = now.Add(n.verifyTime())
+	if pr.regreet {
+		pr.deadline = now.Add(p.patience(n.verifyTime()))
+	}
+	p.probe = pr
+	n.wakeBy(pr.deadline)
+	n.ping(p, now)
+}
+
+// proven ends a doubt: the peer has been heard from. Who claims its endpoint goes
+// on waiting, for what was heard may be late: the next beacon tests it again.
+func (n *node) proven(p *Peer) {
+	p.probe = probe{}
+	if p.claimant != nil {
+		n.counters.helloRefused++
+	}
+}
+
+// refute turns down a claim to the endpoint of a peer that lives.
+func (n *node) refute(p *Peer) {
+	if c := p.claimant; c != nil {
+		p.claimant = nil
+		n.counters.helloRefused++
+		n.discard(c)
+	}
+}
+
+// prolong gives a peer in doubt all its time again: its answer may have arrived,
+// and could not be read.
+func (n *node) prolong(now time.Time, p *Peer) {
+	if p.probe.pending() && !p.probe.final {
+		p.probe.deadline = now.Add(n.verifyTime())
+	}
+}
+
+// disproven acts on a doubt that nothing dispelled.
+func (n *node) disproven(now time.Time, p *Peer) {
+	pr := p.probe
+	p.probe = probe{}
+	switch {
+	case pr.regreet:
+		p.regreeted++
+		if n.handshake(now, p.uuid) && n.greet(now, p) {
+			return
+		}
+		n.remove(now, p, pr.reason)
+	case pr.moved != "":
+		uuid := p.uuid
+		n.remove(now, p, pr.reason)
+		n.sighted(now, uuid, pr.moved)
+	default:
+		n.remove(now, p, pr.reason)
+	}
+}
+
+// wakeBy makes sure that tick runs at t.
+func (n *node) wakeBy(t time.Time) {
+	if t.Before(n.tickAt) {
+		n.tickAt = t
+	}
+}
+
+// tick does what is due and plans the next time.
+func (n *node) tick(now time.Time) {
+	n.tickAt = now.Add(n.coarse)
+	for _, p := range n.peers {
+		if n.paused {
+			n.prolong(now, p)
+		}
+		switch {
+		case p.probe.pending() && !now.Before(p.probe.deadline):
+			n.disproven(now, p)
+		case p.entered():
+			n.check(now, p)
+		case now.Sub(p.born) >= n.cfg.expired:
+			n.counters.neverCame++
+			n.discard(p)
+		}
+		if p.probe.pending() {
+			n.wakeBy(p.probe.deadline)
+		}
+	}
+	n.elect(now)
+	n.revisit(now)
+	n.security.forgetKeys(n.peers)
+	for uuid, h := range n.history {
+		if now.Sub(h.at) > handshakeMemory {
+			delete(n.history, uuid)
+		}
+	}
+}
+
+// check looks at how long a peer has been silent.
+//
+// A silence as long as the evasive timeout makes the node ping, quietly. Only a
+// peer that leaves the ping unanswered is reported EVASIVE, and later SILENT, each
+// once; after the expired timeout it is removed. While the node does not read its
+// inbox it can hear nobody: it pings all the same, to show that it lives itself.
+func (n *node) check(now time.Time, p *Peer) {
+	idle := now.Sub(p.heard)
+	if n.paused {
+		n.ping(p, now)
+		return
+	}
+	unanswered := !p.pinged.IsZero() && now.Sub(p.pinged) >= n.pingTime()
+	switch {
+	case idle >= n.cfg.expired:
+		n.remove(now, p, "expired")
+		return
+	case p.pinged.IsZero() && idle >= min(n.cfg.evasive, n.cfg.silent):
+		n.ping(p, now)
+	}
+	if unanswered && idle >= n.cfg.evasive && !p.evasive {
+		p.evasive = true
+		n.events.push(peerEvent(eventEvasive, p))
+		if !p.answers { // it may have lost our HELLO, or taken it for the end
+			n.doubt(now, p, probe{reason: "never answered", regreet: true})
+		}
+	}
+	if unanswered && idle >= n.cfg.silent && !p.silent {
+		p.silent = true
+		n.events.push(peerEvent(eventSilent, p))
+	}
+}
+
+// pingTime is how long a ping may go unanswered before the silence is reported.
+func (n *node) pingTime() time.Duration { return min(maxVerifyTime, n.cfg.evasive/2) }

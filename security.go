@@ -1,0 +1,157 @@
+package zyre
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// publicKeyHeader carries a secure node's public key in its HELLO.
+const publicKeyHeader = "X-PUBLICKEY"
+
+// curveConfig is what the setters of security set.
+type curveConfig struct {
+	publicKey, secretKey string // Z85; both or none
+	zapDomain            string
+	restricted           bool // only authorized keys may connect
+	authorized           []string
+}
+
+func (c *curveConfig) enabled() bool { return c.secretKey != "" }
+
+// SetZCert makes the node secure: it talks, encrypted and authenticated by CURVE,
+// only with nodes that are secure too. The keys are Z85 strings of 40 characters, as
+// zmq.NewCurveKeypair of github.com/pebbe/zmq4 returns them. It works with beacons,
+// gossip and required peers alike. Keys that do not belong together make Start
+// return an error that wraps ErrInvalid. No effect after Start. It is zyre_set_zcert
+// of libzyre.
+//
+// Without [Zyre.SetAuthorizedKeys] any node with a key may connect, as in libzyre:
+// nobody can listen then, but anybody can take part.
+func (z *Zyre) SetZCert(publicKey, secretKey string) *Zyre {
+	return z.set(func(c *config) {
+		if err := checkKeyPair(publicKey, secretKey); err != nil {
+			c.reject("set certificate", err.Error(), ErrInvalid)
+			return
+		}
+		c.curve.publicKey, c.curve.secretKey = publicKey, secretKey
+	})
+}
+
+// SetZapDomain sets the ZAP domain of a secure node, "global" by default. It never
+// goes on the wire; the log names it. More than 200 bytes make Start return an error.
+// No effect after Start. It is zyre_set_zap_domain of libzyre.
+func (z *Zyre) SetZapDomain(domain string) *Zyre {
+	return z.set(func(c *config) { c.curve.zapDomain = domain })
+}
+
+// SetAuthorizedKeys sets the public keys, in Z85, of the nodes that may talk with
+// this one; no keys at all means nobody. It replaces those set before, and belongs to
+// this node alone. Other nodes are refused, counted in [Stats] and logged, and cause
+// no event. It needs [Zyre.SetZCert]. A key that is none makes Start return an error
+// that wraps ErrInvalid. No effect after Start.
+func (z *Zyre) SetAuthorizedKeys(publicKeys ...string) *Zyre {
+	return z.set(func(c *config) {
+		for _, key := range publicKeys {
+			if _, ok := rawFromZ85(key); !ok {
+				c.reject("set authorized keys", key, ErrInvalid)
+			}
+		}
+		c.curve.restricted, c.curve.authorized = true, slices.Clone(publicKeys)
+	})
+}
+
+// security is what a secure node knows of keys. The zero value is a plain node.
+type security struct {
+	enabled bool
+	refused atomic.Uint64 // clients that ZAP turned away
+
+	// owned by run
+	keys map[[16]byte]string // public keys of those we have connected to, or will
+}
+
+// listenOptions are the inbox's keys, and who may connect to it.
+func (n *node) listenOptions() listenOptions {
+	c := &n.cfg.curve
+	if !c.enabled() {
+		return listenOptions{}
+	}
+	return listenOptions{publicKey: c.publicKey, secretKey: c.secretKey, zapDomain: c.zapDomain, allow: n.allow}
+}
+
+// allow is the node's ZAP policy. It runs on the responder's goroutine and touches
+// only what never changes.
+func (n *node) allow(domain, address, key string) bool {
+	if n.authorized(key) {
+		return true
+	}
+	n.security.refused.Add(1)
+	n.log.Warn("zyre: refused a connection: its key is not authorized", "domain", domain, "address", address, "key", key)
+	return false
+}
+
+// authorized says whether the holder of a key may talk with this node.
+func (n *node) authorized(key string) bool {
+	c := &n.cfg.curve
+	return key != "" && (!c.restricted || slices.Contains(c.authorized, key))
+}
+
+// dialOptions are what a mailbox for p shows and expects.
+func (n *node) dialOptions(p *Peer) dialOptions {
+	o := dialOptions{identity: n.identity}
+	if n.security.enabled {
+		o.serverKey, o.publicKey, o.secretKey = p.key, n.cfg.curve.publicKey, n.cfg.curve.secretKey
+	}
+	return o
+}
+
+// sightedWithKey handles the news that a node with this UUID and public key can be
+// reached at this endpoint. A secure node goes only to keys that are authorized, and
+// a UUID keeps its key as long as the peer is here.
+func (n *node) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string) {
+	if !n.security.enabled {
+		n.sighted(now, uuid, endpoint)
+		return
+	}
+	if _, ok := rawFromZ85(key); !ok || !n.authorized(key) {
+		n.refuseKey("sighting", uuid, endpoint, key)
+		return
+	}
+	if p := n.peers[uuid]; p != nil && p.key != key {
+		n.refuseKey("sighting", uuid, endpoint, key)
+		return
+	}
+	n.security.keys[uuid] = key
+	n.sighted(now, uuid, endpoint)
+}
+
+// forgetKeys drops the keys of those who are not here any more.
+func (s *security) forgetKeys(peers map[[16]byte]*Peer) {
+	for uuid := range s.keys {
+		if peers[uuid] == nil {
+			delete(s.keys, uuid)
+		}
+	}
+}
+
+// keyMatches says whether a message came from the holder of the right key: p's, or
+// for a HELLO of a peer not known yet the one that the HELLO names.
+func (n *node) keyMatches(p *Peer, uuid [16]byte, m *packet, v *zreView) bool {
+	if !n.security.enabled {
+		return true
+	}
+	ok := m.userID != "" && (p == nil || p.key == m.userID)
+	if ok && v.id == HelloID {
+		ok = v.header(publicKeyHeader) == m.userID && n.authorized(m.userID)
+	}
+	if !ok {
+		n.refuseKey("message", uuid, string(v.endpoint), m.userID)
+	}
+	return ok
+}
+
+// refuseKey counts and logs something that came under a wrong key, or none.
+func (n *node) refuseKey(what string, uuid [16]byte, endpoint, key string) {
+	n.counters.keysRefused++
+	n.log.Warn("zyre: refused a "+what+": wrong key", "peer", uuidString(uuid), "endpoint", endpoint, "key", key)
+}

@@ -1,0 +1,617 @@
+package zyre
+
+import (
+	"fmt"
+	"math/rand"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A simulated network: many nodes in one goroutine, on a clock that only the test
+// moves. What a real network does by chance a seeded generator does here.
+
+// sim is the network. Hosts are processes, each with one endpoint.
+type sim struct {
+	tb      testing.TB
+	rng     *rand.Rand
+	label   string // printed with every failure
+	now     time.Time
+	hosts   []simHost // alive, in order of start
+	conns   []*simConn
+	late    []simGoodbye // datagrams under way
+	trace   []string     // what happened last
+	hwm     int          // messages that a connection holds
+	made    int          // hosts made
+	latency time.Duration
+}
+
+// simHost is a process: one of our nodes, or a model of another implementation.
+type simHost interface {
+	base() *simSite
+	take(from [16]byte, header []byte, frames [][]byte)
+	sight(uuid [16]byte, endpoint string)
+	bye(uuid [16]byte)
+	turn()
+	thaw(frozenFor time.Duration)
+}
+
+// simSite is what every host has.
+type simSite struct {
+	net      *sim
+	uuid     [16]byte
+	endpoint string
+	side     int // hosts on different sides of a partition do not hear each other
+	frozenAt time.Time
+	router   map[[16]byte]*simConn // the connection that each routing id belongs to
+	silent   bool                  // sends no beacons
+	hellos   map[[16]byte]int      // HELLOs sent, by the receiver's UUID as far as known
+}
+
+func (s *simSite) base() *simSite { return s }
+func (s *simSite) frozen() bool   { return !s.frozenAt.IsZero() }
+
+// simGoodbye is a zero-port beacon under way.
+type simGoodbye struct {
+	to   simHost
+	uuid [16]byte
+}
+
+// simConn is a mailbox: a one-way connection. It is established when the receiver
+// first reads from it; a newer one with the same routing id then replaces it.
+type simConn struct {
+	net    *sim
+	from   *simSite
+	to     string
+	queue  []simMessage
+	up     bool
+	closed bool
+	broken error // what send answers, if not nil
+
+	// The HELLO was lost. If the numbers of what follows happen to fit those of the
+	// connection before, nobody can see the loss: that is a limit of ZRE.
+	headless bool
+}
+
+type simMessage struct {
+	due    time.Time
+	header []byte
+	frames [][]byte
+}
+
+func newSim(tb testing.TB, seed int64) *sim {
+	return &sim{
+		tb: tb, rng: rand.New(rand.NewSource(seed)), label: fmt.Sprint("seed ", seed),
+		now: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), hwm: 1 << 20,
+	}
+}
+
+// simTail is how much of the trace a failure prints.
+const simTail = 60
+
+// note records what happens, for the report of a failure.
+func (s *sim) note(format string, args ...any) {
+	s.trace = append(s.trace, s.now.Format("04:05.000 ")+fmt.Sprintf(format, args...))
+	if len(s.trace) > 1000 {
+		s.trace = s.trace[500:]
+	}
+}
+
+func (s *sim) fatalf(format string, args ...any) {
+	s.tb.Helper()
+	tail := s.trace[max(0, len(s.trace)-simTail):]
+	s.tb.Fatalf("%s: %s\n%s", s.label, fmt.Sprintf(format, args...), strings.Join(tail, "\n"))
+}
+
+func (s *sim) site() simSite {
+	s.made++
+	site := simSite{net: s, router: map[[16]byte]*simConn{}, hellos: map[[16]byte]int{}}
+	s.rng.Read(site.uuid[:])
+	site.endpoint = fmt.Sprintf("tcp://10.0.0.1:%d", 1000+s.made)
+	return site
+}
+
+// host returns the live process at an endpoint.
+func (s *sim) host(endpoint string) simHost {
+	for _, h := range s.hosts {
+		if h.base().endpoint == endpoint {
+			return h
+		}
+	}
+	return nil
+}
+
+func (s *sim) dial(from *simSite, to string) *simConn {
+	c := &simConn{net: s, from: from, to: to}
+	s.conns = append(s.conns, c)
+	return c
+}
+
+func (c *simConn) send(header []byte, frames [][]byte) error {
+	if c.closed {
+		c.net.fatalf("send on a closed mailbox to %s", c.to)
+	}
+	if c.broken != nil {
+		return c.broken
+	}
+	if len(c.queue) >= c.net.hwm {
+		return errAgain
+	}
+	if header[2] == HelloID {
+		if h := c.net.host(c.to); h != nil {
+			c.from.hellos[h.base().uuid]++
+		}
+	}
+	m := simMessage{due: c.net.now.Add(c.net.latency), header: slices.Clone(header)}
+	for _, f := range frames {
+		m.frames = append(m.frames, slices.Clone(f))
+	}
+	c.queue = append(c.queue, m)
+	return nil
+}
+
+// close drops what was sent, except, if the connection is established, for some
+// messages that are on the wire already.
+func (c *simConn) close(time.Duration) error {
+	if c.closed {
+		c.net.fatalf("mailbox to %s closed twice", c.to)
+	}
+	c.closed = true
+	if c.up && len(c.queue) > 0 {
+		c.queue = c.queue[:c.net.rng.Intn(len(c.queue)+1)]
+	} else {
+		c.queue = nil
+	}
+	return nil
+}
+
+// lose cuts a connection: the oldest messages are lost, the others go on.
+func (c *simConn) lose(n int) {
+	n = min(n, len(c.queue))
+	for _, m := range c.queue[:n] {
+		c.headless = c.headless || m.header[2] == HelloID
+	}
+	c.queue = c.queue[n:]
+	c.up = false
+}
+
+// to returns the open connection from a host to an endpoint.
+func (s *sim) conn(from simHost, to string) *simConn {
+	for _, c := range s.conns {
+		if c.from == from.base() && c.to == to && !c.closed {
+			return c
+		}
+	}
+	return nil
+}
+
+// ids lists the commands that lie in a connection.
+func (c *simConn) ids() (ids []uint8) {
+	for _, m := range c.queue {
+		ids = append(ids, m.header[2])
+	}
+	return ids
+}
+
+// deliverable lists the connections that can hand over a message now.
+func (s *sim) deliverable() []*simConn {
+	s.conns = slices.DeleteFunc(s.conns, func(c *simConn) bool { return c.closed && len(c.queue) == 0 })
+	var list []*simConn
+	for _, c := range s.conns {
+		if to := s.host(c.to); len(c.queue) > 0 && to != nil && s.hear(c.from, to.base()) && !simPaused(to) && !c.queue[0].due.After(s.now) {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// hear says whether a can reach b: no partition, and b runs.
+func (s *sim) hear(a, b *simSite) bool { return a.side == b.side && !b.frozen() }
+
+// simPaused says whether a host does not read its inbox.
+func simPaused(h simHost) bool {
+	n, ours := h.(*simNode)
+	return ours && (n.n.paused || n.n.events.full())
+}
+
+// deliver hands over one message.
+func (s *sim) deliver(c *simConn) {
+	to := s.host(c.to)
+	router := to.base().router
+	if !c.up {
+		c.up = true
+		if old := router[c.from.uuid]; old != nil && old != c {
+			old.queue, old.up = nil, false
+		}
+		router[c.from.uuid] = c
+	}
+	m := c.queue[0]
+	c.queue = c.queue[1:]
+	s.note("%s -> %s: %d #%d", simName(c.from.uuid), simName(to.base().uuid), m.header[2], int(m.header[4])<<8|int(m.header[5]))
+	to.take(c.from.uuid, m.header, m.frames)
+}
+
+// settle delivers everything, and all that is sent because of it.
+func (s *sim) settle() {
+	s.tb.Helper()
+	for i := 0; ; i++ {
+		list := s.deliverable()
+		if len(list) == 0 {
+			return
+		}
+		if i > 20_000 {
+			s.fatalf("settle: no end of messages")
+		}
+		s.deliver(list[s.rng.Intn(len(list))])
+	}
+}
+
+// arrive lets what has been sent arrive.
+func (s *sim) arrive() {
+	s.settle()
+	if s.latency > 0 {
+		s.advance(s.latency)
+		s.settle()
+	}
+}
+
+// beacon lets every other host hear a host.
+func (s *sim) beacon(h simHost) {
+	b := h.base()
+	if b.frozen() || b.silent {
+		return
+	}
+	for _, o := range slices.Clone(s.hosts) {
+		if o != h && s.hear(b, o.base()) {
+			o.sight(b.uuid, b.endpoint)
+		}
+	}
+}
+
+// advance moves the clock and lets every host do what is due.
+func (s *sim) advance(d time.Duration) {
+	s.now = s.now.Add(d)
+	for _, h := range slices.Clone(s.hosts) {
+		if !h.base().frozen() {
+			h.turn()
+		}
+	}
+}
+
+// run lets time pass on a healthy network: beacons each second, no delays.
+func (s *sim) run(d time.Duration) {
+	s.tb.Helper()
+	for end := s.now.Add(d); s.now.Before(end); {
+		for _, h := range slices.Clone(s.hosts) {
+			s.beacon(h)
+		}
+		for range 4 {
+			s.settle()
+			s.advance(250 * time.Millisecond)
+		}
+	}
+	s.settle()
+}
+
+// add starts a host.
+func (s *sim) add(h simHost) {
+	s.hosts = append(s.hosts, h)
+	s.note("%s starts at %s", simName(h.base().uuid), h.base().endpoint)
+}
+
+// kill ends a host without a word.
+func (s *sim) kill(h simHost) {
+	b := h.base()
+	s.note("%s ends", simName(b.uuid))
+	s.hosts = slices.DeleteFunc(s.hosts, func(o simHost) bool { return o == h })
+	for _, c := range s.conns {
+		if c.from == b && !c.closed {
+			_ = c.close(0)
+		}
+		if c.to == b.endpoint && c.up {
+			c.lose(s.rng.Intn(len(c.queue) + 1))
+		}
+	}
+}
+
+// stop ends a host with a goodbye to all who can hear it.
+func (s *sim) stop(h simHost) {
+	b := h.base()
+	s.kill(h)
+	for _, o := range slices.Clone(s.hosts) {
+		if s.hear(b, o.base()) {
+			o.bye(b.uuid)
+		}
+	}
+}
+
+func (s *sim) freeze(h simHost) {
+	s.note("%s freezes", simName(h.base().uuid))
+	h.base().frozenAt = s.now
+}
+
+func (s *sim) thaw(h simHost) {
+	b := h.base()
+	since := s.now.Sub(b.frozenAt)
+	b.frozenAt = time.Time{}
+	s.note("%s thaws", simName(b.uuid))
+	h.thaw(since)
+	h.turn()
+}
+
+func simName(uuid [16]byte) string { return uuidString(uuid)[:4] }
+
+// simNode is a host that runs a node of ours.
+type simNode struct {
+	simSite
+	n       *node
+	born    int // tells the processes of one UUID apart
+	told    map[[16]byte]int
+	peers   map[string]*simWatch
+	history []string // events but messages
+	deaf    bool     // the application does not read its events
+}
+
+// simWatch is what the application has seen of one peer.
+type simWatch struct {
+	uuid         [16]byte
+	here         bool
+	enters       int
+	born, number int // of the last whisper
+	whispers     int
+}
+
+// node starts a node; change may alter its configuration and site first.
+func (s *sim) node(change func(cfg *config, site *simSite)) *simNode {
+	h := &simNode{simSite: s.site(), told: map[[16]byte]int{}, peers: map[string]*simWatch{}}
+	h.born = s.made
+	cfg := defaultConfig()
+	cfg.evasive, cfg.expired = defaultEvasive, defaultExpired
+	if change != nil {
+		change(&cfg, &h.simSite)
+	}
+	h.n = newNode(h.uuid, cfg, &simTransport{s, &h.simSite}, newEventQueue(newEventChannel(), cfg.queueLimit))
+	h.n.outbox = newOutbox(func() {})
+	ap := netip.MustParseAddrPort(strings.TrimPrefix(h.endpoint, "tcp://"))
+	h.n.net.links = []link{{name: "sim", addr: ap.Addr(), prefix: netip.PrefixFrom(ap.Addr(), 24).Masked()}}
+	h.n.net.endpoints, h.n.net.port = []string{h.endpoint}, ap.Port()
+	s.add(h)
+	return h
+}
+
+// nodes starts some nodes with the default configuration.
+func (s *sim) nodes(count int) []*simNode {
+	var list []*simNode
+	for range count {
+		list = append(list, s.node(nil))
+	}
+	return list
+}
+
+// simTransport gives a node its connections.
+type simTransport struct {
+	net   *sim
+	owner *simSite
+}
+
+func (tr *simTransport) listen(listenOptions) (inbox, error) { return nil, errAgain }
+func (tr *simTransport) close() error                        { return nil }
+func (tr *simTransport) dial(endpoint string, _ dialOptions) (mailbox, error) {
+	return tr.net.dial(tr.owner, endpoint), nil
+}
+
+func (h *simNode) take(from [16]byte, header []byte, frames [][]byte) {
+	h.n.receive(h.net.now, &packet{from: appendIdentity(nil, from), header: header, frames: frames})
+	h.turn()
+}
+
+// hear gives the node a message that no host sent.
+func (h *simNode) hear(from [16]byte, sequence uint16, m *ZreMsg) {
+	m.sequence = sequence
+	header, err := m.append(nil)
+	if err != nil {
+		h.net.fatalf("encode %d: %v", m.id, err)
+	}
+	h.take(from, header, m.content())
+}
+
+// hello makes a HELLO as a stranger would send it.
+func simHello(endpoint string, groups ...string) *ZreMsg {
+	return &ZreMsg{id: HelloID, Endpoint: endpoint, Groups: groups, Status: byte(len(groups)), Name: "stranger"}
+}
+
+func (h *simNode) sight(uuid [16]byte, endpoint string) {
+	if !h.n.known.has(uuid, endpoint) {
+		h.n.sighted(h.net.now, uuid, endpoint)
+		h.turn()
+	}
+}
+
+func (h *simNode) bye(uuid [16]byte) {
+	h.n.goodbye(h.net.now, uuid)
+	h.turn()
+}
+
+// turn is one round of node.run without its reading.
+func (h *simNode) turn() {
+	n := h.n
+	if n.events.full() {
+		n.pause()
+	}
+	n.unclog(h.net.now)
+	if !h.net.now.Before(n.tickAt) {
+		n.tick(h.net.now)
+	}
+	n.events.pump()
+	n.resume(h.net.now)
+	for !h.deaf && len(n.events.ch) > 0 {
+		h.see(<-n.events.ch)
+		n.events.pump()
+	}
+	if err := simInvariants(n); err != nil {
+		h.net.fatalf("%s: %v", simName(h.uuid), err)
+	}
+}
+
+func (h *simNode) thaw(frozenFor time.Duration) {
+	if frozenFor > h.n.coarse {
+		h.n.excuse(frozenFor)
+	}
+}
+
+// see checks one event against what the application has seen before.
+func (h *simNode) see(e *Event) {
+	w := h.peers[e.PeerUUID]
+	if w == nil {
+		w = &simWatch{}
+		w.uuid, _ = parseUUID(e.PeerUUID)
+		h.peers[e.PeerUUID] = w
+	}
+	if e.Type == eventWhisper {
+		w.whispers++
+	} else {
+		h.history = append(h.history, strings.TrimSpace(e.Type+" "+e.PeerUUID[:4]+" "+e.Group))
+		h.net.note("%s sees %s", simName(h.uuid), h.history[len(h.history)-1])
+	}
+	if w.here == (e.Type == eventEnter) {
+		h.net.fatalf("%s: %s of %s, here %t", simName(h.uuid), e.Type, e.PeerUUID[:4], w.here)
+	}
+	switch e.Type {
+	case eventEnter:
+		w.here, w.born = true, 0
+		w.enters++
+	case eventExit:
+		w.here = false
+	case eventWhisper:
+		var born, number int
+		if _, err := fmt.Sscanf(string(e.Msg), "w %d %d", &born, &number); err != nil {
+			return
+		}
+		if c := h.router[w.uuid]; c != nil && c.headless {
+			w.born = 0
+		}
+		if w.born != 0 && (born != w.born || number != w.number+1) {
+			h.net.fatalf("%s: whisper %d/%d of %s after %d/%d, no EXIT between",
+				simName(h.uuid), born, number, e.PeerUUID[:4], w.born, w.number)
+		}
+		w.born, w.number = born, number
+	}
+}
+
+// whisper sends the next numbered whisper, if the peer is here.
+func (h *simNode) whisper(to [16]byte) {
+	if p := h.n.peers[to]; p == nil || !p.entered() {
+		return
+	}
+	h.told[to]++
+	h.whisperText(to, fmt.Sprintf("w %d %d", h.born, h.told[to]))
+}
+
+func (h *simNode) whisperText(to [16]byte, text string) *receipt {
+	r := newReceipt()
+	h.n.handle(h.net.now, &call{kind: callWhisper, peer: to, payload: []byte(text), receipt: r})
+	h.turn()
+	return r
+}
+
+func (h *simNode) join(group string) {
+	h.n.join(h.net.now, group)
+	h.turn()
+}
+
+func (h *simNode) leave(group string) {
+	h.n.leave(h.net.now, group)
+	h.turn()
+}
+
+// sees lists the peers that the application believes to be here.
+func (h *simNode) sees() []string {
+	var ids []string
+	for id, w := range h.peers {
+		if w.here {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// count counts the events of a type about a peer.
+func (h *simNode) count(kind string, peer [16]byte) (n int) {
+	for _, line := range h.history {
+		if strings.HasPrefix(line+" ", kind+" "+simName(peer)+" ") {
+			n++
+		}
+	}
+	return n
+}
+
+// simInvariants checks that a node's tables agree with each other.
+func simInvariants(n *node) error {
+	entered, clogged := 0, 0
+	for id, p := range n.peers {
+		switch {
+		case p.uuid != id:
+			return fmt.Errorf("peer %s filed under %s", simName(p.uuid), simName(id))
+		case p.state == peerWaiting && p.mailbox != nil:
+			return fmt.Errorf("waiting peer %s has a mailbox", simName(id))
+		case p.state != peerWaiting && p.mailbox == nil:
+			return fmt.Errorf("%s peer %s has no mailbox", p.state, simName(id))
+		case p.state != peerWaiting && n.addressed[p.endpoint] != p:
+			return fmt.Errorf("%s peer %s is not at its address", p.state, simName(id))
+		case p.entered() && !n.known.has(id, p.endpoint):
+			return fmt.Errorf("peer %s entered, but is not known", simName(id))
+		case p.clogged() != n.slow[p]:
+			return fmt.Errorf("peer %s clogged %t, slow %t", simName(id), p.clogged(), n.slow[p])
+		case !p.entered() && len(p.groups) > 0:
+			return fmt.Errorf("%s peer %s in groups", p.state, simName(id))
+		}
+		if p.entered() {
+			entered++
+		}
+		if p.clogged() {
+			clogged++
+		}
+		for name, g := range p.groups {
+			if n.groups[name] != g || !slices.Contains(g.peers, p) {
+				return fmt.Errorf("group %s does not hold peer %s", name, simName(id))
+			}
+		}
+	}
+	return simTables(n, entered, clogged)
+}
+
+// simTables checks the tables that point into the peers.
+func simTables(n *node, entered, clogged int) error {
+	if n.known.len() != entered || len(n.slow) != clogged {
+		return fmt.Errorf("%d entered, %d known; %d clogged, %d slow", entered, n.known.len(), clogged, len(n.slow))
+	}
+	for endpoint, p := range n.addressed {
+		if n.peers[p.uuid] != p || p.endpoint != endpoint {
+			return fmt.Errorf("%s is the address of a peer that is gone", endpoint)
+		}
+	}
+	for name, g := range n.groups {
+		if len(g.peers) == 0 {
+			return fmt.Errorf("group %s is empty", name)
+		}
+		for _, p := range g.peers {
+			if n.peers[p.uuid] != p || p.groups[name] != g {
+				return fmt.Errorf("group %s holds %s, which is gone", name, simName(p.uuid))
+			}
+		}
+	}
+	for id := range n.outbox.peerGates {
+		if p := n.peers[id]; p == nil || !p.clogged() {
+			return fmt.Errorf("gate of %s is shut", simName(id))
+		}
+	}
+	for name := range n.outbox.groupGates {
+		if g := n.groups[name]; g == nil || !g.clogged() {
+			return fmt.Errorf("gate of group %s is shut", name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,311 @@
+package zyre
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Zyre is one node: it finds the other nodes on its network, joins groups, and
+// exchanges messages with them. Make one with [NewZyre], set it up with the Set
+// methods, call Start, and range over Events.
+//
+// All methods may be called by any number of goroutines at once. None panics and
+// none blocks for ever, whether before Start, after Stop or after the context
+// is cancelled: what needs a running node then does nothing, answers with
+// nothing, or returns [ErrNotRunning]. It is the zyre class of libzyre.
+type Zyre struct {
+	uuid [16]byte
+	id   string // uuid as 32 upper-case hexadecimal digits
+
+	// set by NewZyre, then read-only
+	ctx       context.Context
+	transport func() (transport, error)
+
+	node atomic.Pointer[node] // the running node, or nil
+
+	mu     sync.Mutex // guards what follows; never held while waiting for a node
+	cfg    config
+	events chan *Event
+	ended  bool // events is closed: a run has ended, or the context was cancelled
+
+	lifecycle sync.Mutex // held by Start and Stop for as long as they take
+}
+
+// NewZyre makes a node with a fresh UUID. It does nothing until Start. Cancelling
+// ctx stops the node as Stop does, and keeps it from starting again; nil means a
+// context that is never cancelled. It is zyre_new of libzyre.
+func NewZyre(ctx context.Context) *Zyre {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	z := &Zyre{
+		ctx:       ctx,
+		cfg:       defaultConfig(),
+		events:    newEventChannel(),
+		transport: func() (transport, error) { return newZMQTransport() },
+	}
+	id, err := uuid.NewRandom()
+	if err != nil {
+		z.cfg.reject("make a UUID", "", err)
+	}
+	z.uuid, z.id = id, uuidString(id)
+	context.AfterFunc(ctx, z.cancelled)
+	return z
+}
+
+// cancelled ends the node for good, and the Events channel of one that never ran.
+func (z *Zyre) cancelled() {
+	z.Stop()
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if !z.ended {
+		z.ended = true
+		close(z.events)
+	}
+}
+
+// UUID returns the node's UUID, 32 upper-case hexadecimal digits; the same
+// before Start, after Stop and when started again. It is zyre_uuid of libzyre.
+func (z *Zyre) UUID() string { return z.id }
+
+// Name returns the node's name: the one set, or the first six characters of the
+// UUID. It works at any time. It is zyre_name of libzyre.
+func (z *Zyre) Name() string {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if z.cfg.name == "" {
+		return z.id[:6]
+	}
+	return z.cfg.name
+}
+
+// Start brings the node up: it binds its mailbox, begins to beacon and returns.
+// From then on peers enter. Having no network is not an error: the node waits for
+// one. Start returns an error for a setting that makes no sense, an interface
+// that does not exist ([ErrNoInterface]), a port that is taken, or a cancelled
+// context ([ErrNotRunning]), and [ErrRunning] if the node runs already. After a
+// Stop, Start begins anew with the same UUID, name, headers and groups, and a
+// fresh Events channel. It is zyre_start of libzyre.
+func (z *Zyre) Start() error {
+	z.lifecycle.Lock()
+	defer z.lifecycle.Unlock()
+	if z.node.Load() != nil {
+		return opError("start", "", ErrRunning)
+	}
+	if z.ctx.Err() != nil {
+		return opError("start", "", ErrNotRunning)
+	}
+	if err := z.startNode(); err != nil {
+		return opError("start", "", err)
+	}
+	return nil
+}
+
+// startNode makes a node of what has been set and lets it run. It holds the
+// setters off meanwhile, so that each of them reaches either the copy or the
+// running node.
+func (z *Zyre) startNode() error {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	cfg := z.cfg.clone()
+	if cfg.err != nil {
+		return cfg.err
+	}
+	if cfg.name == "" {
+		cfg.name = z.id[:6]
+	}
+	events := z.events
+	if z.ended {
+		events = newEventChannel()
+	}
+	tr, err := z.transport()
+	if err != nil {
+		return err
+	}
+	n := newNode(z.uuid, cfg, tr, newEventQueue(events, cfg.queueLimit))
+	if err := n.start(); err != nil {
+		return err
+	}
+	z.events, z.ended = events, false
+	z.node.Store(n)
+	go n.run()
+	return nil
+}
+
+// Stop takes the node down politely: messages already accepted are given a
+// moment to leave, the peers are told (they report EXIT at once), the Events
+// channel gets one STOP event and is closed. When Stop returns nothing of the
+// node is left: no goroutine, socket or thread. It takes about a millisecond,
+// and at most a second when peers do not answer. Before Start it does nothing,
+// nor when called again; concurrent calls all return once the node is down. It
+// is zyre_stop of libzyre.
+func (z *Zyre) Stop() {
+	z.lifecycle.Lock()
+	defer z.lifecycle.Unlock()
+	z.stopNode()
+}
+
+// stopNode stops the running node; the caller holds lifecycle.
+func (z *Zyre) stopNode() {
+	n := z.node.Load()
+	if n == nil {
+		return
+	}
+	n.stop()
+	z.node.Store(nil)
+	z.mu.Lock()
+	z.ended = true
+	z.mu.Unlock()
+}
+
+// Events returns the channel of what happens to the node. It is closed after a
+// STOP event when the node stops, so that a range over it ends; Start after Stop
+// makes a fresh one. Before Start it is the channel that Start will fill.
+//
+// Read it steadily: the node holds what is not read, up to the queue limit, and
+// then stops reading what its peers send, so that they wait. See
+// [Zyre.SetQueueLimit].
+func (z *Zyre) Events() chan *Event {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.events
+}
+
+// Join joins a group: the node then receives what peers shout to it, and its
+// peers see a JOIN event. Joining before Start is kept for Start; joining twice
+// is harmless. A name longer than 255 bytes is ignored and logged. It is
+// zyre_join of libzyre.
+func (z *Zyre) Join(group string) {
+	if !validGroup(group) {
+		z.warn("zyre: group name too long", "group", group[:20]+"…")
+		return
+	}
+	z.set(func(c *config) {
+		if !slices.Contains(c.groups, group) {
+			c.groups = append(c.groups, group)
+		}
+	})
+	z.configure(func(n *node, now time.Time) { n.join(now, group) })
+}
+
+// Leave leaves a group; the peers see a LEAVE event. Leaving a group that was
+// not joined does nothing. It is zyre_leave of libzyre.
+func (z *Zyre) Leave(group string) {
+	z.set(func(c *config) {
+		c.groups = slices.DeleteFunc(c.groups, func(g string) bool { return g == group })
+	})
+	z.configure(func(n *node, now time.Time) { n.leave(now, group) })
+}
+
+// Whisper sends a message of one frame to one peer. The payload is copied before
+// Whisper returns. Messages from one goroutine arrive in order. While the peer
+// does not keep up Whisper waits until there is room, the peer is gone or the
+// node stops; [Zyre.WhisperContext] bounds the wait and tells what happened. A
+// message to a peer that is not here is dropped, and so is every message before
+// Start and after Stop. It is zyre_whisper of libzyre.
+func (z *Zyre) Whisper(peer string, payload []byte) {
+	id, ok := canonicalUUID(peer)
+	if n := z.node.Load(); n != nil && ok {
+		_ = n.outbox.message(call{kind: callWhisper, peer: id, payload: slices.Clone(payload)})
+	}
+}
+
+// Whispers sends a message to one peer, formatted as by fmt.Sprintf; without args
+// it is sent as it is. In all else it is Whisper. It is zyre_whispers of libzyre.
+func (z *Zyre) Whispers(peer, format string, args ...interface{}) {
+	z.Whisper(peer, []byte(sprintf(format, args)))
+}
+
+// Shout sends a message of one frame to every peer in a group, whether this node
+// has joined it or not; the node itself does not receive it. While one of the
+// members does not keep up Shout waits as Whisper does, and
+// [Zyre.ShoutContext] bounds the wait. A message to a group without members is
+// dropped, and so is every message before Start and after Stop. It is zyre_shout
+// of libzyre.
+func (z *Zyre) Shout(group string, payload []byte) {
+	if n := z.node.Load(); n != nil && validGroup(group) {
+		_ = n.outbox.message(call{kind: callShout, group: group, payload: slices.Clone(payload)})
+	}
+}
+
+// Shouts sends a message to a group, formatted as by fmt.Sprintf; without args it
+// is sent as it is. In all else it is Shout. It is zyre_shouts of libzyre.
+func (z *Zyre) Shouts(group, format string, args ...interface{}) {
+	z.Shout(group, []byte(sprintf(format, args)))
+}
+
+// WhisperContext sends a message of any number of frames to one peer and returns
+// once it has been handed to the network, with nil. No frames at all are sent as
+// one empty frame. It returns [ErrUnknownPeer] if the peer is not here or exits
+// first, [ErrPushedBack] together with the context's error if the peer takes
+// nothing until ctx ends — the message then was not sent and will not be — and
+// [ErrNotRunning] before Start and after Stop.
+func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte) error {
+	n := z.node.Load()
+	if n == nil {
+		return opError("whisper", peer, ErrNotRunning)
+	}
+	id, ok := canonicalUUID(peer)
+	if !ok {
+		return opError("whisper", peer, ErrUnknownPeer)
+	}
+	return opError("whisper", peer, n.deliver(ctx, call{kind: callWhisper, peer: id, frames: cloneFrames(frames)}))
+}
+
+// ShoutContext sends a message of any number of frames to every peer in a group
+// and returns once it has been handed to the network for all of them, with nil.
+// No frames at all are sent as one empty frame. It returns [ErrUnknownGroup] if
+// no peer has joined the group, [ErrPushedBack] together with the context's error
+// if some members take nothing until ctx ends — those will not get the message,
+// the others have it — and [ErrNotRunning] before Start and after Stop. Members
+// that exit meanwhile are no error: the application sees their EXIT.
+func (z *Zyre) ShoutContext(ctx context.Context, group string, frames ...[]byte) error {
+	n := z.node.Load()
+	if n == nil {
+		return opError("shout", group, ErrNotRunning)
+	}
+	if !validGroup(group) {
+		return opError("shout", group[:20]+"…", ErrTooLong)
+	}
+	return opError("shout", group, n.deliver(ctx, call{kind: callShout, group: group, frames: cloneFrames(frames)}))
+}
+
+// cloneFrames copies a message, so that the caller keeps its buffers.
+func cloneFrames(frames [][]byte) [][]byte {
+	if len(frames) == 0 {
+		return [][]byte{{}}
+	}
+	c := make([][]byte, len(frames))
+	for i, f := range frames {
+		c[i] = slices.Clone(f)
+	}
+	return c
+}
+
+// configure runs fn on the running node, if there is one.
+func (z *Zyre) configure(fn func(n *node, now time.Time)) {
+	if n := z.node.Load(); n != nil {
+		_ = n.do(func(now time.Time) { fn(n, now) })
+	}
+}
+
+// ask returns what fn finds on the running node, or the zero value.
+func ask[T any](z *Zyre, fn func(n *node, now time.Time) T) (result T) {
+	var answer T
+	if n := z.node.Load(); n != nil && n.do(func(now time.Time) { answer = fn(n, now) }) == nil {
+		result = answer
+	}
+	return result
+}
+
+func (z *Zyre) warn(msg string, args ...any) {
+	z.mu.Lock()
+	log := z.cfg.logger
+	z.mu.Unlock()
+	log.Warn(msg, args...)
+}
