@@ -1,0 +1,76 @@
+// Election runs five nodes that elect a leader, and stops the leader again and again:
+// each time the others agree on the next.
+//
+//	go run ./examples/election
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/go-zyre/zyre"
+)
+
+const port = 15673 // UDP port of the beacons, apart from the usual one
+
+func main() {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := run(ctx); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// news is that a node reports a leader.
+type news struct{ node, leader string }
+
+func run(ctx context.Context) error {
+	nodes := map[string]*zyre.Zyre{}
+	leaders := make(chan news)
+	for i := range 5 {
+		node := zyre.NewZyre(ctx).SetName(fmt.Sprint("node", i+1)).SetInterface("lo").SetPort(port)
+		node.SetContestInGroup("crew").Join("crew")
+		if err := node.Start(); err != nil {
+			return err
+		}
+		nodes[node.Name()] = node
+		go func() { // ends with the node
+			for e := range node.Events() {
+				if e.Type == "LEADER" {
+					leaders <- news{node.Name(), e.PeerName}
+				}
+			}
+		}()
+	}
+	reported := map[string]string{}
+	for len(nodes) > 0 {
+		select {
+		case n := <-leaders:
+			reported[n.node] = n.leader
+			if leader, ok := agreed(nodes, reported); ok {
+				fmt.Printf("%d nodes agree on %s, which stops\n", len(nodes), leader)
+				stopping := nodes[leader]
+				delete(nodes, leader)
+				go stopping.Stop()
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// agreed says whether all nodes have reported the same leader, which is one of them.
+func agreed(nodes map[string]*zyre.Zyre, reported map[string]string) (leader string, ok bool) {
+	for name := range nodes {
+		if leader == "" {
+			leader = reported[name]
+		}
+		if reported[name] != leader || nodes[leader] == nil {
+			return "", false
+		}
+	}
+	return leader, true
+}

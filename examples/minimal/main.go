@@ -1,0 +1,36 @@
+// Minimal is the program of the README: it enters the network, greets whoever
+// comes, prints what happens, and leaves on Ctrl-C.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"os/signal"
+	"syscall"
+
+	"github.com/go-zyre/zyre"
+)
+
+func main() {
+	iface := flag.String("iface", "", `network interface; "lo" stays on this host`)
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+
+	node := zyre.NewZyre(ctx).SetInterface(*iface) // Ctrl-C cancels ctx, which stops the node
+	node.Join("hall")
+	if err := node.Start(); err != nil {
+		log.Fatal(err)
+	}
+	for event := range node.Events() {
+		fmt.Println(event.Type, event.PeerName, event.Group, string(event.Msg))
+		switch event.Type {
+		case "ENTER":
+			node.Whispers(event.PeerUUID, "hello %s, I am %s", event.PeerName, node.Name())
+		case "JOIN":
+			node.Shouts(event.Group, "welcome to %s", event.Group)
+		}
+	}
+}

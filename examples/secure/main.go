@@ -1,0 +1,67 @@
+// Secure runs two nodes that know each other's keys, and a third whose key nobody
+// knows: the two talk, encrypted, and the third meets nobody.
+//
+//	go run ./examples/secure
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/go-zyre/zyre"
+	zmq "github.com/pebbe/zmq4"
+)
+
+const port = 15672 // UDP port of the beacons, apart from the usual one
+
+func main() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := run(ctx); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context) error {
+	// Real programs make their keys once, keep the secret one secret, and hand the
+	// public one to those who may talk with them.
+	alicePublic, aliceSecret, err := zmq.NewCurveKeypair()
+	if err != nil {
+		return err
+	}
+	bobPublic, bobSecret, err := zmq.NewCurveKeypair()
+	if err != nil {
+		return err
+	}
+	malloryPublic, mallorySecret, err := zmq.NewCurveKeypair()
+	if err != nil {
+		return err
+	}
+	alice := node(ctx, "alice").SetZCert(alicePublic, aliceSecret).SetAuthorizedKeys(bobPublic)
+	bob := node(ctx, "bob").SetZCert(bobPublic, bobSecret).SetAuthorizedKeys(alicePublic)
+	mallory := node(ctx, "mallory").SetZCert(malloryPublic, mallorySecret)
+	for _, n := range []*zyre.Zyre{mallory, alice, bob} {
+		if err := n.Start(); err != nil {
+			return err
+		}
+		defer n.Stop()
+	}
+	for e := range alice.Events() {
+		fmt.Println("alice sees", e.Type, e.PeerName, string(e.Msg))
+		switch e.Type {
+		case "ENTER":
+			bob.Whispers(alice.UUID(), "our secret")
+		case "WHISPER":
+			fmt.Println("mallory sees", len(mallory.Peers()), "peers")
+			fmt.Println("alice refused", alice.Stats().Dropped.KeysRefused > 0)
+			return nil
+		}
+	}
+	return ctx.Err()
+}
+
+func node(ctx context.Context, name string) *zyre.Zyre {
+	return zyre.NewZyre(ctx).SetName(name).SetInterface("lo").SetPort(port)
+}
