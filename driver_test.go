@@ -1,0 +1,205 @@
+package zyre
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// newMemNode makes a node on a network in memory, at inproc://NAME. With a fake
+// clock around it, a whole node runs in no time: its goroutine, its queues and its
+// timers, all but the sockets.
+func newMemNode(t *testing.T, network *memTransport, name string) *Zyre {
+	t.Helper()
+	z := NewZyre(context.Background()).SetName(name)
+	z.transport = func() (transport, error) { return network, nil }
+	if err := z.SetEndpoint("inproc://%s", name); err != nil {
+		t.Fatal(err)
+	}
+	return z
+}
+
+// introduce has each of the nodes require all that come after it.
+func introduce(t *testing.T, nodes ...*Zyre) {
+	t.Helper()
+	for i, z := range nodes {
+		for _, other := range nodes[i+1:] {
+			if err := z.RequirePeer(other.UUID(), "inproc://"+other.Name(), ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// timeline reads a node's events and notes when each came, counted from now.
+type timeline struct {
+	mu   sync.Mutex
+	seen []string
+	at   map[string]time.Duration
+	done chan struct{}
+}
+
+func timelineOf(z *Zyre) *timeline {
+	l, start, events := &timeline{at: map[string]time.Duration{}, done: make(chan struct{})}, time.Now(), z.Events()
+	go func() {
+		defer close(l.done)
+		for e := range events {
+			l.mu.Lock()
+			l.seen = append(l.seen, e.Type)
+			l.at[e.Type] = time.Since(start)
+			l.mu.Unlock()
+		}
+	}()
+	return l
+}
+
+func (l *timeline) types() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.seen)
+}
+
+func TestDriver_deadPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := newMemTransport()
+		a, b := newMemNode(t, network, "a"), newMemNode(t, network, "b")
+		introduce(t, a, b)
+		mustStart(t, a)
+		mustStart(t, b)
+		l := timelineOf(a)
+		synctest.Wait()
+		time.Sleep(3 * time.Second) // for whoever came second to be tried again
+		network.partition("inproc://a", true)
+		network.partition("inproc://b", true)
+		time.Sleep(time.Minute)
+		if got, want := l.types(), []string{"ENTER", "EVASIVE", "SILENT", "EXIT"}; !slices.Equal(got, want) {
+			t.Fatalf("events = %v, want %v", got, want)
+		}
+		// The last word of b came at most 3 s after the start, and timers are exact to 1 s.
+		for event, due := range map[string]time.Duration{
+			"EVASIVE": defaultEvasive, "SILENT": defaultSilent, "EXIT": defaultExpired,
+		} {
+			if at := l.at[event]; at < due || at > due+5*time.Second {
+				t.Errorf("%s after %v, want %v and at most 5 s more", event, at, due)
+			}
+		}
+		network.partition("inproc://a", false)
+		network.partition("inproc://b", false)
+		time.Sleep(time.Minute)
+		if got, want := l.types()[4:], []string{"ENTER"}; !slices.Equal(got, want) {
+			t.Errorf("after healing: events = %v, want %v", got, want)
+		}
+		a.Stop()
+		b.Stop()
+		<-l.done
+	})
+}
+
+func TestDriver_idleNetworkIsQuiet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := newMemTransport()
+		var nodes []*Zyre
+		for i := range 10 {
+			nodes = append(nodes, newMemNode(t, network, fmt.Sprint("node", i)))
+		}
+		introduce(t, nodes...)
+		var lines []*timeline
+		for _, z := range nodes {
+			mustStart(t, z)
+			lines = append(lines, timelineOf(z))
+		}
+		time.Sleep(10 * time.Minute)
+		for i, l := range lines {
+			if got := l.types(); len(got) != 9 || slices.ContainsFunc(got, func(e string) bool { return e != "ENTER" }) {
+				t.Errorf("node %d: events = %v, want 9 × ENTER", i, got)
+			}
+		}
+		for i, z := range nodes {
+			z.Stop()
+			<-lines[i].done
+		}
+	})
+}
+
+func TestDriver_fortyNodesForAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := newMemTransport()
+		var nodes []*Zyre
+		for i := range 40 {
+			z := newMemNode(t, network, fmt.Sprint("node", i))
+			z.Join("all")
+			nodes = append(nodes, z)
+		}
+		introduce(t, nodes...)
+		var lines []*timeline
+		for _, z := range nodes {
+			mustStart(t, z)
+			lines = append(lines, timelineOf(z))
+		}
+		time.Sleep(time.Minute)
+		nodes[0].Shout("all", []byte("hello"))
+		time.Sleep(time.Second)
+		for i, l := range lines {
+			want := map[string]int{"ENTER": 39, "JOIN": 39, "SHOUT": min(i, 1)}
+			got := map[string]int{}
+			for _, e := range l.types() {
+				got[e]++
+			}
+			for _, e := range []string{"ENTER", "JOIN", "SHOUT", "EXIT", "EVASIVE"} {
+				if got[e] != want[e] {
+					t.Errorf("node %d: %d × %s, want %d", i, got[e], e, want[e])
+				}
+			}
+		}
+		for i, z := range nodes {
+			z.Stop()
+			<-lines[i].done
+		}
+	})
+}
+
+func TestDriver_appThatDoesNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := newMemTransport()
+		a, b := newMemNode(t, network, "a"), newMemNode(t, network, "b")
+		a.SetQueueLimit(minQueueLimit)
+		introduce(t, a, b)
+		mustStart(t, a)
+		mustStart(t, b)
+		lb := timelineOf(b)
+		synctest.Wait()
+		time.Sleep(3 * time.Second)
+		const count = 20_000
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			for range count {
+				b.Whisper(a.UUID(), []byte("one of many"))
+			}
+		}()
+		time.Sleep(10 * time.Minute) // nobody reads a's events
+		if s := a.Stats(); !s.Paused || s.HeldBytes > 2*minQueueLimit {
+			t.Errorf("Stats: paused %v, held %d bytes, want true, little more than %d", s.Paused, s.HeldBytes, minQueueLimit)
+		}
+		la := timelineOf(a)
+		<-sent
+		time.Sleep(time.Second)
+		whispers := 0
+		for _, e := range la.types() {
+			if e == eventWhisper {
+				whispers++
+			}
+		}
+		if whispers != count || slices.Contains(la.types(), eventExit) || slices.Contains(lb.types(), eventExit) {
+			t.Errorf("%d whispers, want %d; events of b: %v", whispers, count, lb.types())
+		}
+		a.Stop()
+		b.Stop()
+		<-la.done
+		<-lb.done
+	})
+}

@@ -1,0 +1,141 @@
+package zyre_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/go-zyre/zyre"
+	zmq "github.com/pebbe/zmq4"
+)
+
+// newExampleNode makes a node that stays on this host, with beacons on a port of
+// their own. Real programs mostly need NewZyre and SetName only.
+func newExampleNode(name string, port int) *zyre.Zyre {
+	return zyre.NewZyre(context.Background()).SetName(name).SetInterface("lo").SetPort(port)
+}
+
+func start(nodes ...*zyre.Zyre) {
+	for _, node := range nodes {
+		if err := node.Start(); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// Two nodes find each other, and one greets the other.
+func Example() {
+	alice, bob := newExampleNode("alice", 15701), newExampleNode("bob", 15701)
+	bob.SetHeader("role", "%s", "printer")
+	start(alice, bob)
+	defer bob.Stop()
+	for event := range alice.Events() {
+		switch event.Type {
+		case "ENTER":
+			role, _ := event.Header("role")
+			fmt.Println(event.PeerName, "is here, a", role)
+			bob.Whispers(alice.UUID(), "hello %s", alice.Name())
+		case "WHISPER":
+			fmt.Printf("%s whispers: %s\n", event.PeerName, event.Msg)
+			alice.Stop() // ends the loop
+		case "STOP":
+			fmt.Println("that was all")
+		}
+	}
+	// Output:
+	// bob is here, a printer
+	// bob whispers: hello alice
+	// that was all
+}
+
+// A message to a group reaches every member.
+func ExampleZyre_Shout() {
+	alice, bob := newExampleNode("alice", 15702), newExampleNode("bob", 15702)
+	bob.Join("hall") // before Start: it is in the first HELLO
+	start(alice, bob)
+	defer bob.Stop()
+	go func() {
+		for event := range alice.Events() {
+			if event.Type == "JOIN" {
+				alice.Shout(event.Group, []byte("welcome"))
+			}
+		}
+	}()
+	for event := range bob.Events() {
+		if event.Type == "SHOUT" {
+			fmt.Printf("#%s <%s> %s\n", event.Group, event.PeerName, event.Msg)
+			break
+		}
+	}
+	alice.Stop()
+	// Output: #hall <alice> welcome
+}
+
+// WhisperContext tells what became of a message.
+func ExampleZyre_WhisperContext() {
+	node := newExampleNode("alice", 15703)
+	start(node)
+	defer node.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	err := node.WhisperContext(ctx, "00000000000000000000000000000000", []byte("a"), []byte("b"))
+	if errors.Is(err, zyre.ErrUnknownPeer) {
+		fmt.Println(err)
+	}
+	// Output: zyre: whisper 00000000000000000000000000000000: unknown peer
+}
+
+// Where datagrams do not pass, nodes find each other through a hub.
+func ExampleZyre_GossipBind() {
+	hub := zyre.NewZyre(context.Background()).SetName("hub")
+	node := zyre.NewZyre(context.Background()).SetName("node")
+	for _, n := range []*zyre.Zyre{hub, node} {
+		if err := n.SetEndpoint("tcp://127.0.0.1:*"); err != nil {
+			log.Fatal(err)
+		}
+	}
+	hub.GossipBind("tcp://127.0.0.1:*")
+	start(hub)
+	defer hub.Stop()
+	node.GossipConnect("%s", hub.GossipEndpoint())
+	start(node)
+	defer node.Stop()
+	event := <-node.Events()
+	fmt.Println(event.Type, event.PeerName)
+	// Output: ENTER hub
+}
+
+// Secure nodes talk only with those whose keys they know.
+func ExampleZyre_SetZCert() {
+	alice, bob := newExampleNode("alice", 15704), newExampleNode("bob", 15704)
+	alicePublic, aliceSecret, err := zmq.NewCurveKeypair()
+	if err != nil {
+		log.Fatal(err)
+	}
+	bobPublic, bobSecret, err := zmq.NewCurveKeypair()
+	if err != nil {
+		log.Fatal(err)
+	}
+	alice.SetZCert(alicePublic, aliceSecret).SetAuthorizedKeys(bobPublic)
+	bob.SetZCert(bobPublic, bobSecret).SetAuthorizedKeys(alicePublic)
+	start(alice, bob)
+	defer alice.Stop()
+	defer bob.Stop()
+	event := <-alice.Events()
+	key, _ := event.Header("X-PUBLICKEY")
+	fmt.Println(event.Type, event.PeerName, key == bobPublic)
+	// Output: ENTER bob true
+}
+
+// A group that always has a leader.
+func ExampleZyre_SetContestInGroup() {
+	node := newExampleNode("alice", 15705)
+	node.SetContestInGroup("crew").Join("crew")
+	start(node)
+	defer node.Stop()
+	event := <-node.Events()
+	fmt.Println(event.PeerName, "leads", event.Group)
+	// Output: alice leads crew
+}
