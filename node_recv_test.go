@@ -1,0 +1,261 @@
+package zyre
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+// simStranger makes a node and a peer in it that is no host.
+func simStranger(tb testing.TB) (*sim, *simNode, [16]byte) {
+	s := newSim(tb, 1)
+	a := s.node(nil)
+	peer := [16]byte{1}
+	a.hear(peer, 1, simHello("tcp://10.0.0.9:9"))
+	return s, a, peer
+}
+
+// Any count of joins and leaves is accepted.
+func TestNode_anyStatus(t *testing.T) {
+	_, a, peer := simStranger(t)
+	seq := uint16(1)
+	for status := range 256 {
+		for _, id := range []uint8{JoinID, LeaveID} {
+			seq++
+			a.hear(peer, seq, &ZreMsg{id: id, Group: "G", Status: byte(status)})
+		}
+	}
+	if got := a.count(eventJoin, peer); got != 256 {
+		t.Errorf("JOIN events = %d, want 256", got)
+	}
+	if got := a.count(eventLeave, peer); got != 256 {
+		t.Errorf("LEAVE events = %d, want 256", got)
+	}
+	if a.count(eventExit, peer) != 0 || a.n.counters.statusMismatch == 0 {
+		t.Errorf("EXIT events = %d, mismatches = %d", a.count(eventExit, peer), a.n.counters.statusMismatch)
+	}
+}
+
+// Every command in sequence counts, known or not, well-formed or not.
+func TestNode_anyCommand(t *testing.T) {
+	for id := range 256 {
+		if id == int(HelloID) || id == int(GoodbyeID) {
+			continue
+		}
+		_, a, peer := simStranger(t)
+		a.take(peer, appendPlain(nil, byte(id), 2), nil)
+		a.hear(peer, 3, NewZreMsg(WhisperID))
+		if w := a.peers[uuidString(peer)]; w.whispers != 1+btoi(id == int(WhisperID)) || !w.here {
+			t.Errorf("command %d: whispers = %d, here %t", id, w.whispers, w.here)
+		}
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// HELLOs that no decent peer sends.
+func TestNode_strangeHello(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		from     []byte
+		sequence uint16
+		endpoint string
+	}{
+		{"sequence 0", nil, 0, "tcp://10.0.0.9:9"},
+		{"sequence 2", nil, 2, "tcp://10.0.0.9:9"},
+		{"our endpoint", nil, 1, "tcp://10.0.0.1:1001"},
+		{"host name", nil, 1, "tcp://localhost:9"},
+		{"no endpoint", nil, 1, ""},
+		{"udp", nil, 1, "udp://10.0.0.9:9"},
+		{"ipc", nil, 1, "ipc:///tmp/x"},
+		{"port 0", nil, 1, "tcp://10.0.0.9:0"},
+		{"no port", nil, 1, "tcp://10.0.0.9"},
+		{"wildcard", nil, 1, "tcp://0.0.0.0:9"},
+		{"multicast", nil, 1, "tcp://224.0.0.1:9"},
+		{"wildcard 6", nil, 1, "tcp://[::]:9"},
+		{"zone", nil, 1, "tcp://[fe80::1%lo]:9"},
+		{"source address", nil, 1, "tcp://127.0.0.1;10.0.0.9:9"},
+		{"empty identity", []byte{}, 1, "tcp://10.0.0.9:9"},
+		{"short identity", make([]byte, 16), 1, "tcp://10.0.0.9:9"},
+		{"long identity", make([]byte, 18), 1, "tcp://10.0.0.9:9"},
+		{"identity of libzmq", make([]byte, 17), 1, "tcp://10.0.0.9:9"},
+	} {
+		s := newSim(t, 1)
+		a := s.node(nil)
+		from := c.from
+		if from == nil {
+			from = appendIdentity(nil, [16]byte{1})
+		}
+		m := simHello(c.endpoint, "G")
+		m.sequence = c.sequence
+		header, err := m.append(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.n.receive(s.now, &packet{from: from, header: header})
+		a.turn()
+		if len(s.conns) > 0 || len(a.history) > 0 || len(a.n.groups) > 0 {
+			t.Errorf("%s: connections = %d, events = %q", c.name, len(s.conns), a.history)
+		}
+		s.run(40 * time.Second)
+		if len(a.n.peers) != 0 {
+			t.Errorf("%s: peers in the end = %d, want 0", c.name, len(a.n.peers))
+		}
+	}
+}
+
+// A HELLO with our own UUID as routing id.
+func TestNode_helloFromOurselves(t *testing.T) {
+	s := newSim(t, 1)
+	a := s.node(nil)
+	a.hear(a.uuid, 1, simHello("tcp://10.0.0.9:9"))
+	if a.n.counters.badIdentity != 1 || len(a.n.peers) != 0 {
+		t.Errorf("bad identities = %d, peers = %d", a.n.counters.badIdentity, len(a.n.peers))
+	}
+}
+
+// A HELLO whose endpoint cannot be used waits for the beacon, then enters.
+func TestNode_helloBeforeBeacon(t *testing.T) {
+	s := newSim(t, 1)
+	a := s.node(nil)
+	peer := [16]byte{1}
+	a.hear(peer, 1, simHello("tcp://somewhere:9", "G"))
+	a.sight(peer, "tcp://10.0.0.9:9")
+	if want := []string{"ENTER 0100", "JOIN 0100 G"}; !slices.Equal(a.history, want) {
+		t.Errorf("history = %q, want %q", a.history, want)
+	}
+	_ = s
+}
+
+// HELLO a thousand times a second: few events, then none for a while; when it
+// stops, the peer comes back.
+func TestNode_floodOfHellos(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.nodes(2)[0], s.hosts[1].(*simNode)
+	s.run(2 * time.Second)
+	for range 10_000 {
+		s.now = s.now.Add(time.Millisecond)
+		a.hear(b.uuid, 1, simHello(b.endpoint))
+		a.turn()
+	}
+	if got := len(a.history); got > 100 {
+		t.Errorf("events = %d, want at most 100", got)
+	}
+	if a.n.counters.barred == 0 {
+		t.Error("peer was never shut out")
+	}
+	for _, c := range s.conns {
+		if c.from == &b.simSite {
+			c.lose(len(c.queue))
+		}
+	}
+	s.run(simHealing)
+	simConnected(s)
+}
+
+// A peer joins more groups than it may.
+func TestNode_floodOfJoins(t *testing.T) {
+	_, a, peer := simStranger(t)
+	seq, n := uint16(1), 100_000
+	for i := range n {
+		seq++
+		m := &ZreMsg{id: JoinID, Group: fmt.Sprint(i), Status: byte(i + 1), sequence: seq}
+		header, _ := m.append(nil)
+		a.n.receive(a.net.now, &packet{from: appendIdentity(nil, peer), header: header})
+		if i%1000 == 0 {
+			for len(a.n.events.ch) > 0 {
+				<-a.n.events.ch
+				a.n.events.pump()
+			}
+		}
+	}
+	if got := len(a.n.groups); got != maxPeerGroups {
+		t.Errorf("groups = %d, want %d", got, maxPeerGroups)
+	}
+	if got := a.n.counters.groupsRefused; got != uint64(n-maxPeerGroups) {
+		t.Errorf("groups refused = %d, want %d", got, n-maxPeerGroups)
+	}
+}
+
+// Sequence numbers go round several times, both ways.
+func TestNode_sequenceWraps(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.nodes(2)[0], s.hosts[1].(*simNode)
+	s.run(2 * time.Second)
+	const count = 200_000
+	for range count {
+		simQuickWhisper(a, b)
+		simQuickWhisper(b, a)
+	}
+	if x, y := a.peers[uuidString(b.uuid)], b.peers[uuidString(a.uuid)]; x.whispers != count || y.whispers != count || x.enters+y.enters != 2 {
+		t.Errorf("whispers = %d, %d, want %d; ENTERs = %d, want 2", x.whispers, y.whispers, count, x.enters+y.enters)
+	}
+}
+
+// simQuickWhisper is whisper and delivery without the checks of tables.
+func simQuickWhisper(from, to *simNode) {
+	from.told[to.uuid]++
+	payload := fmt.Appendf(nil, "w %d %d", from.born, from.told[to.uuid])
+	from.n.handle(from.net.now, &call{kind: callWhisper, peer: to.uuid, payload: payload})
+	c := from.net.conn(from, to.endpoint)
+	for _, m := range c.queue {
+		to.n.receive(to.net.now, &packet{from: appendIdentity(nil, from.uuid), header: m.header, frames: m.frames})
+	}
+	c.queue = c.queue[:0]
+	for len(to.n.events.ch) > 0 {
+		to.see(<-to.n.events.ch)
+	}
+}
+
+// A peer that counts modulo 65535: nothing of what it sends is lost. What we send
+// is, at most once, until its own count has shown how it counts.
+func TestNode_modulo65535(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.node(nil), s.foreign(likeZyreJS)
+	s.run(2 * time.Second)
+	for i := range 70_000 {
+		b.whisper(a.uuid, "x")
+		if i%500 == 0 {
+			s.settle()
+		}
+	}
+	s.settle()
+	if got := a.peers[uuidString(b.uuid)]; got.whispers != 70_000 || got.enters != 1 || !got.here {
+		t.Errorf("to us: %+v, want 70000 whispers and one ENTER", *got)
+	}
+	events := len(b.history)
+	for i := range 140_000 {
+		a.n.handle(s.now, &call{kind: callWhisper, peer: b.uuid, payload: []byte("y")})
+		if i%500 == 0 {
+			s.settle()
+		}
+	}
+	s.settle()
+	if got := b.heard["y"]; got != 140_000 || len(b.history) != events {
+		t.Errorf("from us: %d whispers arrived, want 140000; events %q", got, b.history[events:])
+	}
+}
+
+// The same, but the peer has not shown yet how it counts.
+func TestNode_modulo65535Unknown(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.node(nil), s.foreign(likeZyreJS)
+	s.run(2 * time.Second)
+	for i := range 70_000 {
+		a.n.handle(s.now, &call{kind: callWhisper, peer: b.uuid, payload: []byte("y")})
+		if i%500 == 0 {
+			s.settle()
+		}
+	}
+	s.run(simHealing)
+	simExchange(s, a, b, "after")
+	if got := a.count(eventExit, b.uuid); got > 2 {
+		t.Errorf("EXIT events = %d, want at most 2", got)
+	}
+}
