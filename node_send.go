@@ -19,7 +19,7 @@ func (n *node) whisper(now time.Time, c *call) {
 		return
 	}
 	n.scratch = appendPlain(n.scratch[:0], WhisperID, 0)
-	c.receipt.expect(1)
+	c.receipt.expect(1, false)
 	n.counters.whispersSent++
 	n.transmit(p, now, n.scratch, n.content(c), c.receipt)
 }
@@ -35,7 +35,7 @@ func (n *node) shout(now time.Time, c *call) {
 	}
 	msg := ZreMsg{id: ShoutID, Group: c.group}
 	n.encode(&msg)
-	c.receipt.expect(len(g.peers))
+	c.receipt.expect(len(g.peers), true)
 	n.counters.shoutsSent++
 	frames := n.content(c)
 	clogged := false

@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -216,6 +217,7 @@ type receipt struct {
 	done    chan struct{}
 	waiting int   // peers that have not taken the message yet
 	err     error // for the caller
+	shout   bool  // a peer that goes is no error
 }
 
 func newReceipt() *receipt { return &receipt{done: make(chan struct{})} }
@@ -226,7 +228,7 @@ func (r *receipt) settle(err error) {
 		return
 	}
 	r.waiting--
-	if err != nil {
+	if err != nil && !(r.shout && errors.Is(err, ErrUnknownPeer)) {
 		r.err = err
 	}
 	if r.waiting == 0 {
@@ -243,9 +245,9 @@ func (r *receipt) finish(err error) {
 }
 
 // expect says how many peers the message goes to; at least one.
-func (r *receipt) expect(peers int) {
+func (r *receipt) expect(peers int, shout bool) {
 	if r != nil {
-		r.waiting = peers
+		r.waiting, r.shout = peers, shout
 	}
 }
 
