@@ -1,0 +1,89 @@
+package zyre
+
+import (
+	"fmt"
+	"testing"
+)
+
+// Events come in order, however many wait, and STOP has always room.
+func TestEventQueue_order(t *testing.T) {
+	for _, count := range []int{0, 1, eventBuffer - 1, eventBuffer, eventBuffer + 1, 10 * eventBuffer} {
+		ch := newEventChannel()
+		q := newEventQueue(ch, 1<<20)
+		for i := range count {
+			q.push(&Event{Type: eventWhisper, Group: fmt.Sprint(i), Frames: [][]byte{make([]byte, 10)}})
+		}
+		if got, want := q.held, count*(eventOverhead+10); got != want {
+			t.Errorf("held with %d events = %d, want %d", count, got, want)
+		}
+		if got, want := q.full(), q.held > 1<<20; got != want {
+			t.Errorf("full with %d events = %t, want %t", count, got, want)
+		}
+		for i := range count / 2 {
+			if e := <-ch; e.Group != fmt.Sprint(i) {
+				t.Fatalf("event %d of %d = %s", i, count, e.Group)
+			}
+			q.pump()
+		}
+		left := q.backlog.len()
+		if got := q.close(&Event{Type: eventStop}); got != left {
+			t.Errorf("dropped of %d = %d, want %d", count, got, left)
+		}
+		var last *Event
+		got := 0
+		for e := range ch {
+			last = e
+			got++
+		}
+		if want := count - count/2 - left + 1; last.Type != eventStop || got != want {
+			t.Errorf("events after close of %d = %d, the last %s; want %d, %s", count, got, last.Type, want, eventStop)
+		}
+	}
+}
+
+// What is held returns to nothing once everything has been taken.
+func TestEventQueue_held(t *testing.T) {
+	ch := newEventChannel()
+	q := newEventQueue(ch, 1000)
+	for round := range 100 {
+		for i := range 50 * (round + 1) {
+			q.push(&Event{Type: eventWhisper, Frames: [][]byte{make([]byte, i)}})
+		}
+		for len(ch) > 0 {
+			<-ch
+			q.pump()
+		}
+		if q.settle(); q.held != 0 || q.full() || q.ready.len() != 0 {
+			t.Fatalf("round %d: held = %d, ready = %d, want 0", round, q.held, q.ready.len())
+		}
+	}
+}
+
+func TestFifo_order(t *testing.T) {
+	var f fifo[int]
+	in, out := 0, 0
+	for round := range 400 {
+		for range (round * 37) % 101 {
+			f.push(in)
+			in++
+		}
+		for range (round * 53) % 97 {
+			if f.len() == 0 {
+				break
+			}
+			if got := f.pop(); got != out {
+				t.Fatalf("pop = %d, want %d", got, out)
+			}
+			out++
+		}
+		if f.len() != in-out {
+			t.Fatalf("len = %d, want %d", f.len(), in-out)
+		}
+	}
+	for f.len() > 0 {
+		f.pop()
+	}
+	if cap(f.items) > eventBuffer {
+		t.Errorf("memory kept = %d items, want at most %d", cap(f.items), eventBuffer)
+	}
+}
