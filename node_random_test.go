@@ -7,7 +7,10 @@ import (
 	"time"
 )
 
-var simSeed = flag.Int64("sim.seed", 0, "run the random simulation with this seed only")
+var (
+	simSeed  = flag.Int64("sim.seed", 0, "run the random simulation with this seed only")
+	simSeeds = flag.Int64("sim.seeds", 1500, "run the random simulation with so many seeds")
+)
 
 // TestNode_randomNetwork lets some nodes live through everything a network can do
 // to them. At every moment the events of each node must be in order and its tables
@@ -17,11 +20,7 @@ func TestNode_randomNetwork(t *testing.T) {
 		randomNetwork(t, *simSeed)
 		return
 	}
-	seeds := int64(2000)
-	if testing.Short() {
-		seeds = 200
-	}
-	for seed := int64(1); seed <= seeds; seed++ {
+	for seed := int64(1); seed <= *simSeeds; seed++ {
 		randomNetwork(t, seed)
 	}
 }
@@ -35,7 +34,7 @@ func randomNetwork(t *testing.T, seed int64) {
 	for range 50 + s.rng.Intn(400) {
 		simStep(s, s.rng.Intn)
 	}
-	simRecover(s)
+	simRecover(s, simHealing)
 }
 
 // simStep does one thing, chosen by pick: a function like rand.Intn.
@@ -139,7 +138,7 @@ func simRestart(s *sim, h simHost, pick func(n int) int) {
 }
 
 // simRecover ends all trouble, and expects the nodes to find each other.
-func simRecover(s *sim) {
+func simRecover(s *sim, healing time.Duration) {
 	s.tb.Helper()
 	s.late = nil
 	for _, h := range s.hosts {
@@ -152,7 +151,7 @@ func simRecover(s *sim) {
 			n.turn()
 		}
 	}
-	s.run(simHealing)
+	s.run(healing)
 	simConnected(s)
 	before := map[simHost]int{}
 	for _, h := range s.hosts {
