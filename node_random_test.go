@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"flag"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -31,10 +32,24 @@ func randomNetwork(t *testing.T, seed int64) {
 		s.hwm = 4
 	}
 	s.nodes(2 + s.rng.Intn(3))
+	kind := []simKind{"", likeLibzyre, likeGoZeromq, likeZyreJS}[seed%4]
+	healing := simHealing
+	if kind != "" {
+		s.foreign(kind)
+		healing *= 2 // these forget nobody before a peer expires
+	}
 	for range 50 + s.rng.Intn(400) {
 		simStep(s, s.rng.Intn)
 	}
-	simRecover(s, simHealing)
+	simRecover(s, healing)
+	for _, a := range s.hosts {
+		for _, b := range s.hosts {
+			n, ours := a.(*simNode)
+			if _, alien := b.(*simForeign); ours && alien {
+				simExchange(s, n, b, fmt.Sprint("end", n.born))
+			}
+		}
+	}
 }
 
 // simStep does one thing, chosen by pick: a function like rand.Intn.
