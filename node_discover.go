@@ -85,6 +85,7 @@ func (n *node) settleWaiting(now time.Time, p *Peer, endpoint string) {
 			if other.claimant != p {
 				n.contest(now, other, p.uuid, endpoint).hello = p.hello
 			} else {
+				p.heard = now
 				n.doubt(now, other, probe{reason: "another took its endpoint"})
 			}
 			return
@@ -168,8 +169,12 @@ func (n *node) remove(now time.Time, p *Peer, reason string) {
 		n.exit(p, reason)
 	}
 	n.discard(p)
-	if claimant != nil && n.peers[claimant.uuid] == claimant {
+	switch {
+	case claimant == nil || n.peers[claimant.uuid] != claimant:
+	case now.Sub(claimant.heard) < n.cfg.evasive:
 		n.settleWaiting(now, claimant, claimant.endpoint)
+	default:
+		n.discard(claimant) // it may be gone as well
 	}
 }
 

@@ -184,3 +184,16 @@ func TestNode_lostHelloHeals(t *testing.T) {
 		t.Errorf("ENTER events = %d, want at most 2", got)
 	}
 }
+
+// A claimant that died while it waited must not enter when the holder expires.
+func TestNode_claimantDies(t *testing.T) {
+	s, a, holder := simStranger(t)
+	claimant := [16]byte{2}
+	a.hear(claimant, 1, simHello("tcp://10.0.0.9:9"))
+	a.hear(holder, 2, NewZreMsg(PingOkID))
+	s.run(2 * defaultExpired)
+	want := []string{"ENTER 0100", "EVASIVE 0100", "SILENT 0100", "EXIT 0100"}
+	if !slices.Equal(a.history, want) {
+		t.Errorf("history = %q, want %q", a.history, want)
+	}
+}

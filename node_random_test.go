@@ -10,7 +10,7 @@ import (
 
 var (
 	simSeed  = flag.Int64("sim.seed", 0, "run the random simulation with this seed only")
-	simSeeds = flag.Int64("sim.seeds", 1500, "run the random simulation with so many seeds")
+	simSeeds = flag.Int64("sim.seeds", 1000, "run the random simulation with so many seeds")
 )
 
 // TestNode_randomNetwork lets some nodes live through everything a network can do
