@@ -1,0 +1,121 @@
+package zyre
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/interop/zyrejs"
+)
+
+const manyMessages = 70_000 // more than a sequence number counts
+
+// numbered waits until a flood has ended with the message "n last", and returns
+// the numbers that arrived.
+func numbered(t *testing.T, r *recorder, kind string, last int) []int {
+	t.Helper()
+	timeout := time.After(2 * patience)
+	var numbers []int
+	for at := 0; ; {
+		seen, news := r.events()
+		for ; at < len(seen); at++ {
+			text, ok := strings.CutPrefix(string(seen[at].Msg), "n ")
+			if seen[at].Type != kind || !ok {
+				continue
+			}
+			number, err := strconv.Atoi(text)
+			if err != nil {
+				t.Fatalf("%s got %s %q, want a number", r.name, kind, seen[at].Msg)
+			}
+			if numbers = append(numbers, number); number == last {
+				return numbers
+			}
+		}
+		select {
+		case <-news:
+		case <-timeout:
+			t.Fatalf("%s got %d of %d in %v", r.name, len(numbers), last+1, 2*patience)
+		}
+	}
+}
+
+// checkWhole checks that numbers are 0, 1, … without a gap.
+func checkWhole(t *testing.T, way string, numbers []int) {
+	t.Helper()
+	for i, n := range numbers {
+		if n != i {
+			t.Fatalf("%s: message %d is number %d", way, i, n)
+		}
+	}
+}
+
+// From zyre.js nothing is lost at the wrap of the sequence; its count has then shown
+// that it wraps early, and nothing that we send is lost either.
+func TestZyreJS_floodBothWays(t *testing.T) {
+	z, r, js := pair(t, nil, zyrejs.Options{})
+	begin := time.Now()
+	must(t, "Whispers", js.Whispers(t.Context(), z.UUID(), []byte("n"), manyMessages))
+	checkWhole(t, "from zyre.js", numbered(t, r, eventWhisper, manyMessages-1))
+	t.Logf("from zyre.js: %d in %v", manyMessages, time.Since(begin))
+
+	begin = time.Now()
+	for i := range manyMessages {
+		z.Whispers(js.UUID(), "n %d", i)
+	}
+	checkWhole(t, "to zyre.js", numbered(t, js.recorder, eventWhisper, manyMessages-1))
+	t.Logf("to zyre.js: %d in %v", manyMessages, time.Since(begin))
+	checkCount(t, r, "EXIT", 0)
+	checkCount(t, js.recorder, "EXIT", 0)
+	if s := z.Stats(); s.Gaps != 0 {
+		t.Errorf("Stats().Gaps = %d, want 0", s.Gaps)
+	}
+}
+
+// To a zyre.js that has not shown how it counts, sequence number 65535 is out of
+// sequence: it drops us, forgets what is on its way, and meets us anew.
+func TestZyreJS_floodToStranger(t *testing.T) {
+	z, r, js := pair(t, nil, zyrejs.Options{})
+	next := 0
+	send := func() {
+		z.Whispers(js.UUID(), "n %d", next)
+		next++
+	}
+	for range manyMessages {
+		send()
+	}
+	eventually(t, "a message after the wrap", func() bool {
+		for range 20 { // goes on meanwhile, so that some are always on their way
+			send()
+		}
+		return js.lastNumber() >= manyMessages
+	})
+	numbers := numbered(t, js.recorder, eventWhisper, next-1)
+	var gaps [][2]int // first and last of each
+	for i, n := range numbers[1:] {
+		if n != numbers[i]+1 {
+			gaps = append(gaps, [2]int{numbers[i] + 1, n - 1})
+		}
+	}
+	// HELLO is message 1, so number 65533 is the first that is lost; pings before it
+	// take numbers of their own.
+	if len(gaps) != 1 || gaps[0][0] > 65533 || gaps[0][0] < 65500 || gaps[0][1] < gaps[0][0] {
+		t.Errorf("lost on the way to zyre.js: %v, want one stretch from 65533 on", gaps)
+	}
+	t.Logf("lost on the way to zyre.js: %v of %d; zyre.js: EXIT %d, EXIT go %d", gaps, next,
+		js.count("EXIT"), js.count("EXIT go"))
+	checkCount(t, r, "EXIT js", 1)
+	checkCount(t, r, "ENTER js", 2)
+	checkCount(t, js.recorder, "EXIT go", 1)
+	checkCount(t, js.recorder, "ENTER go", 2)
+}
+
+// lastNumber is the number in the last message, or -1.
+func (r *recorder) lastNumber() int {
+	seen, _ := r.events()
+	text, _ := strings.CutPrefix(string(seen[len(seen)-1].Msg), "n ")
+	if number, err := strconv.Atoi(text); err == nil {
+		return number
+	}
+	return -1
+}
