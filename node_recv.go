@@ -181,7 +181,7 @@ func (n *node) lost(now time.Time, p *Peer, seq uint16) {
 		return
 	}
 	if q := n.connect(now, p.uuid, p.endpoint); q != nil {
-		q.modulo65535, q.modulo65536 = p.modulo65535, p.modulo65536
+		q.modulo65535, q.modulo65536, q.early = p.modulo65535, p.modulo65536, p.early
 	}
 }
 
@@ -282,6 +282,7 @@ func (n *node) anew(now time.Time, p *Peer, endpoint string, reachable bool, hel
 		n.exit(p, "began anew")
 		p.anewAt = now
 		if !answer {
+			p.strayed(now, n.cfg.expired)
 			if reachable && endpoint != p.endpoint && n.addressed[endpoint] == nil {
 				n.readdress(p, endpoint)
 			}

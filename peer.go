@@ -42,8 +42,10 @@ type Peer struct {
 	endpoint string // where mailbox is connected to
 	key      string // its CURVE public key, Z85; empty on a plain network
 	mailbox  mailbox
-	sent     uint16 // sequence number used last
-	status   byte   // its count of joins and leaves
+	sent     uint16    // sequence number used last
+	wrapped  time.Time // when that last wrapped
+	early    bool      // the peer did not follow a wrap after 65535: wrap after 65534
+	status   byte      // its count of joins and leaves
 	groups   map[string]*Group
 
 	// Sequence numbers received. pyre and zyre.js count modulo 65535, everyone
@@ -200,12 +202,15 @@ func (p *Peer) Send(msg *ZreMsg) error {
 // which it writes into header. The number is spent only on success.
 func (p *Peer) post(header []byte, frames [][]byte) error {
 	seq := p.sent + 1
-	if p.modulo65535 && seq == 65535 {
+	if seq == 65535 && (p.modulo65535 || p.early && !p.modulo65536) {
 		seq = 0
 	}
 	putSequence(header, seq)
 	if err := p.mailbox.send(header, frames); err != nil {
 		return err
+	}
+	if seq < p.sent || seq == 65535 {
+		p.wrapped = p.sentAt
 	}
 	p.sent = seq
 	p.messages++
@@ -263,6 +268,16 @@ func (p *Peer) inSequence(seq uint16) bool {
 		p.want = 0
 	}
 	return true
+}
+
+// strayed takes note that the peer began anew. If our count wrapped not long before,
+// the peer did not follow, it seems, and the next wrap is the other one: a mistake
+// costs one EXIT there. The peer's own count, once it has wrapped, outweighs this.
+func (p *Peer) strayed(now time.Time, window time.Duration) {
+	if !p.wrapped.IsZero() && now.Sub(p.wrapped) < window {
+		p.early = !p.early
+	}
+	p.wrapped = time.Time{}
 }
 
 // entered says whether the application knows the peer: between ENTER and EXIT.
