@@ -311,11 +311,12 @@ func TestZyreJS_frozen(t *testing.T) {
 		_ = js.Whisper(t.Context(), z.UUID(), []byte("still here"))
 		return js.count("WHISPER go still here") > 0 && r.count("WHISPER js still here") > 0
 	})
-	entered, exited := r.count("ENTER"), r.count("EXIT")
-	if entered != exited+1 || exited > 3 || js.count("EXIT") > 3 {
-		t.Errorf("ENTER %d, EXIT %d, zyre.js EXIT %d, want no storm", entered, exited, js.count("EXIT"))
+	eventually(t, "zyre.js is here", func() bool { return r.count("ENTER") == r.count("EXIT")+1 })
+	exits, theirs := r.count("EXIT"), js.count("EXIT")
+	if exits > 3 || theirs > 3 {
+		t.Errorf("EXIT %d, zyre.js EXIT %d, want 3 at most", exits, theirs)
 	}
-	t.Logf("ours: ENTER %d, EXIT %d; zyre.js: ENTER %d, EXIT %d", entered, exited, js.count("ENTER"), js.count("EXIT"))
+	t.Logf("EXIT: ours %d, zyre.js %d", exits, theirs)
 }
 
 // zyre.js counts joins and leaves modulo 255, we modulo 256; nobody minds.
