@@ -12,9 +12,9 @@ import (
 
 const manyMessages = 70_000 // more than a sequence number counts
 
-// numbered waits until a flood has ended with the message "n last", and returns
+// numberedWhispers waits until a flood has ended with the message "n last", and returns
 // the numbers that arrived.
-func numbered(t *testing.T, r *recorder, kind string, last int) []int {
+func numberedWhispers(t *testing.T, r *recorder, kind string, last int) []int {
 	t.Helper()
 	timeout := time.After(2 * patience)
 	var numbers []int
@@ -57,14 +57,14 @@ func TestZyreJS_floodBothWays(t *testing.T) {
 	z, r, js := pair(t, nil, zyrejs.Options{})
 	begin := time.Now()
 	must(t, "Whispers", js.Whispers(t.Context(), z.UUID(), []byte("n"), manyMessages))
-	checkWhole(t, "from zyre.js", numbered(t, r, eventWhisper, manyMessages-1))
+	checkWhole(t, "from zyre.js", numberedWhispers(t, r, eventWhisper, manyMessages-1))
 	t.Logf("from zyre.js: %d in %v", manyMessages, time.Since(begin))
 
 	begin = time.Now()
 	for i := range manyMessages {
 		z.Whispers(js.UUID(), "n %d", i)
 	}
-	checkWhole(t, "to zyre.js", numbered(t, js.recorder, eventWhisper, manyMessages-1))
+	checkWhole(t, "to zyre.js", numberedWhispers(t, js.recorder, eventWhisper, manyMessages-1))
 	t.Logf("to zyre.js: %d in %v", manyMessages, time.Since(begin))
 	checkCount(t, r, "EXIT", 0)
 	checkCount(t, js.recorder, "EXIT", 0)
@@ -95,7 +95,7 @@ func TestZyreJS_floodToStranger(t *testing.T) {
 	for range manyMessages {
 		send()
 	}
-	numbers := numbered(t, js.recorder, eventWhisper, next-1)
+	numbers := numberedWhispers(t, js.recorder, eventWhisper, next-1)
 	var gaps [][2]int // first and last of each
 	for i, n := range numbers[1:] {
 		if n != numbers[i]+1 {
