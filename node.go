@@ -33,6 +33,7 @@ type node struct {
 	outbox    *outbox
 	known     *acquaintances // shared with the goroutine that hears beacons
 	security  security
+	bell      chan struct{} // what wakes a node that does not read its inbox
 
 	// owned by run
 	cfg       config
@@ -75,6 +76,7 @@ func newNode(uuid [16]byte, cfg config, tr transport, events *eventQueue) *node 
 		log:       cfg.logger.With("node", id[:6]),
 		transport: tr,
 		known:     newAcquaintances(),
+		bell:      make(chan struct{}, 1),
 		cfg:       cfg,
 		peers:     map[[16]byte]*Peer{},
 		addressed: map[string]*Peer{},
@@ -111,7 +113,7 @@ func (n *node) start() error {
 		return errors.Join(err, n.transport.close())
 	}
 	n.inbox = in
-	n.outbox = newOutbox(in.wake)
+	n.outbox = newOutbox(n.wake)
 	if err := n.startNetwork(); err != nil {
 		n.lookup.close()
 		return errors.Join(err, in.close(), n.transport.close())
@@ -121,7 +123,7 @@ func (n *node) start() error {
 }
 
 // run is the node's goroutine: it looks at everything that may have work, in
-// turn, and sleeps when nothing has. Nothing in it blocks but inbox.wait.
+// turn, and sleeps when nothing has. Nothing else in it blocks.
 func (n *node) run() {
 	defer close(n.outbox.done)
 	var calls []call
@@ -153,10 +155,35 @@ func (n *node) run() {
 		planned = now
 		if !busy {
 			planned = n.nextWake(now, backlog)
-			n.inbox.wait(planned)
+			n.sleep(planned)
 		}
 	}
 	n.shutdown()
+}
+
+// sleep parks the node until there may be work, at the latest until a given time.
+// A node that does not read its inbox must not wait for it either: it would find
+// it readable always, and spin.
+func (n *node) sleep(until time.Time) {
+	if !n.paused {
+		n.inbox.wait(until)
+		return
+	}
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-n.bell:
+	case <-timer.C:
+	}
+}
+
+// wake ends the present sleep, or the next. Any goroutine may call it.
+func (n *node) wake() {
+	n.inbox.wake()
+	select {
+	case n.bell <- struct{}{}:
+	default:
+	}
 }
 
 // nextWake returns when there is something to do even if nothing arrives.
