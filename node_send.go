@@ -126,7 +126,9 @@ func (n *node) unclog(now time.Time) {
 	}
 }
 
-// flush sends a peer's backlog and says whether all of it is gone.
+// flush sends a peer's backlog and says whether all of it is gone. That a slow
+// peer takes some of it is a sign of life: its answer to a ping may have to wait
+// until it has read all that was sent before.
 func (n *node) flush(p *Peer, now time.Time) bool {
 	for p.clogged() && !p.probe.final {
 		o := &p.backlog.items[p.backlog.head]
@@ -138,6 +140,7 @@ func (n *node) flush(p *Peer, now time.Time) bool {
 			n.sendFailed(p, now, err)
 			return false
 		}
+		p.heard = now
 		p.backlog.pop().receipt.settle(nil)
 	}
 	if p.clogged() {
@@ -150,7 +153,7 @@ func (n *node) flush(p *Peer, now time.Time) bool {
 // release lets those go on who wait to send to p.
 func (n *node) release(p *Peer) {
 	delete(n.slow, p)
-	p.cloggedFrom, p.owedPingOK = time.Time{}, false
+	p.cloggedFrom, p.owedPing, p.owedPingOK = time.Time{}, false, false
 	n.outbox.openPeer(p.uuid)
 }
 
@@ -217,18 +220,18 @@ func (n *node) command(p *Peer, now time.Time, msg *ZreMsg) {
 }
 
 // ping asks a peer for a sign of life. A slow peer gets its ping when it gets
-// what waits before it.
+// what waits before it; one ping waiting is enough.
 func (n *node) ping(p *Peer, now time.Time) {
 	if p.pinged.IsZero() {
 		p.pinged = now
 	}
-	if p.clogged() {
+	if p.owedPing {
 		return
 	}
 	sentAt := p.sentAt
 	n.scratch = appendPlain(n.scratch[:0], PingID, 0)
 	n.transmit(p, now, n.scratch, nil, nil)
-	p.sentAt = sentAt
+	p.sentAt, p.owedPing = sentAt, p.clogged()
 }
 
 // pong answers a ping. One answer waiting for a slow peer is enough.

@@ -75,6 +75,7 @@ type Peer struct {
 
 	backlog     fifo[outgoing] // messages for which mailbox has no room
 	cloggedFrom time.Time      // when backlog began to fill; zero if it is empty
+	owedPing    bool           // a PING is in backlog
 	owedPingOK  bool           // a PING-OK is in backlog
 
 	received, messages uint64 // for Stats: messages from and to it

@@ -1,0 +1,347 @@
+package zyre
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// answerTime is how long a method that does not wait for a peer may take.
+const answerTime = 100 * time.Millisecond
+
+// quickTimeouts makes a node notice silence within seconds.
+func quickTimeouts(z *Zyre, evasive, expired time.Duration) *Zyre {
+	return z.SetEvasiveTimeout(evasive).SetSilentTimeout(2 * evasive).SetExpiredTimeout(expired)
+}
+
+// checkAnswers fails the test if a method of a node takes long.
+func checkAnswers(t *testing.T, z *Zyre) time.Duration {
+	t.Helper()
+	took, method := pokeAll(z)
+	if took > answerTime {
+		t.Errorf("%s: %s took %v, want at most %v", z.Name(), method, took, answerTime)
+	}
+	return took
+}
+
+// waitingFor says how many messages wait in z for its peers.
+func waitingFor(z *Zyre) (n int) {
+	for _, p := range z.Stats().PeerList {
+		n += p.Waiting
+	}
+	return n
+}
+
+// An application that reads no events for long, while a peer sends it more than it
+// may hold, gets all of it in the end; nobody is taken for dead meanwhile, and
+// nothing but the sending to it waits.
+func TestDelivery_stalledApplication(t *testing.T) {
+	const queueLimit, size = 8 << 20, 100
+	messages := long(1_000_000, 200_000)
+	stall := long(60*time.Second, 5*time.Second)
+
+	port := freeUDPPort(t)
+	bob := startProcess(t, "bob", port, fmt.Sprint("queue ", queueLimit), "timeouts 400 800 2000", "start")
+	alice := quickTimeouts(newLoopbackNode(t, "alice", port), 400*time.Millisecond, 2*time.Second)
+	carol := quickTimeouts(newLoopbackNode(t, "carol", port), 400*time.Millisecond, 2*time.Second)
+	mustStart(t, alice)
+	mustStart(t, carol)
+	ra, rc := record(alice), record(carol)
+	ra.wait(t, "ENTER bob", 1)
+	ra.wait(t, "ENTER carol", 1)
+	before := bob.usage(t)
+
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := 1; i <= messages; i++ {
+			alice.Whisper(bob.uuid, numbered(i, size))
+		}
+	})
+	stalled := time.Now()
+	eventually(t, "alice is pushed back", func() bool { return waitingFor(alice) > 0 })
+	held := bob.usage(t)
+
+	// cpu is counted once bob holds all that it may, when it has nothing to do
+	slowest, toCarol := time.Duration(0), 0
+	for time.Since(stalled) < stall {
+		slowest = max(slowest, checkAnswers(t, alice), checkAnswers(t, carol))
+		var micros int
+		var method string
+		if _, err := fmt.Sscan(bob.do(t, "poke"), &micros, &method); err != nil || micros > int(answerTime.Microseconds()) {
+			t.Errorf("bob: %s took %d µs, want at most %v (%v)", method, micros, answerTime, err)
+		}
+		slowest = max(slowest, time.Duration(micros)*time.Microsecond)
+		toCarol++
+		alice.Whisper(carol.UUID(), numbered(toCarol, size))
+		rc.wait(t, "WHISPER alice", toCarol)
+		pause(stall / 50)
+	}
+	after := bob.usage(t)
+	idle := after.cpu - held.cpu
+	if limit := stall / 3; idle > limit {
+		t.Errorf("bob used %v of CPU in %v of doing nothing, want at most %v", idle, stall, limit)
+	}
+	// Beside the queue: what libzmq holds, and what the collector has not yet freed.
+	if grown := after.live - before.live; grown > queueLimit+4<<20 {
+		t.Errorf("bob holds %d bytes more than before, want at most %d", grown, queueLimit+4<<20)
+	}
+	if grown := after.resident - before.resident; !raceDetector() && grown > 3*queueLimit+16<<20 {
+		t.Errorf("bob's memory grew by %d bytes, want at most %d", grown, 3*queueLimit+16<<20)
+	}
+	t.Logf("slowest method %v; bob grew by %d (live), %d (resident), used %v CPU; %s", slowest,
+		after.live-before.live, after.resident-before.resident, idle, bob.do(t, "stats"))
+
+	bob.do(t, "read")
+	wg.Wait()
+	eventually(t, "bob has everything", func() bool { return bob.tally(t).received >= messages })
+	if c := bob.tally(t); c.received != messages || c.disorder != 0 {
+		t.Errorf("bob got %d messages, %d out of order, want %d and 0", c.received, c.disorder, messages)
+	}
+	for _, what := range []string{"EXIT", "SILENT", "EVASIVE"} {
+		if n := bob.count(what) + ra.count(what) + rc.count(what); n != 0 {
+			t.Errorf("%d %s, want none: bob saw %q, alice saw\n%s", n, what, bob.seen, presence(ra))
+		}
+	}
+	if n := bob.count("ENTER alice"); n != 1 {
+		t.Errorf("bob saw %d ENTER of alice, want 1", n)
+	}
+}
+
+// fill whispers numbered messages to a peer until it is removed or enough is
+// closed, and then sends the number of the last that was accepted.
+func fill(z *Zyre, peer string, size int, enough <-chan struct{}) <-chan int {
+	last := make(chan int, 1)
+	go func() {
+		i := 0
+		defer func() { last <- i }()
+		for {
+			select {
+			case <-enough:
+				return
+			default:
+			}
+			if err := z.WhisperContext(context.Background(), peer, numbered(i+1, size)); err != nil {
+				return
+			}
+			i++
+		}
+	}()
+	return last
+}
+
+// pushedBack whispers a message that cannot leave in time, and checks what the
+// sender is told.
+func pushedBack(t *testing.T, z *Zyre, peer, msg string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	err := z.WhisperContext(ctx, peer, []byte(msg))
+	if !errors.Is(err, ErrPushedBack) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("WhisperContext to a stopped peer = %v, want ErrPushedBack and DeadlineExceeded", err)
+	}
+}
+
+// A process that is stopped and goes on before it expires has lost nothing.
+func TestDelivery_stoppedProcessGoesOn(t *testing.T) {
+	port := freeUDPPort(t)
+	bob := startProcess(t, "bob", port, "start", "read")
+	alice := quickTimeouts(newLoopbackNode(t, "alice", port), 500*time.Millisecond, patience)
+	mustStart(t, alice)
+	ra := record(alice)
+	ra.wait(t, "ENTER bob", 1)
+
+	bob.signal(t, syscall.SIGSTOP)
+	enough := make(chan struct{})
+	last := fill(alice, bob.uuid, 10_000, enough)
+	eventually(t, "alice is pushed back", func() bool { return waitingFor(alice) > 0 })
+	pushedBack(t, alice, bob.uuid, "never")
+	ra.wait(t, "SILENT bob", 1)
+	checkAnswers(t, alice)
+	close(enough)
+	bob.signal(t, syscall.SIGCONT)
+
+	want := <-last
+	eventually(t, "bob has everything", func() bool { return bob.tally(t).last >= want })
+	alice.Whispers(bob.uuid, "after")
+	eventually(t, "the last message", func() bool { return bob.tally(t).marked != "-" })
+	if c := bob.tally(t); c.received != want || c.disorder != 0 || c.marked != "-after" {
+		t.Errorf("bob got %+v, want %d in order, then -after", c, want)
+	}
+	if n := bob.count("EXIT") + ra.count("EXIT"); n != 0 {
+		t.Errorf("%d EXIT, want none", n)
+	}
+}
+
+// A process that is stopped for longer than the expired timeout is removed, once,
+// and comes back, once.
+func TestDelivery_stoppedProcessExpires(t *testing.T) {
+	port := freeUDPPort(t)
+	bob := startProcess(t, "bob", port, "timeouts 300 600 1500", "start", "read")
+	alice := quickTimeouts(newLoopbackNode(t, "alice", port), 300*time.Millisecond, 1500*time.Millisecond)
+	mustStart(t, alice)
+	ra := record(alice)
+	ra.wait(t, "ENTER bob", 1)
+	bob.wait(t, "ENTER alice", 1)
+
+	bob.signal(t, syscall.SIGSTOP)
+	stopped := time.Now()
+	last := fill(alice, bob.uuid, 10_000, nil)
+	eventually(t, "alice is pushed back", func() bool { return waitingFor(alice) > 0 })
+	pushedBack(t, alice, bob.uuid, "never")
+	waiting := make(chan struct{})
+	go func() {
+		defer close(waiting)
+		alice.Whisper(bob.uuid, []byte("neither"))
+	}()
+	ra.wait(t, "EXIT bob", 1)
+	t.Logf("EXIT %v after the stop", time.Since(stopped))
+	<-last
+	<-waiting
+	if n := waitingFor(alice); n != 0 {
+		t.Errorf("%d messages wait for a peer that is gone", n)
+	}
+
+	bob.signal(t, syscall.SIGCONT)
+	ra.wait(t, "ENTER bob", 2)
+	bob.wait(t, "ENTER alice", 2)
+	eventually(t, "a message arrives", func() bool {
+		alice.Whispers(bob.uuid, "again")
+		return bob.tally(t).marked != "-"
+	})
+	pause(long(5*time.Second, 3*time.Second))
+	for what, n := range map[string]int{
+		"alice: EXIT bob": ra.count("EXIT bob") - 1, "alice: ENTER bob": ra.count("ENTER bob") - 2,
+		"bob: EXIT alice": bob.count("EXIT alice") - 1, "bob: ENTER alice": bob.count("ENTER alice") - 2,
+	} {
+		if n != 0 {
+			t.Errorf("%s: %d too many", what, n)
+		}
+	}
+	if c := bob.tally(t); c.disorder != 0 || c.marked[:min(6, len(c.marked))] != "-again" {
+		t.Errorf("bob got %+v, want no disorder and no other message but again", c)
+	}
+}
+
+// Whoever misses a message of a peer sees EXIT and ENTER, and then goes on.
+func TestDelivery_gap(t *testing.T) {
+	port := freeUDPPort(t)
+	alice := newLoopbackNode(t, "alice", port)
+	mustStart(t, alice)
+	ra := record(alice)
+	raw := newRawPeer(t, "raw", firstEndpoint(alice))
+	raw.hello()
+	ra.wait(t, "ENTER raw", 1)
+	raw.send(&ZreMsg{id: WhisperID, Content: []byte("one")})
+	ra.wait(t, "WHISPER raw one", 1)
+
+	raw.sequence++ // what had this number is lost
+	lost := time.Now()
+	raw.send(&ZreMsg{id: WhisperID, Content: []byte("three")})
+	ra.wait(t, "EXIT raw", 1)
+	raw.expectHello()
+	raw.hello()
+	raw.send(&ZreMsg{id: WhisperID, Content: []byte("four")})
+	ra.wait(t, "WHISPER raw four", 1)
+	if took := time.Since(lost); took > 2*time.Second {
+		t.Errorf("messages flow again after %v, want 2s", took)
+	}
+	if n, m := ra.count("ENTER raw"), ra.count("EXIT raw"); n != 2 || m != 1 || ra.count("WHISPER raw three") != 0 {
+		t.Errorf("%d ENTER, %d EXIT, want 2 and 1 and no message of after the gap:\n%s", n, m, ra)
+	}
+}
+
+// rawPeer speaks ZRE without a node: it can do what a node never does.
+type rawPeer struct {
+	t        *testing.T
+	name     string
+	uuid     [16]byte
+	inbox    inbox
+	mailbox  mailbox
+	endpoint string
+	sequence uint16
+	packet   packet
+}
+
+var rawPeers atomic.Uint32
+
+// newRawPeer makes a peer that is connected to a node but has not said HELLO.
+func newRawPeer(t *testing.T, name, target string) *rawPeer {
+	t.Helper()
+	r := &rawPeer{t: t, name: name}
+	number := rawPeers.Add(1)
+	r.uuid = [16]byte{0xfe, 15: byte(number), 14: byte(number >> 8)}
+	tr, err := newZMQTransport()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.inbox, err = tr.listen(listenOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if r.endpoint, err = r.inbox.bind("tcp://127.0.0.1:*"); err != nil {
+		t.Fatal(err)
+	}
+	if r.mailbox, err = tr.dial(target, dialOptions{identity: appendIdentity(nil, r.uuid)}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(r.mailbox.close(0), r.inbox.close(), tr.close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// hello says HELLO and begins to count anew.
+func (r *rawPeer) hello() {
+	r.sequence = 0
+	r.send(&ZreMsg{id: HelloID, Endpoint: r.endpoint, Name: r.name})
+}
+
+// send sends a message with the next sequence number.
+func (r *rawPeer) send(msg *ZreMsg) {
+	r.t.Helper()
+	r.sequence++
+	header, err := msg.append(nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	putSequence(header, r.sequence)
+	eventually(r.t, "room in a mailbox", func() bool {
+		err = r.mailbox.send(header, msg.content())
+		return !errors.Is(err, errAgain)
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// expectHello waits for a HELLO with another message's sequence number than the
+// first HELLO of the node would have had: the node greets anew.
+func (r *rawPeer) expectHello() {
+	r.t.Helper()
+	for hellos := 0; hellos < 2; {
+		eventually(r.t, "a second HELLO", func() bool { return r.inbox.recv(&r.packet) == nil })
+		var v zreView
+		if v.parse(r.packet.header) == nil && v.id == HelloID {
+			hellos++
+		}
+	}
+}
+
+// presence lists what a recorder saw beside messages.
+func presence(r *recorder) string {
+	seen, _ := r.events()
+	var b strings.Builder
+	for _, e := range seen {
+		if e.Type != eventWhisper && e.Type != eventShout {
+			fmt.Fprintln(&b, describe(e))
+		}
+	}
+	return b.String()
+}
