@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -60,7 +62,7 @@ func TestDelivery_stalledApplication(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for i := 1; i <= messages; i++ {
-			alice.Whisper(bob.uuid, numbered(i, size))
+			alice.Whisper(bob.uuid, numberedPayload(i, size))
 		}
 	})
 	stalled := time.Now()
@@ -78,7 +80,7 @@ func TestDelivery_stalledApplication(t *testing.T) {
 		}
 		slowest = max(slowest, time.Duration(micros)*time.Microsecond)
 		toCarol++
-		alice.Whisper(carol.UUID(), numbered(toCarol, size))
+		alice.Whisper(carol.UUID(), numberedPayload(toCarol, size))
 		rc.wait(t, "WHISPER alice", toCarol)
 		pause(stall / 50)
 	}
@@ -113,7 +115,7 @@ func TestDelivery_stalledApplication(t *testing.T) {
 	}
 }
 
-// fill whispers numbered messages to a peer until it is removed or enough is
+// fill whispers numberedPayload messages to a peer until it is removed or enough is
 // closed, and then sends the number of the last that was accepted.
 func fill(z *Zyre, peer string, size int, enough <-chan struct{}) <-chan int {
 	last := make(chan int, 1)
@@ -126,7 +128,7 @@ func fill(z *Zyre, peer string, size int, enough <-chan struct{}) <-chan int {
 				return
 			default:
 			}
-			if err := z.WhisperContext(context.Background(), peer, numbered(i+1, size)); err != nil {
+			if err := z.WhisperContext(context.Background(), peer, numberedPayload(i+1, size)); err != nil {
 				return
 			}
 			i++
@@ -344,4 +346,88 @@ func presence(r *recorder) string {
 		}
 	}
 	return b.String()
+}
+
+// A peer that enters while the node does not read its inbox is not greeted over and
+// over, one that says goodbye is heard out first, and one that dies is missed soon
+// after.
+func TestDelivery_presenceWhileStalled(t *testing.T) {
+	port := freeUDPPort(t)
+	bob := quickTimeouts(newLoopbackNode(t, "bob", port), 200*time.Millisecond, time.Second).SetQueueLimit(minQueueLimit)
+	alice := quickTimeouts(newLoopbackNode(t, "alice", port), 200*time.Millisecond, time.Second)
+	polite := quickTimeouts(newLoopbackNode(t, "polite", port), 200*time.Millisecond, time.Second)
+	dead := startProcess(t, "dead", port, "timeouts 200 400 1000", "start", "read")
+	mustStart(t, bob)
+	mustStart(t, alice)
+	mustStart(t, polite)
+	ra, rp := record(alice), record(polite)
+	ra.wait(t, "ENTER bob", 1)
+	rp.wait(t, "ENTER bob", 1)
+	dead.wait(t, "ENTER bob", 1)
+
+	const messages = 5000
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := 1; i <= messages; i++ {
+			alice.Whisper(bob.UUID(), numberedPayload(i, 100))
+		}
+	})
+	eventually(t, "bob is paused", func() bool { return bob.Stats().Paused })
+	for i := range 100 {
+		polite.Whispers(bob.UUID(), "last words %d", i)
+	}
+	polite.Stop()
+	dead.signal(t, syscall.SIGKILL)
+	newcomer := quickTimeouts(newLoopbackNode(t, "newcomer", port), 200*time.Millisecond, time.Second)
+	mustStart(t, newcomer)
+	rn := record(newcomer)
+	rn.wait(t, "ENTER bob", 1)
+	forged := newBeacon(beaconConfig{logger: slog.New(slog.DiscardHandler)})
+	defer forged.Close()
+	forge(t, forged, port, []byte("claims alice's endpoint"), firstEndpoint(alice))
+	pause(long(10*time.Second, 3*time.Second))
+	checkAnswers(t, bob)
+	if n, m := rn.count("EXIT bob"), rn.count("ENTER bob"); n != 0 || m != 1 {
+		t.Errorf("newcomer saw %d EXIT, %d ENTER of a stalled node, want 0 and 1", n, m)
+	}
+
+	rb := record(bob)
+	read := time.Now()
+	wg.Wait()
+	rb.wait(t, "WHISPER alice", messages)
+	rb.wait(t, "EXIT polite", 1)
+	rb.wait(t, "EXIT dead", 1)
+	t.Logf("EXIT of the dead %v after the stall", time.Since(read))
+	rb.wait(t, "ENTER newcomer", 1)
+	for pattern, want := range map[string]int{
+		"WHISPER polite": 100, "WHISPER alice": messages, "EXIT alice": 0, "EXIT newcomer": 0, "ENTER newcomer": 1,
+	} {
+		if n := rb.count(pattern); n != want {
+			t.Errorf("bob saw %d %s, want %d", n, pattern, want)
+		}
+	}
+	if n := ra.count("EXIT bob"); n != 0 {
+		t.Errorf("alice saw %d EXIT bob, want 0", n)
+	}
+}
+
+// forge announces a node that does not exist, at an endpoint of another.
+func forge(t *testing.T, b *Beacon, port int, uuid []byte, endpoint string) {
+	t.Helper()
+	ap, err := netip.ParseAddrPort(strings.TrimPrefix(endpoint, "tcp://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	datagram, err := newBeaconMsg([16]byte(append(uuid, make([]byte, 16)...)), ap.Port()).append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*Cmd{
+		{ID: "INTERFACE", Payload: "lo"}, {ID: "INTERVAL", Payload: 100 * time.Millisecond},
+		{ID: "CONFIGURE", Payload: port}, {ID: "PUBLISH", Payload: datagram},
+	} {
+		if reply := b.SetBeaconCmd(c); reply.Err != nil {
+			t.Fatal(reply.Err)
+		}
+	}
 }

@@ -59,6 +59,8 @@ type node struct {
 	tickAt  time.Time     // when a timer is due next
 	retry   time.Duration // until the next look at what is full
 	paused  bool          // the application is behind: the inbox is not read
+	blind   int           // messages to read, after a pause, until silence means something again
+	leaving [][16]byte    // peers that said goodbye while we were blind
 	closing time.Time     // Stop was called: when to wait no longer; else zero
 
 	packet  packet // reused for each message
@@ -148,7 +150,7 @@ func (n *node) run() {
 			n.watch(now)
 		}
 		backlog := n.events.pump()
-		n.resume(now)
+		n.resume()
 		if n.finished(now) {
 			break
 		}
@@ -229,6 +231,7 @@ func (n *node) drain(now time.Time) (more bool) {
 		}
 		err := n.inbox.recv(&n.packet)
 		if errors.Is(err, errAgain) {
+			n.caughtUp(now)
 			return false
 		}
 		if err != nil {
@@ -237,35 +240,47 @@ func (n *node) drain(now time.Time) (more bool) {
 			return false
 		}
 		n.receive(now, &n.packet)
+		if n.blind > 0 {
+			if n.blind--; n.blind == 0 {
+				n.tick(now) // now: a short while later it may be paused again
+			}
+		}
 	}
 	return true
 }
 
-// pause stops reading the inbox.
+// pause stops reading the inbox. From then on nobody's silence counts, until so
+// much has been read again that every peer had its turn.
 func (n *node) pause() {
 	if !n.paused {
 		n.paused = true
+		if n.blind == 0 {
+			n.blind = 2*len(n.peers) + receiveBatch
+		}
 		n.counters.pauses++
 		n.log.Warn("zyre: the application does not keep up with its events; peers have to wait",
 			"held", n.events.held, "limit", n.events.limit)
 	}
 }
 
-// resume reads the inbox again once half of what was held has been taken. Peers
-// that could not be heard meanwhile have all their time again.
-func (n *node) resume(now time.Time) {
+// resume reads the inbox again once half of what was held has been taken.
+func (n *node) resume() {
 	if !n.paused {
 		return
 	}
 	n.events.settle()
-	if n.events.held > n.events.limit/2 {
-		return
+	n.paused = n.events.held > n.events.limit/2
+}
+
+// caughtUp notes that nothing is left in the inbox: who is silent now is silent.
+func (n *node) caughtUp(now time.Time) {
+	n.blind = 0
+	for _, uuid := range n.leaving {
+		if p := n.peers[uuid]; p != nil && p.entered() {
+			n.doubt(now, p, probe{reason: "said goodbye"})
+		}
 	}
-	n.paused = false
-	for _, p := range n.peers {
-		p.heard, p.pinged = now, time.Time{}
-		n.prolong(now, p)
-	}
+	n.leaving = nil
 }
 
 // handle does what a goroutine of the application, or the beacon, asks for.

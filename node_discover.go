@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -213,6 +214,11 @@ func (n *node) goodbye(now time.Time, uuid [16]byte) {
 	case p == nil || uuid == n.uuid:
 	case !p.entered():
 		n.discard(p)
+	case n.blind > 0:
+		// What it sent before has not been read yet.
+		if !slices.Contains(n.leaving, uuid) {
+			n.leaving = append(n.leaving, uuid)
+		}
 	case n.security.enabled, now.Sub(p.anewAt) < n.verifyTime():
 		n.doubt(now, p, probe{reason: "said goodbye"})
 	default:

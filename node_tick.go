@@ -50,14 +50,6 @@ func (n *node) refute(p *Peer) {
 	}
 }
 
-// prolong gives a peer in doubt all its time again: its answer may have arrived,
-// and could not be read.
-func (n *node) prolong(now time.Time, p *Peer) {
-	if p.probe.pending() && !p.probe.final {
-		p.probe.deadline = now.Add(n.verifyTime())
-	}
-}
-
 // disproven acts on a doubt that nothing dispelled.
 func (n *node) disproven(now time.Time, p *Peer) {
 	pr := p.probe
@@ -89,19 +81,21 @@ func (n *node) wakeBy(t time.Time) {
 func (n *node) tick(now time.Time) {
 	n.tickAt = now.Add(n.coarse)
 	for _, p := range n.peers {
-		if n.paused {
-			n.prolong(now, p)
-		}
 		switch {
-		case p.probe.pending() && !now.Before(p.probe.deadline):
+		case p.probe.pending() && !now.Before(p.probe.deadline) && (n.blind == 0 || p.probe.final):
 			n.disproven(now, p)
 		case p.entered():
 			n.check(now, p)
+		case n.blind > 0:
+			// Its HELLO may be waiting in the inbox, and ours have reached it.
+			if p.mailbox != nil {
+				n.ping(p, now)
+			}
 		case now.Sub(p.born) >= n.cfg.expired:
 			n.counters.neverCame++
 			n.discard(p)
 		}
-		if p.probe.pending() {
+		if p.probe.pending() && n.blind == 0 {
 			n.wakeBy(p.probe.deadline)
 		}
 	}
@@ -120,10 +114,11 @@ func (n *node) tick(now time.Time) {
 // A silence as long as the evasive timeout makes the node ping, quietly. Only a
 // peer that leaves the ping unanswered is reported EVASIVE, and later SILENT, each
 // once; after the expired timeout it is removed. While the node does not read its
-// inbox it can hear nobody: it pings all the same, to show that it lives itself.
+// inbox, and until it has caught up, silence means nothing: it pings all the same,
+// to show that it lives itself, and to have an answer when it reads again.
 func (n *node) check(now time.Time, p *Peer) {
 	idle := now.Sub(p.heard)
-	if n.paused {
+	if n.blind > 0 {
 		n.ping(p, now)
 		return
 	}

@@ -155,7 +155,7 @@ func (p *process) wait(t *testing.T, pattern string, times int) {
 
 // tally is what the process says of the messages that it has received.
 type tally struct {
-	received int    // numbered messages since the last ENTER or JOIN of "count"
+	received int    // numberedPayload messages since the last ENTER or JOIN of "count"
 	disorder int    // of them not in order
 	last     int    // number of the last one
 	marked   string // messages without a number, comma-separated
@@ -185,13 +185,13 @@ func (p *process) usage(t *testing.T) (u usage) {
 	return u
 }
 
-// numbered makes the i-th message of a stream, of the given size.
-func numbered(i, size int) []byte {
+// numberedPayload makes the i-th message of a stream, of the given size.
+func numberedPayload(i, size int) []byte {
 	msg := fmt.Appendf(make([]byte, 0, size), "%010d", i)
 	return msg[:max(size, len(msg))]
 }
 
-// number is the number of a message made by numbered, or -1.
+// number is the number of a message made by numberedPayload, or -1.
 func number(msg []byte) int {
 	if len(msg) < 10 {
 		return -1

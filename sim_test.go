@@ -435,6 +435,11 @@ func (h *simNode) bye(uuid [16]byte) {
 	h.turn()
 }
 
+// awaited says whether something lies in the inbox of h.
+func (s *sim) awaited(h *simNode) bool {
+	return slices.ContainsFunc(s.deliverable(), func(c *simConn) bool { return s.host(c.to) == simHost(h) })
+}
+
 // turn is one round of node.run without its reading.
 func (h *simNode) turn() {
 	n := h.n
@@ -446,7 +451,10 @@ func (h *simNode) turn() {
 		n.tick(h.net.now)
 	}
 	n.events.pump()
-	n.resume(h.net.now)
+	n.resume()
+	if n.blind > 0 && !n.paused && !h.net.awaited(h) {
+		n.caughtUp(h.net.now)
+	}
 	for !h.deaf && len(n.events.ch) > 0 {
 		h.see(<-n.events.ch)
 		n.events.pump()
