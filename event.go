@@ -132,13 +132,14 @@ func (q *eventQueue) push(e *Event) {
 	q.backlog.push(e)
 }
 
-// pump moves what fits from the backlog into the channel and reports whether
-// some of it is left.
-func (q *eventQueue) pump() bool {
+// pump moves what fits from the backlog into the channel and reports whether it
+// moved anything, and whether something is left.
+func (q *eventQueue) pump() (moved, left bool) {
 	for q.backlog.len() > 0 && len(q.ch) < eventBuffer {
 		q.deliver(q.backlog.pop())
+		moved = true
 	}
-	return q.backlog.len() > 0
+	return moved, q.backlog.len() > 0
 }
 
 // deliver puts e into the channel, which has room: nobody else sends to it.

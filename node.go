@@ -149,7 +149,10 @@ func (n *node) run() {
 			n.tick(now)
 			n.watch(now)
 		}
-		backlog := n.events.pump()
+		moved, backlog := n.events.pump()
+		if moved {
+			n.retry = retryShortest // there is somebody at the other end
+		}
 		n.resume()
 		if n.finished(now) {
 			break
@@ -269,7 +272,9 @@ func (n *node) resume() {
 		return
 	}
 	n.events.settle()
-	n.paused = n.events.held > n.events.limit/2
+	if n.events.held <= n.events.limit/2 {
+		n.paused, n.retry = false, retryShortest
+	}
 }
 
 // caughtUp notes that nothing is left in the inbox: who is silent now is silent.

@@ -122,6 +122,7 @@ func (n *node) unclog(now time.Time) {
 		freed = n.flush(p, now) || freed
 	}
 	if freed {
+		n.retry = retryShortest
 		n.openGates()
 	}
 }
