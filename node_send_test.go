@@ -140,8 +140,8 @@ func TestNode_clogged(t *testing.T) {
 	s.hwm = 0
 	s.kill(b)
 	s.run(20 * time.Second)
-	if got := p.backlog.len(); got != 2 {
-		t.Errorf("backlog = %d, want no PINGs in it", got)
+	if got := p.backlog.len(); got != 3 {
+		t.Errorf("backlog = %d, want one PING more", got)
 	}
 	s.run(12 * time.Second)
 	want := []string{"ENTER", "EVASIVE", "SILENT", "EXIT"}

@@ -111,7 +111,8 @@ func (n *node) tick(now time.Time) {
 
 // check looks at how long a peer has been silent.
 //
-// A silence as long as the evasive timeout makes the node ping, quietly. Only a
+// A silence as long as the evasive timeout makes the node ping, quietly, or somewhat
+// earlier if the silent timeout is shorter. Only a
 // peer that leaves the ping unanswered is reported EVASIVE, and later SILENT, each
 // once; after the expired timeout it is removed. While the node does not read its
 // inbox, and until it has caught up, silence means nothing: it pings all the same,
@@ -127,7 +128,7 @@ func (n *node) check(now time.Time, p *Peer) {
 	case idle >= n.cfg.expired:
 		n.remove(now, p, "expired")
 		return
-	case p.pinged.IsZero() && idle >= min(n.cfg.evasive, n.cfg.silent):
+	case p.pinged.IsZero() && idle >= min(n.cfg.evasive, n.cfg.silent-n.pingTime()):
 		n.ping(p, now)
 	}
 	if unanswered && idle >= n.cfg.evasive && !p.evasive {

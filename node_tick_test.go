@@ -49,8 +49,8 @@ func TestNode_deadPeer(t *testing.T) {
 				at[line] = s.now.Sub(start)
 			}
 		}
-		ping := min(c.evasive, c.silent)
 		answer := a.n.pingTime()
+		ping := min(c.evasive, c.silent-answer)
 		for _, want := range []struct {
 			event string
 			due   time.Duration
