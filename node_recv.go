@@ -269,10 +269,16 @@ func (n *node) enter(now time.Time, p *Peer, hello helloMemo) {
 //
 // Two nodes that both answer such a HELLO with a HELLO on a fresh connection go
 // on for ever. So this one answers only if its own HELLO has been answered, or must
-// have been; otherwise the peer's HELLO is the answer, which a ping then confirms.
+// have been; otherwise the peer's HELLO is the answer, which a ping then confirms. One
+// answer to each HELLO of ours is expected; more are a beginning each.
 func (n *node) anew(now time.Time, p *Peer, endpoint string, reachable bool, hello helloMemo) {
-	answer := !p.greeted && !p.answers && now.Sub(p.saidHello) < n.cfg.expired && !p.probe.final
-	if !answer && !n.handshake(now, p.uuid) {
+	window := n.verifyTime()
+	if !p.greeted {
+		window = n.cfg.expired
+	}
+	answer := !p.answers && !p.probe.final && now.Sub(p.saidHello) < window
+	expected := answer && !p.greeted
+	if !expected && !n.handshake(now, p.uuid) {
 		n.remove(now, p, "says HELLO too often")
 		return
 	}
