@@ -351,15 +351,16 @@ var errUnreachable = errors.New("zyre: endpoint can't be reached")
 func (n *node) helloEndpoint(v *zreView) (string, error) {
 	endpoint := string(v.endpoint)
 	ap, err := parseEndpoint(endpoint)
+	addr := ap.Addr().Unmap()
 	switch {
 	case err != nil:
 		return endpoint, err
 	case !ap.IsValid() && n.cfg.local():
 		return endpoint, nil
-	case !ap.IsValid(), ap.Addr().Zone() != "", ap.Addr().IsUnspecified():
+	case !addr.IsValid(), addr.Zone() != "", addr.IsUnspecified(), addr.IsMulticast(),
+		addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return "", errUnreachable
 	}
-	addr := ap.Addr().Unmap()
 	if addr.IsLinkLocalUnicast() && addr.Is6() && len(n.net.links) > 0 {
 		addr = addr.WithZone(n.net.links[0].name)
 	}
