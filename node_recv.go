@@ -10,6 +10,13 @@ import (
 // them is refused and counted.
 const maxPeerGroups = 10_000
 
+// maxPeerHeaders is how many headers a HELLO may have, repeated ones counted; one
+// with more is refused and counted.
+const maxPeerHeaders = 1000
+
+// plainSize is the size of a header frame up to and with its sequence number.
+const plainSize = 6
+
 // receive handles one message from the inbox. Whatever is wrong with it, it is
 // rejected whole and counted.
 func (n *node) receive(now time.Time, m *packet) {
@@ -24,11 +31,15 @@ func (n *node) receive(now time.Time, m *packet) {
 		n.counters.foreign++
 		return
 	}
+	if err != nil && (v.id == HelloID || len(m.header) < plainSize) {
+		n.malformed(uuid, v, err) // and tells nothing about the sequence
+		return
+	}
 	p := n.peers[uuid]
 	if !n.keyMatches(p, uuid, m, v) {
 		return
 	}
-	if err == nil && v.id == HelloID {
+	if v.id == HelloID {
 		n.counters.received++
 		if p == nil && n.security.enabled {
 			n.security.keys[uuid] = m.userID
@@ -55,8 +66,7 @@ func (n *node) receive(now time.Time, m *packet) {
 	case errors.Is(err, errUnknownID):
 		n.counters.unknownCommand++
 	case err != nil:
-		n.counters.malformed++
-		n.log.Debug("zyre: malformed message", "peer", p.Identity, "id", v.id, "err", err)
+		n.malformed(uuid, v, err)
 	default:
 		n.obey(now, p, v, m.frames)
 	}
@@ -72,6 +82,12 @@ func (n *node) missed(now time.Time, p *Peer) {
 	if n.handshake(now, p.uuid) && !n.greet(now, p) {
 		n.discard(p)
 	}
+}
+
+// malformed counts a message that can't be read.
+func (n *node) malformed(uuid [16]byte, v *zreView, err error) {
+	n.counters.malformed++
+	n.log.Debug("zyre: malformed message", "peer", uuidString(uuid), "id", v.id, "err", err)
 }
 
 // obey does what a well-formed message from a peer that has entered asks for.
@@ -204,6 +220,9 @@ func (n *node) receiveHello(now time.Time, uuid [16]byte, p *Peer, v *zreView) {
 		return
 	case v.groupCount > maxPeerGroups:
 		n.counters.groupsRefused++
+		return
+	case v.headerCount > maxPeerHeaders:
+		n.counters.helloRefused++
 		return
 	}
 	hello := helloMemo{name: string(v.name), headers: v.headerMap(), groups: v.groupNames(), status: v.status}
