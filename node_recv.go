@@ -225,7 +225,10 @@ func (n *node) receiveHello(now time.Time, uuid [16]byte, p *Peer, v *zreView) {
 		n.counters.helloRefused++
 		return
 	}
-	hello := helloMemo{name: string(v.name), headers: v.headerMap(), groups: v.groupNames(), status: v.status}
+	hello := helloMemo{
+		endpoint: string(v.endpoint), name: string(v.name), headers: v.headerMap(),
+		groups: v.groupNames(), status: v.status,
+	}
 	switch {
 	case p == nil:
 		n.newcomer(now, uuid, endpoint, reachable, hello)
@@ -289,20 +292,22 @@ func (n *node) enter(now time.Time, p *Peer, hello helloMemo) {
 // Two nodes that both answer such a HELLO with a HELLO on a fresh connection go
 // on for ever. So this one answers only if its own HELLO has been answered, or must
 // have been; otherwise the peer's HELLO is the answer, which a ping then confirms. One
-// answer to each HELLO of ours is expected; more are a beginning each.
+// answer to each HELLO of ours is expected; more are a beginning each, and so is a
+// HELLO with another endpoint than the last.
 func (n *node) anew(now time.Time, p *Peer, endpoint string, reachable bool, hello helloMemo) {
+	n.heardFrom(p, now)
 	window := n.verifyTime()
 	if !p.greeted {
 		window = n.cfg.expired
 	}
-	answer := !p.answers && !p.probe.final && now.Sub(p.saidHello) < window
+	answer := !p.answers && !p.probe.final && now.Sub(p.saidHello) < window && hello.endpoint == p.claims
 	expected := answer && !p.greeted
 	if !expected && !n.handshake(now, p.uuid) {
 		n.remove(now, p, "says HELLO too often")
 		return
 	}
 	if answer && p.quiet {
-		n.amend(now, p, hello)
+		n.amend(p, hello)
 	} else {
 		n.exit(p, "began anew")
 		p.anewAt = now
@@ -326,11 +331,10 @@ func (n *node) anew(now time.Time, p *Peer, endpoint string, reachable bool, hel
 }
 
 // amend brings a peer that has just entered up to date with a second HELLO.
-func (n *node) amend(now time.Time, p *Peer, hello helloMemo) {
+func (n *node) amend(p *Peer, hello helloMemo) {
 	groups := hello.groups
 	p.want = 2
 	p.adopt(hello)
-	n.heardFrom(p, now)
 	for _, g := range p.groupNames() {
 		if !slices.Contains(groups, g) {
 			n.left(p, g)

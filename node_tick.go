@@ -57,10 +57,9 @@ func (n *node) disproven(now time.Time, p *Peer) {
 	switch {
 	case pr.regreet:
 		p.regreeted++
-		if n.handshake(now, p.uuid) && n.greet(now, p) {
-			return
+		if !n.handshake(now, p.uuid) || !n.regreet(now, p, pr.reason) {
+			n.remove(now, p, pr.reason)
 		}
-		n.remove(now, p, pr.reason)
 	case pr.moved != "":
 		uuid := p.uuid
 		n.remove(now, p, pr.reason)
@@ -68,6 +67,24 @@ func (n *node) disproven(now time.Time, p *Peer) {
 	default:
 		n.remove(now, p, pr.reason)
 	}
+}
+
+// regreet says HELLO again to a peer whose own HELLO holds, and whether that
+// worked. If the application has sent it anything meanwhile, that is lost, and the
+// application learns of it.
+func (n *node) regreet(now time.Time, p *Peer, reason string) bool {
+	if !p.sentAt.After(p.saidHello) {
+		return n.greet(now, p)
+	}
+	hello := helloMemo{endpoint: p.claims, name: p.Name, headers: p.Headers, groups: p.groupNames(), status: p.status}
+	want := p.want
+	n.exit(p, reason)
+	if !n.greet(now, p) {
+		return false
+	}
+	n.enter(now, p, hello)
+	p.want, p.greeted = want, false
+	return true
 }
 
 // wakeBy makes sure that tick runs at t.

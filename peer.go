@@ -60,6 +60,7 @@ type Peer struct {
 	pinged    time.Time     // our unanswered ping; zero if there is none
 	saidHello time.Time     // our last HELLO
 	greeted   bool          // its HELLO came after ours
+	claims    string        // endpoint in its last HELLO
 	quiet     bool          // nothing but HELLO came since it entered
 	answers   bool          // has answered a ping since our last HELLO, so that one has arrived
 	regreeted uint8         // times we said HELLO again since it last answered a ping
@@ -90,10 +91,11 @@ type outgoing struct {
 
 // helloMemo is a HELLO that can't be acted on yet.
 type helloMemo struct {
-	name    string
-	headers map[string]string
-	groups  []string
-	status  byte
+	endpoint string // as it came
+	name     string
+	headers  map[string]string
+	groups   []string
+	status   byte
 }
 
 // NewPeer makes a peer with the given UUID, in hexadecimal, that is not connected.
@@ -295,7 +297,7 @@ func (p *Peer) patience(least time.Duration) time.Duration {
 
 // adopt takes over what the peer says of itself in HELLO.
 func (p *Peer) adopt(h helloMemo) {
-	p.Name, p.Headers, p.status = h.name, h.headers, h.status
+	p.claims, p.Name, p.Headers, p.status = h.endpoint, h.name, h.headers, h.status
 	p.hello = helloMemo{}
 }
 

@@ -1,7 +1,6 @@
 package zyre
 
 import (
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -118,6 +117,8 @@ func TestStorm_none(t *testing.T) {
 				f.announce()
 				r.wait(t, "ENTER fake", 1)
 				eventually(t, "fake is ready", func() bool { ready, _ := f.state(); return ready })
+				talkBothWays(t, z, r, f)
+				pause(700 * time.Millisecond) // until our HELLO is not fresh any more
 				hellos := f.heard(HelloID)
 
 				s.begin(t, z, f, ice)
@@ -148,10 +149,12 @@ func TestStorm_none(t *testing.T) {
 func talkBothWays(t *testing.T, z *Zyre, r *recorder, f *fakePeer) {
 	t.Helper()
 	for i := range 10 {
+		ours, theirs := r.count("WHISPER fake"), f.heard(WhisperID)
 		f.whisper("to ours %d", i)
-		r.wait(t, fmt.Sprintf("WHISPER fake to ours %d", i), 1)
 		z.Whispers(f.uuidText(), "to theirs %d", i)
-		eventually(t, "fake hears WHISPER", func() bool { return f.heard(WhisperID, fmt.Sprintf("to theirs %d", i)) == 1 })
+		eventually(t, "WHISPER both ways", func() bool {
+			return r.count("WHISPER fake") == ours+1 && f.heard(WhisperID) == theirs+1
+		})
 	}
 }
 
