@@ -85,7 +85,7 @@ func TestHostile_foreignProtocols(t *testing.T) {
 func TestHostile_silentConnections(t *testing.T) {
 	b := newBystander(t, freeUDPPort(t))
 	b.beat()
-	before := countResources()
+	before := countHoldings(t)
 	var conns []net.Conn
 	for i := range 500 {
 		c, err := net.Dial("tcp", strings.TrimPrefix(firstEndpoint(b.victim), "tcp://"))
@@ -108,7 +108,7 @@ func TestHostile_silentConnections(t *testing.T) {
 	for _, c := range conns {
 		c.Close()
 	}
-	eventually(t, "descriptors go back", func() bool { return countResources().descriptors <= before.descriptors })
+	eventually(t, "descriptors go back", func() bool { return countHoldings(t).descriptors <= before.descriptors })
 	// A newcomer enters all the same.
 	f := newFakePeer(t, "newcomer", b.victim, nil)
 	f.greet(firstEndpoint(b.victim))
@@ -206,7 +206,7 @@ func TestHostile_forgedGoodbyeFlood(t *testing.T) {
 // A flood of beacons that name ports where nobody is, from nodes that do not exist.
 func TestHostile_beaconFlood(t *testing.T) {
 	port := freeUDPPort(t)
-	before := countResources()
+	before := countHoldings(t)
 	b := newBystander(t, port)
 	datagrams := make([][]byte, 5000)
 	for i := range datagrams {
@@ -238,5 +238,5 @@ func TestHostile_beaconFlood(t *testing.T) {
 	late.Stop()
 	b.good.Stop()
 	b.victim.Stop()
-	eventually(t, "descriptors go back", func() bool { return countResources().descriptors <= before.descriptors })
+	eventually(t, "descriptors go back", func() bool { return countHoldings(t).descriptors <= before.descriptors })
 }

@@ -10,9 +10,9 @@ import (
 type simKind string
 
 const (
-	likeLibzyre  simKind = "libzyre"
-	likeGoZeromq simKind = "go-zeromq"
-	likeZyreJS   simKind = "zyre.js"
+	simLibzyre  simKind = "libzyre"
+	simGoZeromq simKind = "go-zeromq"
+	simZyreJS   simKind = "zyre.js"
 )
 
 // simForeign is a host with a model of another implementation.
@@ -43,7 +43,7 @@ func (s *sim) foreign(kind simKind) *simForeign {
 
 // next counts a sequence number on.
 func (h *simForeign) next(seq uint16) uint16 {
-	if h.kind == likeZyreJS {
+	if h.kind == simZyreJS {
 		return uint16((int(seq) + 1) % 65535)
 	}
 	return seq + 1
@@ -94,7 +94,7 @@ func (h *simForeign) take(from [16]byte, header []byte, frames [][]byte) {
 		}
 		if p != nil && p.ready {
 			h.remove(p)
-			if h.kind == likeZyreJS {
+			if h.kind == simZyreJS {
 				return
 			}
 		}
@@ -105,7 +105,7 @@ func (h *simForeign) take(from [16]byte, header []byte, frames [][]byte) {
 	switch {
 	case p == nil || !p.ready:
 		return
-	case seq != p.want && h.kind == likeGoZeromq:
+	case seq != p.want && h.kind == simGoZeromq:
 		return // for ever
 	case seq != p.want:
 		h.remove(p)
@@ -123,7 +123,7 @@ func (h *simForeign) take(from [16]byte, header []byte, frames [][]byte) {
 
 func (h *simForeign) sight(uuid [16]byte, endpoint string) {
 	p := h.require(uuid, endpoint)
-	if h.kind != likeLibzyre {
+	if h.kind != simLibzyre {
 		p.heardAt = h.net.now
 	}
 }
@@ -143,7 +143,7 @@ func (h *simForeign) turn() {
 	}
 	h.pinged = h.net.now
 	evasive, expired := 5*time.Second, 30*time.Second
-	if h.kind == likeGoZeromq {
+	if h.kind == simGoZeromq {
 		evasive, expired = 3*time.Second, 5*time.Second
 	}
 	for _, p := range h.peers {

@@ -217,7 +217,7 @@ func simQuickWhisper(from, to *simNode) {
 // is, at most once, until its own count has shown how it counts.
 func TestNode_modulo65535(t *testing.T) {
 	s := newSim(t, 1)
-	a, b := s.node(nil), s.foreign(likeZyreJS)
+	a, b := s.node(nil), s.foreign(simZyreJS)
 	s.run(2 * time.Second)
 	for i := range 70_000 {
 		b.whisper(a.uuid, "x")
@@ -245,7 +245,7 @@ func TestNode_modulo65535(t *testing.T) {
 // The same, but the peer has not shown yet how it counts.
 func TestNode_modulo65535Unknown(t *testing.T) {
 	s := newSim(t, 1)
-	a, b := s.node(nil), s.foreign(likeZyreJS)
+	a, b := s.node(nil), s.foreign(simZyreJS)
 	s.run(2 * time.Second)
 	for i := range 70_000 {
 		a.n.handle(s.now, &call{kind: callWhisper, peer: b.uuid, payload: []byte("y")})

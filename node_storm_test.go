@@ -99,7 +99,7 @@ func simGreetAnew(s *sim, from, to simHost) {
 // No storms: whatever made two hosts greet each other anew, few HELLOs and events
 // follow, and both are connected in the end, also ten seconds later.
 func TestNode_noStorm(t *testing.T) {
-	for _, kind := range []simKind{"ours", likeLibzyre, likeGoZeromq, likeZyreJS} {
+	for _, kind := range []simKind{"ours", simLibzyre, simGoZeromq, simZyreJS} {
 		for _, storm := range simStorms {
 			t.Run(string(kind)+"/"+storm.name, func(t *testing.T) {
 				for seed := range int64(20) {
@@ -113,7 +113,7 @@ func TestNode_noStorm(t *testing.T) {
 // The same on a network that is slow: an answer may come when it is no longer
 // expected.
 func TestNode_noStormSlow(t *testing.T) {
-	for _, kind := range []simKind{"ours", likeLibzyre} {
+	for _, kind := range []simKind{"ours", simLibzyre} {
 		for _, latency := range []time.Duration{300 * time.Millisecond, 700 * time.Millisecond} {
 			for _, storm := range simStorms {
 				t.Run(fmt.Sprint(kind, "/", latency, "/", storm.name), func(t *testing.T) {

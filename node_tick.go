@@ -151,7 +151,7 @@ func (n *node) check(now time.Time, p *Peer) {
 	if unanswered && idle >= n.cfg.evasive && !p.evasive {
 		p.evasive = true
 		n.events.push(peerEvent(eventEvasive, p))
-		if !p.answers && !p.clogged() { // it may have lost our HELLO, or taken it for the end
+		if !p.answers && !p.sentAt.After(p.saidHello) { // it may have lost our HELLO, or taken it for the end
 			n.doubt(now, p, probe{reason: "never answered", regreet: true})
 		}
 	}

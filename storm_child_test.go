@@ -58,8 +58,8 @@ func TestChild(t *testing.T) {
 	}
 }
 
-// child is a node in a process of its own.
-type child struct {
+// stormChild is a node in a process of its own.
+type stormChild struct {
 	t    *testing.T
 	name string
 	cmd  *exec.Cmd
@@ -70,9 +70,9 @@ type child struct {
 }
 
 // startChild starts a child and waits until it runs.
-func startChild(t *testing.T, name string, port, peerPort int) *child {
+func startChild(t *testing.T, name string, port, peerPort int) *stormChild {
 	t.Helper()
-	c := &child{t: t, name: name, done: make(chan struct{})}
+	c := &stormChild{t: t, name: name, done: make(chan struct{})}
 	c.cmd = exec.Command(os.Args[0], "-test.run=^TestChild$", "-test.v")
 	c.cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d %s", childVariable, port, peerPort, name))
 	c.cmd.Stderr = os.Stderr
@@ -104,17 +104,17 @@ func startChild(t *testing.T, name string, port, peerPort int) *child {
 	return c
 }
 
-func (c *child) signal(s syscall.Signal) { _ = c.cmd.Process.Signal(s) }
+func (c *stormChild) signal(s syscall.Signal) { _ = c.cmd.Process.Signal(s) }
 
 // kill ends the child as kill -9 does.
-func (c *child) kill() {
+func (c *stormChild) kill() {
 	_ = c.cmd.Process.Kill()
 	<-c.done
 	_ = c.cmd.Wait()
 }
 
 // count tells how many lines of output begin with a word or words.
-func (c *child) count(prefix string) (n int) {
+func (c *stormChild) count(prefix string) (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, l := range c.lines {
@@ -156,7 +156,7 @@ func TestStorm_bothProcessesFrozen(t *testing.T) {
 			b.signal(syscall.SIGCONT)
 			pause(3 * time.Second) // time for a storm
 			whispered()
-			for _, c := range []*child{a, b} {
+			for _, c := range []*stormChild{a, b} {
 				exits, enters := c.count("EXIT"), c.count("ENTER")
 				if exits > 2 || enters != exits+1 {
 					t.Errorf("%s saw %d EXITs and %d ENTERs, want at most 2 and one more:\n%s",

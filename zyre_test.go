@@ -60,7 +60,7 @@ func TestZyre_manyFrames(t *testing.T) {
 	for i := range thousand {
 		thousand[i] = bytes.Repeat([]byte{byte(i)}, i%50)
 	}
-	for i, frames := range [][][]byte{{}, {{}}, {[]byte("a"), {}, []byte("c")}, thousand, {make([]byte, 64<<20)}} {
+	for i, frames := range [][][]byte{{}, {{}}, {[]byte("a"), {}, []byte("c")}, thousand, {make([]byte, 8<<20)}} {
 		want := frames
 		if len(want) == 0 {
 			want = [][]byte{{}}
