@@ -361,11 +361,13 @@ func (n *node) stop() {
 }
 
 // beginFarewell pings the peers to which something was sent lately: their answer
-// shows that it has arrived, so that the goodbye cannot overtake it.
+// shows that it has arrived, so that the goodbye cannot overtake it. Nothing else
+// that they say shows it.
 func (n *node) beginFarewell(now time.Time) {
 	n.closing = now
 	for _, p := range n.peers {
 		if p.entered() && now.Sub(p.sentAt) < maxCoarseness {
+			p.owedPing = false // one that waits already is older than what was sent
 			n.ping(p, now)
 			n.closing = now.Add(farewellTime)
 		}
@@ -382,7 +384,7 @@ func (n *node) finished(now time.Time) bool {
 		return true
 	}
 	for _, p := range n.peers {
-		if p.entered() && !p.pinged.IsZero() && now.Sub(p.sentAt) < maxCoarseness {
+		if p.entered() && p.pings > 0 && now.Sub(p.sentAt) < maxCoarseness {
 			return false
 		}
 	}

@@ -140,7 +140,7 @@ func (n *node) greet(now time.Time, p *Peer) bool {
 		n.log.Warn("zyre: connect", "peer", p.Identity, "endpoint", p.endpoint, "err", err)
 		return false
 	}
-	p.mailbox, p.sent, p.probe = box, 0, probe{}
+	p.mailbox, p.sent, p.pings, p.probe = box, 0, 0, probe{}
 	p.saidHello, p.pinged = now, time.Time{}
 	p.greeted, p.answers = false, false
 	if p.state == peerWaiting {

@@ -111,6 +111,8 @@ func (n *node) obey(now time.Time, p *Peer, v *zreView, frames [][]byte) {
 		n.pong(p, now)
 	case ElectID, LeaderID:
 		n.receiveElection(now, p, v)
+	case PingOkID:
+		p.pings = max(p.pings-1, 0)
 	case GoodbyeID:
 		n.remove(now, p, "said goodbye")
 	}

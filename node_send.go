@@ -233,6 +233,7 @@ func (n *node) ping(p *Peer, now time.Time) {
 	n.scratch = appendPlain(n.scratch[:0], PingID, 0)
 	n.transmit(p, now, n.scratch, nil, nil)
 	p.sentAt, p.owedPing = sentAt, p.clogged()
+	p.pings++
 }
 
 // pong answers a ping. One answer waiting for a slow peer is enough.

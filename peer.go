@@ -57,7 +57,8 @@ type Peer struct {
 	state     peerState
 	born      time.Time     // when we first heard of it
 	heard     time.Time     // its last message
-	pinged    time.Time     // our unanswered ping; zero if there is none
+	pinged    time.Time     // our ping, if nothing has come since; else zero
+	pings     int           // our pings that no PING-OK has answered yet
 	saidHello time.Time     // our last HELLO
 	greeted   bool          // its HELLO came after ours
 	claims    string        // endpoint in its last HELLO

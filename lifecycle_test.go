@@ -1,0 +1,409 @@
+package zyre
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// stopTime is how long Stop may take at the worst.
+const stopTime = 1500 * time.Millisecond
+
+// mustStopSoon stops a node and fails the test if that takes long.
+func mustStopSoon(t *testing.T, z *Zyre) {
+	t.Helper()
+	start := time.Now()
+	z.Stop()
+	if took := time.Since(start); took > stopTime {
+		t.Errorf("Stop(%s) took %v, want at most %v", z.Name(), took, stopTime)
+	}
+}
+
+// Every method answers at once in every state, also while the node is stopping.
+func TestLifecycle_methodsAnswerAtOnce(t *testing.T) {
+	checkLeaks(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	z := NewZyre(ctx).SetInterface("lo").SetPort(freeUDPPort(t))
+	check := func(when string) {
+		t.Helper()
+		for name, call := range everyMethod(z) {
+			if took := median(5, call); took > 10*time.Millisecond {
+				t.Errorf("%s %s took %v, want at most 10ms", name, when, took)
+			}
+		}
+	}
+	z.Stop()
+	check("before Start")
+	mustStart(t, z)
+	check("when running")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(z.Stop)
+	}
+	wg.Wait()
+	check("after Stop")
+	mustStart(t, z)
+	cancel()
+	for range z.Events() {
+	}
+	check("after cancel")
+	z.Stop()
+	if err := z.Start(); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("Start after cancel = %v, want ErrNotRunning", err)
+	}
+}
+
+// Stop waits neither for a peer that takes nothing nor for those who wait for it.
+func TestLifecycle_stopWhilePushedBack(t *testing.T) {
+	port := freeUDPPort(t)
+	bob := startProcess(t, "bob", port, "start", "read")
+	alice := newLoopbackNode(t, "alice", port)
+	mustStart(t, alice)
+	ra := record(alice)
+	ra.wait(t, "ENTER bob", 1)
+	bob.signal(t, syscall.SIGSTOP)
+	returned := make(chan error, 16)
+	for range cap(returned) {
+		go func() {
+			for {
+				if err := alice.WhisperContext(context.Background(), bob.uuid, make([]byte, 10_000)); err != nil {
+					returned <- err
+					return
+				}
+			}
+		}()
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for alice.Peers() != nil {
+			alice.Whisper(bob.uuid, make([]byte, 10_000))
+		}
+	}()
+	eventually(t, "alice is pushed back", func() bool { return waitingFor(alice) > 0 })
+	answers := make(chan time.Duration)
+	go func() {
+		took, _ := pokeAll(alice)
+		answers <- took
+	}()
+	mustStopSoon(t, alice)
+	for range cap(returned) {
+		if err := <-returned; !errors.Is(err, ErrNotRunning) && !errors.Is(err, ErrUnknownPeer) {
+			t.Errorf("WhisperContext = %v, want ErrNotRunning", err)
+		}
+	}
+	<-done
+	if took := <-answers; took > answerTime {
+		t.Errorf("a method called during Stop took %v", took)
+	}
+}
+
+// Stop does not wait for a reader: what lies in the channel stays there, and STOP
+// comes after it.
+func TestLifecycle_stopWithUnreadEvents(t *testing.T) {
+	checkLeaks(t)
+	port := freeUDPPort(t)
+	alice, bob := newLoopbackNode(t, "alice", port), newLoopbackNode(t, "bob", port)
+	mustStart(t, alice)
+	mustStart(t, bob)
+	ra := record(alice)
+	ra.wait(t, "ENTER bob", 1)
+	for i := 1; i <= 2*eventBuffer; i++ {
+		alice.Whisper(bob.UUID(), numbered(i, 10))
+	}
+	eventually(t, "bob has got them", func() bool { return bob.Stats().WhispersReceived == 2*eventBuffer })
+	mustStopSoon(t, bob)
+	var types []string
+	next := 1
+	for e := range bob.Events() {
+		types = append(types, e.Type)
+		if e.Type == eventWhisper {
+			if number(e.Msg) != next {
+				t.Fatalf("message %d where %d was due", number(e.Msg), next)
+			}
+			next++
+		}
+	}
+	if len(types) != eventBuffer+1 || types[0] != eventEnter || types[eventBuffer] != eventStop {
+		t.Errorf("%d events, first %s, last %s, want %d, ENTER, STOP", len(types), types[0], types[len(types)-1], eventBuffer+1)
+	}
+	alice.Stop()
+}
+
+// Stop does not wait for nodes that were announced but cannot be reached.
+func TestLifecycle_stopWithUnreachablePeers(t *testing.T) {
+	checkLeaks(t)
+	port := freeUDPPort(t)
+	z := newLoopbackNode(t, "z", port)
+	mustStart(t, z)
+	for i := range 5 {
+		b := newBeacon(beaconConfig{logger: slog.New(slog.DiscardHandler)})
+		defer b.Close()
+		forge(t, b, port, []byte{byte(i + 1)}, "tcp://127.0.0.1:1")
+	}
+	eventually(t, "a half-open peer", func() bool { return z.Stats().HalfOpen > 0 })
+	z.Join("hall")
+	mustStopSoon(t, z)
+}
+
+// What was sent before Stop arrives, and EXIT comes after it, also while the
+// other side talks at the same time.
+func TestLifecycle_lastWords(t *testing.T) {
+	const messages = 1000
+	port := freeUDPPort(t)
+	bob := newLoopbackNode(t, "bob", port)
+	bob.Join("hall")
+	mustStart(t, bob)
+	rounds := 20
+	for round := 1; round <= rounds; round++ {
+		rb := record(bob)
+		alice := newLoopbackNode(t, fmt.Sprint("alice", round), port)
+		mustStart(t, alice)
+		ra := record(alice)
+		ra.wait(t, "JOIN bob hall", 1)
+		rb.wait(t, "ENTER "+alice.Name(), 1)
+		talking := make(chan struct{})
+		go func() { // half of the rounds
+			defer close(talking)
+			for round%2 == 0 && len(alice.Peers()) > 0 {
+				bob.Whispers(alice.UUID(), "chatter")
+			}
+		}()
+		for i := 1; i <= messages; i++ {
+			alice.Whisper(bob.UUID(), numbered(i, 100))
+			alice.Shout("hall", numbered(i, 100))
+		}
+		mustStopSoon(t, alice)
+		<-talking
+		rb.wait(t, "EXIT "+alice.Name(), 1)
+		for _, what := range []string{"WHISPER ", "SHOUT "} {
+			if n := rb.count(what + alice.Name()); n != messages {
+				t.Errorf("round %d: %d %s, want %d", round, n, what, messages)
+			}
+		}
+		bob.Stop()
+		mustStart(t, bob)
+	}
+}
+
+// Nodes leave nothing behind, however they end.
+func TestLifecycle_cyclesLeaveNothing(t *testing.T) {
+	port := freeUDPPort(t)
+	cycle := map[string]func() error{
+		"Stop": func() error {
+			z := NewZyre(context.Background()).SetInterface("lo").SetPort(port)
+			err := z.Start()
+			z.Stop()
+			return err
+		},
+		"cancel": func() error {
+			ctx, cancel := context.WithCancel(context.Background())
+			z := NewZyre(ctx).SetInterface("lo").SetPort(port)
+			err := z.Start()
+			cancel()
+			for range z.Events() {
+			}
+			return err
+		},
+		"failed Start": func() error {
+			z := NewZyre(context.Background()).SetInterface("lo").SetPort(port).SetBeaconPeerPort(1)
+			if syscall.Getuid() == 0 {
+				z.SetInterface("203.0.113.9")
+			}
+			if z.Start() == nil {
+				return errors.New("Start = nil, want an error")
+			}
+			return nil
+		},
+	}
+	for name, once := range cycle {
+		t.Run(name, func(t *testing.T) {
+			if err := once(); err != nil { // what is made once and kept
+				t.Fatal(err)
+			}
+			checkLeaks(t)
+			for range long(1000, 200) {
+				if err := once(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// Every other node sees exactly one JOIN for a group, whenever it was joined; a
+// shout right after it reaches all, and one after LEAVE reaches nobody.
+func TestLifecycle_joins(t *testing.T) {
+	const nodes = 4
+	port := freeUDPPort(t)
+	var zs []*Zyre
+	var rs []*recorder
+	for i := range nodes {
+		z := newLoopbackNode(t, fmt.Sprint("n", i), port)
+		z.Join("before")
+		mustStart(t, z)
+		z.Join("at once")
+		rs = append(rs, record(z))
+		pause(10 * time.Millisecond)
+		z.Join("later")
+		zs = append(zs, z)
+	}
+	for i, r := range rs {
+		for j, z := range zs {
+			if i == j {
+				continue
+			}
+			for _, group := range []string{"before", "at once", "later"} {
+				r.wait(t, "JOIN "+z.Name()+" "+group, 1)
+			}
+		}
+	}
+	outsider := newLoopbackNode(t, "outsider", port)
+	mustStart(t, outsider)
+	ro := record(outsider)
+	for _, z := range zs {
+		ro.wait(t, "JOIN "+z.Name()+" before", 1)
+	}
+	outsider.Shout("before", []byte("hello"))
+	for i, r := range rs {
+		r.wait(t, "SHOUT outsider before hello", 1)
+		for j, z := range zs {
+			for _, group := range []string{"before", "at once", "later"} {
+				if n := r.count("JOIN " + z.Name() + " " + group); i != j && n != 1 {
+					t.Errorf("%s saw %d JOIN %s %s, want 1", r.name, n, z.Name(), group)
+				}
+			}
+		}
+	}
+	zs[0].Leave("before")
+	outsider.Shout("before", []byte("late"))
+	outsider.Whispers(zs[0].UUID(), "last")
+	rs[0].wait(t, "WHISPER outsider last", 1)
+	if n := rs[0].count("SHOUT outsider before late"); n != 0 {
+		t.Errorf("%d SHOUT after Leave, want none", n)
+	}
+	rs[1].wait(t, "SHOUT outsider before late", 1)
+}
+
+// A message that takes as long as the timeouts does not make anybody look dead.
+func TestLifecycle_bigMessage(t *testing.T) {
+	port := freeUDPPort(t)
+	alice := quickTimeouts(newLoopbackNode(t, "alice", port), 200*time.Millisecond, time.Second)
+	bob := quickTimeouts(newLoopbackNode(t, "bob", port), 200*time.Millisecond, time.Second).SetQueueLimit(256 << 20)
+	mustStart(t, alice)
+	mustStart(t, bob)
+	ra, rb := record(alice), record(bob)
+	ra.wait(t, "ENTER bob", 1)
+	msg := bytes.Repeat([]byte("0123456789abcdef"), 4<<20)
+	start := time.Now()
+	for i := range 4 {
+		alice.Whisper(bob.UUID(), msg)
+		e := rb.wait(t, "WHISPER alice", i+1)
+		if !bytes.Equal(e.Msg, msg) {
+			t.Fatalf("message %d differs", i)
+		}
+	}
+	t.Logf("4 × 64 MiB in %v", time.Since(start))
+	for _, what := range []string{"EXIT", "SILENT"} {
+		if n := ra.count(what) + rb.count(what); n != 0 {
+			t.Errorf("%d %s, want none", n, what)
+		}
+	}
+}
+
+// Two nodes in one process keep their own timeouts, also short ones.
+func TestLifecycle_ownTimeouts(t *testing.T) {
+	port := freeUDPPort(t)
+	dead := startProcess(t, "dead", port, "start", "read")
+	quick := quickTimeouts(newLoopbackNode(t, "quick", port), 100*time.Millisecond, 400*time.Millisecond)
+	slow := quickTimeouts(newLoopbackNode(t, "slow", port), 500*time.Millisecond, 3*time.Second)
+	mustStart(t, quick)
+	mustStart(t, slow)
+	rq, rs := record(quick), record(slow)
+	rq.wait(t, "ENTER dead", 1)
+	rs.wait(t, "ENTER dead", 1)
+	pause(long(5*time.Second, time.Second)) // an idle, healthy network
+	if n := rq.count("EVASIVE") + rs.count("EVASIVE"); n != 0 {
+		t.Errorf("%d EVASIVE in an idle network, want none:\n%s%s", n, rq, rs)
+	}
+	dead.signal(t, syscall.SIGKILL)
+	start := time.Now()
+	for _, c := range []struct {
+		r        *recorder
+		what     string
+		from, to time.Duration
+	}{
+		{rq, "EVASIVE dead", 0, 400 * time.Millisecond},
+		{rq, "EXIT dead", 100 * time.Millisecond, 900 * time.Millisecond},
+		{rs, "EVASIVE dead", 100 * time.Millisecond, 1500 * time.Millisecond},
+		{rs, "EXIT dead", 2 * time.Second, 4500 * time.Millisecond},
+	} {
+		c.r.wait(t, c.what, 1)
+		took := time.Since(start)
+		t.Logf("%s: %s after %v", c.r.name, c.what, took)
+		if took < c.from || took > c.to {
+			t.Errorf("%s: %s after %v, want %v to %v", c.r.name, c.what, took, c.from, c.to)
+		}
+	}
+	for _, r := range []*recorder{rq, rs} {
+		if e, s, x := r.count("EVASIVE dead"), r.count("SILENT dead"), r.count("EXIT dead"); e != 1 || s != 1 || x != 1 {
+			t.Errorf("%s: %d EVASIVE, %d SILENT, %d EXIT, want one of each", r.name, e, s, x)
+		}
+	}
+}
+
+// An application that never reads does not lose a single ENTER or EXIT, and no
+// method waits.
+func TestLifecycle_undrainedPresence(t *testing.T) {
+	peers := long(5000, 1000)
+	z := newLoopbackNode(t, "z", freeUDPPort(t)).SetQueueLimit(minQueueLimit)
+	mustStart(t, z)
+	raw := newRawPeer(t, "raw", firstEndpoint(z))
+	before := z.Stats().Groups
+	sent := make(chan int, 1)
+	go func() { // joins and leaves; at the queue limit it waits
+		raw.hello()
+		for i := range peers {
+			raw.send(&ZreMsg{id: JoinID, Group: fmt.Sprint("g", i), Status: byte(2*i + 1)})
+			raw.send(&ZreMsg{id: LeaveID, Group: fmt.Sprint("g", i), Status: byte(2*i + 2)})
+		}
+		sent <- before
+	}()
+	eventually(t, "the queue is full", func() bool { return z.Stats().Paused })
+	var slowest time.Duration
+	for range 20 {
+		slowest = max(slowest, checkAnswers(t, z))
+	}
+	t.Logf("slowest method %v", slowest)
+	r := record(z)
+	<-sent
+	r.wait(t, "LEAVE raw", peers)
+	seen, _ := r.events()
+	if len(seen) != 2*peers+1 {
+		t.Errorf("%d events, want %d", len(seen), 2*peers+1)
+	}
+	for i, e := range seen[1:] {
+		want := fmt.Sprintf("%s raw g%d", []string{"JOIN", "LEAVE"}[i%2], i/2)
+		if describe(e) != want {
+			t.Fatalf("event %d is %s, want %s", i, describe(e), want)
+		}
+	}
+}
+
+// everyEvent counts what a recorder saw by type.
+func everyEvent(r *recorder) string {
+	counts := map[string]int{}
+	seen, _ := r.events()
+	for _, e := range seen {
+		counts[e.Type]++
+	}
+	return strings.TrimPrefix(fmt.Sprint(counts), "map")
+}
