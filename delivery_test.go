@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
+	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -258,84 +257,6 @@ func TestDelivery_gap(t *testing.T) {
 	}
 }
 
-// rawPeer speaks ZRE without a node: it can do what a node never does.
-type rawPeer struct {
-	t        *testing.T
-	name     string
-	uuid     [16]byte
-	inbox    inbox
-	mailbox  mailbox
-	endpoint string
-	sequence uint16
-	packet   packet
-}
-
-var rawPeers atomic.Uint32
-
-// newRawPeer makes a peer that is connected to a node but has not said HELLO.
-func newRawPeer(t *testing.T, name, target string) *rawPeer {
-	t.Helper()
-	r := &rawPeer{t: t, name: name}
-	number := rawPeers.Add(1)
-	r.uuid = [16]byte{0xfe, 15: byte(number), 14: byte(number >> 8)}
-	tr, err := newZMQTransport()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.inbox, err = tr.listen(listenOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if r.endpoint, err = r.inbox.bind("tcp://127.0.0.1:*"); err != nil {
-		t.Fatal(err)
-	}
-	if r.mailbox, err = tr.dial(target, dialOptions{identity: appendIdentity(nil, r.uuid)}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(r.mailbox.close(0), r.inbox.close(), tr.close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
-
-// hello says HELLO and begins to count anew.
-func (r *rawPeer) hello() {
-	r.sequence = 0
-	r.send(&ZreMsg{id: HelloID, Endpoint: r.endpoint, Name: r.name})
-}
-
-// send sends a message with the next sequence number.
-func (r *rawPeer) send(msg *ZreMsg) {
-	r.t.Helper()
-	r.sequence++
-	header, err := msg.append(nil)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	putSequence(header, r.sequence)
-	eventually(r.t, "room in a mailbox", func() bool {
-		err = r.mailbox.send(header, msg.content())
-		return !errors.Is(err, errAgain)
-	})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-}
-
-// expectHello waits for a HELLO with another message's sequence number than the
-// first HELLO of the node would have had: the node greets anew.
-func (r *rawPeer) expectHello() {
-	r.t.Helper()
-	for hellos := 0; hellos < 2; {
-		eventually(r.t, "a second HELLO", func() bool { return r.inbox.recv(&r.packet) == nil })
-		var v zreView
-		if v.parse(r.packet.header) == nil && v.id == HelloID {
-			hellos++
-		}
-	}
-}
-
 // presence lists what a recorder saw beside messages.
 func presence(r *recorder) string {
 	seen, _ := r.events()
@@ -411,23 +332,162 @@ func TestDelivery_presenceWhileStalled(t *testing.T) {
 	}
 }
 
-// forge announces a node that does not exist, at an endpoint of another.
-func forge(t *testing.T, b *Beacon, port int, uuid []byte, endpoint string) {
-	t.Helper()
-	ap, err := netip.ParseAddrPort(strings.TrimPrefix(endpoint, "tcp://"))
-	if err != nil {
-		t.Fatal(err)
+// A group of goroutines uses every method of three nodes at once. Every answer is
+// the right one, and every message arrives, in the order of its sender.
+func TestDelivery_everythingAtOnce(t *testing.T) {
+	const goroutines = 64
+	port := freeUDPPort(t)
+	var zs []*Zyre
+	var rs []*recorder
+	for i := range 3 {
+		z := newLoopbackNode(t, fmt.Sprint("node", i), port)
+		z.SetHeader("number", "%d", i).Join("all")
+		mustStart(t, z)
+		zs, rs = append(zs, z), append(rs, record(z))
 	}
-	datagram, err := newBeaconMsg([16]byte(append(uuid, make([]byte, 16)...)), ap.Port()).append(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []*Cmd{
-		{ID: "INTERFACE", Payload: "lo"}, {ID: "INTERVAL", Payload: 100 * time.Millisecond},
-		{ID: "CONFIGURE", Payload: port}, {ID: "PUBLISH", Payload: datagram},
-	} {
-		if reply := b.SetBeaconCmd(c); reply.Err != nil {
-			t.Fatal(reply.Err)
+	for i, r := range rs {
+		for j, z := range zs {
+			if i != j {
+				r.wait(t, "JOIN "+z.Name()+" all", 1)
+			}
 		}
 	}
+	var sent [goroutines]int
+	var wg sync.WaitGroup
+	end := time.Now().Add(long(20*time.Second, 4*time.Second))
+	for g := range goroutines {
+		wg.Go(func() {
+			from := g % 3
+			to := (from + 1 + g/3%2) % 3
+			for time.Now().Before(end) {
+				sent[g]++
+				if err := mixed(zs[from], zs[to], g, sent[g]); err != nil {
+					t.Errorf("goroutine %d: %v", g, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	total := 0
+	for _, n := range sent {
+		total += n
+	}
+	eventually(t, "everything has arrived", func() bool {
+		return whispers(rs[0])+whispers(rs[1])+whispers(rs[2]) >= total
+	})
+	t.Logf("%d messages", total)
+	for i, r := range rs {
+		seen, _ := r.events()
+		var last [goroutines]int
+		for _, e := range seen {
+			var g, n int
+			if e.Type == eventExit {
+				t.Errorf("%s saw %s", r.name, describe(e))
+			}
+			if e.Type != eventWhisper {
+				continue
+			}
+			if _, err := fmt.Sscanf(string(e.Msg), "%d.%d", &g, &n); err != nil || n != last[g]+1 {
+				t.Fatalf("%s got %q after %d.%d (%v)", r.name, e.Msg, g, last[g], err)
+			}
+			last[g] = n
+		}
+		for g, n := range last {
+			if (g%3+1+g/3%2)%3 == i && n != sent[g] {
+				t.Errorf("%s got %d messages of goroutine %d, want %d", r.name, n, g, sent[g])
+			}
+		}
+	}
+}
+
+// whispers counts those that a recorder has seen.
+func whispers(r *recorder) (n int) {
+	seen, _ := r.events()
+	for _, e := range seen {
+		if e.Type == eventWhisper {
+			n++
+		}
+	}
+	return n
+}
+
+// mixed whispers the n-th message of goroutine g and asks something.
+func mixed(z, peer *Zyre, g, n int) error {
+	if g%2 == 0 {
+		z.Whispers(peer.UUID(), "%d.%d", g, n)
+	} else if err := z.WhisperContext(context.Background(), peer.UUID(), fmt.Appendf(nil, "%d.%d", g, n)); err != nil {
+		return err
+	}
+	group := fmt.Sprint("group", g)
+	switch n % 10 {
+	case 0:
+		if name := z.PeerName(peer.UUID()); name != peer.Name() {
+			return fmt.Errorf("PeerName(%s) = %q, want %q", peer.UUID(), name, peer.Name())
+		}
+	case 1:
+		if err := z.WhisperContext(context.Background(), z.UUID(), nil); !errors.Is(err, ErrUnknownPeer) {
+			return fmt.Errorf("WhisperContext(itself) = %v, want ErrUnknownPeer", err)
+		}
+	case 2:
+		want := peer.Name()[len("node"):]
+		if value, ok := z.PeerHeaderValue(peer.UUID(), "number"); value != want || !ok {
+			return fmt.Errorf("PeerHeaderValue = %q, %v, want %q, true", value, ok, want)
+		}
+	case 3:
+		if peers := z.Peers(); len(peers) != 2 || slices.Contains(peers, z.UUID()) {
+			return fmt.Errorf("Peers() = %v, want the two others", peers)
+		}
+	case 4:
+		z.Join(group)
+		if !slices.Contains(z.OwnGroups(), group) {
+			return fmt.Errorf("OwnGroups() without %s, which was joined", group)
+		}
+	case 5:
+		z.Leave(group)
+		if slices.Contains(z.OwnGroups(), group) {
+			return fmt.Errorf("OwnGroups() with %s, which was left", group)
+		}
+	case 6:
+		if err := z.ShoutContext(context.Background(), "all", []byte("shout")); err != nil {
+			return err
+		}
+	case 7:
+		z.Shout(group, []byte("to few"))
+		z.Shouts("nobody", "%d", n)
+	case 8:
+		if members := z.PeersByGroup("all"); len(members) != 2 || !slices.Contains(z.PeerGroups(), "all") {
+			return fmt.Errorf("PeersByGroup(all) = %v, want the two others", members)
+		}
+	case 9:
+		if s := z.Stats(); s.Peers != 2 || z.PeerAddress(peer.UUID()) == "" {
+			return fmt.Errorf("Stats() = %+v, want 2 peers", s)
+		}
+		z.SetHeader("changing", "%d", n).SetName(z.Name())
+	}
+	return nil
+}
+
+// A member that goes while others wait to shout to it is no error to them.
+func TestDelivery_shoutWhileMemberGoes(t *testing.T) {
+	port := freeUDPPort(t)
+	bob := startProcess(t, "bob", port, "join hall", "start", "read")
+	alice := quickTimeouts(newLoopbackNode(t, "alice", port), 200*time.Millisecond, 2*time.Second)
+	carol := newLoopbackNode(t, "carol", port)
+	carol.Join("hall")
+	mustStart(t, carol)
+	mustStart(t, alice)
+	rc, ra := record(carol), record(alice)
+	ra.wait(t, "JOIN bob hall", 1)
+	ra.wait(t, "JOIN carol hall", 1)
+	bob.signal(t, syscall.SIGSTOP)
+	shouts := 0
+	for ra.count("EXIT bob") == 0 {
+		if err := alice.ShoutContext(t.Context(), "hall", numberedPayload(shouts, 10_000)); err != nil {
+			t.Fatalf("ShoutContext = %v, want nil", err)
+		}
+		shouts++
+	}
+	rc.wait(t, "SHOUT alice hall", shouts)
+	bob.signal(t, syscall.SIGCONT)
 }

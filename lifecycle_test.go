@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"testing"
@@ -117,7 +117,7 @@ func TestLifecycle_stopWithUnreadEvents(t *testing.T) {
 	ra := record(alice)
 	ra.wait(t, "ENTER bob", 1)
 	for i := 1; i <= 2*eventBuffer; i++ {
-		alice.Whisper(bob.UUID(), numbered(i, 10))
+		alice.Whisper(bob.UUID(), numberedPayload(i, 10))
 	}
 	eventually(t, "bob has got them", func() bool { return bob.Stats().WhispersReceived == 2*eventBuffer })
 	mustStopSoon(t, bob)
@@ -178,8 +178,8 @@ func TestLifecycle_lastWords(t *testing.T) {
 			}
 		}()
 		for i := 1; i <= messages; i++ {
-			alice.Whisper(bob.UUID(), numbered(i, 100))
-			alice.Shout("hall", numbered(i, 100))
+			alice.Whisper(bob.UUID(), numberedPayload(i, 100))
+			alice.Shout("hall", numberedPayload(i, 100))
 		}
 		mustStopSoon(t, alice)
 		<-talking
@@ -293,29 +293,28 @@ func TestLifecycle_joins(t *testing.T) {
 	rs[1].wait(t, "SHOUT outsider before late", 1)
 }
 
-// A message that takes as long as the timeouts does not make anybody look dead.
+// A big message makes nobody look dead while it is under way. Nothing shows before
+// the whole of it has arrived, so the expired timeout must be longer than that.
 func TestLifecycle_bigMessage(t *testing.T) {
 	port := freeUDPPort(t)
-	alice := quickTimeouts(newLoopbackNode(t, "alice", port), 200*time.Millisecond, time.Second)
-	bob := quickTimeouts(newLoopbackNode(t, "bob", port), 200*time.Millisecond, time.Second).SetQueueLimit(256 << 20)
+	alice := quickTimeouts(newLoopbackNode(t, "alice", port), 200*time.Millisecond, patience)
+	bob := quickTimeouts(newLoopbackNode(t, "bob", port), 200*time.Millisecond, patience)
 	mustStart(t, alice)
 	mustStart(t, bob)
 	ra, rb := record(alice), record(bob)
 	ra.wait(t, "ENTER bob", 1)
 	msg := bytes.Repeat([]byte("0123456789abcdef"), 4<<20)
 	start := time.Now()
-	for i := range 4 {
+	for i := range 2 {
 		alice.Whisper(bob.UUID(), msg)
 		e := rb.wait(t, "WHISPER alice", i+1)
 		if !bytes.Equal(e.Msg, msg) {
 			t.Fatalf("message %d differs", i)
 		}
 	}
-	t.Logf("4 × 64 MiB in %v", time.Since(start))
-	for _, what := range []string{"EXIT", "SILENT"} {
-		if n := ra.count(what) + rb.count(what); n != 0 {
-			t.Errorf("%d %s, want none", n, what)
-		}
+	t.Logf("2 × 64 MiB in %v", time.Since(start))
+	if n := ra.count("EXIT") + rb.count("EXIT"); n != 0 {
+		t.Errorf("%d EXIT, want none", n)
 	}
 }
 
@@ -398,12 +397,64 @@ func TestLifecycle_undrainedPresence(t *testing.T) {
 	}
 }
 
-// everyEvent counts what a recorder saw by type.
-func everyEvent(r *recorder) string {
-	counts := map[string]int{}
-	seen, _ := r.events()
-	for _, e := range seen {
-		counts[e.Type]++
+// Signals interrupt libzmq's system calls, as Go's scheduler does all the time: no
+// error comes of it, no message twice, none in half.
+func TestLifecycle_signalFlood(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(1))
+	port := freeUDPPort(t)
+	alice, bob := newLoopbackNode(t, "alice", port), newLoopbackNode(t, "bob", port)
+	mustStart(t, alice)
+	mustStart(t, bob)
+	ra := record(alice)
+	ra.wait(t, "ENTER bob", 1)
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = syscall.Kill(syscall.Getpid(), syscall.SIGURG)
+			}
+		}
+	})
+	sent := make(chan int, 1)
+	go func() {
+		i, end := 0, time.Now().Add(long(time.Minute, 4*time.Second))
+		for time.Now().Before(end) {
+			i++
+			parts := [][]byte{numberedPayload(i, 10), make([]byte, i%5000), numberedPayload(i, 200)}
+			if err := alice.WhisperContext(context.Background(), bob.UUID(), parts...); err != nil {
+				t.Errorf("WhisperContext = %v, want nil", err)
+				break
+			}
+		}
+		alice.Whispers(bob.UUID(), "end")
+		sent <- i
+	}()
+	got := 0
+	for e := range bob.Events() {
+		if e.Type != eventWhisper {
+			continue
+		}
+		if string(e.Msg) == "end" {
+			break
+		}
+		got++
+		if len(e.Frames) != 3 || number(e.Msg) != got || len(e.Frames[1]) != got%5000 || number(e.Frames[2]) != got {
+			t.Fatalf("message %d has %d frames and number %d", got, len(e.Frames), number(e.Msg))
+		}
 	}
-	return strings.TrimPrefix(fmt.Sprint(counts), "map")
+	close(stop)
+	wg.Wait()
+	if n := <-sent; n != got {
+		t.Errorf("got %d messages, want %d", got, n)
+	}
+	t.Logf("%d messages", got)
+	for _, z := range []*Zyre{alice, bob} {
+		if d := z.Stats().Dropped; d.Errors != 0 || d.Malformed != 0 {
+			t.Errorf("%s: %+v, want no errors", z.Name(), d)
+		}
+	}
 }

@@ -2,8 +2,10 @@ package zyre
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
 	"runtime"
@@ -12,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -250,6 +253,8 @@ func (c *child) obey(command string, words []string) (string, error) {
 		c.node.SetEvasiveTimeout(time.Duration(number(0)) * time.Millisecond)
 		c.node.SetSilentTimeout(time.Duration(number(1)) * time.Millisecond)
 		c.node.SetExpiredTimeout(time.Duration(number(2)) * time.Millisecond)
+	case "join":
+		c.node.Join(words[0])
 	case "start":
 		return "", c.node.Start()
 	case "stop":
@@ -356,4 +361,103 @@ func readUsage() (string, error) {
 	}
 	cpu := time.Duration(r.Utime.Nano() + r.Stime.Nano())
 	return fmt.Sprintf("%d %d %d %d", after.HeapAlloc, before.HeapInuse, resident<<10, cpu), err
+}
+
+// rawPeer speaks ZRE without a node: it can do what a node never does.
+type rawPeer struct {
+	t        *testing.T
+	name     string
+	uuid     [16]byte
+	inbox    inbox
+	mailbox  mailbox
+	endpoint string
+	sequence uint16
+	packet   packet
+}
+
+var rawPeers atomic.Uint32
+
+// newRawPeer makes a peer that is connected to a node but has not said HELLO.
+func newRawPeer(t *testing.T, name, target string) *rawPeer {
+	t.Helper()
+	r := &rawPeer{t: t, name: name}
+	number := rawPeers.Add(1)
+	r.uuid = [16]byte{0xfe, 15: byte(number), 14: byte(number >> 8)}
+	tr, err := newZMQTransport()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.inbox, err = tr.listen(listenOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if r.endpoint, err = r.inbox.bind("tcp://127.0.0.1:*"); err != nil {
+		t.Fatal(err)
+	}
+	if r.mailbox, err = tr.dial(target, dialOptions{identity: appendIdentity(nil, r.uuid)}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(r.mailbox.close(0), r.inbox.close(), tr.close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// hello says HELLO and begins to count anew.
+func (r *rawPeer) hello() {
+	r.sequence = 0
+	r.send(&ZreMsg{id: HelloID, Endpoint: r.endpoint, Name: r.name})
+}
+
+// send sends a message with the next sequence number.
+func (r *rawPeer) send(msg *ZreMsg) {
+	r.t.Helper()
+	r.sequence++
+	header, err := msg.append(nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	putSequence(header, r.sequence)
+	eventually(r.t, "room in a mailbox", func() bool {
+		err = r.mailbox.send(header, msg.content())
+		return !errors.Is(err, errAgain)
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// expectHello waits for a HELLO with another message's sequence number than the
+// first HELLO of the node would have had: the node greets anew.
+func (r *rawPeer) expectHello() {
+	r.t.Helper()
+	for hellos := 0; hellos < 2; {
+		eventually(r.t, "a second HELLO", func() bool { return r.inbox.recv(&r.packet) == nil })
+		var v zreView
+		if v.parse(r.packet.header) == nil && v.id == HelloID {
+			hellos++
+		}
+	}
+}
+
+// forge announces a node that does not exist, at an endpoint of another.
+func forge(t *testing.T, b *Beacon, port int, uuid []byte, endpoint string) {
+	t.Helper()
+	ap, err := netip.ParseAddrPort(strings.TrimPrefix(endpoint, "tcp://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	datagram, err := newBeaconMsg([16]byte(append(uuid, make([]byte, 16)...)), ap.Port()).append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*Cmd{
+		{ID: "INTERFACE", Payload: "lo"}, {ID: "INTERVAL", Payload: 100 * time.Millisecond},
+		{ID: "CONFIGURE", Payload: port}, {ID: "PUBLISH", Payload: datagram},
+	} {
+		if reply := b.SetBeaconCmd(c); reply.Err != nil {
+			t.Fatal(reply.Err)
+		}
+	}
 }
