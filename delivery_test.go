@@ -401,17 +401,6 @@ func TestDelivery_everythingAtOnce(t *testing.T) {
 	}
 }
 
-// whispers counts those that a recorder has seen.
-func whispers(r *recorder) (n int) {
-	seen, _ := r.events()
-	for _, e := range seen {
-		if e.Type == eventWhisper {
-			n++
-		}
-	}
-	return n
-}
-
 // mixed whispers the n-th message of goroutine g and asks something.
 func mixed(z, peer *Zyre, g, n int) error {
 	if g%2 == 0 {
@@ -466,6 +455,22 @@ func mixed(z, peer *Zyre, g, n int) error {
 		z.SetHeader("changing", "%d", n).SetName(z.Name())
 	}
 	return nil
+}
+
+// Everything in an event counts against the queue limit.
+func TestEvent_size(t *testing.T) {
+	for _, c := range []struct {
+		event *Event
+		want  int
+	}{
+		{&Event{Type: eventJoin}, eventOverhead},
+		{&Event{Type: eventWhisper, Frames: [][]byte{make([]byte, 1000), make([]byte, 1)}}, eventOverhead + 1001},
+		{&Event{Type: eventEnter, Headers: map[string]string{"name": strings.Repeat("x", 100)}}, eventOverhead + headerOverhead + 104},
+	} {
+		if got := c.event.size(); got != c.want {
+			t.Errorf("size(%s) = %d, want %d", c.event.Type, got, c.want)
+		}
+	}
 }
 
 // A member that goes while others wait to shout to it is no error to them.

@@ -90,11 +90,17 @@ func messageEvent(kind string, p *Peer, group string, frames [][]byte) *Event {
 // Event itself, its places in the queue and the allocator's rounding.
 const eventOverhead = 256
 
+// headerOverhead is what a header costs beside its text.
+const headerOverhead = 64
+
 // size is what the event counts against the queue limit, in bytes.
 func (e *Event) size() int {
 	n := eventOverhead
 	for _, f := range e.Frames {
 		n += len(f)
+	}
+	for name, value := range e.Headers {
+		n += len(name) + len(value) + headerOverhead
 	}
 	return n
 }

@@ -461,3 +461,14 @@ func forge(t *testing.T, b *Beacon, port int, uuid []byte, endpoint string) {
 		}
 	}
 }
+
+// whispers counts those that a recorder has seen.
+func whispers(r *recorder) (n int) {
+	seen, _ := r.events()
+	for _, e := range seen {
+		if e.Type == eventWhisper {
+			n++
+		}
+	}
+	return n
+}
