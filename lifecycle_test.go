@@ -106,6 +106,39 @@ func TestLifecycle_stopWhilePushedBack(t *testing.T) {
 	}
 }
 
+// A method that is called while the node stops does not wait for the end of it.
+func TestLifecycle_methodsDuringStop(t *testing.T) {
+	port := freeUDPPort(t)
+	bob := startProcess(t, "bob", port, "start", "read")
+	alice := newLoopbackNode(t, "alice", port)
+	mustStart(t, alice)
+	ra := record(alice)
+	ra.wait(t, "ENTER bob", 1)
+	bob.signal(t, syscall.SIGSTOP) // Stop takes its time
+	fill(alice, bob.uuid, 10_000, nil)
+	eventually(t, "alice is pushed back", func() bool { return waitingFor(alice) > 0 })
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		mustStopSoon(t, alice)
+	}()
+	var slowest time.Duration
+	for calls := 0; ; calls++ {
+		start := time.Now()
+		alice.Peers()
+		slowest = max(slowest, time.Since(start))
+		select {
+		case <-stopped:
+			t.Logf("%d calls, the slowest %v", calls, slowest)
+			if slowest > answerTime {
+				t.Errorf("Peers() took %v during Stop, want at most %v", slowest, answerTime)
+			}
+			return
+		default:
+		}
+	}
+}
+
 // Stop does not wait for a reader: what lies in the channel stays there, and STOP
 // comes after it.
 func TestLifecycle_stopWithUnreadEvents(t *testing.T) {

@@ -414,6 +414,10 @@ func (n *node) shutdown() {
 	n.gossip.close(n)
 	n.lookup.close()
 	for _, c := range n.outbox.close() {
+		if c.kind == callFunc { // its caller need not wait for what follows
+			n.handle(time.Now(), &c)
+			continue
+		}
 		c.receipt.finish(ErrNotRunning)
 	}
 	unsent := 0
