@@ -60,7 +60,8 @@ type node struct {
 	retry   time.Duration // until the next look at what is full
 	paused  bool          // the application is behind: the inbox is not read
 	blind   int           // messages to read, after a pause, until silence means something again
-	leaving [][16]byte    // peers that said goodbye while we were blind
+	behind  bool          // something is left in the inbox
+	leaving [][16]byte    // peers that said goodbye meanwhile
 	closing time.Time     // Stop was called: when to wait no longer; else zero
 
 	packet  packet // reused for each message
@@ -249,6 +250,7 @@ func (n *node) drain(now time.Time) (more bool) {
 			}
 		}
 	}
+	n.behind = true
 	return true
 }
 
@@ -256,7 +258,7 @@ func (n *node) drain(now time.Time) (more bool) {
 // much has been read again that every peer had its turn.
 func (n *node) pause() {
 	if !n.paused {
-		n.paused = true
+		n.paused, n.behind = true, true
 		if n.blind == 0 {
 			n.blind = 2*len(n.peers) + receiveBatch
 		}
@@ -279,7 +281,7 @@ func (n *node) resume() {
 
 // caughtUp notes that nothing is left in the inbox: who is silent now is silent.
 func (n *node) caughtUp(now time.Time) {
-	n.blind = 0
+	n.blind, n.behind = 0, false
 	for _, uuid := range n.leaving {
 		if p := n.peers[uuid]; p != nil && p.entered() {
 			n.doubt(now, p, probe{reason: "said goodbye"})

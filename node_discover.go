@@ -214,7 +214,7 @@ func (n *node) goodbye(now time.Time, uuid [16]byte) {
 	case p == nil || uuid == n.uuid:
 	case !p.entered():
 		n.discard(p)
-	case n.blind > 0:
+	case n.behind:
 		// What it sent before has not been read yet.
 		if !slices.Contains(n.leaving, uuid) {
 			n.leaving = append(n.leaving, uuid)
