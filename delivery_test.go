@@ -273,10 +273,10 @@ func presence(r *recorder) string {
 // after.
 func TestDelivery_presenceWhileStalled(t *testing.T) {
 	port := freeUDPPort(t)
-	bob := quickTimeouts(newLoopbackNode(t, "bob", port), 200*time.Millisecond, time.Second).SetQueueLimit(minQueueLimit)
-	alice := quickTimeouts(newLoopbackNode(t, "alice", port), 200*time.Millisecond, time.Second)
-	polite := quickTimeouts(newLoopbackNode(t, "polite", port), 200*time.Millisecond, time.Second)
-	dead := startProcess(t, "dead", port, "timeouts 200 400 1000", "start", "read")
+	bob := quickTimeouts(newLoopbackNode(t, "bob", port), 500*time.Millisecond, 3*time.Second).SetQueueLimit(minQueueLimit)
+	alice := quickTimeouts(newLoopbackNode(t, "alice", port), 500*time.Millisecond, 3*time.Second)
+	polite := quickTimeouts(newLoopbackNode(t, "polite", port), 500*time.Millisecond, 3*time.Second)
+	dead := startProcess(t, "dead", port, "timeouts 500 1000 3000", "start", "read")
 	mustStart(t, bob)
 	mustStart(t, alice)
 	mustStart(t, polite)
@@ -298,14 +298,14 @@ func TestDelivery_presenceWhileStalled(t *testing.T) {
 	}
 	polite.Stop()
 	dead.signal(t, syscall.SIGKILL)
-	newcomer := quickTimeouts(newLoopbackNode(t, "newcomer", port), 200*time.Millisecond, time.Second)
+	newcomer := quickTimeouts(newLoopbackNode(t, "newcomer", port), 500*time.Millisecond, 3*time.Second)
 	mustStart(t, newcomer)
 	rn := record(newcomer)
 	rn.wait(t, "ENTER bob", 1)
 	forged := newBeacon(beaconConfig{logger: slog.New(slog.DiscardHandler)})
 	defer forged.Close()
 	forge(t, forged, port, []byte("claims alice's endpoint"), firstEndpoint(alice))
-	pause(long(10*time.Second, 3*time.Second))
+	pause(long(10*time.Second, 5*time.Second))
 	checkAnswers(t, bob)
 	if n, m := rn.count("EXIT bob"), rn.count("ENTER bob"); n != 0 || m != 1 {
 		t.Errorf("newcomer saw %d EXIT, %d ENTER of a stalled node, want 0 and 1", n, m)

@@ -311,8 +311,9 @@ func (c *child) note(msg []byte) {
 	c.next, c.counts.last = i+1, i
 }
 
-// pokeAll calls every method a few times and returns the slowest by its median,
-// which a moment of load on the machine does not change. It shouts to nobody and
+// pokeAll calls every method three times and returns the slowest by its best time,
+// which load on the machine changes little: what waits for something that does not
+// happen is slow each time. It shouts to nobody and
 // keeps the node's name.
 func pokeAll(z *Zyre) (slowest time.Duration, name string) {
 	methods := everyMethod(z)
@@ -321,15 +322,15 @@ func pokeAll(z *Zyre) (slowest time.Duration, name string) {
 	methods["Shout"] = func() { z.Shout("nobody", []byte("x")) }
 	methods["Shouts"] = func() { z.Shouts("nobody", "%d", 1) }
 	for what, call := range methods {
-		if took := median(3, call); took >= slowest {
+		if took := timed(3, call)[0]; took >= slowest {
 			slowest, name = took, what
 		}
 	}
 	return slowest, strings.ReplaceAll(name, " ", "_")
 }
 
-// median calls fn a number of times and returns the median of the times it took.
-func median(times int, fn func()) time.Duration {
+// timed calls fn a number of times and returns how long that took, in order.
+func timed(times int, fn func()) []time.Duration {
 	took := make([]time.Duration, times)
 	for i := range took {
 		start := time.Now()
@@ -337,7 +338,7 @@ func median(times int, fn func()) time.Duration {
 		took[i] = time.Since(start)
 	}
 	slices.Sort(took)
-	return took[times/2]
+	return took
 }
 
 func readUsage() (string, error) {
