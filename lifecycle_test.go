@@ -130,8 +130,8 @@ func TestLifecycle_methodsDuringStop(t *testing.T) {
 		select {
 		case <-stopped:
 			t.Logf("%d calls, the slowest %v", calls, slowest)
-			if slowest > answerTime {
-				t.Errorf("Peers() took %v during Stop, want at most %v", slowest, answerTime)
+			if slowest > 3*answerTime {
+				t.Errorf("Peers() took %v during Stop, want at most %v", slowest, 3*answerTime)
 			}
 			return
 		default:
