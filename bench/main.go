@@ -1,0 +1,143 @@
+// Bench measures package zyre beside bare ZeroMQ.
+//
+//	go run . [-short] [-runs N] [-only NAMES] [-nodes N] [-idle D] [-json FILE]
+//
+// Each measurement is made several times with zyre, with a bare loop over zmq4
+// that does the same work, and for some with a C program over libzmq, in turn, so
+// that whatever else the machine does hits all of them. What counts is the ratio
+// in one run. The processes talk over the loopback interface alone.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// options are what the flags set.
+type options struct {
+	short bool
+	runs  int
+	only  string
+	nodes int
+	idle  time.Duration
+	json  string
+}
+
+func main() {
+	if len(os.Args) == 4 && os.Args[1] == "worker" {
+		os.Exit(work(os.Args[2], os.Args[3]))
+	}
+	var o options
+	flag.BoolVar(&o.short, "short", false, "a quick look, under a minute")
+	flag.IntVar(&o.runs, "runs", 0, "runs of each measurement (default 5, with -short 2)")
+	flag.StringVar(&o.only, "only", "", "comma-separated `names` of measurements: those that contain one of them")
+	flag.IntVar(&o.nodes, "nodes", 50, "nodes of the mesh; 200 need 90000 file descriptors")
+	flag.DurationVar(&o.idle, "idle", 0, "how long to watch an idle node (default 20s, with -short 3s)")
+	flag.StringVar(&o.json, "json", "", "write all samples to `file`")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintln(os.Stderr, "bench: no arguments but flags")
+		os.Exit(2)
+	}
+	if o.runs <= 0 {
+		o.runs = pick(o.short, 2, 5)
+	}
+	if o.idle <= 0 {
+		o.idle = pick(o.short, 3*time.Second, 20*time.Second)
+	}
+	limit, cancel := context.WithTimeout(context.Background(), pick(o.short, 3*time.Minute, 30*time.Minute))
+	ctx, stop := signal.NotifyContext(limit, os.Interrupt)
+	err := run(ctx, o)
+	stop()
+	cancel()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run makes all measurements, prints them, and writes the file.
+func run(ctx context.Context, o options) error {
+	r := newReport(o)
+	dir, err := os.MkdirTemp("", "zyre-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	h := &host{bare: compileBare(ctx, dir)}
+	fmt.Printf("%s, %d CPUs, %s, libzmq %s, zmq4 %s\n", r.Machine.CPU, r.Machine.CPUs,
+		runtime.Version(), r.Machine.Libzmq, r.Machine.Zmq4)
+	if h.bare == "" {
+		fmt.Println("no C compiler or no libzmq headers: without the C program")
+	}
+	failed := 0
+	for _, m := range measurements(o) {
+		if !selected(o.only, m.name) {
+			continue
+		}
+		if err := measure(ctx, h, m, o, r); err != nil {
+			failed++
+			fmt.Printf("%-16s %v\n", m.name, err)
+		}
+	}
+	if o.json != "" {
+		if err := r.write(o.json); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d measurements failed", failed)
+	}
+	return nil
+}
+
+// measure runs every side of a measurement in turn, and prints what came out.
+func measure(ctx context.Context, h *host, m measurement, o options, r *report) error {
+	runs := o.runs
+	if m.runs > 0 {
+		runs = min(runs, m.runs)
+	}
+	rows, begin := r.begin(m.name), time.Now()
+	for i := range runs {
+		if i > 0 && o.short && time.Since(begin) > 3*time.Second {
+			break // a slow machine: one run has to do
+		}
+		for _, s := range m.sides {
+			if s.needsC && h.bare == "" {
+				continue
+			}
+			sample, err := s.run(ctx, h)
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			rows.add(s.name, sample)
+		}
+	}
+	rows.print(os.Stdout)
+	return nil
+}
+
+func selected(only, name string) bool {
+	if only == "" {
+		return true
+	}
+	for _, part := range strings.Split(only, ",") {
+		if part != "" && strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}
+
+func pick[T any](cond bool, a, b T) T {
+	if cond {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+)
+
+// measurement is one thing to measure, in several ways.
+type measurement struct {
+	name  string
+	sides []side
+	runs  int // at most; 0 for no limit
+}
+
+// side is one way to do the work: zyre comes first, what it is compared with
+// after it.
+type side struct {
+	name   string
+	needsC bool
+	run    func(context.Context, *host) (sample, error)
+}
+
+func measurements(o options) []measurement {
+	div := pick(o.short, 10, 1)
+	var ms []measurement
+	for _, c := range []struct{ size, count int }{
+		{100, 1_000_000}, {1 << 10, 500_000}, {64 << 10, 20_000}, {1 << 20, 1500},
+	} {
+		ms = append(ms, oneWay(c.size, c.count/div))
+	}
+	ms = append(ms,
+		shouts(8, 100, 100_000/div),
+		roundTrip(100, 20_000/div),
+		startToEnter(pick(o.short, 30, 100)),
+		mesh(o.nodes),
+		idle(10, o.idle.Seconds()),
+	)
+	for _, peers := range pick(o.short, []int{1, 10, 50}, []int{1, 10, 50, 200}) {
+		ms = append(ms, many(peers, 400_000/div/peers))
+	}
+	return ms
+}
+
+// sizeName writes 65536 as 64KiB.
+func sizeName(size int) string {
+	switch {
+	case size >= 1<<20:
+		return strconv.Itoa(size>>20) + "MiB"
+	case size >= 1<<10:
+		return strconv.Itoa(size>>10) + "KiB"
+	}
+	return strconv.Itoa(size) + "B"
+}
+
+// oneWay measures messages that one process sends to another.
+func oneWay(size, count int) measurement {
+	p := params{Count: count, Size: size, Peers: 1}
+	return measurement{name: "one-way-" + sizeName(size), sides: []side{
+		{name: "zyre", run: func(ctx context.Context, h *host) (s sample, err error) {
+			p := p
+			if p.Port, err = freePort("udp"); err != nil {
+				return s, err
+			}
+			return flow(
+				func(string) (*process, error) { return h.worker(ctx, "zyre-recv", p) },
+				func(string) (*process, error) { return h.worker(ctx, "zyre-send", p) }, p)
+		}},
+		{name: "zmq4", run: func(ctx context.Context, h *host) (sample, error) {
+			return flow(
+				func(string) (*process, error) { return h.worker(ctx, "zmq-recv", p) },
+				func(e string) (*process, error) {
+					return h.worker(ctx, "zmq-send", params{Count: count, Size: size, Endpoints: []string{e}})
+				}, p)
+		}},
+		{name: "libzmq in C", needsC: true, run: func(ctx context.Context, h *host) (sample, error) {
+			n, size := strconv.Itoa(count), strconv.Itoa(size)
+			return flow(
+				func(string) (*process, error) { return h.c(ctx, "recv", n, size) },
+				func(e string) (*process, error) { return h.c(ctx, "send", e, n, size) }, p)
+		}},
+	}}
+}
+
+type starter func(endpoint string) (*process, error)
+
+// flow runs a receiver and a sender, and reports what the receiver saw.
+func flow(receiver, sender starter, p params) (s sample, err error) {
+	recv, err := receiver("")
+	if err != nil {
+		return s, err
+	}
+	defer recv.stop()
+	ready, err := recv.next()
+	if err != nil {
+		return s, err
+	}
+	send, err := sender(ready.Endpoint)
+	if err != nil {
+		return s, err
+	}
+	defer send.stop()
+	sent, err := send.next()
+	if err != nil {
+		return s, err
+	}
+	if sent.Count == 0 { // it waits for the word; the C program does not
+		if err := send.tell(); err != nil {
+			return s, err
+		}
+		if sent, err = send.next(); err != nil {
+			return s, err
+		}
+	}
+	got, err := recv.next()
+	if err != nil {
+		return s, err
+	}
+	rate := float64(got.Count) / got.seconds()
+	return sample{Metrics: []metric{
+		{"rate", "messages/s", rate},
+		{"throughput", "MB/s", rate * float64(p.Size) / 1e6},
+		{"CPU, receiver", "µs/message", got.CPU / float64(got.Count) * 1e6},
+		{"CPU, sender", "µs/message", sent.CPU / float64(sent.Count) * 1e6},
+	}}, nil
+}
+
+// shouts measures messages that go to several processes.
+func shouts(members, size, count int) measurement {
+	p := params{Count: count, Size: size, Peers: members}
+	return measurement{name: fmt.Sprintf("shout-to-%d", members), sides: []side{
+		{name: "zyre", run: func(ctx context.Context, h *host) (s sample, err error) {
+			p := p
+			if p.Port, err = freePort("udp"); err != nil {
+				return s, err
+			}
+			return fanOut(ctx, h, "zyre-recv", p, func([]string) (*process, error) {
+				return h.worker(ctx, "zyre-shout", p)
+			})
+		}},
+		{name: "zmq4", run: func(ctx context.Context, h *host) (sample, error) {
+			p := params{Count: count, Size: size}
+			return fanOut(ctx, h, "zmq-recv", p, func(endpoints []string) (*process, error) {
+				p.Endpoints = endpoints
+				return h.worker(ctx, "zmq-send", p)
+			}, members)
+		}},
+	}}
+}
+
+// fanOut runs a process for each member and one sender.
+func fanOut(ctx context.Context, h *host, role string, p params, sender func([]string) (*process, error), members ...int) (s sample, err error) {
+	n := append(members, p.Peers)[0]
+	var recv []*process
+	defer func() { stopAll(recv) }()
+	var endpoints []string
+	for range n {
+		r, err := h.worker(ctx, role, p)
+		if err != nil {
+			return s, err
+		}
+		recv = append(recv, r)
+		ready, err := r.next()
+		if err != nil {
+			return s, err
+		}
+		endpoints = append(endpoints, ready.Endpoint)
+	}
+	send, err := sender(endpoints)
+	if err != nil {
+		return s, err
+	}
+	defer send.stop()
+	if _, err := send.next(); err != nil {
+		return s, err
+	}
+	if err := send.tell(); err != nil {
+		return s, err
+	}
+	sent, err := send.next()
+	if err != nil {
+		return s, err
+	}
+	total, last, cpu := 0, int64(0), 0.0
+	for _, r := range recv {
+		got, err := r.next()
+		if err != nil {
+			return s, err
+		}
+		total, last, cpu = total+got.Count, max(last, got.End), cpu+got.CPU
+	}
+	return sample{Metrics: []metric{
+		{"deliveries", "/s", float64(total) / (float64(last-sent.Begin) / 1e9)},
+		{"CPU, receivers", "µs/delivery", cpu / float64(total) * 1e6},
+		{"CPU, sender", "µs/delivery", sent.CPU / float64(total) * 1e6},
+	}}, nil
+}
+
+// roundTrip measures how long an answer takes.
+func roundTrip(size, count int) measurement {
+	p := params{Count: count, Size: size, Peers: 1}
+	return measurement{name: "round-trip", sides: []side{
+		{name: "zyre", run: func(ctx context.Context, h *host) (s sample, err error) {
+			p := p
+			if p.Port, err = freePort("udp"); err != nil {
+				return s, err
+			}
+			return latencies(
+				func(string) (*process, error) { return h.worker(ctx, "zyre-echo", p) },
+				func(string) (*process, error) { return h.worker(ctx, "zyre-ping", p) }, "µs", 1)
+		}},
+		{name: "zmq4", run: func(ctx context.Context, h *host) (sample, error) {
+			return latencies(
+				func(string) (*process, error) { return h.worker(ctx, "zmq-echo", p) },
+				func(e string) (*process, error) {
+					return h.worker(ctx, "zmq-ping", params{Count: count, Size: size, Endpoints: []string{e}})
+				}, "µs", 1)
+		}},
+		{name: "libzmq in C", needsC: true, run: func(ctx context.Context, h *host) (sample, error) {
+			n, size := strconv.Itoa(count), strconv.Itoa(size)
+			return latencies(
+				func(string) (*process, error) { return h.c(ctx, "echo", n) },
+				func(e string) (*process, error) { return h.c(ctx, "ping", e, n, size) }, "µs", 1)
+		}},
+	}}
+}
+
+// startToEnter measures how long a new node takes to know another.
+func startToEnter(rounds int) measurement {
+	return measurement{name: "start-to-enter", sides: []side{
+		{name: "zyre", run: func(ctx context.Context, h *host) (sample, error) {
+			port, err := freePort("udp")
+			if err != nil {
+				return sample{}, err
+			}
+			p := params{Port: port, Count: rounds}
+			return latencies(
+				func(string) (*process, error) { return h.worker(ctx, "zyre-anchor", p) },
+				func(string) (*process, error) { return h.worker(ctx, "zyre-newcomer", p) }, "ms", 1e-3)
+		}},
+		{name: "zmq4", run: func(ctx context.Context, h *host) (sample, error) {
+			return latencies(
+				func(string) (*process, error) { return h.worker(ctx, "zmq-anchor", params{Count: rounds}) },
+				func(e string) (*process, error) {
+					return h.worker(ctx, "zmq-newcomer", params{Count: rounds, Endpoints: []string{e}})
+				}, "ms", 1e-3)
+		}},
+	}}
+}
+
+// latencies runs a process that answers and one that asks, and reports what the
+// latter measured, in units of scale µs.
+func latencies(server, client starter, unit string, scale float64) (s sample, err error) {
+	echo, err := server("")
+	if err != nil {
+		return s, err
+	}
+	defer echo.stop()
+	ready, err := echo.next()
+	if err != nil {
+		return s, err
+	}
+	ping, err := client(ready.Endpoint)
+	if err != nil {
+		return s, err
+	}
+	defer ping.stop()
+	got, err := ping.next()
+	if err != nil {
+		return s, err
+	}
+	q := quantiles(got.Micros)
+	return sample{Quantiles: q, Metrics: []metric{
+		{"p50", unit, q[50] * scale}, {"p90", unit, q[90] * scale},
+		{"p99", unit, q[99] * scale}, {"max", unit, q[100] * scale},
+	}}, nil
+}

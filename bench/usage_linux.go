@@ -1,0 +1,46 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// cpuTime is how many seconds all threads of this process have run.
+func cpuTime() float64 {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}
+
+// occupied is what the process holds.
+type occupied struct {
+	rss      float64 // MB
+	threads  int
+	switches int // voluntary context switches of all threads so far
+}
+
+func memory() (o occupied) {
+	o.rss = float64(statusField("/proc/self/status", "VmRSS")) / 1024
+	tasks, _ := filepath.Glob("/proc/self/task/*/status")
+	o.threads = len(tasks)
+	for _, t := range tasks {
+		o.switches += statusField(t, "voluntary_ctxt_switches")
+	}
+	return o
+}
+
+func statusField(file, key string) int {
+	text, _ := os.ReadFile(file)
+	for line := range strings.Lines(string(text)) {
+		if k, v, ok := strings.Cut(line, ":"); ok && k == key {
+			n, _ := strconv.Atoi(strings.Fields(v)[0])
+			return n
+		}
+	}
+	return 0
+}

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-zyre/zyre"
+)
+
+// roles are what a worker can be told to do.
+var roles = map[string]func(*output, params) error{
+	"zyre-recv":     zyreRecv,
+	"zyre-send":     zyreSend,
+	"zyre-shout":    zyreShout,
+	"zyre-echo":     zyreEcho,
+	"zyre-ping":     zyrePing,
+	"zyre-anchor":   zyreAnchor,
+	"zyre-newcomer": zyreNewcomer,
+	"zyre-mesh":     zyreMesh,
+	"zyre-idle":     zyreIdle,
+	"zyre-many":     zyreMany,
+	"peers":         peers,
+	"zmq-recv":      zmqRecv,
+	"zmq-send":      zmqSend,
+	"zmq-echo":      zmqEcho,
+	"zmq-ping":      zmqPing,
+	"zmq-anchor":    zmqAnchor,
+	"zmq-newcomer":  zmqNewcomer,
+	"zmq-mesh":      zmqMesh,
+	"zmq-many":      zmqMany,
+}
+
+const group = "bench"
+
+func newNode(p params) *zyre.Zyre {
+	return zyre.NewZyre(context.Background()).SetInterface("lo").SetPort(p.Port)
+}
+
+// startNode starts a node and waits until as many peers have entered.
+func startNode(p params) (z *zyre.Zyre, entered []string, err error) {
+	z = newNode(p)
+	if err := z.Start(); err != nil {
+		return nil, nil, err
+	}
+	entered, err = awaitPeers(z, p.Peers, "ENTER")
+	if err != nil {
+		z.Stop()
+	}
+	return z, entered, err
+}
+
+// awaitPeers waits for as many events of a kind and returns whose they were.
+func awaitPeers(z *zyre.Zyre, count int, kind string) (ids []string, err error) {
+	late := time.After(timeout)
+	for len(ids) < count {
+		select {
+		case e, ok := <-z.Events():
+			if !ok {
+				return nil, errors.New("node stopped")
+			}
+			if e.Type == kind {
+				ids = append(ids, e.PeerUUID)
+			}
+		case <-late:
+			return nil, fmt.Errorf("%d of %d peers came (%s)", len(ids), count, kind)
+		}
+	}
+	return ids, nil
+}
+
+// zyreRecv receives Count messages.
+func zyreRecv(w *output, p params) error {
+	z := newNode(p)
+	z.Join(group)
+	if err := z.Start(); err != nil {
+		return err
+	}
+	defer z.Stop()
+	w.send(message{})
+	t := newTally(1, p)
+	late := time.After(6 * timeout)
+	for {
+		select {
+		case e := <-z.Events():
+			if (e.Type == "WHISPER" || e.Type == "SHOUT") && t.add(e.Msg) {
+				w.send(t.m)
+				w.wait()
+				return nil
+			}
+			if e.Type == "EXIT" && t.m.Count > 0 {
+				return fmt.Errorf("EXIT after %d of %d messages", t.m.Count, t.count)
+			}
+		case <-late:
+			return fmt.Errorf("%d of %d messages came", t.m.Count, t.count)
+		}
+	}
+}
+
+// discard reads the events of a node that is not interested in them.
+func discard(z *zyre.Zyre) {
+	events := z.Events()
+	go func() { // ends with the node
+		for range events {
+		}
+	}()
+}
+
+// zyreSend whispers Count messages to its one peer.
+func zyreSend(w *output, p params) error {
+	z, entered, err := startNode(p)
+	if err != nil {
+		return err
+	}
+	defer z.Stop()
+	discard(z)
+	w.send(message{})
+	w.wait()
+	payload := make([]byte, p.Size)
+	begin, cpu := time.Now(), cpuTime()
+	for i := range p.Count {
+		number(payload, i, 0)
+		z.Whisper(entered[0], payload)
+	}
+	w.send(message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu, Count: p.Count})
+	w.wait()
+	return nil
+}
+
+// zyreShout shouts Count messages to the group once all Peers are in it.
+func zyreShout(w *output, p params) error {
+	z := newNode(p)
+	if err := z.Start(); err != nil {
+		return err
+	}
+	defer z.Stop()
+	if _, err := awaitPeers(z, p.Peers, "JOIN"); err != nil {
+		return err
+	}
+	discard(z)
+	w.send(message{})
+	w.wait()
+	payload := make([]byte, p.Size)
+	begin, cpu := time.Now(), cpuTime()
+	for i := range p.Count {
+		number(payload, i, 0)
+		z.Shout(group, payload)
+	}
+	w.send(message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu,
+		Count: p.Count * p.Peers})
+	w.wait()
+	return nil
+}
+
+// zyreEcho answers every whisper.
+func zyreEcho(w *output, p params) error {
+	z := newNode(p)
+	if err := z.Start(); err != nil {
+		return err
+	}
+	defer z.Stop()
+	w.send(message{})
+	for {
+		select {
+		case e := <-z.Events():
+			if e.Type == "WHISPER" {
+				z.Whisper(e.PeerUUID, e.Msg)
+			}
+		case <-w.gone:
+			return nil
+		}
+	}
+}
+
+// zyrePing measures round trips to zyreEcho.
+func zyrePing(w *output, p params) error {
+	z, entered, err := startNode(p)
+	if err != nil {
+		return err
+	}
+	defer z.Stop()
+	m := message{Micros: make([]float64, p.Count)}
+	payload := make([]byte, p.Size)
+	events := z.Events()
+	for i := range p.Count {
+		number(payload, i, 0)
+		begin := time.Now()
+		z.Whisper(entered[0], payload)
+		e := <-events
+		for e != nil && e.Type != "WHISPER" {
+			e = <-events
+		}
+		m.Micros[i] = micros(time.Since(begin))
+		if e == nil || string(e.Msg) != string(payload) {
+			m.Lost++
+		}
+	}
+	w.send(m)
+	w.wait()
+	return nil
+}
+
+// zyreAnchor is a node that others find.
+func zyreAnchor(w *output, p params) error {
+	z := newNode(p)
+	if err := z.Start(); err != nil {
+		return err
+	}
+	defer z.Stop()
+	discard(z)
+	w.send(message{})
+	w.wait()
+	return nil
+}
+
+// zyreNewcomer measures the time from Start to the anchor's ENTER, with a new node
+// in each round.
+func zyreNewcomer(w *output, p params) error {
+	var m message
+	for range p.Count {
+		z := newNode(p)
+		begin := time.Now()
+		if err := z.Start(); err != nil {
+			return err
+		}
+		_, err := awaitPeers(z, 1, "ENTER")
+		m.Micros = append(m.Micros, micros(time.Since(begin)))
+		z.Stop()
+		if err != nil {
+			return err
+		}
+	}
+	w.send(m)
+	w.wait()
+	return nil
+}
+
+// zyreMesh runs Peers nodes in this process and waits until each knows all others.
+func zyreMesh(w *output, p params) error {
+	base, begin, cpu := memory().rss, time.Now(), cpuTime()
+	nodes := make([]*zyre.Zyre, p.Peers)
+	complete := make(chan error, p.Peers)
+	for i := range nodes {
+		nodes[i] = newNode(p)
+		if err := nodes[i].Start(); err != nil {
+			return err
+		}
+		go func() {
+			_, err := awaitPeers(nodes[i], p.Peers-1, "ENTER")
+			complete <- err
+		}()
+	}
+	for range nodes {
+		if err := <-complete; err != nil {
+			return err
+		}
+	}
+	m := message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu, Base: base}
+	m.RSS, m.Threads = memory().rss, memory().threads
+	w.send(m)
+	for _, z := range nodes {
+		discard(z)
+	}
+	w.wait()
+	for _, z := range nodes {
+		go z.Stop()
+	}
+	for _, z := range nodes {
+		z.Stop()
+	}
+	return nil
+}
+
+// zyreIdle watches one node with Peers peers that have nothing to say, for Seconds.
+func zyreIdle(w *output, p params) error {
+	z, _, err := startNode(p)
+	if err != nil {
+		return err
+	}
+	defer z.Stop()
+	<-time.After(time.Second) // until all have settled
+	begin, cpu, before := time.Now(), cpuTime(), memory()
+	<-time.After(time.Duration(p.Seconds * float64(time.Second)))
+	m := message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu}
+	after := memory()
+	m.Switches, m.Threads = after.switches-before.switches, after.threads
+	w.send(m)
+	w.wait()
+	return nil
+}
