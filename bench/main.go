@@ -1,6 +1,6 @@
 // Bench measures package zyre beside bare ZeroMQ.
 //
-//	go run . [-short] [-runs N] [-only NAMES] [-nodes N] [-idle D] [-json FILE]
+//	go run . [-short] [-runs N] [-only NAMES] [-nodes N] [-idle D] [-json FILE] [-profile DIR]
 //
 // Each measurement is made several times with zyre, with a bare loop over zmq4
 // that does the same work, and for some with a C program over libzmq, in turn, so
@@ -40,10 +40,17 @@ func main() {
 	flag.IntVar(&o.nodes, "nodes", 50, "nodes of the mesh; 200 need 90000 file descriptors")
 	flag.DurationVar(&o.idle, "idle", 0, "how long to watch an idle node (default 20s, with -short 3s)")
 	flag.StringVar(&o.json, "json", "", "write all samples to `file`")
+	profile := flag.String("profile", "", "write CPU profiles of all Go processes to `directory`")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintln(os.Stderr, "bench: no arguments but flags")
 		os.Exit(2)
+	}
+	if *profile != "" {
+		if err := os.Setenv(profileDir, *profile); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
 	}
 	if o.runs <= 0 {
 		o.runs = pick(o.short, 2, 5)

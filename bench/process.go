@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"time"
 )
@@ -184,13 +185,34 @@ func work(role, arg string) int {
 	do, ok := roles[role]
 	err := errors.New("no such role")
 	if ok {
-		err = do(w, p)
+		err = profiled(role, func() error { return do(w, p) })
 	}
 	if err != nil {
 		w.send(message{Err: err.Error()})
 		return 1
 	}
 	return 0
+}
+
+// profileDir names the environment variable with the directory for profiles.
+const profileDir = "ZYRE_BENCH_PROFILE"
+
+// profiled runs a worker and, if asked to, writes the profile of its CPU time.
+func profiled(role string, do func() error) error {
+	dir := os.Getenv(profileDir)
+	if dir == "" {
+		return do()
+	}
+	f, err := os.CreateTemp(dir, role+"-*.pprof")
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	err = do()
+	pprof.StopCPUProfile()
+	return errors.Join(err, f.Close())
 }
 
 // output is a worker's connection with the process that started it.

@@ -190,6 +190,8 @@ func quantiles(v []float64) []float64 {
 // short writes a number with three significant digits.
 func short(v float64) string {
 	switch {
+	case v >= 999_500:
+		return strconv.FormatFloat(v/1e6, 'g', 3, 64) + " M"
 	case v >= 9995:
 		return strconv.FormatFloat(v/1000, 'g', 3, 64) + " k"
 	case v >= 999.5:

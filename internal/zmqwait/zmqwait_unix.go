@@ -176,6 +176,9 @@ func Spare(n int) bool {
 			return !errors.Is(err, unix.EMFILE) && !errors.Is(err, unix.ENFILE)
 		}
 		fds = append(fds, fd)
+		if unused(n - 1) {
+			return true
+		}
 	}
 	return true
 }
