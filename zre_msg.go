@@ -502,9 +502,9 @@ func parseUUID(s string) (uuid [16]byte, ok bool) {
 	if len(s) != 2*len(uuid) {
 		return uuid, false
 	}
-	b, err := hex.DecodeString(s)
+	_, err := hex.Decode(uuid[:], []byte(s))
 	if err != nil {
-		return uuid, false
+		return [16]byte{}, false
 	}
-	return [16]byte(b), true
+	return uuid, true
 }
