@@ -152,7 +152,7 @@ func (t *zmqTransport) socket(kind zmq.Type, configure func(*zmq.Socket) error) 
 
 // listen makes the inbox of a node: a ROUTER, bound to nothing yet.
 func (t *zmqTransport) listen(opts listenOptions) (inbox, error) {
-	in := &zmqInbox{transport: t}
+	in := &zmqInbox{transport: t, ready: true}
 	secure := opts.publicKey != "" || opts.secretKey != ""
 	if secure {
 		if err := checkKeyPair(opts.publicKey, opts.secretKey); err != nil {
@@ -203,6 +203,15 @@ type zmqInbox struct {
 	waiter    *zmqwait.Waiter
 	domain    string // its ZAP domain; empty without CURVE
 	closed    bool
+
+	// To ask libzmq in vain costs a system call, as much as several messages. So
+	// recv does not ask again before wait has, and if the last messages came one by
+	// one it leaves it to wait to find out about a second.
+	ready   bool // there may be a message
+	single  bool // they come one by one
+	guessed bool // recv has stopped after one without asking
+	asked   bool // wait has asked
+	taken   int  // messages since wait
 }
 
 func (in *zmqInbox) bind(endpoint string) (string, error) {
@@ -240,13 +249,20 @@ func (in *zmqInbox) unbind(endpoint string) error {
 func (in *zmqInbox) recv(p *packet) error {
 	clear(p.frames)
 	p.frames, p.header, p.userID = p.frames[:0], nil, ""
+	in.guessed = in.guessed || in.ready && in.single && in.taken == 1
+	if in.guessed || !in.ready {
+		in.ready = false
+		return errAgain
+	}
 	var err error
 	if p.from, err = in.soc.RecvBytes(zmq.DONTWAIT); err != nil {
 		if zmq.AsErrno(err) == errnoAgain {
+			in.ready, in.single = false, in.taken <= 1
 			return errAgain
 		}
 		return fmt.Errorf("zyre: receive: %w", err)
 	}
+	in.taken++
 	if in.domain == "" {
 		p.header, err = in.soc.RecvBytes(zmq.DONTWAIT)
 	} else {
@@ -288,7 +304,12 @@ func hasContent(header []byte) bool {
 }
 
 func (in *zmqInbox) wait(until time.Time) {
-	if err := in.waiter.Wait(in.readable, until); err == nil || errors.Is(err, zmqwait.ErrClosed) {
+	in.asked = false
+	err := in.waiter.Wait(in.readable, until)
+	if !in.asked && !in.closed {
+		in.readable() // or an owner that is always woken would never hear of a message
+	}
+	if err == nil || errors.Is(err, zmqwait.ErrClosed) {
 		return
 	}
 	// The poller has given the descriptor up, which no system is known to do. Look
@@ -303,7 +324,12 @@ func (in *zmqInbox) wait(until time.Time) {
 // readable also reports true when the socket fails, so that recv says why.
 func (in *zmqInbox) readable() bool {
 	events, err := in.soc.GetEvents()
-	return err != nil || events&zmq.POLLIN != 0
+	in.ready = err != nil || events&zmq.POLLIN != 0
+	if in.ready {
+		in.single, in.taken = in.single && !in.guessed, 0
+	}
+	in.guessed, in.asked = false, true
+	return in.ready
 }
 
 func (in *zmqInbox) wake() { in.waiter.Wake() }
