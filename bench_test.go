@@ -1,0 +1,209 @@
+package zyre
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+	"time"
+)
+
+// nullMailbox takes everything and keeps nothing.
+type nullMailbox struct{}
+
+func (nullMailbox) send([]byte, [][]byte) error { return nil }
+func (nullMailbox) close(time.Duration) error   { return nil }
+
+// newIdleNode makes a node that does not run, with one peer that has entered.
+func newIdleNode(ch chan *Event) (*node, *Peer) {
+	n := newNode([16]byte{1}, defaultConfig(), nil, newEventQueue(ch, defaultQueueLimit))
+	n.outbox = newOutbox(func() {})
+	p := newPeer([16]byte{2}, "tcp://127.0.0.1:1", time.Now())
+	p.state, p.want, p.mailbox = peerReady, 2, nullMailbox{}
+	n.peers[p.uuid] = p
+	g := NewGroup("group")
+	g.add(p)
+	n.groups["group"] = g
+	return n, p
+}
+
+// numberedWhisper is a WHISPER packet whose sequence number can be set.
+func numberedWhisper(from [16]byte) *packet {
+	return &packet{
+		from:   appendIdentity(nil, from),
+		header: appendPlain(nil, WhisperID, 0),
+		frames: [][]byte{make([]byte, 100)},
+	}
+}
+
+func BenchmarkEventQueue(b *testing.B) {
+	q := newEventQueue(newEventChannel(), defaultQueueLimit)
+	_, p := newIdleNode(q.ch)
+	e := messageEvent(eventWhisper, p, "", [][]byte{make([]byte, 100)})
+	b.ReportAllocs()
+	for b.Loop() {
+		q.push(e)
+		<-q.ch
+	}
+}
+
+func BenchmarkOutbox(b *testing.B) {
+	o := newOutbox(func() {})
+	payload := make([]byte, 100)
+	var calls []call
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := o.message(call{kind: callWhisper, peer: [16]byte{2}, payload: payload}); err != nil {
+			b.Fatal(err)
+		}
+		calls = o.take(calls)
+	}
+}
+
+func BenchmarkNode_receiveWhisper(b *testing.B) {
+	n, p := newIdleNode(newEventChannel())
+	m := numberedWhisper(p.uuid)
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		putSequence(m.header, p.want)
+		n.receive(now, m)
+		<-n.events.ch
+	}
+}
+
+func BenchmarkNode_whisper(b *testing.B) {
+	n, p := newIdleNode(newEventChannel())
+	c := &call{kind: callWhisper, peer: p.uuid, payload: make([]byte, 100)}
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		n.whisper(now, c)
+	}
+}
+
+func BenchmarkNode_shout(b *testing.B) {
+	n, _ := newIdleNode(newEventChannel())
+	c := &call{kind: callShout, group: "group", payload: make([]byte, 100)}
+	now := time.Now()
+	b.ReportAllocs()
+	for b.Loop() {
+		n.shout(now, c)
+	}
+}
+
+// BenchmarkInbox is a message through both sockets: DEALER, TCP, ROUTER.
+func BenchmarkInbox(b *testing.B) {
+	in, out := newSocketPair(b)
+	header, frames := appendPlain(nil, WhisperID, 0), [][]byte{make([]byte, 100)}
+	var m packet
+	b.ReportAllocs()
+	for b.Loop() {
+		passOn(b, in, out, &m, header, frames)
+	}
+}
+
+// newSocketPair makes an inbox and a mailbox that is connected to it.
+func newSocketPair(t testing.TB) (inbox, mailbox) {
+	t.Helper()
+	tr, err := newZMQTransport()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := tr.listen(listenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoint, err := in.bind("tcp://127.0.0.1:*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := tr.dial(endpoint, dialOptions{identity: appendIdentity(nil, [16]byte{2})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(out.close(0), in.close(), tr.close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return in, out
+}
+
+// passOn sends a message and receives it.
+func passOn(t testing.TB, in inbox, out mailbox, m *packet, header []byte, frames [][]byte) {
+	t.Helper()
+	if err := out.send(header, frames); err != nil {
+		t.Fatal(err)
+	}
+	for until := time.Now().Add(patience); ; in.wait(until) {
+		err := in.recv(m)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, errAgain) || time.Now().After(until) {
+			t.Fatalf("recv() = %v, want a message", err)
+		}
+	}
+}
+
+func TestAllocs_receiveWhisper(t *testing.T) {
+	n, p := newIdleNode(newEventChannel())
+	m := numberedWhisper(p.uuid)
+	now := time.Now()
+	got := testing.AllocsPerRun(2000, func() {
+		putSequence(m.header, p.want)
+		n.receive(now, m)
+		<-n.events.ch
+	})
+	if got > 1 { // the Event
+		t.Errorf("allocations to receive a WHISPER = %v, want at most 1", got)
+	}
+}
+
+// zmq4 allocates for each frame that it receives a zmq_msg_t and, but for the
+// empty one, a slice. Nothing may come on top of that.
+func TestAllocs_inbox(t *testing.T) {
+	in, out := newSocketPair(t)
+	header, frames := appendPlain(nil, WhisperID, 0), [][]byte{bytes.Repeat([]byte{7}, 100)}
+	var m packet
+	got := testing.AllocsPerRun(500, func() { passOn(t, in, out, &m, header, frames) })
+	if got > 14 {
+		t.Errorf("allocations to pass on a WHISPER = %v, want at most 14", got)
+	}
+}
+
+func TestAllocs_whisper(t *testing.T) {
+	n, p := newIdleNode(newEventChannel())
+	z := NewZyre(t.Context())
+	z.node.Store(n)
+	defer z.node.Store(nil)
+	payload := make([]byte, 100)
+	var calls []call
+	now := time.Now()
+	got := testing.AllocsPerRun(2000, func() {
+		z.Whisper(p.Identity, payload)
+		calls = n.outbox.take(calls)
+		n.handle(now, &calls[0])
+	})
+	if got > 1 { // the copy of the payload
+		t.Errorf("allocations to whisper = %v, want at most 1", got)
+	}
+}
+
+func TestAllocs_shout(t *testing.T) {
+	n, _ := newIdleNode(newEventChannel())
+	z := NewZyre(t.Context())
+	z.node.Store(n)
+	defer z.node.Store(nil)
+	payload := make([]byte, 100)
+	var calls []call
+	now := time.Now()
+	got := testing.AllocsPerRun(2000, func() {
+		z.Shout("group", payload)
+		calls = n.outbox.take(calls)
+		n.handle(now, &calls[0])
+	})
+	if got > 1 { // the copy of the payload
+		t.Errorf("allocations to shout = %v, want at most 1", got)
+	}
+}
