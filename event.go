@@ -118,6 +118,7 @@ type eventQueue struct {
 	held    int // bytes of the events in backlog and in ch
 	backlog fifo[*Event]
 	ready   fifo[int] // sizes of the events in ch, oldest first
+	fresh   bool      // some were delivered since the node last yielded to the application
 }
 
 func newEventQueue(ch chan *Event, limit int) *eventQueue {
@@ -153,6 +154,7 @@ func (q *eventQueue) deliver(e *Event) {
 	q.settle()
 	q.ready.push(e.size())
 	q.ch <- e
+	q.fresh = true
 }
 
 // settle stops counting the events that the application has taken meanwhile.

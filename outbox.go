@@ -161,6 +161,13 @@ func (o *outbox) take(used []call) []call {
 	return calls
 }
 
+// pending says whether there is something to take.
+func (o *outbox) pending() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.calls) > 0
+}
+
 // shutPeer makes those who send to a peer wait.
 func (o *outbox) shutPeer(peer [16]byte) {
 	o.mu.Lock()
