@@ -7,35 +7,35 @@ import (
 	"time"
 )
 
-// nullTransport opens mailboxes that lead nowhere and counts them.
-type nullTransport struct{ open map[*nullMailbox]bool }
+// countingTransport opens mailboxes that lead nowhere and counts them.
+type countingTransport struct{ open map[*countingMailbox]bool }
 
-func (tr *nullTransport) listen(listenOptions) (inbox, error) { return nil, errClosed }
-func (tr *nullTransport) close() error                        { return nil }
+func (tr *countingTransport) listen(listenOptions) (inbox, error) { return nil, errClosed }
+func (tr *countingTransport) close() error                        { return nil }
 
-func (tr *nullTransport) dial(endpoint string, _ dialOptions) (mailbox, error) {
+func (tr *countingTransport) dial(endpoint string, _ dialOptions) (mailbox, error) {
 	if err := checkEndpoint(endpoint); err != nil {
 		return nil, err
 	}
-	box := &nullMailbox{tr: tr}
+	box := &countingMailbox{tr: tr}
 	tr.open[box] = true
 	return box, nil
 }
 
-// nullMailbox is full after a few messages.
-type nullMailbox struct {
-	tr   *nullTransport
+// countingMailbox is full after a few messages.
+type countingMailbox struct {
+	tr   *countingTransport
 	sent int
 }
 
-func (m *nullMailbox) send([]byte, [][]byte) error {
+func (m *countingMailbox) send([]byte, [][]byte) error {
 	if m.sent++; m.sent > 20 {
 		return errAgain
 	}
 	return nil
 }
 
-func (m *nullMailbox) close(time.Duration) error {
+func (m *countingMailbox) close(time.Duration) error {
 	delete(m.tr.open, m)
 	return nil
 }
@@ -44,7 +44,7 @@ func (m *nullMailbox) close(time.Duration) error {
 type fuzzNode struct {
 	*node
 	t      *testing.T
-	tr     *nullTransport
+	tr     *countingTransport
 	now    time.Time
 	script []byte
 	uuids  [4][16]byte
@@ -54,7 +54,7 @@ type fuzzNode struct {
 
 func newFuzzNode(t *testing.T, script []byte) *fuzzNode {
 	f := &fuzzNode{
-		t: t, tr: &nullTransport{open: map[*nullMailbox]bool{}}, now: time.Unix(1e9, 0), script: script,
+		t: t, tr: &countingTransport{open: map[*countingMailbox]bool{}}, now: time.Unix(1e9, 0), script: script,
 		inside: map[string]bool{}, groups: map[string]map[string]bool{},
 	}
 	for i := range f.uuids {
