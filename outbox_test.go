@@ -17,16 +17,18 @@ func outboxNode(o *outbox) (stop func() map[callKind]int) {
 		defer close(ended)
 		var calls []call
 		for {
+			last := false
+			select {
+			case <-quit:
+				last = true // whatever was queued is there to be taken
+			default:
+			}
 			calls = o.take(calls)
 			for i := range calls {
 				counts[calls[i].kind]++
 			}
-			select {
-			case <-quit:
-				if len(calls) == 0 {
-					return
-				}
-			default:
+			if last && len(calls) == 0 {
+				return
 			}
 		}
 	}()
