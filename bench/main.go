@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -59,7 +60,7 @@ func main() {
 		o.idle = pick(o.short, 3*time.Second, 20*time.Second)
 	}
 	limit, cancel := context.WithTimeout(context.Background(), pick(o.short, 3*time.Minute, 30*time.Minute))
-	ctx, stop := signal.NotifyContext(limit, os.Interrupt)
+	ctx, stop := signal.NotifyContext(limit, os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, o)
 	stop()
 	cancel()

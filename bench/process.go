@@ -222,11 +222,17 @@ type output struct {
 	gone  chan struct{} // closed when no more can come: time to end
 }
 
+// listen ends the worker if it does not end by itself once nobody wants it any
+// more.
 func (w *output) listen(r io.Reader) {
+	defer time.AfterFunc(10*time.Second, func() { os.Exit(1) })
 	defer close(w.gone)
 	s := bufio.NewScanner(r)
 	for s.Scan() {
-		w.lines <- struct{}{}
+		select {
+		case w.lines <- struct{}{}:
+		case <-time.After(timeout):
+		}
 	}
 }
 
