@@ -49,11 +49,15 @@ func (z *Zyre) SetContestInGroup(group string) *Zyre {
 // members; a contestant that every member supports is the leader and says so with
 // LEADER, which each member passes on once. Members are all connected with each other,
 // so hearing from each of them is hearing from all, and the challenger's own word
-// begins a wave anew.
+// begins a wave anew. Members that hold no elections never answer, and those of
+// libzyre not always when they meet amid a wave: who has asked twice, and knows of
+// nobody smaller, takes silence for consent.
 type election struct {
 	supported string         // UUID of the smallest contestant heard of; empty if none
-	support   map[*Peer]bool // who supports this node, while it challenges
+	support   map[*Peer]bool // who supports this node, while nobody smaller is known
 	leader    string         // who leads; empty if nobody does
+	rival     string         // a leader turned down for a smaller one, which may be dead; or empty
+	told      map[*Peer]bool // who has been told of the leader by this node
 	changed   bool           // members have come or gone
 	aloneAt   time.Time      // when to lead alone; zero if somebody was here
 	retryAt   time.Time      // when to begin again; zero if this node does not challenge
@@ -89,15 +93,19 @@ func (n *node) membersChanged(group string, p *Peer, gone bool) {
 		return
 	}
 	e.changed, n.electing = true, true
+	delete(e.support, p)
+	delete(e.told, p)
 	if !gone {
 		return
 	}
-	delete(e.support, p)
 	if e.supported == p.Identity {
 		e.supported = ""
 	}
 	if e.leader == p.Identity {
 		e.leader = ""
+	}
+	if e.rival == p.Identity {
+		e.rival = ""
 	}
 }
 
@@ -108,6 +116,7 @@ func (n *node) elect(now time.Time) {
 		switch {
 		case e.changed:
 			e.changed, e.pause = false, 0
+			n.tellNewcomers(now, group, e)
 			n.challenge(now, group, e)
 		case !e.retryAt.IsZero() && !now.Before(e.retryAt), !e.aloneAt.IsZero() && !now.Before(e.aloneAt):
 			n.challenge(now, group, e)
@@ -124,12 +133,15 @@ func (n *node) elect(now time.Time) {
 // challenge begins an election, if this node stands and knows of nobody smaller.
 func (n *node) challenge(now time.Time, group string, e *election) {
 	e.retryAt = time.Time{}
+	g := n.groups[group]
+	if e.leader == "" && e.rival != "" && g != nil {
+		n.follow(now, g, e, e.rival)
+	}
 	smaller := e.supported != "" && e.supported < n.id || e.leader != "" && e.leader < n.id
 	if _, member := n.own[group]; !member || !n.contests(group) || smaller {
 		e.aloneAt = time.Time{}
 		return
 	}
-	g := n.groups[group]
 	if g == nil { // alone: a leader at once, unless nobody has been met yet
 		if now.Before(e.aloneAt) {
 			return
@@ -139,9 +151,21 @@ func (n *node) challenge(now time.Time, group string, e *election) {
 		return
 	}
 	e.aloneAt = time.Time{}
-	e.supported, e.support = n.id, map[*Peer]bool{}
+	if e.supported != n.id || e.support == nil {
+		e.supported, e.support = n.id, map[*Peer]bool{}
+	}
+	if e.leader == n.id && e.supportedBy(g) {
+		if len(e.told) < len(g.peers) {
+			n.win(now, g, e)
+		}
+		return
+	}
+	asked := e.pause > electionShortest
 	e.pause = min(max(2*e.pause, electionShortest), electionLongest)
 	e.retryAt = now.Add(e.pause)
+	if asked {
+		n.win(now, g, e)
+	}
 	n.tellMembers(now, g, &ZreMsg{id: ElectID, Group: group, candidate: n.id})
 }
 
@@ -172,12 +196,16 @@ func (n *node) receiveElect(now time.Time, p *Peer, g *Group, e *election, candi
 	}
 	switch {
 	case candidate == n.id:
-		if e.supported == n.id && e.support != nil {
+		if e.supported == n.id && !e.retryAt.IsZero() {
 			e.support[p] = true
-			n.win(now, g, e)
+			if e.supportedBy(g) {
+				e.retryAt = time.Time{}
+				n.win(now, g, e)
+			}
 		}
 	case n.contests(g.name) && n.id < candidate:
-		if e.supported != n.id { // it has not heard of this node
+		if e.supported != n.id || e.leader == n.id && p.Identity == candidate { // it has not heard of this node
+			delete(e.support, p)
 			e.changed = true
 		}
 	case known == "" || candidate < known || candidate == known && p.Identity == candidate:
@@ -192,24 +220,53 @@ func (n *node) receiveLeader(now time.Time, p *Peer, g *Group, e *election, cand
 	if p.Identity != candidate {
 		return
 	}
-	if n.contests(g.name) && n.id < candidate || e.leader != "" && e.leader < candidate {
+	switch {
+	case n.contests(g.name) && n.id < candidate:
 		e.changed = true
-		return
+	case e.leader != "" && e.leader < candidate:
+		e.rival = candidate
+	default:
+		n.follow(now, g, e, candidate)
 	}
-	n.tellMembers(now, g, &ZreMsg{id: LeaderID, Group: g.name, candidate: candidate})
-	n.lead(now, g.name, e, candidate)
 }
 
-// win ends this node's challenge once every member supports it.
-func (n *node) win(now time.Time, g *Group, e *election) {
+// follow takes the word of a leader, and passes it on.
+func (n *node) follow(now time.Time, g *Group, e *election, leader string) {
+	e.rival, e.told = "", map[*Peer]bool{}
+	n.lead(now, g.name, e, leader)
+	n.tellNewcomers(now, g.name, e)
+}
+
+// tellNewcomers passes the word of the leader on to the members that have not had it
+// from this node: those of libzyre report a leader once they have it from everybody.
+func (n *node) tellNewcomers(now time.Time, group string, e *election) {
+	g := n.groups[group]
+	if g == nil || e.leader == "" || e.leader == n.id {
+		return
+	}
+	n.encode(&ZreMsg{id: LeaderID, Group: group, candidate: e.leader})
 	for _, p := range g.peers {
-		if !e.support[p] {
-			return
+		if !e.told[p] {
+			e.told[p] = true
+			n.transmit(p, now, n.scratch, nil, nil)
 		}
 	}
-	e.support, e.retryAt = nil, time.Time{}
+}
+
+// win makes this node the leader.
+func (n *node) win(now time.Time, g *Group, e *election) {
+	e.rival, e.told = "", map[*Peer]bool{}
+	for _, p := range g.peers {
+		e.told[p] = true
+	}
 	n.tellMembers(now, g, &ZreMsg{id: LeaderID, Group: g.name, candidate: n.id})
 	n.lead(now, g.name, e, n.id)
+}
+
+// supportedBy says whether every member supports this node. Who has said so once is
+// not asked again: a node of libzyre speaks once in a wave.
+func (e *election) supportedBy(g *Group) bool {
+	return !slices.ContainsFunc(g.peers, func(p *Peer) bool { return !e.support[p] })
 }
 
 // lead reports a leader, unless it leads already.

@@ -19,6 +19,7 @@ const (
 type simForeign struct {
 	simSite
 	kind    simKind
+	groups  []string // that its HELLO names
 	peers   map[[16]byte]*simForeignPeer
 	history []string
 	heard   map[string]int // content of whispers
@@ -67,7 +68,7 @@ func (h *simForeign) require(uuid [16]byte, endpoint string) *simForeignPeer {
 	}
 	p = &simForeignPeer{uuid: uuid, endpoint: endpoint, conn: h.net.dial(&h.simSite, endpoint), want: 1, heardAt: h.net.now}
 	h.peers[uuid] = p
-	h.send(p, &ZreMsg{id: HelloID, Endpoint: h.endpoint, Name: string(h.kind)})
+	h.send(p, &ZreMsg{id: HelloID, Endpoint: h.endpoint, Name: string(h.kind), Groups: h.groups, Status: byte(len(h.groups))})
 	return p
 }
 

@@ -17,6 +17,7 @@ type simNode struct {
 	peers   map[string]*simWatch
 	history []string // events but messages
 	deaf    bool     // the application does not read its events
+	leaders simLeaders
 }
 
 // simWatch is what the application has seen of one peer.
@@ -110,6 +111,9 @@ func (h *simNode) turn() {
 	if n.events.full() {
 		n.pause()
 	}
+	if n.electing {
+		n.elect(h.net.now)
+	}
 	n.unclog(h.net.now)
 	if !h.net.now.Before(n.tickAt) {
 		n.tick(h.net.now)
@@ -136,6 +140,10 @@ func (h *simNode) thaw(frozenFor time.Duration) {
 
 // see checks one event against what the application has seen before.
 func (h *simNode) see(e *Event) {
+	h.seeLeader(e)
+	if e.Type == eventLeader {
+		return
+	}
 	w := h.peers[e.PeerUUID]
 	if w == nil {
 		w = &simWatch{}
