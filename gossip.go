@@ -26,6 +26,12 @@ func (c *gossipConfig) enabled() bool { return len(c.binds)+len(c.hubs) > 0 }
 // called several times. Gossip turns beacons off, unless SetPort is called too. An
 // endpoint that cannot be bound makes Start return an error. No effect after Start.
 // It is zyre_gossip_bind of libzyre.
+//
+// The hub of a node with [Zyre.SetZCert] is secured by the same keys and, as in
+// libzyre, admits only clients that use GossipConnectCurve with its key; of those,
+// with [Zyre.SetAuthorizedKeys], only the authorized ones. An inproc hub stays within
+// the process and is not secured. A hub of a plain node, or of CZMQ without keys,
+// serves secure nodes too: the tuples are public then, the mailboxes stay closed.
 func (z *Zyre) GossipBind(format string, args ...interface{}) *Zyre {
 	endpoint := sprintf(format, args)
 	return z.set(func(c *config) { c.gossip.binds = append(c.gossip.binds, endpoint) })
@@ -41,7 +47,8 @@ func (z *Zyre) GossipConnect(format string, args ...interface{}) *Zyre {
 }
 
 // GossipConnectCurve is GossipConnect to a hub that is itself secured: publicKey is
-// the hub's key, in Z85. A key that is none makes Start return an error that wraps
+// the hub's key, in Z85, and the hub is shown the node's own key, or a fresh one if it
+// has none. A key that is none makes Start return an error that wraps
 // ErrInvalid. It is zyre_gossip_connect_curve of libzyre.
 func (z *Zyre) GossipConnectCurve(publicKey, format string, args ...interface{}) *Zyre {
 	endpoint := sprintf(format, args)
@@ -83,7 +90,9 @@ func (z *Zyre) GossipEndpoint() string {
 type gossiping struct {
 	actor *zgossip.Gossip // nil without gossip
 	bound []string        // endpoints of the hub
-	told  sync.WaitGroup  // the goroutine that passes tuples on
+	zap   string          // ZAP domain of a secure hub; else empty
+	from  *zmqTransport
+	told  sync.WaitGroup // the goroutine that passes tuples on
 }
 
 // start binds and connects, and lets tuples flow to the node.
@@ -95,25 +104,23 @@ func (g *gossiping) start(n *node) error {
 	if !ok {
 		return fmt.Errorf("gossip: %w", errors.ErrUnsupported)
 	}
+	g.from = t
+	if n.security.enabled && len(n.cfg.gossip.binds) > 0 {
+		domain, err := t.ctx.zap.register(t.ctx.ctx, n.cfg.curve.zapDomain, n.allow)
+		if err != nil {
+			return fmt.Errorf("gossip: %w", err)
+		}
+		g.zap = domain
+	}
 	actor, err := zgossip.New(t.ctx.ctx, zgossip.Options{
-		Logger: n.log, PublicKey: n.cfg.curve.publicKey, SecretKey: n.cfg.curve.secretKey,
-		ZapDomain: n.cfg.curve.zapDomain,
+		Logger: n.log, PublicKey: n.cfg.curve.publicKey, SecretKey: n.cfg.curve.secretKey, ZapDomain: g.zap,
 	})
 	if err != nil {
-		return fmt.Errorf("gossip: %w", err)
+		return errors.Join(fmt.Errorf("gossip: %w", err), t.ctx.zap.unregister(g.zap))
 	}
 	g.actor = actor
-	for _, endpoint := range n.cfg.gossip.binds {
-		bound, err := actor.Bind(endpoint)
-		if err != nil {
-			return errors.Join(fmt.Errorf("gossip: bind %s: %w", endpoint, err), actor.Close())
-		}
-		g.bound = append(g.bound, bound)
-	}
-	for _, hub := range n.cfg.gossip.hubs {
-		if err := actor.Connect(hub.endpoint, hub.key); err != nil {
-			return errors.Join(fmt.Errorf("gossip: connect to %s: %w", hub.endpoint, err), actor.Close())
-		}
+	if err := g.open(n); err != nil {
+		return errors.Join(err, g.end())
 	}
 	g.told.Go(func() {
 		for t := range actor.Tuples() {
@@ -121,6 +128,28 @@ func (g *gossiping) start(n *node) error {
 		}
 	})
 	return nil
+}
+
+// open binds and connects.
+func (g *gossiping) open(n *node) error {
+	for _, endpoint := range n.cfg.gossip.binds {
+		bound, err := g.actor.Bind(endpoint)
+		if err != nil {
+			return fmt.Errorf("gossip: bind %s: %w", endpoint, err)
+		}
+		g.bound = append(g.bound, bound)
+	}
+	for _, hub := range n.cfg.gossip.hubs {
+		if err := g.actor.Connect(hub.endpoint, hub.key); err != nil {
+			return fmt.Errorf("gossip: connect to %s: %w", hub.endpoint, err)
+		}
+	}
+	return nil
+}
+
+// end ends the actor, and then its ZAP policy: a hub without would let everybody in.
+func (g *gossiping) end() error {
+	return errors.Join(g.actor.Close(), g.from.ctx.zap.unregister(g.zap))
 }
 
 // publish tells the others where this node is.
@@ -145,7 +174,7 @@ func (g *gossiping) close(n *node) {
 	if g.actor == nil {
 		return
 	}
-	if err := g.actor.Close(); err != nil {
+	if err := g.end(); err != nil {
 		n.log.Warn("zyre: close gossip", "err", err)
 	}
 	g.told.Wait()

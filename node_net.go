@@ -124,6 +124,7 @@ func (n *node) signal(now time.Time, s *Signal) {
 	v, err := parseBeacon(s.Transmit)
 	if err != nil || v.secure != n.security.enabled {
 		n.counters.badBeacons++
+		n.log.Debug("zyre: refused a beacon", "address", s.Addr, "secure", v.secure, "err", err)
 		return
 	}
 	key := ""
@@ -176,6 +177,9 @@ func (n *node) bind() error {
 
 // bindEndpoint binds the inbox where the application said.
 func (n *node) bindEndpoint() error {
+	if n.security.enabled && strings.HasPrefix(n.cfg.endpoint, "inproc:") {
+		return fmt.Errorf("%w: CURVE needs tcp or ipc, not %s", ErrInvalid, n.cfg.endpoint)
+	}
 	endpoint, err := n.inbox.bind(n.cfg.endpoint)
 	if err != nil {
 		return fmt.Errorf("bind inbox on %s: %w", n.cfg.endpoint, err)

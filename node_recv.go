@@ -36,9 +36,10 @@ func (n *node) receive(now time.Time, m *packet) {
 		return
 	}
 	p := n.peers[uuid]
-	if !n.keyMatches(p, uuid, m, v) {
+	if !n.keyMatches(now, p, uuid, m, v) {
 		return
 	}
+	p = n.peers[uuid]
 	if v.id == HelloID {
 		n.counters.received++
 		if p == nil && n.security.enabled {

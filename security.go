@@ -27,7 +27,9 @@ func (c *curveConfig) enabled() bool { return c.secretKey != "" }
 // of libzyre.
 //
 // Without [Zyre.SetAuthorizedKeys] any node with a key may connect, as in libzyre:
-// nobody can listen then, but anybody can take part.
+// nobody can listen then, but anybody can take part, and by connecting under the UUID
+// of another cut that node's connection, for a second or so: EXIT, then ENTER. CURVE
+// needs tcp or ipc: with an inproc endpoint Start returns an error.
 func (z *Zyre) SetZCert(publicKey, secretKey string) *Zyre {
 	return z.set(func(c *config) {
 		if err := checkKeyPair(publicKey, secretKey); err != nil {
@@ -107,7 +109,8 @@ func (n *node) dialOptions(p *Peer) dialOptions {
 
 // sightedWithKey handles the news that a node with this UUID and public key can be
 // reached at this endpoint. A secure node goes only to keys that are authorized, and
-// a UUID keeps its key as long as the peer is here.
+// a UUID keeps its key as long as the peer is here; one that has not come yet, only for
+// the time that it has to answer.
 func (n *node) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string) {
 	if !n.security.enabled {
 		n.sighted(now, uuid, endpoint)
@@ -118,8 +121,11 @@ func (n *node) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string
 		return
 	}
 	if p := n.peers[uuid]; p != nil && p.key != key {
-		n.refuseKey("sighting", uuid, endpoint, key)
-		return
+		if p.entered() || now.Sub(p.born) < n.verifyTime() {
+			n.refuseKey("sighting", uuid, endpoint, key)
+			return
+		}
+		n.discard(p) // nobody has proven the key named before
 	}
 	n.security.keys[uuid] = key
 	n.sighted(now, uuid, endpoint)
@@ -135,17 +141,26 @@ func (s *security) forgetKeys(peers map[[16]byte]*Peer) {
 }
 
 // keyMatches says whether a message came from the holder of the right key: p's, or
-// for a HELLO of a peer not known yet the one that the HELLO names.
-func (n *node) keyMatches(p *Peer, uuid [16]byte, m *packet, v *zreView) bool {
+// for a HELLO of a peer that has not entered the one that the HELLO names; a peer that
+// was to have another is forgotten.
+func (n *node) keyMatches(now time.Time, p *Peer, uuid [16]byte, m *packet, v *zreView) bool {
 	if !n.security.enabled {
 		return true
 	}
-	ok := m.userID != "" && (p == nil || p.key == m.userID)
+	ok := m.userID != "" && (p == nil || p.key == m.userID || !p.entered() && v.id == HelloID)
 	if ok && v.id == HelloID {
 		ok = v.header(publicKeyHeader) == m.userID && n.authorized(m.userID)
 	}
-	if !ok {
+	switch {
+	case !ok:
 		n.refuseKey("message", uuid, string(v.endpoint), m.userID)
+		if p != nil && p.entered() && p.key != m.userID {
+			// libzmq has given the routing id to the newer connection, and hears p no
+			// more: only a HELLO makes it connect again.
+			n.doubt(now, p, probe{reason: "another used its UUID", regreet: true})
+		}
+	case p != nil && p.key != m.userID: // proven, unlike the key of a beacon
+		n.discard(p)
 	}
 	return ok
 }
