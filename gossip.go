@@ -197,5 +197,10 @@ func (n *node) tuple(now time.Time, t zgossip.Tuple) {
 		return
 	}
 	endpoint, key, _ := strings.Cut(t.Value, "|")
+	endpoint, err := n.helloEndpoint(endpoint)
+	if err != nil && !isLookup(err) {
+		n.counters.unreachable++
+		return
+	}
 	n.expect(now, uuid, &standing{endpoint: endpoint, key: key})
 }

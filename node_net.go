@@ -347,13 +347,12 @@ func (n *node) helloTo(p *Peer) *ZreMsg {
 
 var errUnreachable = errors.New("zyre: endpoint can't be reached")
 
-// helloEndpoint returns where a HELLO says its sender can be reached, in the form
+// helloEndpoint returns where a HELLO, or gossip, says a node can be reached, in the form
 // in which endpoints are compared. An IPv6 link-local address gets our zone. A host
 // name comes back as it is, with errNeedsLookup. Local endpoints are taken only by a
 // node whose application uses such itself: else a stranger could make it knock at any
 // socket of this host.
-func (n *node) helloEndpoint(v *zreView) (string, error) {
-	endpoint := string(v.endpoint)
+func (n *node) helloEndpoint(endpoint string) (string, error) {
 	ap, err := parseEndpoint(endpoint)
 	addr := ap.Addr().Unmap()
 	switch {

@@ -215,7 +215,7 @@ func (n *node) heardFrom(p *Peer, now time.Time) {
 
 // receiveHello handles HELLO: a peer says who it is.
 func (n *node) receiveHello(now time.Time, uuid [16]byte, p *Peer, v *zreView) {
-	endpoint, err := n.helloEndpoint(v)
+	endpoint, err := n.helloEndpoint(string(v.endpoint))
 	reachable := err == nil
 	switch {
 	case v.sequence != 1, reachable && n.net.isOurs(endpoint):
