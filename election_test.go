@@ -3,6 +3,7 @@ package zyre
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -86,12 +87,18 @@ func TestZyre_electionUnderChurn(t *testing.T) {
 		mustStart(t, z)
 		nodes[z.UUID()], recorders[z.UUID()] = z, record(z)
 	}
-	for range 8 {
+	count, limit := 8, 8*time.Second
+	if os.Getenv("ZYRE_LONG") != "" {
+		count, limit = 20, time.Minute
+	} else if testing.Short() {
+		limit = 2 * time.Second
+	}
+	for range count {
 		add()
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 30 {
-		if len(nodes) < 4 || random.IntN(2) == 0 {
+	for end := time.Now().Add(limit); time.Now().Before(end); {
+		if len(nodes) < count/2 || len(nodes) <= count && random.IntN(2) == 0 {
 			add()
 		} else {
 			for id, z := range nodes {
@@ -100,7 +107,7 @@ func TestZyre_electionUnderChurn(t *testing.T) {
 				break
 			}
 		}
-		pause(time.Duration(random.IntN(60)) * time.Millisecond)
+		pause(time.Duration(random.IntN(120)) * time.Millisecond)
 	}
 	smallest := ""
 	for id := range nodes {
@@ -110,5 +117,9 @@ func TestZyre_electionUnderChurn(t *testing.T) {
 	}
 	start := time.Now()
 	agree(t, nodes, recorders, smallest)
-	t.Logf("%d nodes agreed after %v", len(nodes), time.Since(start))
+	took := time.Since(start)
+	t.Logf("%d nodes agreed after %v", len(nodes), took)
+	if took > 3*time.Second {
+		t.Errorf("%d nodes agreed after %v, want less than 3s", len(nodes), took)
+	}
 }
