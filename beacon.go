@@ -58,12 +58,13 @@ type Beacon struct {
 	Replies chan *Cmd    // answers to Cmds, in order; closed by Close
 
 	// set by newBeacon, then read-only
-	listen      func(network string, port int) (beaconConn, error)
-	interfaces  func() ([]hostInterface, error)
-	linkSignals bool
-	calls       chan beaconCall
-	quit        chan struct{} // closed to end the actor
-	done        chan struct{} // closed when all has ended
+	listen       func(network string, port int) (beaconConn, error)
+	interfaces   func() ([]hostInterface, error)
+	linkSignals  bool
+	awaitPublish bool
+	calls        chan beaconCall
+	quit         chan struct{} // closed to end the actor
+	done         chan struct{} // closed when all has ended
 
 	quitOnce sync.Once
 	readers  sync.WaitGroup
@@ -136,6 +137,9 @@ type beaconConfig struct {
 	// linkSignals asks for a Signal with a nil Transmit, and the links, after
 	// CONFIGURE and whenever they change. It is never lost.
 	linkSignals bool
+	// awaitPublish makes a change of the links silence the Beacon until the next
+	// PUBLISH: what it announced need not be true on the new ones.
+	awaitPublish bool
 }
 
 // NewBeacon starts a Beacon. Close must be called to end it.
@@ -143,15 +147,16 @@ func NewBeacon() *Beacon { return newBeacon(beaconConfig{}) }
 
 func newBeacon(config beaconConfig) *Beacon {
 	b := &Beacon{
-		Signals:     make(chan *Signal, beaconSignals),
-		Cmds:        make(chan *Cmd),
-		Replies:     make(chan *Cmd, 1),
-		listen:      config.listen,
-		interfaces:  config.interfaces,
-		linkSignals: config.linkSignals,
-		calls:       make(chan beaconCall),
-		quit:        make(chan struct{}),
-		done:        make(chan struct{}),
+		Signals:      make(chan *Signal, beaconSignals),
+		Cmds:         make(chan *Cmd),
+		Replies:      make(chan *Cmd, 1),
+		listen:       config.listen,
+		interfaces:   config.interfaces,
+		linkSignals:  config.linkSignals,
+		awaitPublish: config.awaitPublish,
+		calls:        make(chan beaconCall),
+		quit:         make(chan struct{}),
+		done:         make(chan struct{}),
 	}
 	if b.listen == nil {
 		b.listen = openConn

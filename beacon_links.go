@@ -106,6 +106,9 @@ func (a *beaconActor) use(chosen choice, now time.Time) error {
 		a.used = used
 		a.links.Store(&chosen.links)
 		a.linksDirty = a.linkSignals
+		if a.awaitPublish {
+			a.setDatagram(nil)
+		}
 	}
 	if changed || chosen.reason != a.reason && len(chosen.links) == 0 {
 		a.logChoice(chosen)

@@ -22,6 +22,8 @@ type link struct {
 	broadcast netip.Addr   // IPv4 only
 }
 
+func (l link) String() string { return l.name + " " + l.addr.String() }
+
 // hostInterface describes one interface of the host, so that the choice is a
 // pure function of what the host looks like.
 type hostInterface struct {

@@ -41,15 +41,24 @@ func newNet(t *testing.T) *testNet {
 		t.Skip("only root can make network namespaces")
 	}
 	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skipf("no ip command: %v", err)
+		unableTo(t, "no ip command: %v", err)
 	}
 	n := &testNet{t: t, prefix: fmt.Sprintf("zyre%d-%d", os.Getpid(), testNets.Add(1))}
 	n.space = n.prefix + "-switch"
 	if out, err := exec.Command("ip", "netns", "add", n.space).CombinedOutput(); err != nil {
-		t.Skipf("cannot make a network namespace: %v: %s", err, out)
+		unableTo(t, "cannot make a network namespace: %v: %s", err, out)
 	}
 	n.removeLater(n.space)
 	return n
+}
+
+// unableTo skips a test that root cannot run on this machine. CI has to be able to.
+func unableTo(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
 }
 
 func (n *testNet) removeLater(space string) {

@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -18,10 +19,27 @@ type network struct {
 	beacon     *Beacon       // nil if gossip or required peers take its place
 	heard      chan struct{} // closed when the goroutine that hears beacons has ended
 	port       uint16        // TCP port of the inbox on every link; 0 before it is bound
+	lastPort   uint16        // the one before, which peers still know; 0 if there was none
 	links      []link
-	endpoints  []string // as bound, in the order of links, or the one that was set
-	advertised string   // by the application; may be empty
+	endpoints  []string             // as bound, or the one that was set
+	boundOn    map[bindPlace]string // those of endpoints that are bound on a link
+	advertised string               // by the application; may be empty
 	watchAt    time.Time
+	bindAgain  bool // the inbox could not be bound on the links of now
+}
+
+// bindPlace is what a bound socket depends on: it lasts as long as its address and, if
+// that is of IPv6, its interface.
+type bindPlace struct {
+	addr  netip.Addr
+	index int
+}
+
+func (l link) bindPlace() bindPlace {
+	if l.addr.Is4() {
+		return bindPlace{addr: l.addr}
+	}
+	return bindPlace{l.addr, l.index}
 }
 
 // beaconing says whether the node sends beacons: setting an endpoint or gossip turns
@@ -57,7 +75,7 @@ func (n *node) startNetwork() (err error) {
 
 // startBeacon opens the UDP port and learns which links the beacon uses.
 func (n *node) startBeacon() error {
-	b := newBeacon(beaconConfig{logger: n.log, linkSignals: true})
+	b := newBeacon(beaconConfig{logger: n.log, linkSignals: true, awaitPublish: true})
 	for _, c := range []*Cmd{
 		{ID: "INTERFACE", Payload: n.cfg.iface},
 		{ID: "INTERVAL", Payload: n.cfg.interval},
@@ -87,12 +105,19 @@ func linksNow(iface string, inUse []link) ([]link, error) {
 	return chosen.links, err
 }
 
-// watch looks for changes of the links where no beacon does.
+// watch looks for changes of the links where no beacon does, and binds again what could
+// not be bound.
 func (n *node) watch(now time.Time) {
-	if n.net.beacon != nil || n.cfg.endpoint != "" || now.Before(n.net.watchAt) {
+	if n.cfg.endpoint != "" || now.Before(n.net.watchAt) {
 		return
 	}
 	n.net.watchAt = now.Add(maxCoarseness)
+	if n.net.bindAgain {
+		n.rebind()
+	}
+	if n.net.beacon != nil {
+		return
+	}
 	if links, err := linksNow(n.cfg.iface, n.net.links); err == nil {
 		n.relink(links)
 	}
@@ -159,18 +184,19 @@ func (n *node) bind() error {
 		return nil
 	}
 	port := "*"
-	if n.cfg.peerPort != 0 {
-		port = strconv.Itoa(n.cfg.peerPort)
+	if known := cmp.Or(n.cfg.peerPort, int(n.net.lastPort)); known != 0 {
+		port = strconv.Itoa(known)
 	}
 	var err error
 	for range 5 { // a port that is free on one link may be taken on another
 		if err = n.bindAll(port); err == nil {
 			return nil
 		}
-		n.unbindAll()
+		n.unbind(nil)
 		if n.cfg.peerPort != 0 {
 			break
 		}
+		port = "*"
 	}
 	return err
 }
@@ -191,37 +217,54 @@ func (n *node) bindEndpoint() error {
 	return nil
 }
 
-// bindAll binds the inbox on every link to a port; "*" is the one that the first
-// link finds free.
+// bindAll binds the inbox on every link, where it is not yet, to a port; "*" is the one
+// that the first link finds free.
 func (n *node) bindAll(port string) error {
 	for _, l := range n.net.links {
+		if n.net.boundOn[l.bindPlace()] != "" {
+			continue
+		}
 		want := "tcp://" + net.JoinHostPort(l.addr.String(), port)
 		endpoint, err := n.inbox.bind(want)
 		if err != nil {
 			return fmt.Errorf("bind inbox on %s: %w", want, err)
 		}
+		if n.net.boundOn == nil {
+			n.net.boundOn = map[bindPlace]string{}
+		}
+		n.net.boundOn[l.bindPlace()] = endpoint
 		n.net.endpoints = append(n.net.endpoints, endpoint)
 		port = endpoint[strings.LastIndexByte(endpoint, ':')+1:]
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
-	n.net.port = uint16(number)
+	n.net.port, n.net.lastPort = uint16(number), uint16(number)
 	return err
 }
 
-// unbindAll takes the inbox off every link.
-func (n *node) unbindAll() {
-	for _, e := range n.net.endpoints {
+// unbind takes the inbox off every link but those kept.
+func (n *node) unbind(kept []link) {
+	w := &n.net
+	for place, e := range w.boundOn {
+		if slices.ContainsFunc(kept, func(l link) bool { return l.bindPlace() == place }) {
+			continue
+		}
 		if err := n.inbox.unbind(e); err != nil {
 			n.log.Debug("zyre: unbind", "endpoint", e, "err", err)
 		}
+		delete(w.boundOn, place)
+		w.endpoints = slices.DeleteFunc(w.endpoints, func(o string) bool { return o == e })
 	}
-	n.net.endpoints, n.net.port = nil, 0
+	if len(w.boundOn) == 0 {
+		w.port = 0
+	}
 }
 
 // relink follows a change of the host's network: the inbox moves to the new
-// addresses and the beacon announces it there.
+// addresses and the beacon announces it there. It stays bound where nothing changed,
+// and keeps its port if it can, so that peers find it by themselves.
 func (n *node) relink(links []link) {
 	if slices.Equal(links, n.net.links) {
+		n.publish() // the beacon is silent after a change, and this one was undone
 		return
 	}
 	if n.cfg.endpoint != "" {
@@ -231,13 +274,21 @@ func (n *node) relink(links []link) {
 	}
 	n.log.Info("zyre: network changed", "from", n.net.links, "to", links)
 	n.counters.networkChanges++
-	n.unbindAll()
+	n.unbind(links)
 	n.net.links = links
-	if err := n.bind(); err != nil {
-		n.log.Warn("zyre: network changed", "err", err)
-		return
+	n.rebind()
+}
+
+// rebind binds the inbox on the links of now. What fails is tried again.
+func (n *node) rebind() {
+	err := n.bind()
+	if err != nil && !n.net.bindAgain {
+		n.log.Warn("zyre: network changed, trying again", "err", err)
 	}
-	n.publish()
+	n.net.bindAgain = err != nil
+	if err == nil {
+		n.publish()
+	}
 }
 
 // publish has the beacon and gossip announce the node, once it can be reached.
