@@ -359,6 +359,21 @@ func (w *network) toward(endpoint string) (i int) {
 	return max(i, 0)
 }
 
+// onLoopback says whether one of the links is the loopback interface.
+func (w *network) onLoopback() bool {
+	return slices.ContainsFunc(w.links, func(l link) bool { return l.addr.IsLoopback() })
+}
+
+// cutOff says whether there is no network on which a peer could be reached: a HELLO
+// would arrive later, and tell an endpoint that is of no use to the peer.
+func (w *network) cutOff(endpoint string) bool {
+	ap, err := parseEndpoint(endpoint)
+	if err != nil || !ap.IsValid() || ap.Addr().IsLoopback() {
+		return false
+	}
+	return !slices.ContainsFunc(w.links, func(l link) bool { return !l.addr.IsLoopback() })
+}
+
 // announced returns the endpoint at which a peer can reach this node: the one the
 // application advertises, the one it set, or the one on the peer's network. The zone of
 // an IPv6 address means nothing to others and is left out. It is empty while there is
@@ -414,6 +429,9 @@ func (n *node) helloEndpoint(endpoint string) (string, error) {
 	case !addr.IsValid(), addr.Zone() != "", addr.IsUnspecified(), addr.IsMulticast(),
 		addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return "", errUnreachable
+	}
+	if addr.IsLoopback() && !n.cfg.local() && !n.net.onLoopback() {
+		return "", errUnreachable // it is on this host, or has no network
 	}
 	if addr.IsLinkLocalUnicast() && addr.Is6() && len(n.net.links) > 0 {
 		addr = addr.WithZone(n.net.links[0].name)

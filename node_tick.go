@@ -55,6 +55,8 @@ func (n *node) disproven(now time.Time, p *Peer) {
 	pr := p.probe
 	p.probe = probe{}
 	switch {
+	case pr.regreet && n.cfg.endpoint == "" && n.net.cutOff(p.endpoint):
+		n.doubt(now, p, pr)
 	case pr.regreet:
 		p.regreeted++
 		if !n.handshake(now, p.uuid) || !n.regreet(now, p, pr.reason) {
