@@ -62,6 +62,9 @@ func (n *node) receive(now time.Time, m *packet) {
 	if v.id == PingOkID && !p.pinged.IsZero() { // not one of the connection before
 		p.answers, p.regreeted, p.delay = true, 0, now.Sub(p.pinged)
 	}
+	if (v.id == WhisperID || v.id == ShoutID) && now.Sub(p.saidHello) >= n.verifyTime() {
+		p.answers = true // it would not write to us without our HELLO
+	}
 	n.heardFrom(p, now)
 	switch {
 	case errors.Is(err, errUnknownID):
