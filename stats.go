@@ -29,8 +29,32 @@ type Stats struct {
 	Unsent         uint64 // messages given up because their peer went
 	NetworkChanges uint64 // changes of the interfaces that the node uses
 
+	Beacon   BeaconStats // zero if the node sends none
 	Dropped  Dropped     // what was not acted on
 	PeerList []PeerStats // in the order of UUIDs
+}
+
+// BeaconStats is what a node's UDP sockets did. Errors are tried again, ever more
+// slowly; SendErrors that grow while Sent does not mean that nobody can find the node.
+type BeaconStats struct {
+	Sent          uint64 // datagrams, one for each interface each time
+	SendErrors    uint64 // datagrams that the system refused to send
+	Received      uint64 // datagrams, our own included
+	ReceiveErrors uint64
+	Ignored       uint64 // of Received: other interfaces, not ZRE, of no possible size or source
+	Overflowed    uint64 // of Received: beyond what the node could look at
+}
+
+func (s *beaconStats) snapshot() BeaconStats {
+	return BeaconStats{
+		Sent:          s.sent.Load(),
+		SendErrors:    s.sendErrors.Load(),
+		Received:      s.received.Load(),
+		ReceiveErrors: s.readErrors.Load(),
+		Ignored: s.droppedSize.Load() + s.droppedSource.Load() + s.droppedLink.Load() +
+			s.droppedFilter.Load(),
+		Overflowed: s.droppedFull.Load(),
+	}
 }
 
 // Dropped is what a node did not act on. None of it was an event.
@@ -109,6 +133,9 @@ func (n *node) stats(now time.Time) Stats {
 		NetworkChanges: c.networkChanges,
 
 		Dropped: c.dropped(),
+	}
+	if n.net.beacon != nil {
+		s.Beacon = n.net.beacon.stats.snapshot()
 	}
 	s.Dropped.KeysRefused += n.security.refused.Load()
 	for _, p := range n.peers {
