@@ -129,9 +129,9 @@ func TestNet_beaconFlood(t *testing.T) {
 	}
 	x := h[2].start("flood", "10.78.0.255:5670", "50000", fmt.Sprint(seconds+2))
 	x.expect("^FLOODING")
-	settled(time.Second)
+	netSettled(time.Second)
 	start, before := time.Now(), counted()
-	settled(time.Duration(seconds) * time.Second)
+	netSettled(time.Duration(seconds) * time.Second)
 	beacons, took := counted()-before, time.Since(start)
 	flooded, _ := x.find("^FLOODED", 20*time.Second)
 	t.Logf("%s; %d beacons of a in %v, half open %d, heap %d kB", flooded, beacons,
@@ -144,9 +144,9 @@ func TestNet_beaconFlood(t *testing.T) {
 	}
 	checkPairs(t, start, 0, a, b)
 	checkTalk(t, a, b)
-	settled(netTimes.expired + 2*time.Second)
+	netSettled(netTimes.expired + 2*time.Second)
 	idle := a.cpu()
-	settled(2 * time.Second)
+	netSettled(2 * time.Second)
 	if used := a.cpu() - idle; used > 400*time.Millisecond {
 		t.Errorf("%v of processor time in 2 s after the flood, want idle", used)
 	}
@@ -170,9 +170,9 @@ func TestNet_muteConnections(t *testing.T) {
 	line, _ := x.find("^OPENED", time.Minute)
 	t.Log(line)
 	checkTalk(t, a, b)
-	settled(netTimes.expired + time.Second)
+	netSettled(netTimes.expired + time.Second)
 	before := a.cpu()
-	settled(time.Second)
+	netSettled(time.Second)
 	t.Logf("heap %d kB, %v of processor time in 1 s", a.stat("heap")>>10, a.cpu()-before)
 	x.stop()
 	checkTalk(t, a, b)
@@ -182,12 +182,12 @@ func TestNet_muteConnections(t *testing.T) {
 // Traffic does not keep a node from noticing that a peer has died.
 func TestNet_deathUnderLoad(t *testing.T) {
 	_, h := lan1(t, "a", "b", "c")
-	a, b, c := h[0].node("-tally"), h[1].node("-tally"), h[2].node()
+	a, b, c := h[0].node("-netTally"), h[1].node("-netTally"), h[2].node()
 	within(t, 3*time.Second, "meshed", meshed(a, b, c), a, b, c)
 	c.send("leave g")
 	seconds := int(netTimes.expired/time.Second) + 5
 	b.send(fmt.Sprintf("number g %d 50000", 50000*seconds))
-	settled(2 * time.Second)
+	netSettled(2 * time.Second)
 	killed := time.Now()
 	c.kill()
 	within(t, netTimes.expired+time.Second, "death noticed under load", func() bool { return !a.has("c") }, a, b)
@@ -208,12 +208,12 @@ func TestNet_descriptorLimit(t *testing.T) {
 	within(t, 3*time.Second, "meshed", meshed(a, b), a, b)
 	x := h[3].start("mute", a.endpoint(), "100")
 	x.expect("^OPENED")
-	settled(time.Second)
+	netSettled(time.Second)
 	c := h[2].node()
 	within(t, 5*time.Second, "the refusal logged", func() bool {
 		return len(a.written("too few file descriptors")) > 0
 	}, a)
-	settled(netTimes.expired)
+	netSettled(netTimes.expired)
 	if a.hasEnded() {
 		t.Fatalf("a has ended\n%s", transcript([]*netNode{a}))
 	}

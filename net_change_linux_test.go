@@ -19,7 +19,7 @@ func TestNet_noNetworkAtStart(t *testing.T) {
 			na := a.node()
 			nb := b.node("-iface", test.iface)
 			nc := c.node("-iface", test.iface)
-			settled(time.Second)
+			netSettled(time.Second)
 			b.ip("link", "set", "eth0", "up")
 			within(t, 3*time.Second, "discovered after the link came up", meshed(na, nb), na, nb)
 			c.addAddr("eth0", "10.78.0.3/24")
@@ -37,7 +37,7 @@ func TestNet_change(t *testing.T) {
 	down := func(d time.Duration) func(*testing.T, *testHost) {
 		return func(t *testing.T, h *testHost) {
 			h.ip("link", "set", "eth0", "down")
-			settled(d)
+			netSettled(d)
 			h.ip("link", "set", "eth0", "up")
 		}
 	}
@@ -56,17 +56,17 @@ func TestNet_change(t *testing.T) {
 		}},
 		{"addressGap", "", func(t *testing.T, h *testHost) {
 			h.ip("addr", "flush", "dev", "eth0")
-			settled(2 * time.Second)
+			netSettled(2 * time.Second)
 			h.addAddr("eth0", "10.78.0.9/24")
 		}},
 		{"addressLapse", "", func(t *testing.T, h *testHost) { // the same one comes back
 			h.ip("addr", "flush", "dev", "eth0")
-			settled(2 * time.Second)
+			netSettled(2 * time.Second)
 			h.addAddr("eth0", "10.78.0.1/24")
 		}},
 		{"replaced", "", func(t *testing.T, h *testHost) {
 			h.ip("link", "del", "eth0")
-			settled(2 * time.Second)
+			netSettled(2 * time.Second)
 			h.connect("lan", "eth0", "10.78.0.1/24")
 		}},
 		{"replacedNamed", "eth0", func(t *testing.T, h *testHost) {
@@ -92,7 +92,7 @@ func TestNet_change(t *testing.T) {
 				return time.Since(done) > 5*time.Second && fresh()
 			}, a, b, c)
 			checkTalk(t, a, b, c)
-			settled(netTimes.expired + time.Second) // what is amiss shows by now
+			netSettled(netTimes.expired + time.Second) // what is amiss shows by now
 			if !fresh() {
 				t.Errorf("not all there any more\n%s", transcript([]*netNode{a, b, c}))
 			}

@@ -23,7 +23,7 @@ func TestNet_beaconRefused(t *testing.T) {
 			a, b := h[0].node("-interval", "500ms"), h[1].node()
 			within(t, 3*time.Second, "meshed", meshed(a, b), a, b)
 			test.refuse(h[0])
-			settled(4 * time.Second)
+			netSettled(4 * time.Second)
 			sent, errs := a.stat("Sent"), a.stat("SendErrors")
 			if errs < 2 || errs > 6 {
 				t.Errorf("SendErrors = %d after 4 s at an interval of 500 ms, want 2 to 6\n%s", errs, transcript([]*netNode{a}))
@@ -60,7 +60,7 @@ func TestNet_flapping(t *testing.T) {
 	for i := range 10 {
 		for _, host := range h[:2] {
 			host.ip("link", "set", "eth0", "down")
-			settled(time.Duration(20+30*i) * time.Millisecond)
+			netSettled(time.Duration(20+30*i) * time.Millisecond)
 			host.ip("link", "set", "eth0", "up")
 		}
 	}
@@ -68,7 +68,7 @@ func TestNet_flapping(t *testing.T) {
 		t.Log("no send has failed")
 	}
 	within(t, 10*time.Second, "all there", meshed(a, b, c), a, b, c)
-	settled(netTimes.expired + time.Second)
+	netSettled(netTimes.expired + time.Second)
 	if !meshed(a, b, c)() {
 		t.Errorf("not all there any more\n%s", transcript([]*netNode{a, b, c}))
 	}

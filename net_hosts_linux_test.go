@@ -228,8 +228,8 @@ func checkTalk(t *testing.T, nodes ...*netNode) {
 	}
 }
 
-// settled lets some time pass in which nothing should happen.
-func settled(d time.Duration) { pause(d) }
+// netSettled lets some time pass in which nothing should happen.
+func netSettled(d time.Duration) { pause(d) }
 
 // nft sets a rule set of the host's firewall, or with "" none.
 func (h *testHost) nft(chains string) {

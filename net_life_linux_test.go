@@ -12,7 +12,7 @@ func TestNet_killed(t *testing.T) {
 	_, h := lan1(t, "a", "b", "c")
 	a, b, c := h[0].node(), h[1].node(), h[2].node()
 	within(t, 3*time.Second, "meshed", meshed(a, b, c), a, b, c)
-	settled(netTimes.evasive)
+	netSettled(netTimes.evasive)
 	a.kill()
 	parted := within(t, netTimes.expired+time.Second, "parted", apart([]*netNode{a}, nil), b, c)
 	parted += within(t, netTimes.expired+time.Second, "parted",
@@ -36,7 +36,7 @@ func TestNet_restarted(t *testing.T) {
 		return meshed(fresh, b, c)() && !b.has("old") && !c.has("old")
 	}, fresh, b, c)
 	checkTalk(t, fresh, b, c)
-	settled(netTimes.expired + time.Second)
+	netSettled(netTimes.expired + time.Second)
 	checkPairs(t, time.Time{}, 1, old, fresh, b, c)
 	if !meshed(fresh, b, c)() {
 		t.Errorf("not all there any more\n%s", transcript([]*netNode{fresh, b, c}))
@@ -54,7 +54,7 @@ func TestNet_goodbye(t *testing.T) {
 	within(t, 5*time.Second, "meshed", meshed(a, b, c), a, b, c)
 	c.send("stop")
 	within(t, time.Second, "c is gone", func() bool { return !a.has("c") && !b.has("c") }, a, b)
-	settled(netTimes.expired)
+	netSettled(netTimes.expired)
 	checkPairs(t, time.Time{}, 1, a, b, c)
 	c.send("start")
 	within(t, 10*time.Second, "c is back", meshed(a, b, c), a, b, c)
@@ -94,7 +94,7 @@ func TestNet_storm(t *testing.T) {
 	all := len(names) * (len(names) - 1)
 	within(t, 10*time.Second, "meshed", func() bool { return len(tell(time.Time{}, "ENTER")) == all })
 	for round := range rounds {
-		settled(500 * time.Millisecond)
+		netSettled(500 * time.Millisecond)
 		start := time.Now()
 		for _, p := range procs[1:] {
 			p.skip()
@@ -110,7 +110,7 @@ func TestNet_storm(t *testing.T) {
 		within(t, 5*time.Second, fmt.Sprintf("round %d", round), func() bool {
 			return len(tell(stopped, "ENTER")) == all-each*(each-1)
 		})
-		settled(time.Second)
+		netSettled(time.Second)
 		enters, exits := tell(stopped, "ENTER"), tell(stopped, "EXIT")
 		for p, count := range enters {
 			if count != 1 {

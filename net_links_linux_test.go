@@ -40,7 +40,7 @@ func TestNet_allInterfaces(t *testing.T) {
 	nm, nd, nl, nr := m.node("-iface", "*"), d.node("-iface", "*"), l.node(), r.node()
 	within(t, 3*time.Second, "left met", meshed(nm, nd, nl), nm, nd, nl)
 	within(t, 3*time.Second, "right met", meshed(nm, nd, nr), nm, nd, nr)
-	settled(netTimes.expired + time.Second)
+	netSettled(netTimes.expired + time.Second)
 	checkAddress(t, nl, "m", "10.1.0.1")
 	checkAddress(t, nl, "d", "10.1.0.2")
 	checkAddress(t, nr, "m", "10.2.0.1")
@@ -53,7 +53,7 @@ func TestNet_allInterfaces(t *testing.T) {
 	m.ip("link", "set", "eth0", "down")
 	within(t, netTimes.expired+2*time.Second, "l and m parted", apart([]*netNode{nl}, []*netNode{nm}), nl, nm)
 	within(t, 10*time.Second, "m, d and r together", meshed(nm, nd, nr), nm, nd, nr)
-	settled(netTimes.expired + time.Second)
+	netSettled(netTimes.expired + time.Second)
 	checkTalk(t, nm, nd, nr)
 	checkPairs(t, gone, 0, nm, nr)
 	checkPairs(t, gone, 1, nm, nd)
@@ -62,7 +62,7 @@ func TestNet_allInterfaces(t *testing.T) {
 	back := time.Now()
 	m.ip("link", "set", "eth0", "up")
 	within(t, 10*time.Second, "l and m met again", meshed(nm, nd, nl), nl, nm, nd)
-	settled(netTimes.expired + time.Second)
+	netSettled(netTimes.expired + time.Second)
 	checkAddress(t, nl, "m", "10.1.0.1")
 	checkPairs(t, back, 0, nm, nd, nr)
 	checkPairs(t, back, 1, nm, nl)
@@ -79,7 +79,7 @@ func TestNet_secondAddress(t *testing.T) {
 	b.connect("lan", "eth0", "10.78.0.2/24")
 	na, nb := a.node("-iface", "10.78.0.91"), b.node()
 	within(t, 3*time.Second, "meshed", meshed(na, nb), na, nb)
-	settled(netTimes.expired + time.Second)
+	netSettled(netTimes.expired + time.Second)
 	checkAddress(t, nb, "a", "10.78.0.91")
 	checkPairs(t, time.Time{}, 1, na, nb)
 	checkTalk(t, na, nb)
@@ -103,7 +103,7 @@ func TestNet_oneProcess(t *testing.T) {
 	nl, nr := l.node(), r.node()
 	met := func() bool { return nl.has("m0") && nr.has("m1") && nm.has("l") && nm.has("r") }
 	within(t, 3*time.Second, "met", met, nm, nl, nr)
-	settled(2 * time.Second)
+	netSettled(2 * time.Second)
 	for _, e := range nm.events(time.Time{}, "ENTER", "") {
 		if (e.node == "m0") != (e.peer == "l") {
 			t.Errorf("%s saw %s, want each to see its own network only", e.node, e.peer)
@@ -143,7 +143,7 @@ func TestNet_ipv6(t *testing.T) {
 			}
 			within(t, 10*time.Second, "meshed", meshed(nodes...), nodes...)
 			checkTalk(t, nodes...)
-			settled(netTimes.expired + time.Second)
+			netSettled(netTimes.expired + time.Second)
 			checkPairs(t, time.Time{}, 1, nodes...)
 			checkTalk(t, nodes...)
 		})

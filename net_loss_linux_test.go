@@ -43,7 +43,7 @@ func TestNet_lossyNetwork(t *testing.T) {
 	_, h := lan1(t, "a", "b", "c")
 	var nodes []*netNode
 	for _, host := range h {
-		nodes = append(nodes, host.node("-tally", "-evasive", "5s", "-silent", "10s", "-expired", "30s"))
+		nodes = append(nodes, host.node("-netTally", "-evasive", "5s", "-silent", "10s", "-expired", "30s"))
 	}
 	within(t, 3*time.Second, "meshed", meshed(nodes...), nodes...)
 	h[0].nft(nftIn + "add rule inet zyre in iif != lo numgen random mod 100 < 20 drop")
@@ -55,7 +55,7 @@ func TestNet_lossyNetwork(t *testing.T) {
 	for _, n := range nodes {
 		n.send(fmt.Sprintf("number g %d 100", count))
 	}
-	settled(time.Duration(seconds) * time.Second)
+	netSettled(time.Duration(seconds) * time.Second)
 	for _, n := range nodes {
 		if line, ok := n.find("^DONE number", 30*time.Second); !ok {
 			t.Errorf("%s did not get rid of its messages: %s\n%s", n.node, line, transcript(nodes))
@@ -82,7 +82,7 @@ func TestNet_partition(t *testing.T) {
 	_, h := lan1(t, "a", "b", "c", "d", "e", "f")
 	var nodes []*netNode
 	for _, host := range h {
-		nodes = append(nodes, host.node("-tally"))
+		nodes = append(nodes, host.node("-netTally"))
 	}
 	left, right := nodes[:3], nodes[3:]
 	within(t, 5*time.Second, "meshed", meshed(nodes...), nodes...)
@@ -90,7 +90,7 @@ func TestNet_partition(t *testing.T) {
 	for _, n := range nodes {
 		n.send(fmt.Sprintf("number g %d 100", 100*seconds))
 	}
-	settled(time.Second)
+	netSettled(time.Second)
 	cut := time.Now()
 	for _, host := range h[:3] {
 		host.nft(nftIn + "add rule inet zyre in ip saddr 10.78.0.4-10.78.0.6 drop;" +
@@ -100,7 +100,7 @@ func TestNet_partition(t *testing.T) {
 	if parted < netTimes.expired-netTimes.evasive {
 		t.Errorf("parted after %v, want not before %v", parted, netTimes.expired)
 	}
-	settled(time.Second)
+	netSettled(time.Second)
 	for _, half := range [][]*netNode{left, right} {
 		checkPairs(t, cut, 0, half...)
 	}
@@ -114,7 +114,7 @@ func TestNet_partition(t *testing.T) {
 			t.Errorf("%s did not get rid of its messages", n.node)
 		}
 	}
-	settled(netTimes.expired + time.Second)
+	netSettled(netTimes.expired + time.Second)
 	checkTallies(t, nodes...)
 	checkPairs(t, healed.Add(-time.Second), 1, nodes...)
 	for _, n := range nodes {
@@ -132,7 +132,7 @@ func TestNet_halfBlocked(t *testing.T) {
 	within(t, 3*time.Second, "meshed", meshed(a, b), a, b)
 	blocked := time.Now()
 	h[0].nft(nftIn + "add rule inet zyre in meta l4proto udp drop;" + nftOut + "add rule inet zyre out meta l4proto udp drop")
-	settled(2*netTimes.expired + time.Second)
+	netSettled(2*netTimes.expired + time.Second)
 	checkPairs(t, blocked, 0, a, b)
 	checkTalk(t, a, b)
 
@@ -141,11 +141,11 @@ func TestNet_halfBlocked(t *testing.T) {
 	if parted < netTimes.expired-netTimes.evasive-100*time.Millisecond {
 		t.Errorf("parted after %v, want not before %v", parted, netTimes.expired)
 	}
-	settled(2 * netTimes.expired)
+	netSettled(2 * netTimes.expired)
 	checkPairs(t, blocked, 1, a, b)
 	h[0].nft("")
 	within(t, 5*time.Second, "met again", meshed(a, b), a, b)
-	settled(netTimes.expired + time.Second)
+	netSettled(netTimes.expired + time.Second)
 	checkTalk(t, a, b)
 	checkPairs(t, blocked, 1, a, b)
 }
@@ -155,22 +155,22 @@ func TestNet_halfBlocked(t *testing.T) {
 func TestNet_reset(t *testing.T) {
 	t.Parallel()
 	_, h := lan1(t, "a", "b")
-	a, b := h[0].node("-tally"), h[1].node("-tally")
+	a, b := h[0].node("-netTally"), h[1].node("-netTally")
 	within(t, 3*time.Second, "meshed", meshed(a, b), a, b)
 	const count, rate = 10000, 2000
 	a.send(fmt.Sprintf("number g %d %d", count, rate))
 	start := time.Now()
 	for range 3 {
-		settled(time.Second)
+		netSettled(time.Second)
 		h[1].nft(nftIn + "add rule inet zyre in meta l4proto tcp reject with tcp reset")
-		settled(200 * time.Millisecond)
+		netSettled(200 * time.Millisecond)
 		h[1].nft("")
 	}
 	if _, ok := a.find("^DONE number", 20*time.Second); !ok {
 		t.Fatalf("a did not get rid of its messages\n%s", transcript([]*netNode{a, b}))
 	}
 	within(t, 5*time.Second, "together", meshed(a, b), a, b)
-	settled(netTimes.expired + time.Second)
+	netSettled(netTimes.expired + time.Second)
 	if !meshed(a, b)() {
 		t.Errorf("not together any more\n%s", transcript([]*netNode{a, b}))
 	}

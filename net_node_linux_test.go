@@ -24,7 +24,7 @@ type nodeFlags struct {
 	port, peerPort, files             int
 	interval, evasive, silent, expire time.Duration
 	gossipBind, gossipConnect         string
-	idle, tally, debug                bool
+	idle, netTally, debug                bool
 }
 
 func (f *nodeFlags) parse(args []string) error {
@@ -43,7 +43,7 @@ func (f *nodeFlags) parse(args []string) error {
 	fs.StringVar(&f.gossipBind, "gossipbind", "", "endpoint")
 	fs.StringVar(&f.gossipConnect, "gossipconnect", "", "endpoint")
 	fs.BoolVar(&f.idle, "idle", false, "wait for the command start")
-	fs.BoolVar(&f.tally, "tally", false, "count the numbered messages instead of writing them")
+	fs.BoolVar(&f.netTally, "netTally", false, "count the numbered messages instead of writing them")
 	fs.BoolVar(&f.debug, "debug", false, "log from level Debug")
 	return fs.Parse(args)
 }
@@ -118,7 +118,7 @@ func nodeHelper(args []string, in io.Reader, to io.Writer) error {
 	log := slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: level}))
 	nodes := make([]*runNode, f.count)
 	for i := range nodes {
-		nodes[i] = &runNode{Zyre: f.node(i, log), out: out, tally: f.tally, got: map[string]*tally{}}
+		nodes[i] = &runNode{Zyre: f.node(i, log), out: out, netTally: f.netTally, got: map[string]*netTally{}}
 	}
 	defer all(nodes, (*runNode).end)
 	if !f.idle {
@@ -153,17 +153,17 @@ func all(nodes []*runNode, fn func(*runNode) error) error {
 type runNode struct {
 	*Zyre
 	out   io.Writer
-	tally bool
+	netTally bool
 	read  sync.WaitGroup // the goroutine that reads the events of a run
 
 	mu   sync.Mutex
-	got  map[string]*tally
+	got  map[string]*netTally
 	sent int
 }
 
-// tally counts numbered messages from a peer, of which none may be missing between
+// netTally counts numbered messages from a peer, of which none may be missing between
 // its ENTER and its EXIT, nor come twice.
-type tally struct{ count, next, missing, twice int }
+type netTally struct{ count, next, missing, twice int }
 
 func (n *runNode) begin() error {
 	if err := n.Start(); err != nil {
@@ -186,7 +186,7 @@ func (n *runNode) end() error {
 }
 
 func (n *runNode) note(e *Event) {
-	if n.tally && (e.Type == "SHOUT" || e.Type == "WHISPER") {
+	if n.netTally && (e.Type == "SHOUT" || e.Type == "WHISPER") {
 		n.count(e)
 		return
 	}
@@ -212,7 +212,7 @@ func (n *runNode) count(e *Event) {
 	defer n.mu.Unlock()
 	t := n.got[e.PeerName]
 	if t == nil {
-		t = &tally{next: -1}
+		t = &netTally{next: -1}
 		n.got[e.PeerName] = t
 	}
 	var number int
