@@ -101,7 +101,7 @@ func TestNode_randomElections(t *testing.T) {
 	}
 	seeds := int64(1500)
 	if testing.Short() {
-		seeds = 400
+		seeds = 100
 	}
 	for seed := int64(1); seed <= seeds; seed++ {
 		randomElections(t, seed)
@@ -329,7 +329,7 @@ func (h *simElector) turn() {
 func TestNode_electionsWithLibzyre(t *testing.T) {
 	seeds := int64(1000)
 	if testing.Short() {
-		seeds = 200
+		seeds = 60
 	}
 	for seed := int64(1); seed <= seeds; seed++ {
 		s := newSim(t, seed)

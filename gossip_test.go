@@ -120,7 +120,7 @@ func TestZyre_gossipChurn(t *testing.T) {
 		limit = time.Minute
 	}
 	if testing.Short() {
-		count, limit = 40, 4*time.Second
+		count, limit = 40, 2*time.Second
 	}
 	hub := newStaticNode(t, "hub")
 	hub.GossipBind("tcp://127.0.0.1:*")
