@@ -316,7 +316,7 @@ func newWiretap(t *testing.T, to func() string) *wiretap {
 				in.Close()
 				continue
 			}
-			pass := func(dst, src net.Conn) { _, _ = io.Copy(io.MultiWriter(dst, w), src); dst.Close(); src.Close() }
+			pass := func(dst, src net.Conn) { _, _ = io.Copy(io.MultiWriter(w, dst), src); dst.Close(); src.Close() }
 			go pass(in, out)
 			go pass(out, in)
 		}
