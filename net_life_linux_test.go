@@ -28,10 +28,13 @@ func TestNet_killed(t *testing.T) {
 func TestNet_restarted(t *testing.T) {
 	t.Parallel()
 	_, h := lan1(t, "a", "b", "c")
-	old, b, c := h[0].nodeNamed("old", "-peerport", "49152"), h[1].node(), h[2].node()
+	// With short timeouts b would greet the old one again, and reach the new one.
+	calm := []string{"-evasive", "5s", "-silent", "10s", "-expired", "30s"}
+	port := append([]string{"-peerport", "49152"}, calm...)
+	old, b, c := h[0].nodeNamed("old", port...), h[1].node(calm...), h[2].node(calm...)
 	within(t, 3*time.Second, "meshed", meshed(old, b, c), old, b, c)
 	old.kill()
-	fresh := h[0].nodeNamed("fresh", "-peerport", "49152")
+	fresh := h[0].nodeNamed("fresh", port...)
 	within(t, 2*time.Second, "the new one in the place of the old", func() bool {
 		return meshed(fresh, b, c)() && !b.has("old") && !c.has("old")
 	}, fresh, b, c)
@@ -107,9 +110,23 @@ func TestNet_storm(t *testing.T) {
 		for _, p := range procs[1:] {
 			p.send("start")
 		}
-		within(t, 5*time.Second, fmt.Sprintf("round %d", round), func() bool {
-			return len(tell(stopped, "ENTER")) == all-each*(each-1)
-		})
+		complete := func() bool { return len(tell(stopped, "ENTER")) >= all-each*(each-1) }
+		for deadline := time.Now().Add(15 * time.Second); !complete() && time.Now().Before(deadline); {
+			pause(10 * time.Millisecond)
+		}
+		if took := time.Since(stopped); took > 5*time.Second {
+			t.Errorf("round %d: after %v, want at most 5 s", round, took)
+		} else {
+			t.Logf("round %d: after %v", round, took)
+		}
+		entered := tell(stopped, "ENTER")
+		for i, a := range names {
+			for j, b := range names {
+				if entered[pair{a, b}] == 0 && i != j && (i >= each || j >= each) {
+					t.Fatalf("round %d: %s never saw %s\n%s", round, a, b, transcript([]*netNode{procs[i/each], procs[j/each]}))
+				}
+			}
+		}
 		netSettled(time.Second)
 		enters, exits := tell(stopped, "ENTER"), tell(stopped, "EXIT")
 		for p, count := range enters {
