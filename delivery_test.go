@@ -237,6 +237,7 @@ func TestDelivery_gap(t *testing.T) {
 	raw := newRawPeer(t, "raw", firstEndpoint(alice))
 	raw.hello()
 	ra.wait(t, "ENTER raw", 1)
+	raw.expectHello()
 	raw.send(&ZreMsg{id: WhisperID, Content: []byte("one")})
 	ra.wait(t, "WHISPER raw one", 1)
 

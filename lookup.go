@@ -37,7 +37,7 @@ func (l *lookups) start(n *node, endpoint string, found func(now time.Time, nume
 		return
 	}
 	host, _, err := net.SplitHostPort(strings.TrimPrefix(endpoint, "tcp://"))
-	if err != nil {
+	if err != nil || strings.HasSuffix(strings.TrimSuffix(host, "."), ".invalid") { // RFC 6761: no such name
 		return
 	}
 	l.pending[endpoint] = true

@@ -24,7 +24,7 @@ type nodeFlags struct {
 	port, peerPort, files             int
 	interval, evasive, silent, expire time.Duration
 	gossipBind, gossipConnect         string
-	idle, netTally, debug                bool
+	idle, netTally, debug             bool
 }
 
 func (f *nodeFlags) parse(args []string) error {
@@ -152,9 +152,9 @@ func all(nodes []*runNode, fn func(*runNode) error) error {
 // runNode is a node of the helper.
 type runNode struct {
 	*Zyre
-	out   io.Writer
+	out      io.Writer
 	netTally bool
-	read  sync.WaitGroup // the goroutine that reads the events of a run
+	read     sync.WaitGroup // the goroutine that reads the events of a run
 
 	mu   sync.Mutex
 	got  map[string]*netTally

@@ -262,7 +262,6 @@ func (n *node) newcomer(now time.Time, uuid [16]byte, endpoint string, reachable
 		p.key = n.security.keys[uuid]
 		p.hello = hello
 		n.peers[uuid] = p
-		n.counters.unreachable++
 		n.reach(now, uuid, endpoint, p.key)
 		return
 	}

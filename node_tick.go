@@ -153,9 +153,11 @@ func (n *node) check(now time.Time, p *Peer) {
 	if unanswered && idle >= n.cfg.evasive && !p.evasive {
 		p.evasive = true
 		n.events.push(peerEvent(eventEvasive, p))
-		if !p.answers && !p.sentAt.After(p.saidHello) { // it may have lost our HELLO, or taken it for the end
-			n.doubt(now, p, probe{reason: "never answered", regreet: true})
-		}
+	}
+	if unanswered && idle >= n.cfg.expired/2 && !p.answers && p.regreeted == 0 && !p.sentAt.After(p.saidHello) {
+		// It may have lost our HELLO, or taken it for the end. Not earlier: it may also
+		// be busy sending one large message.
+		n.doubt(now, p, probe{reason: "never answered", regreet: true})
 	}
 	if unanswered && idle >= n.cfg.silent && !p.silent {
 		p.silent = true

@@ -187,14 +187,6 @@ func (s *sim) conn(from simHost, to string) *simConn {
 	return nil
 }
 
-// ids lists the commands that lie in a connection.
-func (c *simConn) ids() (ids []uint8) {
-	for _, m := range c.queue {
-		ids = append(ids, m.header[2])
-	}
-	return ids
-}
-
 // deliverable lists the connections that can hand over a message now.
 func (s *sim) deliverable() []*simConn {
 	s.conns = slices.DeleteFunc(s.conns, func(c *simConn) bool { return c.closed && len(c.queue) == 0 })

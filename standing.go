@@ -44,6 +44,7 @@ func (n *node) reach(now time.Time, uuid [16]byte, endpoint, key string) {
 	_, err := parseEndpoint(endpoint)
 	switch {
 	case errors.Is(err, errNeedsLookup):
+		n.counters.unreachable++ // until it has been looked up
 		n.lookup.start(n, endpoint, func(now time.Time, numeric string) {
 			n.sightedWithKey(now, uuid, numeric, key)
 		})

@@ -40,7 +40,7 @@ type BeaconStats struct {
 	Sent          uint64 // datagrams, one for each interface each time
 	SendErrors    uint64 // datagrams that the system refused to send
 	Received      uint64 // datagrams, our own included
-	ReceiveErrors uint64
+	ReceiveErrors uint64 // datagrams that could not be read
 	Ignored       uint64 // of Received: other interfaces, not ZRE, of no possible size or source
 	Overflowed    uint64 // of Received: beyond what the node could look at
 }

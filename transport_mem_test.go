@@ -53,16 +53,6 @@ func (t *memTransport) partition(endpoint string, cut bool) {
 	}
 }
 
-// pause makes the inbox at endpoint deaf: messages to it queue up.
-func (t *memTransport) pause(endpoint string, paused bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if in := t.bound[endpoint]; in != nil {
-		in.paused = paused
-		in.notify()
-	}
-}
-
 type memInbox struct {
 	net    *memTransport
 	signal chan struct{}
