@@ -145,8 +145,15 @@ func (z *Zyre) SetHeader(name, format string, args ...interface{}) *Zyre {
 		return z.set(func(c *config) { c.reject("set header", name[:20]+"…", ErrTooLong) })
 	}
 	z.set(func(c *config) { c.headers[name] = value })
-	z.configure(func(n *node, _ time.Time) { n.cfg.headers[name] = value })
+	z.configure(func(n *node, _ time.Time) { n.cfg.headers[name] = z.header(name) })
 	return z
+}
+
+// header returns the value set for a header.
+func (z *Zyre) header(name string) string {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.cfg.headers[name]
 }
 
 // SetInterface sets the network interface to beacon on and bind to: its name

@@ -190,7 +190,7 @@ func (z *Zyre) Join(group string) {
 			c.groups = append(c.groups, group)
 		}
 	})
-	z.configure(func(n *node, now time.Time) { n.join(now, group) })
+	z.followGroups(group)
 }
 
 // Leave leaves a group; the peers see a LEAVE event. Leaving a group that was
@@ -199,7 +199,20 @@ func (z *Zyre) Leave(group string) {
 	z.set(func(c *config) {
 		c.groups = slices.DeleteFunc(c.groups, func(g string) bool { return g == group })
 	})
-	z.configure(func(n *node, now time.Time) { n.leave(now, group) })
+	z.followGroups(group)
+}
+
+// followGroups brings the running node's membership in a group in line with what is
+// set: that is looked up on the node's goroutine, so that Join and Leave of several
+// goroutines, whose requests may overtake each other, end the same in both places.
+func (z *Zyre) followGroups(group string) {
+	z.configure(func(n *node, now time.Time) {
+		if slices.Contains(z.OwnGroups(), group) {
+			n.join(now, group)
+		} else {
+			n.leave(now, group)
+		}
+	})
 }
 
 // Whisper sends a message of one frame to one peer. The payload is copied before
