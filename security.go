@@ -165,6 +165,17 @@ func (n *node) keyMatches(now time.Time, p *Peer, uuid [16]byte, m *packet, v *z
 	return ok
 }
 
+// header returns a copy of the value of a header of a HELLO, "" if it has none. If
+// the key is repeated, its last value holds.
+func (v *zreView) header(name string) (result string) {
+	for key, value := range v.headers() {
+		if string(key) == name {
+			result = string(value)
+		}
+	}
+	return result
+}
+
 // refuseKey counts and logs something that came under a wrong key, or none.
 func (n *node) refuseKey(what string, uuid [16]byte, endpoint, key string) {
 	n.counters.keysRefused++

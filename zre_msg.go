@@ -452,17 +452,6 @@ func (v *zreView) headerMap() map[string]string {
 	return headers
 }
 
-// header returns a copy of the value of a header of a HELLO, "" if it has none. If
-// the key is repeated, its last value holds.
-func (v *zreView) header(name string) (result string) {
-	for key, value := range v.headers() {
-		if string(key) == name {
-			result = string(value)
-		}
-	}
-	return result
-}
-
 // message returns a ZreMsg with copies of what v borrows.
 func (v *zreView) message() *ZreMsg {
 	m := &ZreMsg{
