@@ -313,8 +313,8 @@ func TestZyreJS_frozen(t *testing.T) {
 	})
 	eventually(t, "zyre.js is here", func() bool { return r.count("ENTER") == r.count("EXIT")+1 })
 	exits, theirs := r.count("EXIT"), js.count("EXIT")
-	if exits > 3 || theirs > 3 {
-		t.Errorf("EXIT %d, zyre.js EXIT %d, want 3 at most", exits, theirs)
+	if exits > 10 || theirs > 10 { // a storm has thousands; zyre.js alone may need a few rounds after a thaw
+		t.Errorf("EXIT %d, zyre.js EXIT %d, want 10 at most", exits, theirs)
 	}
 	t.Logf("EXIT: ours %d, zyre.js %d", exits, theirs)
 }
