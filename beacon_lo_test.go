@@ -64,7 +64,7 @@ func hear(t *testing.T, b *Beacon, want ...string) {
 	for _, w := range want {
 		missing[w] = true
 	}
-	deadline := time.After(helperDeadline)
+	deadline := time.After(patience)
 	for len(missing) > 0 {
 		select {
 		case s := <-b.Signals:
@@ -243,7 +243,7 @@ func TestBeacon_processes(t *testing.T) {
 // settle waits until a count is back to what it was.
 func settle(t *testing.T, what string, want int, count func() int) {
 	t.Helper()
-	deadline := time.Now().Add(helperDeadline)
+	deadline := time.Now().Add(patience)
 	for count() > want {
 		if time.Now().After(deadline) {
 			buf := make([]byte, 1<<16)

@@ -200,7 +200,7 @@ func TestNetBeacon_forbidden(t *testing.T) {
 	pb := b.start("beacon", beaconPort, "eth0", "ZREb")
 	pb.expect(heard("ZREa", `10\.78\.0\.1`, "eth0"))
 	a.do("nft", "add table inet zyre; add chain inet zyre out { type filter hook output priority 0; policy drop; }")
-	deadline := time.Now().Add(helperDeadline)
+	deadline := time.Now().Add(patience)
 	for failed := false; !failed; {
 		if time.Now().After(deadline) {
 			t.Fatal("no send has failed")

@@ -74,7 +74,7 @@ func TestDelivery_stalledApplication(t *testing.T) {
 		slowest = max(slowest, checkAnswers(t, alice), checkAnswers(t, carol))
 		var micros int
 		var method string
-		if _, err := fmt.Sscan(bob.do(t, "poke"), &micros, &method); err != nil || micros > int(answerTime.Microseconds()) {
+		if _, err := fmt.Sscan(bob.do("poke"), &micros, &method); err != nil || micros > int(answerTime.Microseconds()) {
 			t.Errorf("bob: %s took %d µs, want at most %v (%v)", method, micros, answerTime, err)
 		}
 		slowest = max(slowest, time.Duration(micros)*time.Microsecond)
@@ -96,16 +96,16 @@ func TestDelivery_stalledApplication(t *testing.T) {
 		t.Errorf("bob's memory grew by %d bytes, want at most %d", grown, 3*queueLimit+16<<20)
 	}
 	t.Logf("slowest method %v; bob grew by %d (live), %d (resident), used %v CPU; %s", slowest,
-		after.live-before.live, after.resident-before.resident, idle, bob.do(t, "stats"))
+		after.live-before.live, after.resident-before.resident, idle, bob.do("stats"))
 
-	bob.do(t, "read")
+	bob.do("read")
 	wg.Wait()
 	eventually(t, "bob has everything", func() bool { return bob.tally(t).received >= messages })
 	if c := bob.tally(t); c.received != messages || c.disorder != 0 {
 		t.Errorf("bob got %d messages, %d out of order, want %d and 0", c.received, c.disorder, messages)
 	}
 	if n := bob.count("EXIT") + ra.count("EXIT") + rc.count("EXIT"); n != 0 {
-		t.Errorf("%d EXIT, want none: bob saw %q, alice saw\n%s", n, bob.seen, presence(ra))
+		t.Errorf("%d EXIT, want none: bob saw %q, alice saw\n%s", n, bob.output(), presence(ra))
 	}
 	t.Logf("%d EVASIVE", bob.count("EVASIVE")+ra.count("EVASIVE")+rc.count("EVASIVE"))
 	if n := bob.count("ENTER alice"); n != 1 {
@@ -156,7 +156,7 @@ func TestDelivery_stoppedProcessGoesOn(t *testing.T) {
 	ra := record(alice)
 	ra.wait(t, "ENTER bob", 1)
 
-	bob.signal(t, syscall.SIGSTOP)
+	bob.signal(syscall.SIGSTOP)
 	enough := make(chan struct{})
 	last := fill(alice, bob.uuid, 10_000, enough)
 	eventually(t, "alice is pushed back", func() bool { return waitingFor(alice) > 0 })
@@ -164,7 +164,7 @@ func TestDelivery_stoppedProcessGoesOn(t *testing.T) {
 	ra.wait(t, "SILENT bob", 1)
 	checkAnswers(t, alice)
 	close(enough)
-	bob.signal(t, syscall.SIGCONT)
+	bob.signal(syscall.SIGCONT)
 
 	want := <-last
 	eventually(t, "bob has everything", func() bool { return bob.tally(t).last >= want })
@@ -189,7 +189,7 @@ func TestDelivery_stoppedProcessExpires(t *testing.T) {
 	ra.wait(t, "ENTER bob", 1)
 	bob.wait(t, "ENTER alice", 1)
 
-	bob.signal(t, syscall.SIGSTOP)
+	bob.signal(syscall.SIGSTOP)
 	stopped := time.Now()
 	last := fill(alice, bob.uuid, 10_000, nil)
 	eventually(t, "alice is pushed back", func() bool { return waitingFor(alice) > 0 })
@@ -207,7 +207,7 @@ func TestDelivery_stoppedProcessExpires(t *testing.T) {
 		t.Errorf("%d messages wait for a peer that is gone", n)
 	}
 
-	bob.signal(t, syscall.SIGCONT)
+	bob.signal(syscall.SIGCONT)
 	ra.wait(t, "ENTER bob", 2)
 	bob.wait(t, "ENTER alice", 2)
 	eventually(t, "a message arrives", func() bool {
@@ -298,7 +298,7 @@ func TestDelivery_presenceWhileStalled(t *testing.T) {
 		polite.Whispers(bob.UUID(), "last words %d", i)
 	}
 	polite.Stop()
-	dead.signal(t, syscall.SIGKILL)
+	dead.signal(syscall.SIGKILL)
 	newcomer := quickTimeouts(newLoopbackNode(t, "newcomer", port), 500*time.Millisecond, 3*time.Second)
 	mustStart(t, newcomer)
 	rn := record(newcomer)
@@ -485,7 +485,7 @@ func TestDelivery_shoutWhileMemberGoes(t *testing.T) {
 	rc, ra := record(carol), record(alice)
 	ra.wait(t, "JOIN bob hall", 1)
 	ra.wait(t, "JOIN carol hall", 1)
-	bob.signal(t, syscall.SIGSTOP)
+	bob.signal(syscall.SIGSTOP)
 	shouts := 0
 	for ra.count("EXIT bob") == 0 {
 		if err := alice.ShoutContext(t.Context(), "hall", numberedPayload(shouts, 10_000)); err != nil {
@@ -494,5 +494,5 @@ func TestDelivery_shoutWhileMemberGoes(t *testing.T) {
 		shouts++
 	}
 	rc.wait(t, "SHOUT alice hall", shouts)
-	bob.signal(t, syscall.SIGCONT)
+	bob.signal(syscall.SIGCONT)
 }

@@ -23,11 +23,16 @@ func freeUDPPort(t testing.TB) int {
 	return c.LocalAddr().(*net.UDPAddr).Port
 }
 
+// loopbackNode makes a node that stays on this host.
+func loopbackNode(name string, port int) *Zyre {
+	return NewZyre(context.Background()).SetName(name).SetInterface("lo").SetPort(port).
+		SetInterval(100 * time.Millisecond)
+}
+
 // newLoopbackNode makes a node that stays on this host. It is stopped when the test
 // ends.
 func newLoopbackNode(t testing.TB, name string, port int) *Zyre {
-	z := NewZyre(context.Background()).SetName(name).SetInterface("lo").SetPort(port).
-		SetInterval(100 * time.Millisecond)
+	z := loopbackNode(name, port)
 	t.Cleanup(z.Stop)
 	return z
 }

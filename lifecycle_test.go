@@ -69,7 +69,7 @@ func TestLifecycle_stopWhilePushedBack(t *testing.T) {
 	mustStart(t, alice)
 	ra := record(alice)
 	ra.wait(t, "ENTER bob", 1)
-	bob.signal(t, syscall.SIGSTOP)
+	bob.signal(syscall.SIGSTOP)
 	returned := make(chan error, 16)
 	for range cap(returned) {
 		go func() {
@@ -114,7 +114,7 @@ func TestLifecycle_methodsDuringStop(t *testing.T) {
 	mustStart(t, alice)
 	ra := record(alice)
 	ra.wait(t, "ENTER bob", 1)
-	bob.signal(t, syscall.SIGSTOP) // Stop takes its time
+	bob.signal(syscall.SIGSTOP) // Stop takes its time
 	fill(alice, bob.uuid, 10_000, nil)
 	eventually(t, "alice is pushed back", func() bool { return waitingFor(alice) > 0 })
 	stopped := make(chan struct{})
@@ -367,7 +367,7 @@ func TestLifecycle_ownTimeouts(t *testing.T) {
 		t.Errorf("%d EXIT in an idle network, want none:\n%s%s", n, rq, rs)
 	}
 	early := rq.count("EVASIVE dead") // a loaded machine may not answer within 50 ms
-	dead.signal(t, syscall.SIGKILL)
+	dead.signal(syscall.SIGKILL)
 	start := time.Now()
 	for _, c := range []struct {
 		r        *recorder

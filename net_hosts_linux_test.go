@@ -130,7 +130,7 @@ func within(t *testing.T, limit time.Duration, what string, holds func() bool, n
 	t.Helper()
 	start := time.Now()
 	for !holds() {
-		if time.Since(start) > 2*limit+helperDeadline {
+		if time.Since(start) > 2*limit+patience {
 			t.Fatalf("%s: not within %v\n%s", what, time.Since(start).Round(time.Millisecond), transcript(nodes))
 		}
 		pause(10 * time.Millisecond)

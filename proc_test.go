@@ -10,18 +10,18 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
 
-// helperDeadline bounds every wait for another process.
-const helperDeadline = 10 * time.Second
-
 // helperEnv names the helper that a copy of the test binary is to run.
 const helperEnv = "ZYRE_TEST_HELPER"
 
-// helpers are the functions that tests run in processes of their own. They read
-// lines from in until it ends, and write lines to out.
+// Some tests need a node in a process of its own, to stop it, to kill it, to put it on
+// another host, or to measure it. Such a process is this test binary again, running
+// nothing but one of the helpers: they read lines from in until it ends, and write
+// lines to out.
 var helpers = map[string]func(args []string, in io.Reader, out io.Writer) error{}
 
 // registerHelper adds a helper. Use it as: var _ = registerHelper("name", f).
@@ -117,11 +117,9 @@ func (p *testProc) note(change func()) {
 // expect waits for a line that matches, skipping others, and returns it.
 func (p *testProc) expect(pattern string) string {
 	p.t.Helper()
-	line, ok := p.find(pattern, helperDeadline)
+	line, ok := p.find(pattern, patience)
 	if !ok {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.t.Fatalf("%s wrote no line %q; it wrote:\n%s", p.name, pattern, strings.Join(p.lines, "\n"))
+		p.t.Fatalf("%s wrote no line %q; it wrote:\n%s", p.name, pattern, p.output())
 	}
 	return line
 }
@@ -161,6 +159,25 @@ func (p *testProc) skip() {
 	p.taken = len(p.lines)
 }
 
+// count tells how many lines so far begin with a word or words.
+func (p *testProc) count(prefix string) (n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.lines {
+		if strings.HasPrefix(l+" ", prefix+" ") {
+			n++
+		}
+	}
+	return n
+}
+
+// output is all that the process has written so far.
+func (p *testProc) output() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(p.lines, "\n")
+}
+
 // send writes a line to the process.
 func (p *testProc) send(line string) {
 	p.t.Helper()
@@ -169,15 +186,23 @@ func (p *testProc) send(line string) {
 	}
 }
 
+// signal sends the process a signal.
+func (p *testProc) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatalf("%s: signal %v: %v", p.name, s, err)
+	}
+}
+
 // stop closes the standard input of the process, which is how it is asked to
 // end, and kills it if it does not.
 func (p *testProc) stop() {
 	p.once.Do(func() {
 		p.stdin.Close()
-		kill := time.AfterFunc(helperDeadline, func() { p.cmd.Process.Kill() })
+		kill := time.AfterFunc(patience, func() { p.cmd.Process.Kill() })
 		defer kill.Stop()
 		if err := p.cmd.Wait(); err != nil && !p.t.Failed() {
-			p.t.Errorf("%s: %v; it wrote:\n%s", p.name, err, strings.Join(p.lines, "\n"))
+			p.t.Errorf("%s: %v; it wrote:\n%s", p.name, err, p.output())
 		}
 	})
 }

@@ -3,41 +3,37 @@
 package zyre
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// childVariable tells the test binary that it is a node of its own: UDP port, TCP
-// port and name.
-const childVariable = "ZYRE_TEST_CHILD"
-
 // childExpired is the expired timeout of child nodes.
 const childExpired = 2 * time.Second
 
-// TestChild is the body of a child process: a node that prints its events and
-// whispers a running number to every peer, until its input ends.
-func TestChild(t *testing.T) {
-	var port, peerPort int
-	var name string
-	if _, err := fmt.Sscan(os.Getenv(childVariable), &port, &peerPort, &name); err != nil {
-		t.Skip("not a child of another test")
+// A child is a node that prints its events and whispers a running number to every peer,
+// until its input ends.
+var _ = registerHelper("child", func(args []string, in io.Reader, out io.Writer) error {
+	var ports [2]int // UDP, TCP
+	for i := range ports {
+		var err error
+		if ports[i], err = strconv.Atoi(args[1+i]); err != nil {
+			return err
+		}
 	}
-	z := newLoopbackNode(t, name, port).SetEvasiveTimeout(500 * time.Millisecond).
-		SetSilentTimeout(time.Second).SetExpiredTimeout(childExpired).SetBeaconPeerPort(peerPort)
-	mustStart(t, z)
-	fmt.Println("READY", z.UUID())
+	z := loopbackNode(args[0], ports[0]).SetEvasiveTimeout(500 * time.Millisecond).
+		SetSilentTimeout(time.Second).SetExpiredTimeout(childExpired).SetBeaconPeerPort(ports[1])
+	if err := z.Start(); err != nil {
+		return err
+	}
+	fmt.Fprintln(out, "READY", z.UUID())
 	go func() { // ends with the process
-		_, _ = io.Copy(io.Discard, os.Stdin)
+		_, _ = io.Copy(io.Discard, in)
 		z.Stop()
 	}()
 	ticker := time.NewTicker(50 * time.Millisecond)
@@ -46,9 +42,9 @@ func TestChild(t *testing.T) {
 		select {
 		case e, ok := <-z.Events():
 			if !ok {
-				return
+				return nil
 			}
-			fmt.Println(describe(e))
+			fmt.Fprintln(out, describe(e))
 		case <-ticker.C:
 			n++
 			for _, p := range z.Peers() {
@@ -56,73 +52,15 @@ func TestChild(t *testing.T) {
 			}
 		}
 	}
-}
-
-// stormChild is a node in a process of its own.
-type stormChild struct {
-	t    *testing.T
-	name string
-	cmd  *exec.Cmd
-	done chan struct{} // closed when its output has ended
-
-	mu    sync.Mutex
-	lines []string
-}
+})
 
 // startChild starts a child and waits until it runs.
-func startChild(t *testing.T, name string, port, peerPort int) *stormChild {
+func startChild(t *testing.T, name string, port, peerPort int) *testProc {
 	t.Helper()
-	c := &stormChild{t: t, name: name, done: make(chan struct{})}
-	c.cmd = exec.Command(os.Args[0], "-test.run=^TestChild$", "-test.v")
-	c.cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d %s", childVariable, port, peerPort, name))
-	c.cmd.Stderr = os.Stderr
-	in, err := c.cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := c.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		defer close(c.done)
-		for s := bufio.NewScanner(out); s.Scan(); {
-			c.mu.Lock()
-			c.lines = append(c.lines, s.Text())
-			c.mu.Unlock()
-		}
-	}()
-	t.Cleanup(func() {
-		_ = in.Close()
-		c.signal(syscall.SIGCONT)
-		c.kill()
-	})
-	eventually(t, name+" runs", func() bool { return c.count("READY") == 1 })
-	return c
-}
-
-func (c *stormChild) signal(s syscall.Signal) { _ = c.cmd.Process.Signal(s) }
-
-// kill ends the child as kill -9 does.
-func (c *stormChild) kill() {
-	_ = c.cmd.Process.Kill()
-	<-c.done
-	_ = c.cmd.Wait()
-}
-
-// count tells how many lines of output begin with a word or words.
-func (c *stormChild) count(prefix string) (n int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, l := range c.lines {
-		if strings.HasPrefix(l+" ", prefix+" ") {
-			n++
-		}
-	}
-	return n
+	p := startHelper(t, nil, "child", name, strconv.Itoa(port), strconv.Itoa(peerPort))
+	p.name = name
+	p.expect("^READY ")
+	return p
 }
 
 // Two of our nodes that were both stopped for longer than the expired timeout find
@@ -156,11 +94,11 @@ func TestStorm_bothProcessesFrozen(t *testing.T) {
 			b.signal(syscall.SIGCONT)
 			pause(3 * time.Second) // time for a storm
 			whispered()
-			for _, c := range []*stormChild{a, b} {
+			for _, c := range []*testProc{a, b} {
 				exits, enters := c.count("EXIT"), c.count("ENTER")
 				if exits > 2 || enters != exits+1 {
 					t.Errorf("%s saw %d EXITs and %d ENTERs, want at most 2 and one more:\n%s",
-						c.name, exits, enters, strings.Join(c.lines, "\n"))
+						c.name, exits, enters, c.output())
 				}
 				t.Logf("%s: EXIT %d, EVASIVE %d", c.name, exits, c.count("EVASIVE"))
 			}

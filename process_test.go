@@ -2,29 +2,20 @@ package zyre
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
-	"os/exec"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 )
-
-// Some tests need a node in a process of its own, to stop it, to kill it, or to
-// measure its memory. Such a process is this test binary again, running nothing
-// but TestProcess, which obeys lines on its standard input.
-
-const processEnv = "ZYRE_TEST_PROCESS"
 
 // long chooses between the full and the short form of a number: ZYRE_LONG=1 in
 // the environment asks for the full one.
@@ -49,105 +40,58 @@ func raceDetector() bool {
 	return false
 }
 
-// process is a node in a process of its own.
+// process is a node in a process of its own, which does as it is told. It answers each
+// command with a line that begins with "reply", and its presence events are lines that
+// begin with "event".
 type process struct {
-	name  string
-	uuid  string
-	cmd   *exec.Cmd
-	stdin io.WriteCloser
-
-	replies chan string
-	ended   chan struct{}
-
-	mu   sync.Mutex
-	seen []string // its presence events, as TYPE NAME GROUP
+	*testProc
+	uuid string
 }
 
-// startProcess starts a process with a node in it that is not started yet.
-// Settings are lines as TestProcess takes them.
+var _ = registerHelper("process", func(args []string, in io.Reader, _ io.Writer) error {
+	port, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	c := &child{node: loopbackNode(args[0], port), next: 1}
+	for lines := bufio.NewScanner(in); lines.Scan(); {
+		words := strings.Fields(lines.Text())
+		reply, err := c.obey(words[0], words[1:])
+		if err != nil {
+			reply = "error " + err.Error()
+		}
+		fmt.Println("reply " + reply)
+	}
+	return nil
+})
+
+// startProcess starts a process with a node in it that is not started yet. Settings are
+// commands. At the end of the test it is killed, for it may be stopped.
 func startProcess(t *testing.T, name string, port int, settings ...string) *process {
 	t.Helper()
-	p := &process{name: name, replies: make(chan string, 16), ended: make(chan struct{})}
-	p.cmd = exec.Command(os.Args[0], "-test.run=^TestProcess$", "-test.timeout=20m")
-	p.cmd.Env = append(os.Environ(), processEnv+"="+name+" "+strconv.Itoa(port))
-	p.cmd.Stderr = os.Stderr
-	stdout, err := p.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go p.listen(stdout)
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill()
-		<-p.ended
-		_ = p.cmd.Wait()
-	})
+	p := &process{testProc: startHelper(t, nil, "process", name, strconv.Itoa(port))}
+	p.name = name
+	t.Cleanup(p.kill)
 	for _, line := range settings {
-		p.do(t, "%s", line)
+		p.do(line)
 	}
-	p.uuid = p.do(t, "uuid")
+	p.uuid = p.do("uuid")
 	return p
 }
 
-func (p *process) listen(stdout io.Reader) {
-	defer close(p.ended)
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() {
-		if event, ok := strings.CutPrefix(lines.Text(), "event "); ok {
-			p.mu.Lock()
-			p.seen = append(p.seen, event)
-			p.mu.Unlock()
-		} else if reply, ok := strings.CutPrefix(lines.Text(), "reply "); ok {
-			p.replies <- reply
-		}
-	}
-}
-
 // do gives the process a command and returns its answer.
-func (p *process) do(t *testing.T, format string, args ...any) string {
-	t.Helper()
-	line := fmt.Sprintf(format, args...)
-	if _, err := fmt.Fprintln(p.stdin, line); err != nil {
-		t.Fatalf("%s: %s: %v", p.name, line, err)
+func (p *process) do(command string) string {
+	p.t.Helper()
+	p.send(command)
+	reply := strings.TrimPrefix(p.expect("^reply "), "reply ")
+	if strings.HasPrefix(reply, "error ") {
+		p.t.Fatalf("%s: %s: %s", p.name, command, reply)
 	}
-	select {
-	case reply := <-p.replies:
-		if strings.HasPrefix(reply, "error ") {
-			t.Fatalf("%s: %s: %s", p.name, line, reply)
-		}
-		return reply
-	case <-p.ended:
-		t.Fatalf("%s: %s: the process has ended", p.name, line)
-	case <-time.After(patience):
-		t.Fatalf("%s: %s: no answer", p.name, line)
-	}
-	return ""
+	return reply
 }
 
-// signal sends the process a signal.
-func (p *process) signal(t *testing.T, s syscall.Signal) {
-	t.Helper()
-	if err := p.cmd.Process.Signal(s); err != nil {
-		t.Fatalf("%s: signal %v: %v", p.name, s, err)
-	}
-}
-
-// count tells how often the process has reported a presence event.
-func (p *process) count(pattern string) (n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, e := range p.seen {
-		if strings.HasPrefix(e+" ", pattern+" ") {
-			n++
-		}
-	}
-	return n
-}
+// count tells how often the process has reported a presence event, as TYPE NAME GROUP.
+func (p *process) count(pattern string) int { return p.testProc.count("event " + pattern) }
 
 // wait waits until the process has reported a presence event a number of times.
 func (p *process) wait(t *testing.T, pattern string, times int) {
@@ -166,7 +110,7 @@ type tally struct {
 
 func (p *process) tally(t *testing.T) (c tally) {
 	t.Helper()
-	reply := p.do(t, "tally")
+	reply := p.do("tally")
 	if _, err := fmt.Sscanf(reply, "%d %d %d %s", &c.received, &c.disorder, &c.last, &c.marked); err != nil {
 		t.Fatalf("tally: %q: %v", reply, err)
 	}
@@ -181,7 +125,7 @@ type usage struct {
 
 func (p *process) usage(t *testing.T) (u usage) {
 	t.Helper()
-	reply := p.do(t, "usage")
+	reply := p.do("usage")
 	if _, err := fmt.Sscanf(reply, "%d %d %d %d", &u.live, &u.heap, &u.resident, &u.cpu); err != nil {
 		t.Fatalf("usage: %q: %v", reply, err)
 	}
@@ -203,30 +147,6 @@ func number(msg []byte) int {
 		return i
 	}
 	return -1
-}
-
-// TestProcess is not a test: it is what a process started by startProcess runs.
-func TestProcess(t *testing.T) {
-	setup, ok := os.LookupEnv(processEnv)
-	if !ok {
-		t.Skip("only runs in processes that other tests start")
-	}
-	c := &child{next: 1}
-	var name string
-	var port int
-	if _, err := fmt.Sscan(setup, &name, &port); err != nil {
-		t.Fatal(err)
-	}
-	c.node = newLoopbackNode(t, name, port)
-	lines := bufio.NewScanner(os.Stdin)
-	for lines.Scan() {
-		words := strings.Fields(lines.Text())
-		reply, err := c.obey(words[0], words[1:])
-		if err != nil {
-			reply = "error " + err.Error()
-		}
-		fmt.Println("reply " + reply)
-	}
 }
 
 // child is the inside of a process.
@@ -362,87 +282,6 @@ func readUsage() (string, error) {
 	}
 	cpu := time.Duration(r.Utime.Nano() + r.Stime.Nano())
 	return fmt.Sprintf("%d %d %d %d", after.HeapAlloc, before.HeapInuse, resident<<10, cpu), err
-}
-
-// rawPeer speaks ZRE without a node: it can do what a node never does.
-type rawPeer struct {
-	t        *testing.T
-	name     string
-	uuid     [16]byte
-	inbox    inbox
-	mailbox  mailbox
-	endpoint string
-	sequence uint16
-	packet   packet
-}
-
-var rawPeers atomic.Uint32
-
-// newRawPeer makes a peer that is connected to a node but has not said HELLO.
-func newRawPeer(t *testing.T, name, target string) *rawPeer {
-	t.Helper()
-	r := &rawPeer{t: t, name: name}
-	number := rawPeers.Add(1)
-	r.uuid = [16]byte{0xfe, 15: byte(number), 14: byte(number >> 8)}
-	tr, err := newZMQTransport()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.inbox, err = tr.listen(listenOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if r.endpoint, err = r.inbox.bind("tcp://127.0.0.1:*"); err != nil {
-		t.Fatal(err)
-	}
-	if r.mailbox, err = tr.dial(target, dialOptions{identity: appendIdentity(nil, r.uuid)}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(r.mailbox.close(0), r.inbox.close(), tr.close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
-}
-
-// hello says HELLO and begins to count anew.
-func (r *rawPeer) hello() {
-	r.sequence = 0
-	r.send(&ZreMsg{id: HelloID, Endpoint: r.endpoint, Name: r.name})
-}
-
-// send sends a message with the next sequence number.
-func (r *rawPeer) send(msg *ZreMsg) {
-	r.t.Helper()
-	r.sequence++
-	header, err := msg.append(nil)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	putSequence(header, r.sequence)
-	eventually(r.t, "room in a mailbox", func() bool {
-		err = r.mailbox.send(header, msg.content())
-		return !errors.Is(err, errAgain)
-	})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-}
-
-// expectHello waits for a HELLO of the node.
-func (r *rawPeer) expectHello() {
-	r.t.Helper()
-	deadline := time.Now().Add(patience)
-	for time.Now().Before(deadline) {
-		r.inbox.wait(deadline)
-		for r.inbox.recv(&r.packet) == nil {
-			var v zreView
-			if v.parse(r.packet.header) == nil && v.id == HelloID {
-				return
-			}
-		}
-	}
-	r.t.Fatalf("no HELLO within %v", patience)
 }
 
 // forge announces a node that does not exist, at an endpoint of another.

@@ -1,0 +1,89 @@
+package zyre
+
+import (
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// rawPeer speaks ZRE without a node: it can do what a node never does.
+type rawPeer struct {
+	t        *testing.T
+	name     string
+	uuid     [16]byte
+	inbox    inbox
+	mailbox  mailbox
+	endpoint string
+	sequence uint16
+	packet   packet
+}
+
+var rawPeers atomic.Uint32
+
+// newRawPeer makes a peer that is connected to a node but has not said HELLO.
+func newRawPeer(t *testing.T, name, target string) *rawPeer {
+	t.Helper()
+	r := &rawPeer{t: t, name: name}
+	number := rawPeers.Add(1)
+	r.uuid = [16]byte{0xfe, 15: byte(number), 14: byte(number >> 8)}
+	tr, err := newZMQTransport()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.inbox, err = tr.listen(listenOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if r.endpoint, err = r.inbox.bind("tcp://127.0.0.1:*"); err != nil {
+		t.Fatal(err)
+	}
+	if r.mailbox, err = tr.dial(target, dialOptions{identity: appendIdentity(nil, r.uuid)}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(r.mailbox.close(0), r.inbox.close(), tr.close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// hello says HELLO and begins to count anew.
+func (r *rawPeer) hello() {
+	r.sequence = 0
+	r.send(&ZreMsg{id: HelloID, Endpoint: r.endpoint, Name: r.name})
+}
+
+// send sends a message with the next sequence number.
+func (r *rawPeer) send(msg *ZreMsg) {
+	r.t.Helper()
+	r.sequence++
+	header, err := msg.append(nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	putSequence(header, r.sequence)
+	eventually(r.t, "room in a mailbox", func() bool {
+		err = r.mailbox.send(header, msg.content())
+		return !errors.Is(err, errAgain)
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// expectHello waits for a HELLO of the node.
+func (r *rawPeer) expectHello() {
+	r.t.Helper()
+	deadline := time.Now().Add(patience)
+	for time.Now().Before(deadline) {
+		r.inbox.wait(deadline)
+		for r.inbox.recv(&r.packet) == nil {
+			var v zreView
+			if v.parse(r.packet.header) == nil && v.id == HelloID {
+				return
+			}
+		}
+	}
+	r.t.Fatalf("no HELLO within %v", patience)
+}
