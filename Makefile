@@ -25,8 +25,7 @@ build: deps ## Compile every package of every module
 	@for m in $$(scripts/modules); do echo "build: module $$m"; (cd $$m && go build ./...) || exit 1; done
 
 demo: deps ## See nodes find each other and talk, on this machine
-	@if [ -d examples/demo ]; then cd examples/demo && go run .; \
-	else echo "demo: examples/demo does not exist yet"; fi
+	@go run ./examples/demo
 
 test: deps-test ## Install what is missing; go vet, gofmt and all tests with -race (TESTFLAGS=…)
 	@scripts/test $(TESTFLAGS)
@@ -39,8 +38,7 @@ fuzz: deps ## Run every fuzz target for FUZZTIME=20s
 
 bench: deps ## Benchmarks, BENCHTIME=1s each; BENCH_SHORT=1 for a quick look
 	@scripts/microbench
-	@if [ -x scripts/bench ]; then scripts/bench; \
-	else echo "bench: no macro benchmark yet (scripts/bench)"; fi
+	@scripts/bench
 
 soak: deps-test ## Tests that go on for DURATION=5m each
 	@scripts/soak $(TESTFLAGS)

@@ -91,7 +91,7 @@ func (n *node) startBeacon() error {
 		n.net.links = *links
 	}
 	n.net.beacon, n.net.heard = b, make(chan struct{})
-	go n.hear(b.Signals)
+	go n.hear(b)
 	return nil
 }
 
@@ -125,9 +125,9 @@ func (n *node) watch(now time.Time) {
 
 // hear passes on what the beacon signals, except for beacons that tell nothing
 // new. It ends when the beacon is closed.
-func (n *node) hear(signals <-chan *Signal) {
+func (n *node) hear(b *Beacon) {
 	defer close(n.net.heard)
-	for s := range signals {
+	for s := range b.Signals {
 		if s.Transmit == nil {
 			_ = n.outbox.put(call{kind: callSignal, signal: s})
 			continue
@@ -136,7 +136,9 @@ func (n *node) hear(signals <-chan *Signal) {
 		if err == nil && v.port != 0 && n.known.has(v.uuid, beaconEndpoint(s, v)) {
 			continue
 		}
-		n.outbox.offer(call{kind: callSignal, signal: s})
+		if !n.outbox.offer(call{kind: callSignal, signal: s}) {
+			b.stats.droppedFull.Add(1)
+		}
 	}
 }
 

@@ -85,6 +85,17 @@ func (o *outbox) put(c call) error {
 	return nil
 }
 
+// offer queues a call unless there are too many already, and says whether it did.
+func (o *outbox) offer(c call) bool {
+	o.mu.Lock()
+	if o.closed || len(o.calls) >= 2*outboxCalls {
+		o.mu.Unlock()
+		return false
+	}
+	o.add(c)
+	return true
+}
+
 // add queues c, unlocks o.mu, and wakes the node if it may be asleep.
 func (o *outbox) add(c call) {
 	first := len(o.calls) == 0
@@ -256,14 +267,4 @@ func (r *receipt) expect(peers int, shout bool) {
 	if r != nil {
 		r.waiting, r.shout = peers, shout
 	}
-}
-
-// offer queues a call that may be dropped when there are too many.
-func (o *outbox) offer(c call) {
-	o.mu.Lock()
-	if o.closed || len(o.calls) >= 2*outboxCalls {
-		o.mu.Unlock()
-		return
-	}
-	o.add(c)
 }
