@@ -35,7 +35,7 @@ func main() {
 		fmt.Println("\nDemo FAILED:", err)
 		os.Exit(1)
 	}
-	fmt.Printf("\nEvery step happened, in %.1f s.\n", time.Since(start).Seconds())
+	fmt.Printf("\nEvery step happened, in %v.\n", time.Since(start).Round(time.Millisecond))
 }
 
 // build makes the chat program, in a folder that remove removes.
