@@ -435,7 +435,10 @@ func (n *node) helloEndpoint(endpoint string) (string, error) {
 	if addr.IsLoopback() && !n.cfg.local() && !n.net.onLoopback() {
 		return "", errUnreachable // it is on this host, or has no network
 	}
-	if addr.IsLinkLocalUnicast() && addr.Is6() && len(n.net.links) > 0 {
+	if addr.IsLinkLocalUnicast() && addr.Is6() {
+		if len(n.net.links) != 1 {
+			return "", errUnreachable // on which link, its beacon will tell
+		}
 		addr = addr.WithZone(n.net.links[0].name)
 	}
 	return "tcp://" + netip.AddrPortFrom(addr, ap.Port()).String(), nil

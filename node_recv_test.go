@@ -122,15 +122,27 @@ func TestNode_helloFromOurselves(t *testing.T) {
 
 // A HELLO whose endpoint cannot be used waits for the beacon, then enters.
 func TestNode_helloBeforeBeacon(t *testing.T) {
-	s := newSim(t, 1)
-	a := s.node(nil)
-	peer := [16]byte{1}
-	a.hear(peer, 1, simHello("tcp://somewhere:9", "G"))
-	a.sight(peer, "tcp://10.0.0.9:9")
-	if want := []string{"ENTER 0100", "JOIN 0100 G"}; !slices.Equal(a.history, want) {
-		t.Errorf("history = %q, want %q", a.history, want)
+	for _, c := range []struct{ name, hello, beacon string }{
+		{"host name", "tcp://somewhere:9", "tcp://10.0.0.9:9"},
+		{"link-local address on one of two links", "tcp://[fe80::9]:9", "tcp://[fe80::9%eth1]:9"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := newSim(t, 1).node(nil)
+			a.n.net.links = []link{{name: "eth0"}, {name: "eth1"}}
+			peer := [16]byte{1}
+			a.hear(peer, 1, simHello(c.hello, "G"))
+			if len(a.history) != 0 {
+				t.Errorf("history before the beacon = %q, want none", a.history)
+			}
+			a.sight(peer, c.beacon)
+			if want := []string{"ENTER 0100", "JOIN 0100 G"}; !slices.Equal(a.history, want) {
+				t.Errorf("history = %q, want %q", a.history, want)
+			}
+			if got := a.n.peers[peer].endpoint; got != c.beacon {
+				t.Errorf("endpoint = %s, want %s", got, c.beacon)
+			}
+		})
 	}
-	_ = s
 }
 
 // HELLO a thousand times a second: few events, then none for a while; when it
