@@ -1,5 +1,6 @@
 // Command testall runs go test in every module of the repository, prints what go test
-// prints, and sums up: how many tests passed and failed, and which were skipped and why.
+// prints, and sums up: how many tests passed and failed, which took long, and which were
+// skipped and why.
 // Its arguments are go test's flags.
 //
 //	go run ./internal/tools/testall -race -shuffle=on
@@ -7,6 +8,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,16 +28,30 @@ type event struct {
 	Package string
 	Test    string
 	Output  string
+	Elapsed float64 // seconds
 }
 
 // skip is one skipped test with what it said.
 type skip struct{ name, reason string }
+
+// timing is how long a test took.
+type timing struct {
+	name    string
+	seconds float64
+}
+
+// Of the tests that took so long the slowest are listed.
+const (
+	slowSeconds = 5
+	slowListed  = 15
+)
 
 // summary counts tests, not subtests.
 type summary struct {
 	out            io.Writer
 	passed, failed int
 	skipped        []skip
+	slow           []timing
 	pending        map[string][]string // output of tests that are still running
 }
 
@@ -122,6 +138,9 @@ func (s *summary) add(e event) {
 	// The output of a subtest is kept with its test.
 	test, _, isSub := strings.Cut(e.Test, "/")
 	key := e.Package + "." + test
+	if e.Test != "" && !isSub && e.Elapsed >= slowSeconds {
+		s.slow = append(s.slow, timing{key, e.Elapsed})
+	}
 	switch {
 	case e.Action == "output" && e.Test == "", e.Action == "build-output":
 		if !noise(e.Output) {
@@ -167,6 +186,13 @@ func (s *summary) print(took time.Duration) {
 	s.failed += len(s.pending)
 	for key, lines := range s.pending {
 		fmt.Fprintf(s.out, "unfinished: %s\n%s", key, strings.Join(lines, ""))
+	}
+	if len(s.slow) > 0 {
+		slices.SortFunc(s.slow, func(a, b timing) int { return cmp.Compare(b.seconds, a.seconds) })
+		fmt.Fprintf(s.out, "\nslowest of %d that took %d s or more:\n", len(s.slow), slowSeconds)
+		for _, t := range s.slow[:min(len(s.slow), slowListed)] {
+			fmt.Fprintf(s.out, "  %4.0f s  %s\n", t.seconds, t.name)
+		}
 	}
 	if len(s.skipped) > 0 {
 		fmt.Fprintf(s.out, "\nskipped:\n")

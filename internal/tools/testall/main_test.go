@@ -15,7 +15,7 @@ func TestSummary_read(t *testing.T) {
 	lines := `{"Action":"run","Package":"p","Test":"TestOK"}
 {"Action":"output","Package":"p","Test":"TestOK","Output":"=== RUN   TestOK\n"}
 {"Action":"output","Package":"p","Test":"TestOK","Output":"quiet\n"}
-{"Action":"pass","Package":"p","Test":"TestOK"}
+{"Action":"pass","Package":"p","Test":"TestOK","Elapsed":61.2}
 {"Action":"output","Package":"p","Test":"TestSkip","Output":"    p_test.go:8: no root\n"}
 {"Action":"output","Package":"p","Test":"TestSkip","Output":"--- SKIP: TestSkip (0.00s)\n"}
 {"Action":"skip","Package":"p","Test":"TestSkip"}
@@ -37,6 +37,7 @@ not JSON
 	for _, want := range []string{
 		"one is wrong\n", "q.go:1:1: syntax error\n", "not JSON\n", "FAIL\tp\t0.1s\n",
 		"unfinished: p.TestHang\npanic: timed out\n", "  p.TestSkip: p_test.go:8: no root\n",
+		"\n    61 s  p.TestOK\n",
 		"\ntests: 1 passed, 2 failed, 1 skipped\n",
 	} {
 		if !strings.Contains(out.String(), want) {
