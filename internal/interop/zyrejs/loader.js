@@ -15,3 +15,19 @@ Module._resolveFilename = function resolveFilename(request, parent, ...rest) {
   const name = request === 'zeromq' && fromZyre ? 'zeromq/v5-compat' : request;
   return resolve.call(this, name, parent, ...rest);
 };
+
+// zeromq 6.8.0 waits for room on a socket by events, and can lose one: after a delayed
+// send it asks libzmq for messages, which takes note of room, too, and leaves a send
+// that has begun meanwhile waiting for ever. So none has to: it begins when there is
+// room. zyre.js sends on dealers only.
+const { Dealer } = require('zeromq');
+const { send } = Dealer.prototype;
+
+Object.defineProperty(Dealer.prototype, 'send', {
+  async value(...args) {
+    while (!this.closed && !this.writable) {
+      await new Promise((resolve) => { setTimeout(resolve, 1); }); // eslint-disable-line no-await-in-loop
+    }
+    return send.apply(this, args);
+  },
+});
