@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -100,7 +99,7 @@ func TestDelivery_stalledApplication(t *testing.T) {
 
 	bob.do("read")
 	wg.Wait()
-	eventually(t, "bob has everything", func() bool { return bob.tally(t).received >= messages })
+	eventuallyAll(t, "bob has everything", messages, func() int { return bob.tally(t).received })
 	if c := bob.tally(t); c.received != messages || c.disorder != 0 {
 		t.Errorf("bob got %d messages, %d out of order, want %d and 0", c.received, c.disorder, messages)
 	}
@@ -167,7 +166,7 @@ func TestDelivery_stoppedProcessGoesOn(t *testing.T) {
 	bob.signal(syscall.SIGCONT)
 
 	want := <-last
-	eventually(t, "bob has everything", func() bool { return bob.tally(t).last >= want })
+	eventuallyAll(t, "bob has everything", want, func() int { return bob.tally(t).last })
 	alice.Whispers(bob.uuid, "after")
 	eventually(t, "the last message", func() bool { return bob.tally(t).marked != "-" })
 	if c := bob.tally(t); c.received != want || c.disorder != 0 || c.marked != "-after" {
@@ -330,131 +329,6 @@ func TestDelivery_presenceWhileStalled(t *testing.T) {
 	if n := ra.count("EXIT bob"); n != 0 {
 		t.Errorf("alice saw %d EXIT bob, want 0", n)
 	}
-}
-
-// A group of goroutines uses every method of three nodes at once. Every answer is
-// the right one, and every message arrives, in the order of its sender.
-func TestDelivery_everythingAtOnce(t *testing.T) {
-	const goroutines = 64
-	port := freeUDPPort(t)
-	var zs []*Zyre
-	var rs []*recorder
-	for i := range 3 {
-		z := newLoopbackNode(t, fmt.Sprint("node", i), port)
-		z.SetHeader("number", "%d", i).Join("all")
-		mustStart(t, z)
-		zs, rs = append(zs, z), append(rs, record(z))
-	}
-	for i, r := range rs {
-		for j, z := range zs {
-			if i != j {
-				r.wait(t, "JOIN "+z.Name()+" all", 1)
-			}
-		}
-	}
-	var sent [goroutines]int
-	var wg sync.WaitGroup
-	end := time.Now().Add(long(20*time.Second, 4*time.Second))
-	for g := range goroutines {
-		wg.Go(func() {
-			from := g % 3
-			to := (from + 1 + g/3%2) % 3
-			for time.Now().Before(end) {
-				sent[g]++
-				if err := mixed(zs[from], zs[to], g, sent[g]); err != nil {
-					t.Errorf("goroutine %d: %v", g, err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	total := 0
-	for _, n := range sent {
-		total += n
-	}
-	eventually(t, "everything has arrived", func() bool {
-		return whispers(rs[0])+whispers(rs[1])+whispers(rs[2]) >= total
-	})
-	t.Logf("%d messages", total)
-	for i, r := range rs {
-		seen, _ := r.events()
-		var last [goroutines]int
-		for _, e := range seen {
-			var g, n int
-			if e.Type == eventExit {
-				t.Errorf("%s saw %s", r.name, describe(e))
-			}
-			if e.Type != eventWhisper {
-				continue
-			}
-			if _, err := fmt.Sscanf(string(e.Msg), "%d.%d", &g, &n); err != nil || n != last[g]+1 {
-				t.Fatalf("%s got %q after %d.%d (%v)", r.name, e.Msg, g, last[g], err)
-			}
-			last[g] = n
-		}
-		for g, n := range last {
-			if (g%3+1+g/3%2)%3 == i && n != sent[g] {
-				t.Errorf("%s got %d messages of goroutine %d, want %d", r.name, n, g, sent[g])
-			}
-		}
-	}
-}
-
-// mixed whispers the n-th message of goroutine g and asks something.
-func mixed(z, peer *Zyre, g, n int) error {
-	if g%2 == 0 {
-		z.Whispers(peer.UUID(), "%d.%d", g, n)
-	} else if err := z.WhisperContext(context.Background(), peer.UUID(), fmt.Appendf(nil, "%d.%d", g, n)); err != nil {
-		return err
-	}
-	group := fmt.Sprint("group", g)
-	switch n % 10 {
-	case 0:
-		if name := z.PeerName(peer.UUID()); name != peer.Name() {
-			return fmt.Errorf("PeerName(%s) = %q, want %q", peer.UUID(), name, peer.Name())
-		}
-	case 1:
-		if err := z.WhisperContext(context.Background(), z.UUID(), nil); !errors.Is(err, ErrUnknownPeer) {
-			return fmt.Errorf("WhisperContext(itself) = %v, want ErrUnknownPeer", err)
-		}
-	case 2:
-		want := peer.Name()[len("node"):]
-		if value, ok := z.PeerHeaderValue(peer.UUID(), "number"); value != want || !ok {
-			return fmt.Errorf("PeerHeaderValue = %q, %v, want %q, true", value, ok, want)
-		}
-	case 3:
-		if peers := z.Peers(); len(peers) != 2 || slices.Contains(peers, z.UUID()) {
-			return fmt.Errorf("Peers() = %v, want the two others", peers)
-		}
-	case 4:
-		z.Join(group)
-		if !slices.Contains(z.OwnGroups(), group) {
-			return fmt.Errorf("OwnGroups() without %s, which was joined", group)
-		}
-	case 5:
-		z.Leave(group)
-		if slices.Contains(z.OwnGroups(), group) {
-			return fmt.Errorf("OwnGroups() with %s, which was left", group)
-		}
-	case 6:
-		if err := z.ShoutContext(context.Background(), "all", []byte("shout")); err != nil {
-			return err
-		}
-	case 7:
-		z.Shout(group, []byte("to few"))
-		z.Shouts("nobody", "%d", n)
-	case 8:
-		if members := z.PeersByGroup("all"); len(members) != 2 || !slices.Contains(z.PeerGroups(), "all") {
-			return fmt.Errorf("PeersByGroup(all) = %v, want the two others", members)
-		}
-	case 9:
-		if s := z.Stats(); s.Peers != 2 || z.PeerAddress(peer.UUID()) == "" {
-			return fmt.Errorf("Stats() = %+v, want 2 peers", s)
-		}
-		z.SetHeader("changing", "%d", n).SetName(z.Name())
-	}
-	return nil
 }
 
 // Everything in an event counts against the queue limit.

@@ -82,21 +82,38 @@ func (r *recorder) events() ([]*Event, <-chan struct{}) {
 // end may be left out, for the given time, counted from 1.
 func (r *recorder) wait(t testing.TB, pattern string, times int) *Event {
 	t.Helper()
-	timeout := time.After(patience)
-	for {
+	n := 0
+	e := r.find(func(e *Event) bool {
+		if matches(e, pattern) {
+			n++
+		}
+		return n == times
+	})
+	if e == nil {
+		t.Fatalf("%s saw %q %d times, want %d; it saw:\n%s", r.name, pattern, n, times, r)
+	}
+	return e
+}
+
+// find shows each event to found until that says yes, and returns the event; or nil
+// once nothing new has come for the time of patience. However long a busy machine takes,
+// it is waited for as long as it gets on; only a storm is cut off.
+func (r *recorder) find(found func(e *Event) bool) *Event {
+	quiet, storm := time.NewTimer(patience), time.After(stormPatience)
+	for at := 0; ; {
 		seen, news := r.events()
-		n := 0
-		for _, e := range seen {
-			if matches(e, pattern) {
-				if n++; n == times {
-					return e
-				}
+		for ; at < len(seen); at++ {
+			if found(seen[at]) {
+				return seen[at]
 			}
 		}
 		select {
 		case <-news:
-		case <-timeout:
-			t.Fatalf("%s saw %q %d times, want %d; it saw:\n%s", r.name, pattern, n, times, r)
+			quiet.Reset(patience)
+		case <-quiet.C:
+			return nil
+		case <-storm:
+			return nil
 		}
 	}
 }
@@ -143,6 +160,20 @@ func eventually(t testing.TB, what string, holds func() bool) {
 			t.Fatalf("%s: not within %v", what, patience)
 		}
 		pause(5 * time.Millisecond)
+	}
+}
+
+// eventuallyAll waits until a count has reached what is wanted, as long as it changes.
+func eventuallyAll(t testing.TB, what string, want int, count func() int) {
+	t.Helper()
+	got, since := count(), time.Now()
+	for got < want {
+		pause(5 * time.Millisecond)
+		if now := count(); now != got {
+			got, since = now, time.Now()
+		} else if time.Since(since) > patience {
+			t.Fatalf("%s: %d of %d, and no more in %v", what, got, want, patience)
+		}
 	}
 }
 

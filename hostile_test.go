@@ -38,7 +38,7 @@ func (b *bystander) stranger(name string) *fakePeer {
 // test if it grows beyond.
 func (b *bystander) count(what string, before, n uint64, counter func(d Dropped) uint64) {
 	b.t.Helper()
-	eventually(b.t, fmt.Sprintf("%s counted %d times", what, n), func() bool { return counter(b.dropped())-before >= n })
+	eventuallyAll(b.t, what+" counted", int(n), func() int { return int(counter(b.dropped()) - before) })
 	b.beat()
 	if got := counter(b.dropped()) - before; got != n {
 		b.t.Errorf("%s counted %d times, want %d", what, got, n)
@@ -355,7 +355,7 @@ func TestHostile_lengthsAllocateNothing(t *testing.T) {
 			sent += len(frame)
 		}
 	}
-	eventually(t, "all are counted", func() bool { return b.dropped().Malformed-before.Malformed >= uint64(rounds*(len(bad)+1)) })
+	eventuallyAll(t, "all are counted", rounds*(len(bad)+1), func() int { return int(b.dropped().Malformed - before.Malformed) })
 	runtime.ReadMemStats(&m1)
 	allocated := int(m1.TotalAlloc - m0.TotalAlloc)
 	t.Logf("sent %d bytes, allocated %d", sent, allocated)

@@ -152,7 +152,7 @@ func TestLifecycle_stopWithUnreadEvents(t *testing.T) {
 	for i := 1; i <= 2*eventBuffer; i++ {
 		alice.Whisper(bob.UUID(), numberedPayload(i, 10))
 	}
-	eventually(t, "bob has got them", func() bool { return bob.Stats().WhispersReceived == 2*eventBuffer })
+	eventuallyAll(t, "bob has got them", 2*eventBuffer, func() int { return int(bob.Stats().WhispersReceived) })
 	mustStopSoon(t, bob)
 	var types []string
 	next := 1

@@ -305,11 +305,11 @@ func forge(t *testing.T, b *Beacon, port int, uuid []byte, endpoint string) {
 	}
 }
 
-// whispers counts those that a recorder has seen.
-func whispers(r *recorder) (n int) {
+// messages counts the whispers and shouts that a recorder has seen.
+func messages(r *recorder) (n int) {
 	seen, _ := r.events()
 	for _, e := range seen {
-		if e.Type == eventWhisper {
+		if e.Type == eventWhisper || e.Type == eventShout {
 			n++
 		}
 	}

@@ -9,8 +9,12 @@ import (
 	"time"
 )
 
-// patience is how long tests wait for what must happen.
-const patience = 20 * time.Second
+// patience is how long tests wait for what must happen: for each step of it, where it
+// has many. stormPatience is for all of them.
+const (
+	patience      = 20 * time.Second
+	stormPatience = 10 * time.Minute
+)
 
 var (
 	whisperHeader = []byte{0xaa, 0xa1, 2, 2, 0, 1}
