@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"time"
 )
@@ -279,7 +280,7 @@ func (n *node) newcomer(now time.Time, uuid [16]byte, endpoint string, reachable
 
 // enter makes a peer known to the application: its HELLO has come.
 func (n *node) enter(now time.Time, p *Peer, hello helloMemo) {
-	p.state, p.want, p.greeted, p.quiet = peerReady, 2, true, true
+	p.state, p.want, p.greeted, p.quiet, p.enteredAt = peerReady, 2, true, true, now
 	groups := hello.groups
 	p.adopt(hello)
 	n.heardFrom(p, now)
@@ -311,28 +312,47 @@ func (n *node) anew(now time.Time, p *Peer, endpoint string, reachable bool, hel
 		n.remove(now, p, "says HELLO too often")
 		return
 	}
-	if answer && p.quiet {
+	if !answer {
+		p.strayed(now, n.cfg.expired)
+		n.begin(now, p, endpoint, reachable, hello)
+		return
+	}
+	if p.quiet {
 		n.amend(p, hello)
 	} else {
 		n.exit(p, "began anew")
 		p.anewAt = now
-		if !answer {
-			p.strayed(now, n.cfg.expired)
-			if reachable && endpoint != p.endpoint && n.addressed[endpoint] == nil {
-				n.readdress(p, endpoint)
-			}
-			if !n.greet(now, p) {
-				n.discard(p)
-				return
-			}
-		}
 		n.enter(now, p, hello)
-		p.greeted = answer
 	}
-	if answer {
-		p.greeted = true
-		n.doubt(now, p, probe{reason: "did not take our HELLO", regreet: true})
+	p.greeted = true
+	n.doubt(now, p, probe{reason: "did not take our HELLO", regreet: true})
+}
+
+// begin answers a peer that has begun anew with a HELLO on a fresh connection. The
+// application sees the end of what was before, unless the peer has entered only just
+// now and no message has gone either way: where packets were held up, HELLOs come in
+// twos.
+func (n *node) begin(now time.Time, p *Peer, endpoint string, reachable bool, hello helloMemo) {
+	p.anewAt = now
+	unused := p.quiet && !p.sentAt.After(p.saidHello) && now.Sub(p.enteredAt) < n.verifyTime()
+	if unused && endpoint == p.endpoint && hello.name == p.Name && maps.Equal(hello.headers, p.Headers) {
+		if n.greet(now, p) {
+			n.amend(p, hello)
+		} else {
+			n.remove(now, p, "began anew")
+		}
+		return
 	}
+	n.exit(p, "began anew")
+	if reachable && endpoint != p.endpoint && n.addressed[endpoint] == nil {
+		n.readdress(p, endpoint)
+	}
+	if !n.greet(now, p) {
+		n.discard(p)
+		return
+	}
+	n.enter(now, p, hello)
+	p.greeted = false
 }
 
 // amend brings a peer that has just entered up to date with a second HELLO.

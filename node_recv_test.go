@@ -145,6 +145,50 @@ func TestNode_helloBeforeBeacon(t *testing.T) {
 	}
 }
 
+// Where packets were held up, HELLOs come in twos: one is enough for the application, if
+// nothing has happened in between.
+func TestNode_helloTwice(t *testing.T) {
+	peer := [16]byte{1}
+	for _, c := range []struct {
+		name    string
+		between func(s *sim, a *simNode)
+		second  string // name in it
+		want    []string
+	}{
+		{name: "at once", second: "stranger", want: []string{"ENTER 0100"}},
+		{name: "later", second: "stranger", between: func(s *sim, _ *simNode) { s.now = s.now.Add(2 * maxVerifyTime) },
+			want: []string{"ENTER 0100", "EXIT 0100", "ENTER 0100"}},
+		{name: "under another name", second: "other",
+			want: []string{"ENTER 0100", "EXIT 0100", "ENTER 0100"}},
+		{name: "after a join", second: "stranger", between: func(_ *sim, a *simNode) {
+			a.hear(peer, 2, &ZreMsg{id: JoinID, Group: "G", Status: 1})
+		}, want: []string{"ENTER 0100", "JOIN 0100 G", "EXIT 0100", "ENTER 0100"}},
+		{name: "after a message to it", second: "stranger", between: func(_ *sim, a *simNode) { a.whisper(peer) },
+			want: []string{"ENTER 0100", "EXIT 0100", "ENTER 0100"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSim(t, 1)
+			a := s.node(nil)
+			a.sight(peer, "tcp://10.0.0.9:9")
+			s.now = s.now.Add(2 * maxVerifyTime) // so that no HELLO is the answer to ours
+			a.hear(peer, 1, simHello("tcp://10.0.0.9:9"))
+			if c.between != nil {
+				c.between(s, a)
+			}
+			again := simHello("tcp://10.0.0.9:9")
+			again.Name = c.second
+			s.now = s.now.Add(50 * time.Millisecond)
+			a.hear(peer, 1, again)
+			if !slices.Equal(a.history, c.want) {
+				t.Errorf("history = %q, want %q", a.history, c.want)
+			}
+			if got := a.n.peers[peer].sent; got != 1 {
+				t.Errorf("messages on its connection = %d, want a fresh one with our HELLO", got)
+			}
+		})
+	}
+}
+
 // HELLO a thousand times a second: few events, then none for a while; when it
 // stops, the peer comes back.
 func TestNode_floodOfHellos(t *testing.T) {

@@ -67,6 +67,7 @@ type Peer struct {
 	regreeted uint8         // times we said HELLO again since it last answered a ping
 	delay     time.Duration // how long it took to answer that
 	anewAt    time.Time     // when it last began anew
+	enteredAt time.Time     // when the application learnt of it
 	evasive   bool          // reported EVASIVE in this silence
 	silent    bool          // reported SILENT in this silence
 	sentAt    time.Time     // our last message other than PING and PING-OK
