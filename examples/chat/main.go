@@ -44,7 +44,10 @@ func main() {
 	if err := node.Start(); err != nil {
 		log.Fatal(err)
 	}
-	c := &chat{node: node, group: *group}
+	c := &chat{node: node, group: *group, prompt: "> "}
+	if info, err := os.Stdin.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		c.prompt = "" // nobody is typing
+	}
 	go c.read(stop)
 	for event := range node.Events() {
 		c.show(event)
@@ -52,29 +55,30 @@ func main() {
 }
 
 type chat struct {
-	node  *zyre.Zyre
-	group string // only the goroutine that reads the keyboard uses it
+	node   *zyre.Zyre
+	group  string // only the goroutine that reads the keyboard uses it
+	prompt string
 }
 
 // read does what is typed, until there is no more; then it stops the node.
 func (c *chat) read(stop func()) {
 	defer stop()
 	lines := bufio.NewScanner(os.Stdin)
-	for prompt(); lines.Scan(); prompt() {
+	for fmt.Print(c.prompt); lines.Scan(); fmt.Print(c.prompt) {
 		line := strings.TrimSpace(lines.Text())
 		word, rest, _ := strings.Cut(line, " ")
 		switch {
 		case line == "":
 		case word == "/quit":
 			return
-		case word == "/join":
-			c.group = rest
-			c.node.Join(rest)
-		case word == "/leave":
-			c.node.Leave(rest)
 		case word == "/who":
 			c.who()
-		case word == "/w":
+		case word == "/join" && rest != "":
+			c.group = rest
+			c.node.Join(rest)
+		case word == "/leave" && rest != "":
+			c.node.Leave(rest)
+		case word == "/w" && rest != "":
 			c.whisper(rest)
 		case strings.HasPrefix(word, "/"):
 			fmt.Println("? /w NAME TEXT  /join GROUP  /leave GROUP  /who  /quit")
@@ -102,31 +106,34 @@ func (c *chat) who() {
 	}
 }
 
-// show prints what happened.
+// show prints what happened, in place of the prompt, which then follows.
 func (c *chat) show(e *zyre.Event) {
+	text := ""
 	switch e.Type {
 	case "ENTER":
-		fmt.Printf("* %s is here\n", e.PeerName)
+		text = fmt.Sprintf("* %s is here", e.PeerName)
 	case "EXIT":
-		fmt.Printf("* %s is gone\n", e.PeerName)
+		text = fmt.Sprintf("* %s is gone", e.PeerName)
 	case "JOIN":
-		fmt.Printf("* %s joins #%s\n", e.PeerName, e.Group)
+		text = fmt.Sprintf("* %s joins #%s", e.PeerName, e.Group)
 	case "LEAVE":
-		fmt.Printf("* %s leaves #%s\n", e.PeerName, e.Group)
+		text = fmt.Sprintf("* %s leaves #%s", e.PeerName, e.Group)
 	case "SHOUT":
-		fmt.Printf("#%s <%s> %s\n", e.Group, e.PeerName, e.Msg)
+		text = fmt.Sprintf("#%s <%s> %s", e.Group, e.PeerName, e.Msg)
 	case "WHISPER":
-		fmt.Printf("%s whispers: %s\n", e.PeerName, e.Msg)
+		text = fmt.Sprintf("%s whispers: %s", e.PeerName, e.Msg)
 	case "EVASIVE":
-		fmt.Printf("* %s does not answer\n", e.PeerName)
+		text = fmt.Sprintf("* %s does not answer", e.PeerName)
 	case "STOP":
-		fmt.Println("* goodbye")
+		text = "* goodbye"
+	default:
+		return
 	}
-}
-
-// prompt asks for input, if a person is typing.
-func prompt() {
-	if info, err := os.Stdin.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-		fmt.Print("> ")
+	if c.prompt != "" {
+		text = "\r" + text
+	}
+	fmt.Println(text)
+	if e.Type != "STOP" {
+		fmt.Print(c.prompt)
 	}
 }

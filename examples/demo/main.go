@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,8 +22,11 @@ import (
 const patience = 8 * time.Second // for the whole scene
 
 func main() {
-	port := flag.Int("port", 15670, "UDP port of the beacons")
+	port := flag.Int("port", 0, "UDP port of the beacons; 0 takes one that nobody uses")
 	flag.Parse()
+	if *port == 0 {
+		*port = freePort()
+	}
 	chat, remove, err := build()
 	if err != nil {
 		fmt.Println("Demo FAILED:", err)
@@ -36,6 +40,16 @@ func main() {
 		os.Exit(1)
 	}
 	fmt.Printf("\nEvery step happened, in %v.\n", time.Since(start).Round(time.Millisecond))
+}
+
+// freePort finds a UDP port for this scene alone.
+func freePort() int {
+	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		return 15670
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).Port
 }
 
 // build makes the chat program, in a folder that remove removes.
