@@ -12,8 +12,8 @@ import (
 // Limits and times of a node that are not settings.
 const (
 	receiveBatch  = 256                    // messages read before everything else gets a turn
-	lingerTime    = 500 * time.Millisecond // how long libzmq goes on sending after Stop
-	farewellTime  = 250 * time.Millisecond // how long Stop waits for peers to confirm what was sent
+	lingerTime    = 400 * time.Millisecond // how long libzmq goes on sending after Stop
+	farewellTime  = 400 * time.Millisecond // how long Stop waits for peers to confirm what was sent
 	maxCoarseness = time.Second            // of the timers: an idle node wakes no more often
 	retryShortest = time.Millisecond       // between looks at a full channel or mailbox
 	retryLongest  = 20 * time.Millisecond
