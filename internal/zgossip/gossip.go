@@ -2,7 +2,6 @@ package zgossip
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -79,11 +78,10 @@ type Stats struct {
 // ErrClosed or do nothing.
 type Gossip struct {
 	// set by New, then read-only
-	ctx      *zmq.Context
-	opts     Options
-	log      *slog.Logger
-	instance string // routing id without its last four bytes
-	lookup   func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	ctx    *zmq.Context
+	opts   Options
+	log    *slog.Logger
+	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
 
 	// the keys that hubs are shown; owned by run
 	clientPublic, clientSecret string
@@ -132,9 +130,6 @@ func New(ctx *zmq.Context, opts Options) (*Gossip, error) {
 		clientPublic: opts.PublicKey,
 		clientSecret: opts.SecretKey,
 	}
-	random := make([]byte, instanceLen-len(routingTag))
-	rand.Read(random)
-	g.instance = routingTag + string(random)
 	var cancel context.CancelFunc
 	g.lookups, cancel = context.WithCancel(context.Background())
 	go g.run(cancel)
@@ -217,7 +212,7 @@ func (g *Gossip) Connect(endpoint, serverKey string) (err error) {
 				return
 			}
 		}
-		h := &hub{link: link{hub: true, down: now}, endpoint: endpoint, serverKey: serverKey}
+		h := newHub(endpoint, serverKey, now)
 		g.hubs = append(g.hubs, h)
 		g.open(h, now)
 	})

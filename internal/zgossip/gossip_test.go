@@ -197,6 +197,32 @@ func TestGossip_hubBoundLater(t *testing.T) {
 	b.has("a=1")
 }
 
+// A hub that a client knows by two names takes it for two clients, which do not drive
+// each other out; a hub that is its own client has nothing to tell itself.
+func TestGossip_twoNames(t *testing.T) {
+	ctx := newContext(t)
+	hub, a := newMember(t, ctx, quick()), newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	name := strings.Replace(at, "127.0.0.1", "localhost", 1)
+	a.publish("a", "1")
+	for _, endpoint := range []string{at, name} {
+		a.connect(endpoint)
+		hub.connect(endpoint)
+	}
+	hub.has("a=1")
+	for _, m := range []*member{a, hub} {
+		m.until("two hubs", func() bool { return m.Stats().Hubs == 2 })
+		before := m.Stats()
+		m.until("20 more PINGs", func() bool { return m.Stats().Pings > before.Pings+20 })
+		after := m.Stats()
+		if after.Hellos != before.Hellos || after.Changed != before.Changed || after.Reconnects != 0 {
+			t.Errorf("Stats() at rest went from %+v to %+v", before, after)
+		}
+	}
+	a.Close()
+	hub.has()
+}
+
 func TestGossip_chain(t *testing.T) {
 	ctx := newContext(t)
 	var hubs []*member

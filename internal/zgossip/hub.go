@@ -1,6 +1,7 @@
 package zgossip
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ const (
 	silentPings = 6
 	silenceMax  = 30 * time.Second
 	// After so long without a hub the others are asked again for all they have.
-	askOthers = 5 * time.Second
+	askAfter = 5 * time.Second
 	// A name that cannot be resolved, or a socket that cannot be had, is tried
 	// again after retryGap.
 	retryGap = time.Second
@@ -39,6 +40,7 @@ type hub struct {
 	link
 	endpoint  string
 	serverKey string
+	instance  string // routing id without its last four bytes
 
 	dealer  *source // nil while waiting for an address or the next try
 	monitor *source // tells connections from disconnections; nil for inproc
@@ -55,6 +57,19 @@ type hub struct {
 	pingsSent int
 	since     time.Time     // when the dealer was made or lost its connection
 	silence   time.Duration // how much of it we bear
+}
+
+// newHub has an instance of its own: what we take for two hubs, by their endpoints, may
+// be one, that has to take us for two clients.
+func newHub(endpoint, serverKey string, now time.Time) *hub {
+	random := make([]byte, instanceLen-len(routingTag))
+	rand.Read(random)
+	return &hub{
+		link:      link{hub: true, down: now},
+		endpoint:  endpoint,
+		serverKey: serverKey,
+		instance:  routingTag + string(random),
+	}
 }
 
 // address is the answer of a look-up.
@@ -136,7 +151,7 @@ func (g *Gossip) onAddress(a address, now time.Time) {
 func (g *Gossip) connectHub(h *hub, endpoint string, now time.Time) {
 	inproc := strings.HasPrefix(endpoint, "inproc://")
 	g.sockets++
-	id := binary.BigEndian.AppendUint32([]byte(g.instance), g.sockets)
+	id := binary.BigEndian.AppendUint32([]byte(h.instance), g.sockets)
 	err := g.openDealer(h, endpoint, id, inproc)
 	if err != nil {
 		g.closeHub(h, 0)
@@ -175,7 +190,7 @@ func (g *Gossip) openDealer(h *hub, endpoint string, id []byte, inproc bool) (er
 	}
 	if !inproc {
 		events := fmt.Sprintf("inproc://zgossip-%x", id)
-		if err := h.dealer.soc.Monitor(events, zmq.EVENT_HANDSHAKE_SUCCEEDED|zmq.EVENT_DISCONNECTED); err != nil {
+		if err := h.dealer.soc.Monitor(events, reached()|zmq.EVENT_DISCONNECTED); err != nil {
 			return err
 		}
 		h.monitor, err = newSource(g.ctx, zmq.PAIR, g.wake, func(soc *zmq.Socket) error {
@@ -186,6 +201,15 @@ func (g *Gossip) openDealer(h *hub, endpoint string, id []byte, inproc bool) (er
 		}
 	}
 	return h.dealer.soc.Connect(endpoint)
+}
+
+// reached is the event that a hub is there. Libzmq 4.2 knows none for the end of the
+// handshake: a HELLO that comes too early is not taken, and said again.
+func reached() zmq.Event {
+	if major, minor, _ := zmq.Version(); major == 4 && minor < 3 {
+		return zmq.EVENT_CONNECTED
+	}
+	return zmq.EVENT_HANDSHAKE_SUCCEEDED
 }
 
 // closeHub closes the sockets of h.
@@ -241,7 +265,7 @@ func (g *Gossip) readMonitor(h *hub, now time.Time) {
 			return
 		}
 		switch event {
-		case zmq.EVENT_HANDSHAKE_SUCCEEDED:
+		case reached():
 			g.hubUp(h, now)
 		case zmq.EVENT_DISCONNECTED:
 			g.hubDown(h, now)
@@ -324,18 +348,24 @@ func (g *Gossip) reopen(h *hub, now time.Time) {
 // tickAbsent looks after what a hub that is away has told.
 func (g *Gossip) tickAbsent(h *hub, now time.Time) {
 	away := now.Sub(h.down)
-	if away > askOthers && !h.asked {
+	if away > askAfter && !h.asked {
 		h.asked = true
-		for _, other := range g.hubs {
-			if other != h && h.tuples > 0 {
-				other.needHello = true
-			}
-		}
+		g.askOthers(h)
 	}
 	if away > g.opts.HubTimeout && !h.lost {
 		h.lost = true
+		g.askOthers(h) // they may hold what it told on our word alone
 		n := g.table.lose(&h.link, false, now)
 		g.log.Debug("gossip hub given up", "endpoint", h.endpoint, "tuples", n)
+	}
+}
+
+// askOthers exchanges all with the other hubs, if h has told anything.
+func (g *Gossip) askOthers(h *hub) {
+	for _, other := range g.hubs {
+		if other != h && h.tuples > 0 {
+			other.needHello = true
+		}
 	}
 }
 

@@ -109,6 +109,30 @@ func TestGossip_deadClient(t *testing.T) {
 	}
 }
 
+// A hub that is given up has vouched for what others still hold on our word: we say
+// what is left, so that they forget the rest.
+func TestGossip_hubGivenUp(t *testing.T) {
+	now := time.Now()
+	lost, other := &hub{}, &hub{}
+	lost.hub, other.hub = true, true
+	o := quick()
+	setDefaults(&o)
+	g := &Gossip{table: newTable(10), hubs: []*hub{lost, other}, opts: o, log: o.Logger}
+	g.table.say(&lost.link, "a=1", now)
+	lost.down = now
+	for _, c := range []struct {
+		after time.Duration
+		hello bool
+		news  string
+	}{{time.Second, false, "+a=1"}, {g.opts.HubTimeout + time.Second, true, "-a"}, {time.Hour, false, ""}} {
+		lost.asked, other.needHello = true, false
+		g.tickAbsent(lost, now.Add(c.after))
+		if news := g.table.news(); other.needHello != c.hello || news != c.news {
+			t.Errorf("after %v: HELLO to the other hub %t, news %q, want %t, %q", c.after, other.needHello, news, c.hello, c.news)
+		}
+	}
+}
+
 // A hub that was stopped does not take its own silence for its clients'.
 func TestGossip_overslept(t *testing.T) {
 	ctx := newContext(t)

@@ -21,7 +21,8 @@ const (
 
 // routingTag starts the routing id of a client of ours, which is, whole:
 // tag | 8 random bytes of the instance | 4 bytes that change with each socket.
-// So a hub knows the instance again on another connection.
+// So a hub knows the instance, which is one hub of a client, again on another
+// connection.
 const (
 	routingTag  = "\x01ZG1"
 	instanceLen = len(routingTag) + 8

@@ -245,12 +245,15 @@ func (tb *table) accept(t *tuple, l *link, value string, now time.Time) {
 
 // confirm notes that l repeated what we know. Another link takes over from one
 // that is down, and the word of a client that pings is worth more than the echo
-// of one that does not.
+// of one that does not. Nobody takes over from a client that pings: who repeats its
+// word may have it from us, by way of another hub, and both would vouch for it for
+// ever. If it lives, and has lost only its way to us, it says its tuple again when it
+// hears the end of it.
 func (tb *table) confirm(t *tuple, l *link) {
 	switch f := t.from; {
 	case f == l:
 		t.epoch = l.epoch
-	case f == nil || !f.down.IsZero(), !f.hub && !f.pings && l.pings:
+	case f == nil, !f.down.IsZero() && (f.hub || !f.pings), !f.hub && !f.pings && l.pings:
 		t.vouch(l)
 	}
 }

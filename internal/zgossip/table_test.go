@@ -181,6 +181,8 @@ func TestTable_takeover(t *testing.T) {
 	}
 	tb.say(czmq, "b=1", now)
 	tb.say(ours, "b=1", now)
+	ours.down = now
+	tb.say(h2, "b=1", now)
 	if n := tb.lose(ours, false, now); n != 1 {
 		t.Errorf("lose(client that pings) = %d, want 1", n)
 	}
