@@ -145,7 +145,11 @@ func (z *Zyre) SetHeader(name, format string, args ...interface{}) *Zyre {
 		return z.set(func(c *config) { c.reject("set header", name[:20]+"…", ErrTooLong) })
 	}
 	z.set(func(c *config) { c.headers[name] = value })
-	z.configure(func(n *node, _ time.Time) { n.cfg.headers[name] = z.header(name) })
+	z.configure(func(n *node, _ time.Time) {
+		if name != publicKeyHeader || !n.security.enabled {
+			n.cfg.headers[name] = z.header(name)
+		}
+	})
 	return z
 }
 

@@ -350,3 +350,29 @@ func TestNode_electionsWithLibzyre(t *testing.T) {
 		simAgreed(s)
 	}
 }
+
+// ELECT and LEADER leave no trace in a node unless it, the sender and the candidate are
+// in the group.
+func TestNode_foreignElections(t *testing.T) {
+	s := newSim(t, 1)
+	a := s.node(func(cfg *config, _ *simSite) { cfg.groups = []string{simCrew} })
+	b := s.node(func(cfg *config, _ *simSite) { cfg.groups = []string{"hall"} })
+	s.run(2 * time.Second)
+	p := a.n.peers[b.uuid]
+	ignored := uint64(0)
+	for _, group := range []string{"", "nowhere", "hall", simCrew} {
+		for _, candidate := range []string{"", "x", p.Identity, a.n.id, uuidString([16]byte{9})} {
+			for _, id := range []uint8{ElectID, LeaderID} {
+				a.hear(b.uuid, p.want, &ZreMsg{id: id, Group: group, candidate: candidate})
+				ignored++
+			}
+		}
+	}
+	s.run(time.Minute)
+	if got := a.n.counters.electionsIgnored; got != ignored {
+		t.Errorf("%d commands of elections ignored, want %d", got, ignored)
+	}
+	if len(a.n.elections) != 0 || a.leaders.events != 0 {
+		t.Errorf("%d elections, %d LEADER, want none", len(a.n.elections), a.leaders.events)
+	}
+}

@@ -3,6 +3,7 @@ package zyre
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -133,6 +134,17 @@ func isHostName(s string) bool {
 	}
 	c := labels[len(labels)-1][0]
 	return c < '0' || c > '9'
+}
+
+// isLocal says whether only this host can reach an endpoint to listen at or connect to.
+func isLocal(s string) bool {
+	rest, tcp := strings.CutPrefix(s, "tcp://")
+	if !tcp {
+		return s != "" // ipc or inproc
+	}
+	host, _, _ := net.SplitHostPort(rest)
+	addr, _ := netip.ParseAddr(host)
+	return host == "localhost" || addr.IsLoopback()
 }
 
 // isLookup says whether an endpoint was refused only because it has a host name.

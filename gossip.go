@@ -93,6 +93,7 @@ type gossiping struct {
 	zap   string          // ZAP domain of a secure hub; else empty
 	from  *zmqTransport
 	told  sync.WaitGroup // the goroutine that passes tuples on
+	quit  chan struct{}  // closed to end it
 }
 
 // start binds and connects, and lets tuples flow to the node.
@@ -122,12 +123,25 @@ func (g *gossiping) start(n *node) error {
 	if err := g.open(n); err != nil {
 		return errors.Join(err, g.end())
 	}
-	g.told.Go(func() {
-		for t := range actor.Tuples() {
-			_ = n.outbox.put(call{kind: callFunc, fn: func(now time.Time) { n.tuple(now, t) }})
-		}
-	})
+	g.quit = make(chan struct{})
+	g.told.Go(func() { g.tell(n, g.quit) })
 	return nil
+}
+
+// tell passes tuples on to the node, one after the other: what it has no time for stays
+// with the actor, which keeps only the latest of each key.
+func (g *gossiping) tell(n *node, quit <-chan struct{}) {
+	for t := range g.actor.Tuples() {
+		c := call{kind: callFunc, done: make(chan struct{}), fn: func(now time.Time) { n.tuple(now, t) }}
+		if n.outbox.put(c) != nil {
+			return
+		}
+		select {
+		case <-c.done:
+		case <-quit: // the node's goroutine waits for this one
+			return
+		}
+	}
 }
 
 // open binds and connects.
@@ -174,6 +188,7 @@ func (g *gossiping) close(n *node) {
 	if g.actor == nil {
 		return
 	}
+	close(g.quit)
 	if err := g.end(); err != nil {
 		n.log.Warn("zyre: close gossip", "err", err)
 	}
@@ -200,6 +215,10 @@ func (n *node) tuple(now time.Time, t zgossip.Tuple) {
 	endpoint, err := n.helloEndpoint(endpoint)
 	if err != nil && !isLookup(err) {
 		n.counters.unreachable++
+		return
+	}
+	if n.security.enabled && !n.trusts(key) {
+		n.refuseKey(now, "tuple", uuid, endpoint, key)
 		return
 	}
 	n.expect(now, uuid, &standing{endpoint: endpoint, key: key})

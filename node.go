@@ -93,13 +93,12 @@ func newNode(uuid [16]byte, cfg config, tr transport, events *eventQueue) *node 
 		lookup:    newLookups(),
 		net:       network{advertised: cfg.advertised},
 		standing:  map[[16]byte]*standing{},
+		security:  newSecurity(cfg.curve.enabled()),
 		events:    events,
 		coarse:    max(min(cfg.evasive, cfg.silent, cfg.expired)/5, minTimeout),
 		retry:     retryShortest,
 	}
 	n.coarse = min(n.coarse, maxCoarseness)
-	n.security.enabled = cfg.curve.enabled()
-	n.security.keys = map[[16]byte]string{}
 	if n.security.enabled {
 		n.cfg.headers[publicKeyHeader] = cfg.curve.publicKey
 	}
@@ -416,10 +415,19 @@ func (n *node) sayGoodbye() {
 	}
 	now := time.Now()
 	for _, p := range n.peers {
-		if p.entered() {
+		if p.mailbox != nil {
 			n.command(p, now, &ZreMsg{id: GoodbyeID})
 		}
 	}
+}
+
+// linger is how long what was sent to a peer may stay under way after Stop. One whose
+// HELLO has not come may be there as well, and have ours.
+func (n *node) linger(p *Peer) time.Duration {
+	if p.entered() || time.Since(p.saidHello) < n.verifyTime() {
+		return lingerTime
+	}
+	return 0
 }
 
 // shutdown says goodbye and closes everything, in the order that libzmq wants.
@@ -444,11 +452,7 @@ func (n *node) shutdown() {
 		if p.mailbox == nil {
 			continue
 		}
-		linger := time.Duration(0)
-		if p.entered() {
-			linger = lingerTime
-		}
-		if err := p.mailbox.close(linger); err != nil {
+		if err := p.mailbox.close(n.linger(p)); err != nil {
 			n.log.Warn("zyre: close a mailbox", "peer", p.Identity, "err", err)
 		}
 	}

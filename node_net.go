@@ -163,7 +163,7 @@ func (n *node) signal(now time.Time, s *Signal) {
 		return
 	}
 	if p := n.peers[v.uuid]; p != nil && p.key != key {
-		n.refuseKey("goodbye", v.uuid, "", key)
+		n.refuseKey(now, "goodbye", v.uuid, "", key)
 		return
 	}
 	n.goodbye(now, v.uuid)
@@ -444,7 +444,14 @@ func (n *node) helloEndpoint(endpoint string) (string, error) {
 	return "tcp://" + netip.AddrPortFrom(addr, ap.Port()).String(), nil
 }
 
-// local says whether the application has chosen endpoints by itself.
+// local says whether the application uses an endpoint that only this host can reach.
 func (c *config) local() bool {
-	return c.gossip.enabled() || c.endpoint != "" || len(c.required) > 0
+	used := append([]string{c.endpoint, c.advertised}, c.gossip.binds...)
+	for _, h := range c.gossip.hubs {
+		used = append(used, h.endpoint)
+	}
+	for _, r := range c.required {
+		used = append(used, r.endpoint)
+	}
+	return slices.ContainsFunc(used, isLocal)
 }

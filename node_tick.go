@@ -59,6 +59,7 @@ func (n *node) disproven(now time.Time, p *Peer) {
 		n.doubt(now, p, pr)
 	case pr.regreet:
 		p.regreeted++
+		n.redirect(p)
 		if !n.handshake(now, p.uuid) || !n.regreet(now, p, pr.reason) {
 			n.remove(now, p, pr.reason)
 		}
@@ -68,6 +69,16 @@ func (n *node) disproven(now time.Time, p *Peer) {
 		n.sighted(now, uuid, pr.moved)
 	default:
 		n.remove(now, p, pr.reason)
+	}
+}
+
+// redirect turns to where a peer's HELLO says that it is, after it was not found where
+// a beacon, gossip or the application said.
+func (n *node) redirect(p *Peer) {
+	endpoint, err := n.helloEndpoint(p.claims)
+	if err == nil && endpoint != p.endpoint && n.addressed[endpoint] == nil && !n.net.isOurs(endpoint) {
+		n.readdress(p, endpoint)
+		n.known.add(p.uuid, endpoint)
 	}
 }
 

@@ -27,7 +27,7 @@ func TestZyre_secureBeacons(t *testing.T) {
 	a, b := newLoopbackNode(t, "alice", port), newLoopbackNode(t, "bob", port)
 	plain := newLoopbackNode(t, "plain", port)
 	pa, sa := keyPair(t)
-	pb, sb := keyPair(t)
+	pb, sb := zeroKeyPair(t)
 	a.SetZCert(pa, sa).SetAuthorizedKeys(pb)
 	b.SetZCert(pb, sb)
 	for _, z := range []*Zyre{a, b, plain} {

@@ -1,6 +1,8 @@
 package zyre
 
 import (
+	"context"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -63,13 +65,29 @@ func (z *Zyre) SetAuthorizedKeys(publicKeys ...string) *Zyre {
 	})
 }
 
+// How often a refusal is worth a warning. Who is refused tries again, each second or
+// so: the rest is logged at level Debug.
+const (
+	refusalRate  = 0.1 // a second, in the long run
+	refusalBurst = 10
+)
+
 // security is what a secure node knows of keys. The zero value is a plain node.
 type security struct {
 	enabled bool
-	refused atomic.Uint64 // clients that ZAP turned away
 
 	// owned by run
-	keys map[[16]byte]string // public keys of those we have connected to, or will
+	keys     map[[16]byte]string // public keys of those we have connected to, or will
+	warnings tokens              // for refusals
+
+	// owned by the ZAP responder
+	zapWarnings tokens
+	refused     atomic.Uint64 // clients that ZAP turned away; for all
+}
+
+func newSecurity(enabled bool) security {
+	t := tokens{rate: refusalRate, burst: refusalBurst}
+	return security{enabled: enabled, keys: map[[16]byte]string{}, warnings: t, zapWarnings: t}
 }
 
 // listenOptions are the inbox's keys, and who may connect to it.
@@ -88,7 +106,8 @@ func (n *node) allow(domain, address, key string) bool {
 		return true
 	}
 	n.security.refused.Add(1)
-	n.log.Warn("zyre: refused a connection: its key is not authorized", "domain", domain, "address", address, "key", key)
+	n.logRefusal(time.Now(), &n.security.zapWarnings,
+		"what", "connection", "domain", domain, "address", address, "key", key)
 	return false
 }
 
@@ -96,6 +115,12 @@ func (n *node) allow(domain, address, key string) bool {
 func (n *node) authorized(key string) bool {
 	c := &n.cfg.curve
 	return key != "" && (!c.restricted || slices.Contains(c.authorized, key))
+}
+
+// trusts says whether a secure node may go to the holder of a key that somebody named.
+func (n *node) trusts(key string) bool {
+	_, ok := rawFromZ85(key)
+	return ok && n.authorized(key)
 }
 
 // dialOptions are what a mailbox for p shows and expects.
@@ -116,13 +141,13 @@ func (n *node) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string
 		n.sighted(now, uuid, endpoint)
 		return
 	}
-	if _, ok := rawFromZ85(key); !ok || !n.authorized(key) {
-		n.refuseKey("sighting", uuid, endpoint, key)
+	if !n.trusts(key) {
+		n.refuseKey(now, "sighting", uuid, endpoint, key)
 		return
 	}
 	if p := n.peers[uuid]; p != nil && p.key != key {
 		if p.entered() || now.Sub(p.born) < n.verifyTime() {
-			n.refuseKey("sighting", uuid, endpoint, key)
+			n.refuseKey(now, "sighting", uuid, endpoint, key)
 			return
 		}
 		n.discard(p) // nobody has proven the key named before
@@ -153,7 +178,7 @@ func (n *node) keyMatches(now time.Time, p *Peer, uuid [16]byte, m *packet, v *z
 	}
 	switch {
 	case !ok:
-		n.refuseKey("message", uuid, string(v.endpoint), m.userID)
+		n.refuseKey(now, "message", uuid, string(v.endpoint), m.userID)
 		if p != nil && p.entered() && p.key != m.userID {
 			// libzmq has given the routing id to the newer connection, and hears p no
 			// more: only a HELLO makes it connect again.
@@ -177,7 +202,16 @@ func (v *zreView) header(name string) (result string) {
 }
 
 // refuseKey counts and logs something that came under a wrong key, or none.
-func (n *node) refuseKey(what string, uuid [16]byte, endpoint, key string) {
+func (n *node) refuseKey(now time.Time, what string, uuid [16]byte, endpoint, key string) {
 	n.counters.keysRefused++
-	n.log.Warn("zyre: refused a "+what+": wrong key", "peer", uuidString(uuid), "endpoint", endpoint, "key", key)
+	n.logRefusal(now, &n.security.warnings, "what", what, "peer", uuidString(uuid), "endpoint", endpoint, "key", key)
+}
+
+// logRefusal logs a refusal, as a warning unless there were many of late.
+func (n *node) logRefusal(now time.Time, warnings *tokens, args ...any) {
+	level := slog.LevelDebug
+	if warnings.take(now) {
+		level = slog.LevelWarn
+	}
+	n.log.Log(context.Background(), level, "zyre: refused: the key is not the right one, or not authorized", args...)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
+
+	"github.com/go-zyre/zyre/internal/zgossip"
 )
 
 // zeroKeyPair makes a key pair whose public key begins with a zero byte, which
@@ -405,5 +408,70 @@ func TestZyre_secureProcesses(t *testing.T) {
 	ra.wait(t, "EXIT child", 1)
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("EXIT of a secure process after %v", took)
+	}
+}
+
+// logLines counts what is logged, by level.
+type logLines struct {
+	slog.Handler
+	mu    sync.Mutex
+	count map[slog.Level]int
+}
+
+func newLogLines() *logLines {
+	return &logLines{Handler: slog.DiscardHandler, count: map[slog.Level]int{}}
+}
+
+func (l *logLines) Enabled(context.Context, slog.Level) bool { return true }
+func (l *logLines) WithAttrs([]slog.Attr) slog.Handler       { return l }
+
+func (l *logLines) Handle(_ context.Context, r slog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if strings.Contains(r.Message, "refused") {
+		l.count[r.Level]++
+	}
+	return nil
+}
+
+// Refusals are all counted and logged, but who tries again and again fills no log with
+// warnings; a node that gossip tells of without a key is not tried again.
+func TestNode_refusals(t *testing.T) {
+	public, secret := keyPair(t)
+	lines := newLogLines()
+	s := newSim(t, 1)
+	a := s.node(func(cfg *config, _ *simSite) {
+		cfg.curve.publicKey, cfg.curve.secretKey = public, secret
+		cfg.curve.restricted, cfg.curve.authorized = true, []string{public}
+		cfg.logger = slog.New(lines)
+	})
+	other, _ := keyPair(t)
+	const times = 100
+	for range times {
+		s.advance(100 * time.Millisecond)
+		a.n.tuple(s.now, zgossip.Tuple{Key: uuidString([16]byte{5}), Value: "tcp://10.0.0.1:9"})
+		a.n.sightedWithKey(s.now, [16]byte{6}, "tcp://10.0.0.2:9", other)
+		a.n.allow("global", "10.0.0.2", other)
+	}
+	s.advance(time.Minute)
+	refused := int(a.n.counters.keysRefused + a.n.security.refused.Load())
+	if warned, debug := lines.count[slog.LevelWarn], lines.count[slog.LevelDebug]; refused != 3*times || warned+debug != refused ||
+		warned < 2*refusalBurst || warned > 2*refusalBurst+4 {
+		t.Errorf("%d refusals, %d warnings, %d at level Debug, want %d, about %d and the rest", refused, warned, debug, 3*times, 2*refusalBurst)
+	}
+	if len(a.n.standing)+len(a.n.peers) != 0 {
+		t.Errorf("%d standing nodes and %d peers, want none", len(a.n.standing), len(a.n.peers))
+	}
+}
+
+// The header with the key is the node's own.
+func TestZyre_publicKeyHeader(t *testing.T) {
+	z := newStaticNode(t, "z")
+	public, secret := keyPair(t)
+	z.SetHeader(publicKeyHeader, "before").SetZCert(public, secret)
+	mustStart(t, z)
+	z.SetHeader(publicKeyHeader, "after")
+	if got := ask(z, func(n *node, _ time.Time) string { return n.helloTo(&Peer{}).Headers[publicKeyHeader] }); got != public {
+		t.Errorf("%s in HELLO = %q, want %q", publicKeyHeader, got, public)
 	}
 }

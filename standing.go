@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -82,8 +83,10 @@ func (z *Zyre) RequirePeer(uuid, endpoint, publicKey string) error {
 	if _, keyOK := rawFromZ85(publicKey); err != nil || !ok || id == z.uuid || publicKey != "" && !keyOK {
 		return opError("require peer", endpoint, ErrInvalid)
 	}
-	z.set(func(c *config) { c.required = append(c.required, requiredPeer{id, endpoint, publicKey}) })
+	peer := requiredPeer{id, endpoint, publicKey}
+	z.set(func(c *config) { c.require(peer) })
 	z.configure(func(n *node, now time.Time) {
+		n.cfg.require(peer)
 		n.expect(now, id, &standing{endpoint: endpoint, key: publicKey, required: true})
 	})
 	return nil
@@ -92,4 +95,10 @@ func (z *Zyre) RequirePeer(uuid, endpoint, publicKey string) error {
 type requiredPeer struct {
 	uuid          [16]byte
 	endpoint, key string
+}
+
+// require adds a required peer, or takes the place of what was said of it before.
+func (c *config) require(peer requiredPeer) {
+	c.required = slices.DeleteFunc(c.required, func(old requiredPeer) bool { return old.uuid == peer.uuid })
+	c.required = append(c.required, peer)
 }

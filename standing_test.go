@@ -237,3 +237,76 @@ func TestZyre_advertisedEndpointIsUsed(t *testing.T) {
 	a.Stop()
 	b.Stop()
 }
+
+// A required endpoint where nobody is, or somebody else, does not keep a peer out that
+// gossip has told of us.
+func TestZyre_wrongRequiredEndpoint(t *testing.T) {
+	a, b := newStaticNode(t, "alice"), newStaticNode(t, "bob")
+	quickTimeouts(a, 200*time.Millisecond, patience)
+	a.GossipBind("tcp://127.0.0.1:*")
+	if err := a.RequirePeer(b.UUID(), "tcp://127.0.0.1:1", ""); err != nil {
+		t.Fatal(err)
+	}
+	mustStart(t, a)
+	b.GossipConnect("%s", a.GossipEndpoint())
+	mustStart(t, b)
+	ra, rb := record(a), record(b)
+	rb.wait(t, "ENTER alice", 1)
+	a.Whispers(b.UUID(), "here")
+	rb.wait(t, "WHISPER alice here", 1)
+	if n, m := ra.count("ENTER bob"), ra.count("EXIT bob"); n != 1 || m != 0 {
+		t.Errorf("alice saw %d ENTER and %d EXIT of bob, want 1 and 0:\n%s", n, m, ra)
+	}
+	if got := a.PeerAddress(b.UUID()); got != firstEndpoint(b) {
+		t.Errorf("PeerAddress(bob) = %q, want %q", got, firstEndpoint(b))
+	}
+}
+
+// A node with beacons says GOODBYE to a peer that hears none, also if that was required
+// only after Start.
+func TestZyre_requiredWhileRunning(t *testing.T) {
+	a, b := newLoopbackNode(t, "alice", freeUDPPort(t)), newStaticNode(t, "bob")
+	mustStart(t, a)
+	mustStart(t, b)
+	for range 3 {
+		if err := a.RequirePeer(b.UUID(), firstEndpoint(b), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rb := record(b)
+	rb.wait(t, "ENTER alice", 1)
+	a.Stop()
+	rb.wait(t, "EXIT alice", 1)
+	if n := len(a.cfg.required); n != 1 {
+		t.Errorf("a peer that was required 3 times is kept %d times, want 1", n)
+	}
+}
+
+// Endpoints that mean something to one host only are believed by nodes whose application
+// uses such.
+func TestNode_localEndpoints(t *testing.T) {
+	lan, host := "tcp://10.0.0.7:9", "tcp://127.0.0.1:9"
+	for name, c := range map[string]struct {
+		change func(cfg *config)
+		taken  bool
+	}{
+		"beacons":            {func(*config) {}, false},
+		"gossip":             {func(cfg *config) { cfg.gossip.binds = []string{"tcp://*:*"} }, false},
+		"endpoint":           {func(cfg *config) { cfg.endpoint = "tcp://10.0.0.1:*" }, false},
+		"required":           {func(cfg *config) { cfg.require(requiredPeer{endpoint: lan}) }, false},
+		"local hub":          {func(cfg *config) { cfg.gossip.hubs = []gossipHub{{endpoint: "tcp://localhost:9"}} }, true},
+		"ipc hub":            {func(cfg *config) { cfg.gossip.binds = []string{"ipc://hub"} }, true},
+		"local endpoint":     {func(cfg *config) { cfg.endpoint = "tcp://127.0.0.1:*" }, true},
+		"IPv6":               {func(cfg *config) { cfg.endpoint = "tcp://[::1]:*" }, true},
+		"inproc":             {func(cfg *config) { cfg.endpoint = "inproc://a" }, true},
+		"local and required": {func(cfg *config) { cfg.require(requiredPeer{endpoint: host}) }, true},
+	} {
+		n := newSim(t, 1).node(func(cfg *config, _ *simSite) { c.change(cfg) }).n
+		for _, endpoint := range []string{lan, host, "tcp://[::1]:9", "ipc:///run/a", "inproc://a"} {
+			_, err := n.helloEndpoint(endpoint)
+			if taken := err == nil; taken != (c.taken || endpoint == lan) {
+				t.Errorf("%s: helloEndpoint(%s) = %v", name, endpoint, err)
+			}
+		}
+	}
+}
