@@ -10,8 +10,8 @@ import (
 )
 
 // Dump writes what the node is and knows, for people to read: its UUID, name,
-// endpoints, headers and groups, its peers with theirs, the groups of the peers with
-// their members, and leaders. It is one consistent snapshot. Before Start and after
+// endpoints, headers and groups, its peers with theirs, how many of them are in each
+// group, and leaders. It is one consistent snapshot. Before Start and after
 // Stop it writes what is set. Errors of the writer are not reported. It is zyre_print
 // of libzyre.
 func (z *Zyre) Dump(w io.Writer) {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -90,14 +92,13 @@ func everyMethod(z *Zyre) map[string]func() {
 	ctx := context.Background()
 	return map[string]func(){
 		"Join": func() { z.Join("g") }, "Leave": func() { z.Leave("g") },
-		"Join long":  func() { z.Join(strings.Repeat("x", 256)) },
-		"Name":       func() { _ = z.Name() },
-		"UUID":       func() { _ = z.UUID() },
-		"Peers":      func() { _ = z.Peers() },
-		"SetHeader":  func() { z.SetHeader("a", "b") },
-		"SetName":    func() { z.SetName("n") },
-		"SetVerbose": func() { z.SetLogger(nil) },
-		"Shout":      func() { z.Shout("g", nil) }, "Shouts": func() { z.Shouts("g", "100%") },
+		"Join long": func() { z.Join(strings.Repeat("x", 256)) },
+		"Name":      func() { _ = z.Name() },
+		"UUID":      func() { _ = z.UUID() },
+		"Peers":     func() { _ = z.Peers() },
+		"SetHeader": func() { z.SetHeader("a", "b") },
+		"SetName":   func() { z.SetName("n") },
+		"Shout":     func() { z.Shout("g", nil) }, "Shouts": func() { z.Shouts("g", "100%") },
 		"Whisper": func() { z.Whisper("", nil) }, "Whispers": func() { z.Whispers("nobody", "100%") },
 		"Whisper stranger": func() { z.Whisper(strings.Repeat("0", 32), []byte("x")) },
 		"WhisperContext":   func() { _ = z.WhisperContext(ctx, "x") },
@@ -110,58 +111,135 @@ func everyMethod(z *Zyre) map[string]func() {
 		"PeerHeaderValue":  func() { _, _ = z.PeerHeaderValue("x", "y") },
 		"Stats":            func() { _ = z.Stats() },
 		"Events":           func() { _ = z.Events() },
+		"Dump":             func() { z.Dump(io.Discard) },
+		"GossipEndpoint":   func() { _ = z.GossipEndpoint() },
+		"GossipUnpublish":  func() { z.GossipUnpublish("nobody") },
+		"RequirePeer":      func() { _ = z.RequirePeer("x", "y", "") },
+		"SetEndpoint":      func() { _ = z.SetEndpoint("nonsense") },
 	}
 }
 
-func TestZyre_anyMethodAtAnyTime(t *testing.T) {
-	checkLeaks(t)
-	port := freeUDPPort(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	z := NewZyre(ctx).SetInterface("lo").SetPort(port)
-	check := func(when string) {
-		t.Helper()
-		for name, call := range everyMethod(z) {
-			start := time.Now()
-			call()
-			if took := time.Since(start); took > 100*time.Millisecond {
-				t.Errorf("%s %s took %v", name, when, took)
-			}
+// everySetter calls each method that sets something for the next Start.
+func everySetter(z *Zyre) map[string]func() {
+	return map[string]func(){
+		"SetInterface":          func() { z.SetInterface("lo") },
+		"SetPort":               func() { z.SetPort(5670) },
+		"SetInterval":           func() { z.SetInterval(time.Second) },
+		"SetEvasiveTimeout":     func() { z.SetEvasiveTimeout(time.Second) },
+		"SetSilentTimeout":      func() { z.SetSilentTimeout(time.Second) },
+		"SetExpiredTimeout":     func() { z.SetExpiredTimeout(time.Second) },
+		"SetBeaconPeerPort":     func() { z.SetBeaconPeerPort(0) },
+		"SetQueueLimit":         func() { z.SetQueueLimit(minQueueLimit) },
+		"SetVerbose":            func() { z.SetVerbose() },
+		"SetLogger":             func() { z.SetLogger(nil) },
+		"SetAdvertisedEndpoint": func() { z.SetAdvertisedEndpoint("tcp://127.0.0.1:1") },
+		"GossipBind":            func() { z.GossipBind("inproc://hub%d", 1) },
+		"GossipConnect":         func() { z.GossipConnect("inproc://hub%d", 1) },
+		"GossipConnectCurve":    func() { z.GossipConnectCurve("x", "inproc://hub") },
+		"SetZCert":              func() { z.SetZCert("x", "y") },
+		"SetZapDomain":          func() { z.SetZapDomain("z") },
+		"SetContestInGroup":     func() { z.SetContestInGroup("g") },
+		"SetAuthorizedKeys":     func() { z.SetAuthorizedKeys("x") },
+	}
+}
+
+// No method is forgotten by the tests that call every one.
+func TestZyre_everyMethodIsCalled(t *testing.T) {
+	z := NewZyre(t.Context())
+	called := map[string]bool{"Start": true, "Stop": true}
+	for _, methods := range []map[string]func(){everyMethod(z), everySetter(z)} {
+		for name := range methods {
+			name, _, _ = strings.Cut(name, " ")
+			called[name] = true
 		}
 	}
-	z.Stop()
-	check("before Start")
-	if err := z.WhisperContext(ctx, "x"); !errors.Is(err, ErrNotRunning) {
-		t.Errorf("WhisperContext before Start = %v, want ErrNotRunning", err)
+	all := reflect.TypeFor[*Zyre]()
+	for i := range all.NumMethod() {
+		if name := all.Method(i).Name; !called[name] {
+			t.Errorf("%s is not called", name)
+		}
 	}
+}
+
+// states are what a node can be in, and how it gets there.
+var states = map[string]func(z *Zyre, cancel func()) error{
+	"before Start":            func(*Zyre, func()) error { return nil },
+	"after Stop before Start": func(z *Zyre, _ func()) error { z.Stop(); return nil },
+	"after Stop": func(z *Zyre, _ func()) error {
+		err := z.Start()
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(z.Stop)
+		}
+		wg.Wait()
+		z.Stop()
+		return err
+	},
+	"after cancel": func(z *Zyre, cancel func()) error {
+		err := z.Start()
+		cancel()
+		for range z.Events() {
+		}
+		return err
+	},
+	"after cancel before Start": func(z *Zyre, cancel func()) error {
+		cancel()
+		for range z.Events() {
+		}
+		return nil
+	},
+}
+
+// A node that does not run answers with what is set, with nothing, or with an error.
+func TestZyre_answersWhenNotRunning(t *testing.T) {
+	checkLeaks(t)
+	for when, reach := range states {
+		ctx, cancel := context.WithCancel(context.Background())
+		z := NewZyre(ctx).SetName("idle").SetInterface("lo").SetPort(freeUDPPort(t))
+		z.Join("hall")
+		if err := reach(z, cancel); err != nil {
+			t.Errorf("%s: Start = %v, want nil", when, err)
+		}
+		id := strings.Repeat("0", 32)
+		value, ok := z.PeerHeaderValue(id, "x")
+		var dump strings.Builder
+		z.Dump(&dump)
+		got := []any{z.Name(), len(z.UUID()), z.OwnGroups(), z.Peers(), z.PeersByGroup("hall"), z.PeerGroups(),
+			z.PeerName(id), z.PeerAddress(id), value, ok, z.GossipEndpoint(), z.Stats(), strings.Contains(dump.String(), "not running")}
+		want := []any{"idle", 32, []string{"hall"}, []string(nil), []string(nil), []string(nil),
+			"", "", "", false, "", Stats{}, true}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: queries = %v, want %v", when, got, want)
+		}
+		if err := z.WhisperContext(t.Context(), id); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("%s: WhisperContext = %v, want ErrNotRunning", when, err)
+		}
+		if err := z.ShoutContext(t.Context(), "hall"); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("%s: ShoutContext = %v, want ErrNotRunning", when, err)
+		}
+		cancel()
+		if err := z.Start(); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("%s, and cancel: Start = %v, want ErrNotRunning", when, err)
+		}
+	}
+}
+
+func TestZyre_errorsWhenRunning(t *testing.T) {
+	z := newLoopbackNode(t, "z", freeUDPPort(t))
 	mustStart(t, z)
-	if err := z.Start(); !errors.Is(err, ErrRunning) {
-		t.Errorf("second Start = %v, want ErrRunning", err)
-	}
-	check("when running")
-	if err := z.WhisperContext(ctx, strings.Repeat("0", 32)); !errors.Is(err, ErrUnknownPeer) {
-		t.Errorf("WhisperContext to a stranger = %v, want ErrUnknownPeer", err)
-	}
-	if err := z.ShoutContext(ctx, "nobody"); !errors.Is(err, ErrUnknownGroup) {
-		t.Errorf("ShoutContext to nobody = %v, want ErrUnknownGroup", err)
-	}
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(z.Stop)
-	}
-	wg.Wait()
-	z.Stop()
-	check("after Stop")
-	mustStart(t, z)
-	cancel()
-	for range z.Events() {
-	}
-	check("after cancel")
-	if err := z.Start(); !errors.Is(err, ErrNotRunning) {
-		t.Errorf("Start after cancel = %v, want ErrNotRunning", err)
-	}
-	if err := z.ShoutContext(context.Background(), "x"); !errors.Is(err, ErrNotRunning) {
-		t.Errorf("ShoutContext after cancel = %v, want ErrNotRunning", err)
+	for what, c := range map[string]struct{ got, want error }{
+		"second Start":               {z.Start(), ErrRunning},
+		"WhisperContext to nonsense": {z.WhisperContext(t.Context(), "x"), ErrUnknownPeer},
+		"WhisperContext to stranger": {z.WhisperContext(t.Context(), strings.Repeat("0", 32)), ErrUnknownPeer},
+		"WhisperContext to itself":   {z.WhisperContext(t.Context(), z.UUID()), ErrUnknownPeer},
+		"ShoutContext to nobody":     {z.ShoutContext(t.Context(), "nobody"), ErrUnknownGroup},
+		"ShoutContext, long name":    {z.ShoutContext(t.Context(), strings.Repeat("x", 256)), ErrTooLong},
+		"SetEndpoint":                {z.SetEndpoint("tcp://127.0.0.1:*"), ErrRunning},
+		"RequirePeer with nonsense":  {z.RequirePeer("x", "y", ""), ErrInvalid},
+	} {
+		if !errors.Is(c.got, c.want) {
+			t.Errorf("%s = %v, want %v", what, c.got, c.want)
+		}
 	}
 }
 
