@@ -9,6 +9,7 @@ type probe struct {
 	deadline time.Time
 	moved    string // where its beacons come from now; may be empty
 	regreet  bool   // say HELLO again instead of removing it
+	unsent   bool   // unless something was sent meanwhile: it would be lost, with an EXIT
 	final    bool   // a message to it is lost: whatever it says, it has to go
 }
 
@@ -55,6 +56,8 @@ func (n *node) disproven(now time.Time, p *Peer) {
 	pr := p.probe
 	p.probe = probe{}
 	switch {
+	case pr.unsent && p.sentAt.After(p.saidHello):
+		// it expires, or answers
 	case pr.regreet && n.cfg.endpoint == "" && n.net.cutOff(p.endpoint):
 		n.doubt(now, p, pr)
 	case pr.regreet:
@@ -168,7 +171,7 @@ func (n *node) check(now time.Time, p *Peer) {
 	if unanswered && idle >= n.cfg.expired/2 && !p.answers && p.regreeted == 0 && !p.sentAt.After(p.saidHello) {
 		// It may have lost our HELLO, or taken it for the end. Not earlier: it may also
 		// be busy sending one large message.
-		n.doubt(now, p, probe{reason: "never answered", regreet: true})
+		n.doubt(now, p, probe{reason: "never answered", regreet: true, unsent: true})
 	}
 	if unanswered && idle >= n.cfg.silent && !p.silent {
 		p.silent = true

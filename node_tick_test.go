@@ -67,6 +67,25 @@ func TestNode_deadPeer(t *testing.T) {
 	}
 }
 
+// A peer dies as soon as it has entered: what the application sends to it while the node
+// wonders whether its HELLO was lost is no reason for one more EXIT and ENTER.
+func TestNode_deadNewcomer(t *testing.T) {
+	s := newSim(t, 1)
+	a := s.node(nil)
+	peer := [16]byte{1}
+	a.hear(peer, 1, simHello("tcp://10.0.0.9:9"))
+	p := a.n.peers[peer]
+	for !p.probe.pending() && a.n.peers[peer] == p {
+		s.advance(100 * time.Millisecond)
+	}
+	a.whisper(peer)
+	s.run(time.Minute)
+	want := []string{"ENTER 0100", "EVASIVE 0100", "SILENT 0100", "EXIT 0100"}
+	if !slices.Equal(a.history, want) {
+		t.Errorf("history = %q, want %q", a.history, want)
+	}
+}
+
 // Two nodes with different timeouts get along: an answered ping gives no event.
 func TestNode_differentTimeouts(t *testing.T) {
 	s := newSim(t, 1)
