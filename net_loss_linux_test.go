@@ -110,7 +110,7 @@ func TestNet_partition(t *testing.T) {
 	}
 	within(t, 3*time.Second, "all met again", meshed(nodes...), nodes...)
 	for _, n := range nodes {
-		if _, ok := n.find("^DONE number", 20*time.Second); !ok {
+		if _, ok := n.find("^DONE number", time.Duration(seconds+10)*time.Second); !ok {
 			t.Errorf("%s did not get rid of its messages", n.node)
 		}
 	}
