@@ -191,12 +191,13 @@ func TestNet_deathUnderLoad(t *testing.T) {
 	a, b, c := h[0].node("-netTally"), h[1].node("-netTally"), h[2].node()
 	within(t, 3*time.Second, "meshed", meshed(a, b, c), a, b, c)
 	c.send("leave g")
-	seconds := int(netTimes.expired/time.Second) + 5
+	limit := 2*netTimes.expired + time.Second // a busy machine stops a for moments, which do not count
+	seconds := int(limit/time.Second) + 5
 	b.send(fmt.Sprintf("number g %d 50000", 50000*seconds))
 	netSettled(2 * time.Second)
 	killed := time.Now()
 	c.kill()
-	within(t, netTimes.expired+time.Second, "death noticed under load", func() bool { return !a.has("c") }, a, b)
+	within(t, limit, "death noticed under load", func() bool { return !a.has("c") }, a, b)
 	got, missing, twice := a.tallies("b")
 	t.Logf("a had %d messages by then, %v after the start", got, time.Since(killed)+2*time.Second)
 	if missing != 0 || twice != 0 {
