@@ -33,7 +33,8 @@ type Zyre struct {
 	events chan *Event
 	ended  bool // events is closed: a run has ended, or the context was cancelled
 
-	lifecycle sync.Mutex // held by Start and Stop for as long as they take
+	lifecycle sync.Mutex  // held by Start and Stop for as long as they take
+	forget    func() bool // ends the watch on ctx, which would keep a stopped node in memory
 }
 
 // NewZyre makes a node with a fresh UUID. It does nothing until Start. Cancelling
@@ -54,7 +55,7 @@ func NewZyre(ctx context.Context) *Zyre {
 		z.cfg.reject("make a UUID", "", err)
 	}
 	z.uuid, z.id = id, uuidString(id)
-	context.AfterFunc(ctx, z.cancelled)
+	z.forget = context.AfterFunc(ctx, z.cancelled)
 	return z
 }
 
@@ -103,6 +104,8 @@ func (z *Zyre) Start() error {
 	if err := z.startNode(); err != nil {
 		return opError("start", "", err)
 	}
+	z.forget()
+	z.forget = context.AfterFunc(z.ctx, z.cancelled)
 	return nil
 }
 
@@ -157,6 +160,7 @@ func (z *Zyre) stopNode() {
 		return
 	}
 	n.stop()
+	z.forget()
 	z.node.Store(nil)
 	z.mu.Lock()
 	z.ended = true

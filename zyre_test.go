@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"weak"
 )
 
 func TestZyre_twoNodesTalk(t *testing.T) {
@@ -307,4 +309,21 @@ func TestZyre_startStopStart(t *testing.T) {
 		r.wait(t, "EXIT again", i)
 	}
 	watcher.Stop()
+}
+
+// A context that lives on does not keep the nodes in memory that it was given to.
+func TestZyre_contextForgetsStopped(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	z := NewZyre(ctx).SetInterface("lo").SetPort(freeUDPPort(t))
+	kept := weak.Make(z)
+	for range 2 {
+		mustStart(t, z)
+		z.Stop()
+	}
+	z = nil
+	eventually(t, "the node is collected", func() bool {
+		runtime.GC()
+		return kept.Value() == nil
+	})
 }
