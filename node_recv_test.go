@@ -52,6 +52,18 @@ func TestNode_anyCommand(t *testing.T) {
 	}
 }
 
+// A shout that was on its way when its group was left is counted, and no more.
+func TestNode_lateShout(t *testing.T) {
+	_, a, peer := simStranger(t)
+	a.join("G")
+	a.hear(peer, 2, &ZreMsg{id: ShoutID, Group: "G"})
+	a.leave("G")
+	a.hear(peer, 3, &ZreMsg{id: ShoutID, Group: "G"})
+	if got := a.n.counters; got.shoutsReceived != 1 || got.lateShouts != 1 || got.gaps != 0 {
+		t.Errorf("shouts = %d, late %d, gaps %d; want 1, 1, 0", got.shoutsReceived, got.lateShouts, got.gaps)
+	}
+}
+
 func btoi(b bool) int {
 	if b {
 		return 1

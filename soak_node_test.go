@@ -57,6 +57,7 @@ type soakNode struct {
 	ops      int
 	shouts   [soakGroups]int
 	sent     map[string]int       // whispers by UUID of the receiver
+	sending  string               // UUID of the receiver of one that may be sent or not
 	peers    map[string]*soakPeer // who is here, by UUID
 	past     map[string]*soakPast // who has been here, by run
 	exits    map[string]int       // since the phase began, by run
@@ -71,7 +72,7 @@ type soakPeer struct {
 	groups    uint
 	ops       int // in its last message, -1 if there was none
 	toggles   int // JOINs and LEAVEs since
-	enterSent int // whispers sent to it before its ENTER was read
+	enterSent int // whispers that may have been sent to it before its ENTER was read
 
 	heard  bool            // it has whispered
 	shouts [soakGroups]int // in its last whisper
@@ -189,9 +190,11 @@ func (n *soakNode) whisper(random *rand.Rand, id string) {
 		ctx, cancel = context.WithTimeout(ctx, 300*time.Millisecond)
 	}
 	defer cancel()
-	if err := n.z.WhisperContext(ctx, id, n.toPeer(id, false).pad(random)...); err == nil {
-		n.mu.Lock()
-		defer n.mu.Unlock()
+	err := n.z.WhisperContext(ctx, id, n.toPeer(id, false).pad(random)...)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.sending = ""
+	if err == nil {
 		n.sent[id]++
 	}
 }
@@ -207,6 +210,8 @@ func (n *soakNode) toPeer(id string, sent bool) soakMessage {
 	}
 	if sent {
 		n.sent[id]++
+	} else {
+		n.sending = id
 	}
 	return m
 }

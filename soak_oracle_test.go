@@ -72,7 +72,11 @@ func (n *soakNode) enter(e *Event) {
 		n.past[run] = &soakPast{}
 	}
 	n.came[run] = append(n.came[run], soakClock()+" ENTER")
-	n.peers[e.PeerUUID] = &soakPeer{run: run, ops: -1, enterSent: n.sent[e.PeerUUID]}
+	p := &soakPeer{run: run, ops: -1, enterSent: n.sent[e.PeerUUID]}
+	if n.sending == e.PeerUUID {
+		p.enterSent++
+	}
+	n.peers[e.PeerUUID] = p
 }
 
 func (n *soakNode) noteGroup(e *Event, p *soakPeer) {
