@@ -252,14 +252,22 @@ func TestBeacon_signalsFull(t *testing.T) {
 	})
 }
 
+// Whatever the system refuses to send with is tried again, ever more slowly, and logged
+// once.
 func TestBeacon_backoff(t *testing.T) {
+	for _, refusal := range []syscall.Errno{syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EPERM, syscall.ENOBUFS} {
+		t.Run(refusal.Error(), func(t *testing.T) { testBackoff(t, refusal) })
+	}
+}
+
+func testBackoff(t *testing.T, refusal syscall.Errno) {
 	f := newFakeNet(testEth, testWlan)
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	fakeBeacon(t, f, beaconConfig{logger: logger}, func(t *testing.T, b *Beacon) {
 		command(t, b, "INTERFACE", "*")
 		command(t, b, "CONFIGURE", 5670)
-		f.set(func() { f.sendErr["eth0"] = syscall.ENETUNREACH })
+		f.set(func() { f.sendErr["eth0"] = refusal })
 		command(t, b, "PUBLISH", []byte("x"))
 		start := time.Now()
 		time.Sleep(22*time.Second + time.Millisecond)
