@@ -228,7 +228,7 @@ func TestNet_descriptorLimit(t *testing.T) {
 	x.stop()
 	within(t, 10*time.Second, "c taken", meshed(a, b, c), a, b, c)
 	checkTalk(t, a, b, c)
-	if got := len(a.written("too few file descriptors")); got > 60 {
-		t.Errorf("logged %d times, want less", got)
+	if got := len(a.written("too few file descriptors")); got > 2*warningBurst {
+		t.Errorf("logged %d times, want at most %d", got, 2*warningBurst)
 	}
 }

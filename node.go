@@ -53,6 +53,7 @@ type node struct {
 	electing  bool                 // something changed in one of them
 	history   map[[16]byte]*handshakes
 	admission tokens // for new half-open peers
+	warnings  tokens // of connections that cannot be made
 	events    *eventQueue
 	counters  counters
 
@@ -90,6 +91,7 @@ func newNode(uuid [16]byte, cfg config, tr transport, events *eventQueue) *node 
 		elections: map[string]*election{},
 		history:   map[[16]byte]*handshakes{},
 		admission: tokens{rate: halfOpenRate, burst: halfOpenBurst},
+		warnings:  newWarnings(),
 		lookup:    newLookups(),
 		net:       network{advertised: cfg.advertised},
 		standing:  map[[16]byte]*standing{},

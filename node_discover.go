@@ -1,6 +1,8 @@
 package zyre
 
 import (
+	"context"
+	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -137,7 +139,7 @@ func (n *node) greet(now time.Time, p *Peer) bool {
 	box, err := n.transport.dial(p.endpoint, n.dialOptions(p))
 	if err != nil {
 		n.counters.dialErrors++
-		n.log.Warn("zyre: connect", "peer", p.Identity, "endpoint", p.endpoint, "err", err)
+		n.log.Log(context.Background(), n.warnings.urgency(now), "zyre: connect", "peer", p.Identity, "endpoint", p.endpoint, "err", err)
 		return false
 	}
 	p.mailbox, p.sent, p.pings, p.probe = box, 0, 0, probe{}
@@ -267,6 +269,23 @@ func (t *tokens) take(now time.Time) bool {
 	}
 	t.level--
 	return true
+}
+
+// How often it is worth a warning that somebody is refused who tries again each second
+// or so: the rest is logged at level Debug.
+const (
+	warningRate  = 0.1 // a second, in the long run
+	warningBurst = 10
+)
+
+func newWarnings() tokens { return tokens{rate: warningRate, burst: warningBurst} }
+
+// urgency is the level at which to log something now.
+func (t *tokens) urgency(now time.Time) slog.Level {
+	if t.take(now) {
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
 }
 
 // handshakes remembers how often a peer began anew.

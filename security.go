@@ -2,7 +2,6 @@ package zyre
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -65,13 +64,6 @@ func (z *Zyre) SetAuthorizedKeys(publicKeys ...string) *Zyre {
 	})
 }
 
-// How often a refusal is worth a warning. Who is refused tries again, each second or
-// so: the rest is logged at level Debug.
-const (
-	refusalRate  = 0.1 // a second, in the long run
-	refusalBurst = 10
-)
-
 // security is what a secure node knows of keys. The zero value is a plain node.
 type security struct {
 	enabled bool
@@ -86,7 +78,7 @@ type security struct {
 }
 
 func newSecurity(enabled bool) security {
-	t := tokens{rate: refusalRate, burst: refusalBurst}
+	t := newWarnings()
 	return security{enabled: enabled, keys: map[[16]byte]string{}, warnings: t, zapWarnings: t}
 }
 
@@ -209,9 +201,5 @@ func (n *node) refuseKey(now time.Time, what string, uuid [16]byte, endpoint, ke
 
 // logRefusal logs a refusal, as a warning unless there were many of late.
 func (n *node) logRefusal(now time.Time, warnings *tokens, args ...any) {
-	level := slog.LevelDebug
-	if warnings.take(now) {
-		level = slog.LevelWarn
-	}
-	n.log.Log(context.Background(), level, "zyre: refused: the key is not the right one, or not authorized", args...)
+	n.log.Log(context.Background(), warnings.urgency(now), "zyre: refused: the key is not the right one, or not authorized", args...)
 }

@@ -456,8 +456,8 @@ func TestNode_refusals(t *testing.T) {
 	s.advance(time.Minute)
 	refused := int(a.n.counters.keysRefused + a.n.security.refused.Load())
 	if warned, debug := lines.count[slog.LevelWarn], lines.count[slog.LevelDebug]; refused != 3*times || warned+debug != refused ||
-		warned < 2*refusalBurst || warned > 2*refusalBurst+4 {
-		t.Errorf("%d refusals, %d warnings, %d at level Debug, want %d, about %d and the rest", refused, warned, debug, 3*times, 2*refusalBurst)
+		warned < 2*warningBurst || warned > 2*warningBurst+4 {
+		t.Errorf("%d refusals, %d warnings, %d at level Debug, want %d, about %d and the rest", refused, warned, debug, 3*times, 2*warningBurst)
 	}
 	if len(a.n.standing)+len(a.n.peers) != 0 {
 		t.Errorf("%d standing nodes and %d peers, want none", len(a.n.standing), len(a.n.peers))
