@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	zmq "github.com/pebbe/zmq4"
 
+	"github.com/go-zyre/zyre/internal/zmqmsg"
 	"github.com/go-zyre/zyre/internal/zmqwait"
 )
 
@@ -35,6 +37,9 @@ const (
 	// back on a mailbox. These bound what a hostile one can leave there.
 	mailboxRecvLimit   = 1
 	mailboxMaxMsgBytes = 64 << 10
+
+	// An unusually long header does not stay in memory once it has been read.
+	maxKeptHeader = 64 << 10
 
 	errnoAgain = zmq.Errno(syscall.EAGAIN)
 )
@@ -152,7 +157,7 @@ func (t *zmqTransport) socket(kind zmq.Type, configure func(*zmq.Socket) error) 
 
 // listen makes the inbox of a node: a ROUTER, bound to nothing yet.
 func (t *zmqTransport) listen(opts listenOptions) (inbox, error) {
-	in := &zmqInbox{transport: t, ready: true}
+	in := &zmqInbox{transport: t, more: true}
 	secure := opts.publicKey != "" || opts.secretKey != ""
 	if secure {
 		if err := checkKeyPair(opts.publicKey, opts.secretKey); err != nil {
@@ -175,8 +180,7 @@ func (t *zmqTransport) listen(opts listenOptions) (inbox, error) {
 	})
 	if err == nil {
 		in.soc = soc
-		in.waiter, err = waiterFor(soc)
-		if err != nil {
+		if err = in.attach(secure); err != nil {
 			err = errors.Join(err, soc.Close())
 		}
 	}
@@ -186,6 +190,16 @@ func (t *zmqTransport) listen(opts listenOptions) (inbox, error) {
 	}
 	t.open.Add(1)
 	return in, nil
+}
+
+// attach prepares to receive, and to wait for it.
+func (in *zmqInbox) attach(secure bool) (err error) {
+	if in.messages, err = zmqmsg.Of(in.soc, secure); err != nil {
+		return err
+	}
+	in.check = in.readable
+	in.waiter, err = waiterFor(in.soc)
+	return err
 }
 
 func waiterFor(soc *zmq.Socket) (*zmqwait.Waiter, error) {
@@ -200,18 +214,19 @@ func waiterFor(soc *zmq.Socket) (*zmqwait.Waiter, error) {
 type zmqInbox struct {
 	transport *zmqTransport
 	soc       *zmq.Socket
+	messages  *zmqmsg.Socket // of soc
 	waiter    *zmqwait.Waiter
+	check     func() bool // readable, made once
 	domain    string // its ZAP domain; empty without CURVE
 	closed    bool
 
 	// To ask libzmq in vain costs a system call, as much as several messages. So
 	// recv does not ask again before wait has, and if the last messages came one by
 	// one it leaves it to wait to find out about a second.
-	ready   bool // there may be a message
-	single  bool // they come one by one
-	guessed bool // recv has stopped after one without asking
-	asked   bool // wait has asked
-	taken   int  // messages since wait
+	more   bool // libzmq may have messages
+	single bool // they come one by one
+	asked  bool // since wait was called
+	taken  int  // messages since libzmq had none
 }
 
 func (in *zmqInbox) bind(endpoint string) (string, error) {
@@ -243,53 +258,60 @@ func (in *zmqInbox) unbind(endpoint string) error {
 	return nil
 }
 
-// recv costs five calls into C for each frame and one for each question whether
-// more follow, so it asks only where ZRE leaves a doubt: the frame after the
-// routing id always exists.
 func (in *zmqInbox) recv(p *packet) error {
 	clear(p.frames)
-	p.frames, p.header, p.userID = p.frames[:0], nil, ""
-	in.guessed = in.guessed || in.ready && in.single && in.taken == 1
-	if in.guessed || !in.ready {
-		in.ready = false
-		return errAgain
+	p.frames, p.userID = p.frames[:0], ""
+	if cap(p.header) > maxKeptHeader {
+		p.header = nil
 	}
-	var err error
-	if p.from, err = in.soc.RecvBytes(zmq.DONTWAIT); err != nil {
-		if zmq.AsErrno(err) == errnoAgain {
-			in.ready, in.single = false, in.taken <= 1
+	if !in.messages.Ready() {
+		if !in.more {
 			return errAgain
 		}
-		return fmt.Errorf("zyre: receive: %w", err)
-	}
-	in.taken++
-	if in.domain == "" {
-		p.header, err = in.soc.RecvBytes(zmq.DONTWAIT)
-	} else {
-		var properties map[string]string
-		p.header, properties, err = in.soc.RecvBytesWithMetadata(zmq.DONTWAIT, "User-Id")
-		p.userID = properties["User-Id"]
-	}
-	if err != nil {
-		return torn(err)
-	}
-	content := hasContent(p.header)
-	for {
-		more, err := in.soc.GetRcvmore()
-		if err != nil {
-			return torn(err)
-		}
-		if !more {
-			return nil
-		}
-		frame, err := in.soc.RecvBytes(zmq.DONTWAIT)
-		if err != nil {
-			return torn(err)
-		}
-		if content {
-			p.frames = append(p.frames, frame)
+		if err := in.fill(); err != nil {
+			return err
 		}
 	}
+	frame := in.messages.Next()
+	p.from, p.header = append(p.from[:0], frame.Data...), p.header[:0]
+	content := false
+	for i := 0; frame.More; i++ {
+		if !in.messages.Ready() {
+			if err := in.fill(); err != nil {
+				return torn(err)
+			}
+		}
+		frame = in.messages.Next()
+		switch {
+		case i == 0:
+			p.header, p.userID = append(p.header, frame.Data...), frame.User
+			content = hasContent(p.header)
+		case content:
+			p.frames = append(p.frames, bytes.Clone(frame.Data))
+		}
+	}
+	return nil
+}
+
+// fill gets what libzmq has, or one message if they come one by one.
+func (in *zmqInbox) fill() error {
+	in.asked = true
+	in.single = in.single && in.taken == 0
+	count, more, err := in.messages.Fill(in.single)
+	if err == nil {
+		in.taken += count
+		in.more = more && !in.single
+	}
+	if errors.Is(err, zmqmsg.ErrAgain) || err == nil && !more {
+		in.more, in.single, in.taken = false, in.taken <= 1, 0
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, zmqmsg.ErrAgain):
+		return errAgain
+	}
+	return fmt.Errorf("zyre: receive: %w", err)
 }
 
 // torn reports an error inside a message. libzmq hands out whole messages, so
@@ -305,9 +327,9 @@ func hasContent(header []byte) bool {
 
 func (in *zmqInbox) wait(until time.Time) {
 	in.asked = false
-	err := in.waiter.Wait(in.readable, until)
-	if !in.asked && !in.closed {
-		in.readable() // or an owner that is always woken would never hear of a message
+	err := in.waiter.Wait(in.check, until)
+	if !in.asked {
+		in.more = true // or an owner that is always woken would never hear of a message
 	}
 	if err == nil || errors.Is(err, zmqwait.ErrClosed) {
 		return
@@ -323,13 +345,14 @@ func (in *zmqInbox) wait(until time.Time) {
 
 // readable also reports true when the socket fails, so that recv says why.
 func (in *zmqInbox) readable() bool {
-	events, err := in.soc.GetEvents()
-	in.ready = err != nil || events&zmq.POLLIN != 0
-	if in.ready {
-		in.single, in.taken = in.single && !in.guessed, 0
+	if in.messages.Ready() {
+		return true
 	}
-	in.guessed, in.asked = false, true
-	return in.ready
+	err := in.fill()
+	if err != nil && !errors.Is(err, errAgain) {
+		in.more = true
+	}
+	return in.more || in.messages.Ready()
 }
 
 func (in *zmqInbox) wake() { in.waiter.Wake() }
@@ -339,6 +362,7 @@ func (in *zmqInbox) close() error {
 		return nil
 	}
 	in.closed = true
+	in.messages.Free()
 	err := errors.Join(in.waiter.Close(), in.soc.Close())
 	in.transport.open.Add(-1)
 	// After the ROUTER, or it would let everyone in for its last moments.
@@ -374,8 +398,12 @@ func (t *zmqTransport) dial(endpoint string, opts dialOptions) (mailbox, error) 
 	if err := soc.Connect(endpoint); err != nil {
 		return nil, errors.Join(fmt.Errorf("zyre: dial %s: %w", endpoint, err), soc.Close())
 	}
+	messages, err := zmqmsg.Of(soc, false)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("zyre: dial %s: %w", endpoint, err), soc.Close())
+	}
 	t.open.Add(1)
-	return &zmqMailbox{transport: t, soc: soc}, nil
+	return &zmqMailbox{transport: t, soc: soc, messages: messages}, nil
 }
 
 func setClientKeys(s *zmq.Socket, opts dialOptions) error {
@@ -396,49 +424,16 @@ func setClientKeys(s *zmq.Socket, opts dialOptions) error {
 type zmqMailbox struct {
 	transport *zmqTransport
 	soc       *zmq.Socket
+	messages  *zmqmsg.Socket // of soc
 	closed    bool
 }
 
 func (m *zmqMailbox) send(header []byte, frames [][]byte) error {
-	refused := m.sendPart(header, len(frames) > 0)
-	if zmq.AsErrno(refused) == errnoAgain && m.writable() {
-		refused = m.sendPart(header, len(frames) > 0)
-	}
-	if refused != nil {
-		return mailboxError(refused)
-	}
-	for i, frame := range frames {
-		// A refusal in the middle means that libzmq has taken back the first parts
-		// and swallows the rest up to the last: give it the rest, or it would
-		// swallow the next message.
-		if err := m.sendPart(frame, i+1 < len(frames)); err != nil && refused == nil {
-			refused = err
-		}
-	}
-	return mailboxError(refused)
-}
-
-// writable reports whether there is room. Sending hears of room that the I/O
-// thread has made only about once a millisecond; asking hears of it at once.
-func (m *zmqMailbox) writable() bool {
-	events, err := m.soc.GetEvents()
-	return err == nil && events&zmq.POLLOUT != 0
-}
-
-func (m *zmqMailbox) sendPart(part []byte, more bool) error {
-	flags := zmq.DONTWAIT
-	if more {
-		flags |= zmq.SNDMORE
-	}
-	_, err := m.soc.SendBytes(part, flags)
-	return err
-}
-
-func mailboxError(err error) error {
+	err := m.messages.Send(header, frames)
 	switch {
 	case err == nil:
 		return nil
-	case zmq.AsErrno(err) == errnoAgain:
+	case errors.Is(err, zmqmsg.ErrAgain):
 		return errAgain
 	}
 	return fmt.Errorf("zyre: send: %w", err)
@@ -449,6 +444,7 @@ func (m *zmqMailbox) close(linger time.Duration) error {
 		return nil
 	}
 	m.closed = true
+	m.messages.Free()
 	// Never negative: that would be for ever.
 	err := errors.Join(m.soc.SetLinger(max(linger, 0)), m.soc.Close())
 	m.transport.open.Add(-1)

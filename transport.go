@@ -24,9 +24,8 @@ var (
 // the kernel buffers comes on top.
 const highWaterMark = 1000
 
-// A packet is one message as it came from a peer. recv puts fresh memory in its
-// byte slices, which the caller may keep; the list of frames is reused by the
-// next recv into the same packet.
+// A packet is one message as it came from a peer. The frames are the caller's to
+// keep; all else is reused by the next recv into the same packet.
 type packet struct {
 	from   []byte   // routing id, of any length: 1 and the UUID if the peer is a proper one
 	header []byte   // first frame, not yet parsed

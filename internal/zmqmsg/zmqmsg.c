@@ -1,0 +1,69 @@
+#include "zmqmsg.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void clear(zyre_batch *b) {
+    for (int i = 0; i < b->count; i++) zmq_msg_close(&b->msg[i]);
+    b->count = b->messages = 0;
+}
+
+void zyre_fill(void *soc, zyre_batch *b, int one, int users) {
+    size_t bytes = 0;
+    clear(b);
+    b->err = 0;
+    while (b->count < zyre_batch_frames && bytes < zyre_batch_bytes && !(one && b->messages)) {
+        zmq_msg_t *m = &b->msg[b->count];
+        int size;
+        zmq_msg_init(m);
+        do size = zmq_msg_recv(m, soc, ZMQ_DONTWAIT);
+        while (size < 0 && zmq_errno() == EINTR);
+        if (size < 0) {
+            b->err = zmq_errno();
+            return;
+        }
+        zyre_frame *f = &b->frame[b->count++];
+        f->data = zmq_msg_data(m);
+        f->size = zmq_msg_size(m);
+        f->more = zmq_msg_more(m);
+        f->user = users && b->inside == 1 ? zmq_msg_gets(m, "User-Id") : NULL;
+        b->inside = f->more ? b->inside + 1 : 0;
+        b->messages += !f->more;
+        bytes += f->size;
+    }
+}
+
+void zyre_free(zyre_batch *b) {
+    clear(b);
+    free(b);
+}
+
+// Sending hears of room that the I/O thread has made only about once a millisecond;
+// asking hears of it at once.
+static int writable(void *soc) {
+    int events;
+    size_t size = sizeof events;
+    return zmq_getsockopt(soc, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLOUT);
+}
+
+static int try_part(void *soc, const void *data, size_t size, int flags) {
+    int rc;
+    do rc = zmq_send(soc, data, size, flags);
+    while (rc < 0 && zmq_errno() == EINTR);
+    return rc < 0 ? zmq_errno() : 0;
+}
+
+int zyre_part(void *soc, const void *data, size_t size, int first, int more) {
+    int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
+    int err = try_part(soc, data, size, flags);
+    // Not in the middle of a message: it would begin a new one.
+    if (err == EAGAIN && first && writable(soc)) err = try_part(soc, data, size, flags);
+    return err;
+}
+
+int zyre_send(void *soc, const void *header, size_t header_size, const void *frame, size_t size,
+              int frames) {
+    int err = zyre_part(soc, header, header_size, 1, frames);
+    if (err || !frames) return err;
+    return zyre_part(soc, frame, size, 0, 0);
+}

@@ -1,0 +1,35 @@
+#include <stddef.h>
+#include <zmq.h>
+
+// A batch holds frames until the next call of zyre_fill.
+enum { zyre_batch_frames = 64, zyre_batch_bytes = 1 << 16 };
+
+typedef struct {
+    void *data;
+    size_t size;
+    const char *user; // who sent it, in the second frame of a message under CURVE
+    int more;         // another frame of the same message follows
+} zyre_frame;
+
+typedef struct {
+    int count;    // frames
+    int messages; // that end in this batch
+    int err;      // why there are no more frames; 0 if the batch is full
+    int inside;   // frames of the present message so far
+    zyre_frame frame[zyre_batch_frames];
+    zmq_msg_t msg[zyre_batch_frames];
+} zyre_batch;
+
+// zyre_fill replaces what is in the batch by what can be received at once: one
+// message, or as many as fit. users asks for the User-Id of each.
+void zyre_fill(void *soc, zyre_batch *b, int one, int users);
+
+// zyre_free closes the messages of a batch and frees it.
+void zyre_free(zyre_batch *b);
+
+// zyre_part queues one frame and returns 0 or an error number.
+int zyre_part(void *soc, const void *data, size_t size, int first, int more);
+
+// zyre_send queues a header and, unless frames is 0, one frame.
+int zyre_send(void *soc, const void *header, size_t header_size, const void *frame, size_t size,
+              int frames);
