@@ -52,6 +52,10 @@ type zmqContext struct {
 	// guarded by sharedContext.Mutex
 	users int
 
+	// making is held while a socket is made or closed. libzmq lets only one at a time
+	// do most of that, and would hold a thread for each that waits.
+	making sync.Mutex
+
 	zap zapResponder
 }
 
@@ -217,7 +221,7 @@ type zmqInbox struct {
 	messages  *zmqmsg.Socket // of soc
 	waiter    *zmqwait.Waiter
 	check     func() bool // readable, made once
-	domain    string // its ZAP domain; empty without CURVE
+	domain    string      // its ZAP domain; empty without CURVE
 	closed    bool
 
 	// To ask libzmq in vain costs a system call, as much as several messages. So
@@ -378,6 +382,8 @@ func (t *zmqTransport) dial(endpoint string, opts dialOptions) (mailbox, error) 
 	if err := checkEndpoint(endpoint); err != nil {
 		return nil, fmt.Errorf("zyre: dial: %w", err)
 	}
+	t.ctx.making.Lock()
+	defer t.ctx.making.Unlock()
 	soc, err := t.socket(zmq.DEALER, func(s *zmq.Socket) error {
 		err := errors.Join(
 			s.SetIdentity(string(opts.identity)),
@@ -444,6 +450,8 @@ func (m *zmqMailbox) close(linger time.Duration) error {
 		return nil
 	}
 	m.closed = true
+	m.transport.ctx.making.Lock()
+	defer m.transport.ctx.making.Unlock()
 	m.messages.Free()
 	// Never negative: that would be for ever.
 	err := errors.Join(m.soc.SetLinger(max(linger, 0)), m.soc.Close())
