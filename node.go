@@ -140,10 +140,10 @@ func (n *node) run() {
 			n.excuse(late)
 		}
 		calls = n.outbox.take(calls)
+		busy := n.drain(now) // first: what a peer sent before its goodbye comes before it
 		for i := range calls {
 			n.handle(now, &calls[i])
 		}
-		busy := n.drain(now)
 		if n.electing {
 			n.elect(now)
 		}
@@ -249,7 +249,9 @@ func (n *node) drain(now time.Time) (more bool) {
 		}
 		err := n.inbox.recv(&n.packet)
 		if errors.Is(err, errAgain) {
-			n.caughtUp(now)
+			if err != errUnasked {
+				n.caughtUp(now)
+			}
 			return false
 		}
 		if err != nil {

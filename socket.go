@@ -227,7 +227,8 @@ type zmqInbox struct {
 	// To ask libzmq in vain costs a system call, as much as several messages. So
 	// recv does not ask again before wait has, and if the last messages came one by
 	// one it leaves it to wait to find out about a second.
-	more   bool // libzmq may have messages
+	more   bool // libzmq may have messages, and recv is to ask
+	empty  bool // it had none when it was asked last
 	single bool // they come one by one
 	asked  bool // since wait was called
 	taken  int  // messages since libzmq had none
@@ -269,8 +270,11 @@ func (in *zmqInbox) recv(p *packet) error {
 		p.header = nil
 	}
 	if !in.messages.Ready() {
-		if !in.more {
+		switch {
+		case in.empty:
 			return errAgain
+		case !in.more:
+			return errUnasked
 		}
 		if err := in.fill(); err != nil {
 			return err
@@ -306,7 +310,8 @@ func (in *zmqInbox) fill() error {
 		in.taken += count
 		in.more = more && !in.single
 	}
-	if errors.Is(err, zmqmsg.ErrAgain) || err == nil && !more {
+	in.empty = errors.Is(err, zmqmsg.ErrAgain) || err == nil && !more
+	if in.empty {
 		in.more, in.single, in.taken = false, in.taken <= 1, 0
 	}
 	switch {
@@ -333,7 +338,7 @@ func (in *zmqInbox) wait(until time.Time) {
 	in.asked = false
 	err := in.waiter.Wait(in.check, until)
 	if !in.asked {
-		in.more = true // or an owner that is always woken would never hear of a message
+		in.more, in.empty = true, false // or an owner that is always woken would never hear of a message
 	}
 	if err == nil || errors.Is(err, zmqwait.ErrClosed) {
 		return
@@ -354,7 +359,7 @@ func (in *zmqInbox) readable() bool {
 	}
 	err := in.fill()
 	if err != nil && !errors.Is(err, errAgain) {
-		in.more = true
+		in.more, in.empty = true, false
 	}
 	return in.more || in.messages.Ready()
 }

@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -10,6 +11,9 @@ var (
 	// errAgain says that nothing was received, or that nothing was queued for
 	// sending: try again later.
 	errAgain = errors.New("zyre: try again")
+	// errUnasked is an errAgain of an inbox that has not made sure: there may be
+	// something, and then the next wait returns at once.
+	errUnasked = fmt.Errorf("%w: not asked", errAgain)
 	// errNoDescriptors says that the process has too few file descriptors left
 	// to open another socket safely.
 	errNoDescriptors = errors.New("zyre: too few file descriptors left")
@@ -36,7 +40,7 @@ type packet struct {
 // An inbox receives the messages of all peers. All methods but wake belong to
 // the goroutine that owns the node.
 type inbox interface {
-	// recv fills p with the next message, or returns errAgain at once.
+	// recv fills p with the next message, or returns errAgain or errUnasked at once.
 	recv(p *packet) error
 	// bind starts to listen and returns the endpoint with its port resolved.
 	bind(endpoint string) (bound string, err error)
