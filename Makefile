@@ -10,7 +10,7 @@ endif
 export FUZZTIME DURATION BENCHTIME BENCH_SHORT
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test build demo test test-net fuzz bench soak lint check-docs check
+.PHONY: help deps deps-test build demo test test-net fuzz bench bench-plot soak lint check-docs check
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile

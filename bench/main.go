@@ -25,7 +25,7 @@ type options struct {
 	short bool
 	runs  int
 	only  string
-	nodes int
+	nodes int // 0 for the default
 	idle  time.Duration
 	json  string
 }
@@ -38,7 +38,7 @@ func main() {
 	flag.BoolVar(&o.short, "short", false, "a quick look, under a minute")
 	flag.IntVar(&o.runs, "runs", 0, "runs of each measurement (default 5, with -short 2)")
 	flag.StringVar(&o.only, "only", "", "comma-separated `names` of measurements: those that contain one of them")
-	flag.IntVar(&o.nodes, "nodes", 50, "nodes of the mesh; 200 need 90000 file descriptors")
+	flag.IntVar(&o.nodes, "nodes", 0, "nodes of the mesh (default 50, and without -short 200 too)")
 	flag.DurationVar(&o.idle, "idle", 0, "how long to watch an idle node (default 20s, with -short 3s)")
 	flag.StringVar(&o.json, "json", "", "write all samples to `file`")
 	profile := flag.String("profile", "", "write CPU profiles of all Go processes to `directory`")
@@ -68,6 +68,17 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// meshes are the numbers of nodes to measure a mesh of.
+func (o options) meshes() []int {
+	switch {
+	case o.nodes > 0:
+		return []int{o.nodes}
+	case o.short:
+		return []int{50}
+	}
+	return []int{10, 50, 200}
 }
 
 // run makes all measurements, prints them, and writes the file.

@@ -33,9 +33,11 @@ func measurements(o options) []measurement {
 		shouts(8, 100, 100_000/div),
 		roundTrip(100, 20_000/div),
 		startToEnter(pick(o.short, 30, 100)),
-		mesh(o.nodes),
 		idle(10, o.idle.Seconds()),
 	)
+	for _, nodes := range o.meshes() {
+		ms = append(ms, mesh(nodes))
+	}
 	for _, peers := range pick(o.short, []int{1, 10, 50}, []int{1, 10, 50, 200}) {
 		ms = append(ms, many(peers, 400_000/div/peers))
 	}

@@ -5,39 +5,83 @@ import (
 	"fmt"
 )
 
-// mesh measures how long nodes in one process take until each knows all others.
+// mesh measures how long nodes on one host take until each knows all others. They
+// run in one process if it may have enough descriptors.
 func mesh(nodes int) measurement {
+	const each = 4 // descriptors that a node needs for a peer, and a bit
+	fit := max(descriptorLimit()*9/10/(each*nodes), 1)
+	processes := (nodes + fit - 1) / fit
 	one := func(role string) func(context.Context, *host) (sample, error) {
 		return func(ctx context.Context, h *host) (s sample, err error) {
-			p := params{Peers: nodes}
-			if p.Port, err = freePort("udp"); err != nil {
-				return s, err
+			ps, got, err := runMesh(ctx, h, role, nodes, processes)
+			if err == nil {
+				stopAll(ps)
 			}
-			w, err := h.worker(ctx, role, p)
-			if err != nil {
-				return s, err
-			}
-			defer w.stop()
-			got, err := w.next()
-			if err != nil {
-				return s, err
-			}
-			return sample{Metrics: []metric{
-				{"time", "s", got.seconds()}, {"CPU", "s", got.CPU},
-				{"memory", "MB", got.RSS}, {"threads", "", float64(got.Threads)},
-			}}, nil
+			return got, err
 		}
 	}
-	return measurement{name: fmt.Sprintf("mesh-of-%d", nodes), runs: 3, sides: []side{
-		{name: "zyre", run: one("zyre-mesh")}, {name: "zmq4", run: one("zmq-mesh")},
+	m := measurement{name: fmt.Sprintf("mesh-of-%d", nodes), runs: 3, sides: []side{
+		{name: "zyre", run: one("zyre-mesh")},
 	}}
+	if processes == 1 {
+		m.sides = append(m.sides, side{name: "zmq4", run: one("zmq-mesh")})
+	} else {
+		m.runs = 1
+	}
+	return m
+}
+
+// runMesh starts processes that make a mesh together, and returns them with the
+// mesh complete.
+func runMesh(ctx context.Context, h *host, role string, nodes, processes int) (ps []*process, s sample, err error) {
+	defer func() {
+		if err != nil {
+			stopAll(ps)
+		}
+	}()
+	p := params{Peers: nodes}
+	if p.Port, err = freePort("udp"); err != nil {
+		return ps, s, err
+	}
+	for i := range processes {
+		p.Nodes = (nodes*(i+1))/processes - nodes*i/processes
+		w, err := h.worker(ctx, role, p)
+		if err != nil {
+			return ps, s, err
+		}
+		ps = append(ps, w)
+		if _, err := w.next(); err != nil {
+			return ps, s, err
+		}
+	}
+	for _, w := range ps {
+		if err := w.tell(); err != nil {
+			return ps, s, err
+		}
+	}
+	var all message
+	for i, w := range ps {
+		got, err := w.next()
+		if err != nil {
+			return ps, s, err
+		}
+		if i == 0 || got.Begin < all.Begin {
+			all.Begin = got.Begin
+		}
+		all.End, all.Threads = max(all.End, got.End), max(all.Threads, got.Threads)
+		all.CPU, all.RSS = all.CPU+got.CPU, all.RSS+got.RSS
+	}
+	return ps, sample{Metrics: []metric{
+		{"time", "s", all.seconds()}, {"CPU", "s", all.CPU}, {"memory", "MB", all.RSS},
+		{"threads of a process", "", float64(all.Threads)}, {"processes", "", float64(processes)},
+	}}, nil
 }
 
 // idle measures what a node costs that has nothing to do.
 func idle(peers int, seconds float64) measurement {
 	return measurement{name: fmt.Sprintf("idle-%d-peers", peers), runs: 1, sides: []side{
 		{name: "zyre", run: func(ctx context.Context, h *host) (s sample, err error) {
-			p := params{Seconds: seconds, Peers: peers}
+			p := params{Seconds: seconds, Peers: peers, Nodes: peers}
 			if p.Port, err = freePort("udp"); err != nil {
 				return s, err
 			}
@@ -46,6 +90,12 @@ func idle(peers int, seconds float64) measurement {
 				return s, err
 			}
 			defer others.stop()
+			if _, err := others.next(); err != nil {
+				return s, err
+			}
+			if err := others.tell(); err != nil {
+				return s, err
+			}
 			if _, err := others.next(); err != nil {
 				return s, err
 			}

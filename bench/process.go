@@ -30,6 +30,7 @@ type params struct {
 	Port      int      // UDP port of the beacons
 	TCP       int      // port of the inbox; 0 for any
 	Peers     int      // how many others there are
+	Nodes     int      // of a mesh of Peers nodes, how many run in this process
 	Count     int      // messages or rounds
 	Size      int      // bytes of each payload
 	Endpoints []string // of those to connect to

@@ -17,6 +17,16 @@ func cpuTime() float64 {
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
+// descriptorLimit is how many file descriptors a process may have. Go has raised
+// it as far as it may.
+func descriptorLimit() int {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
+		return 1024
+	}
+	return int(min(limit.Cur, 1<<30))
+}
+
 // occupied is what the process holds.
 type occupied struct {
 	rss      float64 // MB

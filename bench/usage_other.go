@@ -2,6 +2,8 @@
 
 package main
 
+func descriptorLimit() int { return 1 << 16 }
+
 // occupied is what the process holds; only Linux tells.
 type occupied struct {
 	rss      float64

@@ -305,6 +305,8 @@ func zmqNewcomer(w *output, p params) error {
 // zmqMesh connects Peers ROUTERs with each other and passes one message on every
 // connection, as a mesh of nodes does with HELLO.
 func zmqMesh(w *output, p params) error {
+	w.send(message{})
+	w.wait()
 	zmq.SetMaxSockets(65535)
 	base, begin, cpu := memory().rss, time.Now(), cpuTime()
 	var in, out []*zmq.Socket

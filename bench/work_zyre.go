@@ -53,7 +53,7 @@ func startNode(p params) (z *zyre.Zyre, entered []string, err error) {
 
 // awaitPeers waits for as many events of a kind and returns whose they were.
 func awaitPeers(z *zyre.Zyre, count int, kind string) (ids []string, err error) {
-	late := time.After(timeout)
+	late := time.After(timeout + time.Duration(count)*500*time.Millisecond)
 	for len(ids) < count {
 		select {
 		case e, ok := <-z.Events():
@@ -236,11 +236,13 @@ func zyreNewcomer(w *output, p params) error {
 	return nil
 }
 
-// zyreMesh runs Peers nodes in this process and waits until each knows all others.
+// zyreMesh runs Nodes nodes in this process and waits until each knows Peers-1 others.
 func zyreMesh(w *output, p params) error {
+	w.send(message{})
+	w.wait()
 	base, begin, cpu := memory().rss, time.Now(), cpuTime()
-	nodes := make([]*zyre.Zyre, p.Peers)
-	complete := make(chan error, p.Peers)
+	nodes := make([]*zyre.Zyre, p.Nodes)
+	complete := make(chan error, p.Nodes)
 	for i := range nodes {
 		nodes[i] = newNode(p)
 		if err := nodes[i].Start(); err != nil {

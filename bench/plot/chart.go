@@ -3,39 +3,64 @@ package main
 import (
 	"fmt"
 	"html"
-	"maps"
 	"math"
 	"slices"
 	"strings"
 )
 
-// chart is a set of lines, one for each side of a measurement.
+// chart is a set of lines over values of x that all have a tick.
 type chart struct {
 	title, x, y, note string
+	ticks             []tick
 	logX, logY        bool
-	lines             map[string][]point
+	lines             []*line
+}
+
+// tick is a value on the x axis and how it is written.
+type tick struct {
+	at   float64
+	name string
+}
+
+type line struct {
+	name   string
+	dashed bool
+	points []point
 }
 
 // point is a median with its range.
 type point struct{ x, y, low, high float64 }
 
 // add adds the samples at x to a line.
-func (c *chart) add(line string, x float64, samples []float64) {
+func (c *chart) add(name string, dashed bool, x float64, samples []float64) {
 	if len(samples) == 0 {
 		return
 	}
-	if c.lines == nil {
-		c.lines = map[string][]point{}
+	i := slices.IndexFunc(c.lines, func(l *line) bool { return l.name == name })
+	if i < 0 {
+		i = len(c.lines)
+		c.lines = append(c.lines, &line{name: name, dashed: dashed})
 	}
-	c.lines[line] = append(c.lines[line], point{x, median(samples), slices.Min(samples), slices.Max(samples)})
+	c.lines[i].points = append(c.lines[i].points,
+		point{x, median(samples), slices.Min(samples), slices.Max(samples)})
 }
 
 const (
-	width, height            = 720, 420
-	left, right, top, bottom = 70, 150, 50, 60
+	width, height            = 760, 420
+	left, right, top, bottom = 72, 168, 74, 58
+	ink, faint               = "#24292f", "#6e7781"
 )
 
-var colours = map[string]string{"zyre": "#0072b2", "zmq4": "#d55e00", "libzmq in C": "#009e73"}
+// colour is that of a side; Okabe and Ito's, which the colour-blind can tell apart.
+func colour(name string) string {
+	switch {
+	case strings.HasPrefix(name, "zyre"):
+		return "#0072b2"
+	case strings.HasPrefix(name, "zmq4"):
+		return "#d55e00"
+	}
+	return "#009e73"
+}
 
 // axis maps values to a stretch of pixels.
 type axis struct {
@@ -47,7 +72,7 @@ type axis struct {
 func (a axis) at(v float64) float64 {
 	low, high := a.low, a.high
 	if a.log {
-		low, high, v = math.Log10(low), math.Log10(high), math.Log10(v)
+		low, high, v = math.Log10(low), math.Log10(high), math.Log10(max(v, low))
 	}
 	return a.from + (v-low)/(high-low)*(a.to-a.from)
 }
@@ -55,39 +80,43 @@ func (a axis) at(v float64) float64 {
 // ticks are round values on the axis.
 func (a axis) ticks() (t []float64) {
 	if a.log {
-		for v := math.Pow(10, math.Ceil(math.Log10(a.low)-1e-9)); v <= a.high*1.0001; v *= 10 {
-			t = append(t, v)
+		steps := []float64{1}
+		if a.high/a.low < 1000 {
+			steps = []float64{1, 2, 5}
+		}
+		for p := math.Pow(10, math.Floor(math.Log10(a.low))); p <= a.high; p *= 10 {
+			for _, s := range steps {
+				if v := s * p; v >= a.low*0.999 && v <= a.high*1.001 {
+					t = append(t, v)
+				}
+			}
 		}
 		return t
 	}
 	step := math.Pow(10, math.Floor(math.Log10(a.high-a.low)))
-	if (a.high-a.low)/step < 3 {
+	for (a.high-a.low)/step < 4 {
 		step /= 2
 	}
-	for v := math.Ceil(a.low/step) * step; v <= a.high*1.0001; v += step {
-		t = append(t, v)
+	for i := 0.0; a.low+i*step <= a.high; i++ {
+		t = append(t, a.low+i*step)
 	}
 	return t
 }
 
 // axes span all points.
 func (c *chart) axes() (x, y axis) {
-	x = axis{low: math.Inf(1), high: math.Inf(-1), from: left, to: width - right, log: c.logX}
+	first, last := c.ticks[0].at, c.ticks[len(c.ticks)-1].at
+	x = axis{low: first, high: last, from: left, to: width - right, log: c.logX}
 	y = axis{low: math.Inf(1), high: math.Inf(-1), from: height - bottom, to: top, log: c.logY}
-	for _, line := range c.lines {
-		for _, p := range line {
-			x.low, x.high = min(x.low, p.x), max(x.high, p.x)
+	for _, l := range c.lines {
+		for _, p := range l.points {
 			y.low, y.high = min(y.low, p.low), max(y.high, p.high)
 		}
 	}
 	if c.logY {
-		y.low, y.high = max(y.low, 1e-3), math.Pow(10, math.Ceil(math.Log10(y.high)))
-		y.low = math.Pow(10, math.Floor(math.Log10(y.low)))
+		y.low, y.high = y.low/1.25, y.high*1.25
 	} else {
 		y.low, y.high = 0, y.high*1.1
-	}
-	if x.low == x.high {
-		x.high = x.low + 1
 	}
 	return x, y
 }
@@ -95,50 +124,61 @@ func (c *chart) axes() (x, y axis) {
 func (c *chart) svg() string {
 	var b strings.Builder
 	x, y := c.axes()
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="12">`+"\n", width, height)
-	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="white"/>`+"\n", width, height)
-	label(&b, left, 20, "start", c.title, "15")
-	label(&b, left, 37, "start", c.note, "11")
-	label(&b, (left+width-right)/2, height-15, "middle", c.x, "12")
-	label(&b, left-50, top-8, "start", c.y, "12")
-	for _, v := range x.ticks() {
-		fmt.Fprintf(&b, `<line x1="%.1f" y1="%d" x2="%.1f" y2="%d" stroke="#ddd"/>`+"\n", x.at(v), top, x.at(v), height-bottom)
-		label(&b, x.at(v), height-bottom+16, "middle", fmt.Sprintf("%.10g", v), "12")
-	}
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d"`+
+		` font-family="system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif">`+"\n", width, height, width, height)
+	fmt.Fprintf(&b, `<rect width="%d" height="%d" rx="6" fill="white"/>`+"\n", width, height)
+	label(&b, left, 26, "start", 16, ink, c.title)
+	label(&b, left, 44, "start", 11, faint, c.note)
+	label(&b, left-8, top-10, "end", 12, faint, c.y)
+	label(&b, (left+width-right)/2, height-14, "middle", 12, faint, c.x)
 	for _, v := range y.ticks() {
-		fmt.Fprintf(&b, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="#ddd"/>`+"\n", left, y.at(v), width-right, y.at(v))
-		label(&b, left-6, y.at(v)+4, "end", fmt.Sprintf("%.10g", v), "12")
+		fmt.Fprintf(&b, `<path d="M%d %.1fH%d" stroke="#e4e8ec"/>`+"\n", left, y.at(v), width-right)
+		label(&b, left-8, y.at(v)+4, "end", 12, ink, digits(v))
 	}
-	for i, name := range slices.Sorted(maps.Keys(c.lines)) {
-		c.line(&b, name, x, y)
-		label(&b, width-right+30, float64(top+20*i+14), "start", name, "12")
-		fmt.Fprintf(&b, `<rect x="%d" y="%d" width="18" height="4" fill="%s"/>`+"\n", width-right+8, top+20*i+8, colour(name))
+	for _, t := range c.ticks {
+		fmt.Fprintf(&b, `<path d="M%.1f %dV%d" stroke="#e4e8ec"/>`+"\n", x.at(t.at), top, height-bottom)
+		label(&b, x.at(t.at), height-bottom+18, "middle", 12, ink, t.name)
+	}
+	for i, l := range c.lines {
+		l.draw(&b, x, y)
+		at := float64(top + 24*i + 8)
+		fmt.Fprintf(&b, `<path d="M%d %.1fh24" %s/>`+"\n", width-right+16, at, l.stroke())
+		label(&b, width-right+48, at+4, "start", 13, ink, l.name)
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
 }
 
-// line draws the medians, and as an area around them the range.
-func (c *chart) line(b *strings.Builder, name string, x, y axis) {
-	points := slices.SortedFunc(slices.Values(c.lines[name]), func(p, q point) int { return int(math.Copysign(1, p.x-q.x)) })
+func (l *line) stroke() string {
+	dash := ""
+	if l.dashed {
+		dash = ` stroke-dasharray="6 4"`
+	}
+	return fmt.Sprintf(`fill="none" stroke="%s" stroke-width="2.5" stroke-linejoin="round"%s`, colour(l.name), dash)
+}
+
+// draw draws the medians, and as an area around them the range.
+func (l *line) draw(b *strings.Builder, x, y axis) {
+	slices.SortFunc(l.points, func(p, q point) int { return int(math.Copysign(1, p.x-q.x)) })
 	var mid, area, back []string
-	for _, p := range points {
+	for _, p := range l.points {
 		mid = append(mid, fmt.Sprintf("%.1f,%.1f", x.at(p.x), y.at(p.y)))
 		area = append(area, fmt.Sprintf("%.1f,%.1f", x.at(p.x), y.at(p.high)))
 		back = append(back, fmt.Sprintf("%.1f,%.1f", x.at(p.x), y.at(p.low)))
 	}
 	slices.Reverse(back)
-	fmt.Fprintf(b, `<polygon points="%s" fill="%s" opacity="0.15"/>`+"\n", strings.Join(append(area, back...), " "), colour(name))
-	fmt.Fprintf(b, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.Join(mid, " "), colour(name))
-}
-
-func colour(name string) string {
-	if c, ok := colours[name]; ok {
-		return c
+	fmt.Fprintf(b, `<polygon points="%s" fill="%s" opacity="0.13"/>`+"\n",
+		strings.Join(append(area, back...), " "), colour(l.name))
+	fmt.Fprintf(b, `<polyline points="%s" %s/>`+"\n", strings.Join(mid, " "), l.stroke())
+	if len(l.points) > 20 {
+		return
 	}
-	return "#555555"
+	for _, p := range l.points {
+		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3.5" fill="%s"/>`+"\n", x.at(p.x), y.at(p.y), colour(l.name))
+	}
 }
 
-func label(b *strings.Builder, x, y float64, anchor, text, size string) {
-	fmt.Fprintf(b, `<text x="%.1f" y="%.1f" text-anchor="%s" font-size="%s">%s</text>`+"\n", x, y, anchor, size, html.EscapeString(text))
+func label(b *strings.Builder, x, y float64, anchor string, size int, fill, text string) {
+	fmt.Fprintf(b, `<text x="%.1f" y="%.1f" text-anchor="%s" font-size="%d" fill="%s">%s</text>`+"\n",
+		x, y, anchor, size, fill, html.EscapeString(text))
 }

@@ -1,35 +1,46 @@
-// Plot draws what bench -json has written, as SVG files.
+// Plot turns what bench -json has written into plots and tables.
 //
-//	go run ./plot [-dir DIRECTORY] FILE.json
+//	go run ./plot [-dir DIRECTORY] [-doc FILE.md] FILE.json
 //
 // It writes throughput.svg (by size of message), latency.svg (distribution of the
-// round trip) and peers.svg (cost of a message by number of peers).
+// round trip) and peers.svg (cost of a message by number of peers), and puts the
+// tables into the document.
 package main
 
 import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// report is the part of the file that is drawn.
+// report is the part of the file that is shown.
 type report struct {
-	Machine struct{ CPU, Go, Libzmq string }
-	Results []struct {
-		Name  string
-		Sides map[string][]sample
+	Time    time.Time
+	Short   bool
+	Machine struct {
+		CPU, Kernel, Go, Libzmq, Zmq4, Zyre string
+		CPUs                                int
 	}
+	Results []*result
+}
+
+// result is one measurement: for each side the samples of all runs.
+type result struct {
+	Name  string
+	Sides map[string][]sample
 }
 
 type sample struct {
 	Metrics []struct {
-		Name  string
-		Value float64
+		Name, Unit string
+		Value      float64
 	}
 	Quantiles []float64
 }
@@ -44,19 +55,20 @@ func (s sample) metric(name string) (float64, bool) {
 }
 
 func main() {
-	dir := flag.String("dir", ".", "`directory` to write to")
+	dir := flag.String("dir", ".", "`directory` for the plots")
+	doc := flag.String("doc", "", "Markdown `file` to put the tables into")
 	flag.Parse()
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: plot [-dir DIRECTORY] FILE.json")
+		fmt.Fprintln(os.Stderr, "usage: plot [-dir DIRECTORY] [-doc FILE.md] FILE.json")
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), *dir); err != nil {
+	if err := run(flag.Arg(0), *dir, *doc); err != nil {
 		fmt.Fprintln(os.Stderr, "plot:", err)
 		os.Exit(1)
 	}
 }
 
-func run(file, dir string) error {
+func run(file, dir, doc string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -65,82 +77,93 @@ func run(file, dir string) error {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	for name, c := range map[string]chart{
+	for name, c := range map[string]*chart{
 		"throughput.svg": r.throughput(), "latency.svg": r.latency(), "peers.svg": r.peers(),
 	} {
 		if len(c.lines) == 0 {
-			continue
+			continue // not measured
 		}
-		c.note = fmt.Sprintf("%s, %s, libzmq %s", r.Machine.CPU, r.Machine.Go, r.Machine.Libzmq)
+		c.note = fmt.Sprintf("%s, %d CPUs, %s, libzmq %s. Median of the runs, and their range.",
+			r.Machine.CPU, r.Machine.CPUs, r.Machine.Go, r.Machine.Libzmq)
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(c.svg()), 0o644); err != nil {
 			return err
 		}
 	}
-	return nil
+	if doc == "" {
+		return nil
+	}
+	return insert(doc, r.markdown())
 }
 
 // throughput is the rate of one-way messages by their size.
-func (r *report) throughput() chart {
-	c := chart{title: "Messages one way, two processes", x: "bytes of payload", y: "MB/s", logX: true, logY: true}
-	sizes := map[string]float64{"100B": 100, "1KiB": 1 << 10, "64KiB": 64 << 10, "1MiB": 1 << 20}
-	r.collect(&c, "one-way-", "throughput", func(rest string) (float64, bool) {
-		v, ok := sizes[rest]
-		return v, ok
-	})
+func (r *report) throughput() *chart {
+	c := &chart{
+		title: "Messages one way, from process to process", x: "size of a message", y: "MB/s",
+		ticks: []tick{{100, "100 B"}, {1 << 10, "1 KiB"}, {64 << 10, "64 KiB"}, {1 << 20, "1 MiB"}},
+		logX:  true, logY: true,
+	}
+	for _, res := range r.Results {
+		rest, ok := strings.CutPrefix(res.Name, "one-way-")
+		i := slices.IndexFunc(c.ticks, func(t tick) bool { return strings.ReplaceAll(t.name, " ", "") == rest })
+		if !ok || i < 0 {
+			continue
+		}
+		for _, side := range res.names() {
+			c.add(side, false, c.ticks[i].at, res.values(side, "throughput"))
+		}
+	}
 	return c
 }
 
-// peers is what it costs to receive a message by the number of peers.
-func (r *report) peers() chart {
-	c := chart{title: "CPU time to receive a message of 100 B", x: "peers", y: "µs", logX: true}
-	r.collect(&c, "with-", "CPU to receive", func(rest string) (float64, bool) {
-		v, err := strconv.ParseFloat(strings.TrimSuffix(rest, "-peers"), 64)
-		return v, err == nil
-	})
+// peers is what a message costs by the number of peers.
+func (r *report) peers() *chart {
+	c := &chart{title: "CPU time for a message of 100 B", x: "peers", y: "µs", logX: true}
+	for _, m := range []struct {
+		metric, name string
+		dashed       bool
+	}{{"CPU to receive", ", receive", false}, {"CPU to send", ", send", true}} {
+		for _, res := range r.Results {
+			rest, ok := strings.CutPrefix(res.Name, "with-")
+			count, err := strconv.ParseFloat(strings.TrimSuffix(rest, "-peers"), 64)
+			if !ok || err != nil {
+				continue
+			}
+			if t := (tick{count, digits(count)}); !slices.Contains(c.ticks, t) {
+				c.ticks = append(c.ticks, t)
+			}
+			for _, side := range res.names() {
+				c.add(side+m.name, m.dashed, count, res.values(side, m.metric))
+			}
+		}
+	}
 	return c
 }
 
-// latency is the distribution of round trips.
-func (r *report) latency() chart {
-	c := chart{title: "Round trip of a message of 100 B", x: "% of round trips that take at most", y: "µs", logY: true}
+// latency is the distribution of round trips, its upper end drawn out: 90, 99 and
+// 99.9 % would be as far from each other.
+func (r *report) latency() *chart {
+	place := func(percent int) float64 { return -math.Log10(1 - float64(percent)/100) }
+	c := &chart{title: "Round trip of a message of 100 B", x: "of the round trips take at most", y: "µs", logY: true}
+	for _, q := range []int{0, 50, 75, 90, 95, 99} {
+		c.ticks = append(c.ticks, tick{place(q), strconv.Itoa(q) + " %"})
+	}
 	for _, res := range r.Results {
 		if res.Name != "round-trip" {
 			continue
 		}
-		for side, samples := range res.Sides {
+		for _, side := range res.names() {
 			for q := range 100 { // without the maximum, which is the machine's
 				var v []float64
-				for _, s := range samples {
+				for _, s := range res.Sides[side] {
 					if len(s.Quantiles) > q {
 						v = append(v, s.Quantiles[q])
 					}
 				}
-				c.add(side, float64(q), v)
+				c.add(side, false, place(q), v)
 			}
 		}
 	}
 	return c
-}
-
-// collect adds a metric of all measurements whose names begin with prefix; x tells
-// from the rest of the name where they belong.
-func (r *report) collect(c *chart, prefix, metric string, x func(string) (float64, bool)) {
-	for _, res := range r.Results {
-		rest, ok := strings.CutPrefix(res.Name, prefix)
-		at, known := x(rest)
-		if !ok || !known {
-			continue
-		}
-		for side, samples := range res.Sides {
-			var v []float64
-			for _, s := range samples {
-				if y, ok := s.metric(metric); ok {
-					v = append(v, y)
-				}
-			}
-			c.add(side, at, v)
-		}
-	}
 }
 
 // median of what need not be sorted; the slice must not be empty.

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// goal is what a number is held to.
+type goal struct {
+	what        string
+	measurement string
+	metric      string
+	to          string // the side that zyre is compared with; empty if with none
+	unit        string
+	least       bool // the limit is the least, else the most
+	limit       float64
+}
+
+var goalList = []goal{
+	{"whispers of 100 B one way, to a bare zmq4 loop", "one-way-100B", "rate", "zmq4", "×", true, 0.55},
+	{"shouts of 100 B to eight processes, to eight bare DEALERs", "shout-to-8", "deliveries", "zmq4", "×", true, 0.5},
+	{"round trip, median, to libzmq in C", "round-trip", "p50", "libzmq in C", "×", false, 1.6},
+	{"round trip, 99 %, to libzmq in C", "round-trip", "p99", "libzmq in C", "×", false, 3},
+	{"Start to ENTER, median", "start-to-enter", "p50", "", "ms", false, 5},
+	{"50 nodes in one process find each other: time", "mesh-of-50", "time", "", "s", false, 0.75},
+	{"… CPU", "mesh-of-50", "CPU", "", "s", false, 1},
+	{"… memory", "mesh-of-50", "memory", "", "MB", false, 120},
+	{"idle node with 10 peers: CPU", "idle-10-peers", "CPU", "", "%", false, 0.2},
+}
+
+// goals writes a table of what is aimed at and what came out.
+func (r *report) goals(b *strings.Builder) {
+	b.WriteString("\n### Goals\n\n| | goal | measured | |\n|---|---:|---:|---|\n")
+	for _, g := range goalList {
+		i := slices.IndexFunc(r.Results, func(res *result) bool { return res.Name == g.measurement })
+		if i < 0 {
+			continue
+		}
+		v := r.Results[i].values(sides[0], g.metric)
+		if g.to != "" {
+			v = r.Results[i].ratios(g.metric, g.to)
+		}
+		g.write(b, v)
+	}
+	for _, metric := range []string{"CPU to receive", "CPU to send"} {
+		g := goal{what: metric + " a message, dearest to cheapest of the numbers of peers", unit: "×", limit: 1.2}
+		if v := r.flatness(metric); v > 0 {
+			g.write(b, []float64{v})
+		}
+	}
+}
+
+func (g *goal) write(b *strings.Builder, v []float64) {
+	if len(v) == 0 {
+		return
+	}
+	sign, met := "≤", median(v) <= g.limit
+	if g.least {
+		sign, met = "≥", median(v) >= g.limit
+	}
+	verdict := "missed"
+	if met {
+		verdict = "met"
+	}
+	fmt.Fprintf(b, "| %s | %s %s %s | %s | %s |\n", g.what, sign, digits(g.limit), g.unit, spread(v), verdict)
+}
+
+// flatness is the ratio of the greatest median of a metric to the least, over the
+// numbers of peers.
+func (r *report) flatness(metric string) float64 {
+	var medians []float64
+	for _, res := range r.Results {
+		if v := res.values(sides[0], metric); strings.HasPrefix(res.Name, "with-") && len(v) > 0 {
+			medians = append(medians, median(v))
+		}
+	}
+	if len(medians) < 2 || slices.Min(medians) <= 0 {
+		return 0
+	}
+	return slices.Max(medians) / slices.Min(medians)
+}
