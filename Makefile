@@ -40,6 +40,9 @@ bench: deps ## Benchmarks, BENCHTIME=1s each; BENCH_SHORT=1 for a quick look
 	@scripts/microbench
 	@scripts/bench
 
+bench-plot: deps ## Plots and tables in docs/ from the results of make bench
+	@scripts/bench-plot
+
 soak: deps-test ## Tests that go on for DURATION=5m each
 	@scripts/soak $(TESTFLAGS)
 
