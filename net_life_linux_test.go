@@ -63,12 +63,29 @@ func TestNet_goodbye(t *testing.T) {
 	within(t, 10*time.Second, "c is back", meshed(a, b, c), a, b, c)
 }
 
+// A goodbye that is lost is made up for by the expired timeout.
+func TestNet_goodbyeLost(t *testing.T) {
+	t.Parallel()
+	_, h := lan1(t, "a", "b", "c")
+	a, b, c := h[0].node(), h[1].node(), h[2].node()
+	within(t, 3*time.Second, "meshed", meshed(a, b, c), a, b, c)
+	h[2].nft(nftOut + "add rule inet zyre out meta l4proto udp drop")
+	c.send("stop")
+	c.expect("^DONE stop")
+	parted := within(t, netTimes.expired+time.Second, "c is gone", func() bool { return !a.has("c") && !b.has("c") }, a, b)
+	if parted < netTimes.expired-netTimes.evasive-time.Second {
+		t.Errorf("c is gone after %v, want not before %v", parted, netTimes.expired)
+	}
+	checkPairs(t, time.Time{}, 1, a, b)
+	checkTalk(t, a, b)
+}
+
 // Many nodes that stop and start at once are all there again soon, each with one EXIT
 // and one ENTER.
 func TestNet_storm(t *testing.T) {
 	hosts, each, rounds := 5, 4, 3
 	if netLong {
-		hosts, each, rounds = 10, 5, 20
+		hosts, each, rounds = 11, 5, 20 // those of the first host look on
 	}
 	n := newNet(t)
 	n.lan("lan")

@@ -84,7 +84,7 @@ func TestSoak_crowd(t *testing.T) {
 	used, descriptors := crowdHolds(t, procs)
 	t.Logf("%d nodes found each other in %v, with %v of processor time and %d descriptors", count,
 		time.Since(start).Round(100*time.Millisecond), used, descriptors)
-	pause(2 * defaultEvasive) // whoever was late has been asked by then
+	pause(min(quiet, 2*defaultEvasive)) // whoever was late has been asked by then
 	start = time.Now()
 	before, _ := crowdHolds(t, procs)
 	exits := crowdSaw(procs, eventExit)
