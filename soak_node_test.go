@@ -243,7 +243,7 @@ func (m soakMessage) encode() []byte {
 func (m soakMessage) pad(random *rand.Rand) [][]byte {
 	m.Pad = 1 + random.IntN(300)
 	if random.IntN(100) == 0 {
-		m.Pad = random.IntN(200_000)
+		m.Pad = 1 + random.IntN(200_000)
 	}
 	return [][]byte{m.encode(), bytes.Repeat([]byte{byte(m.Number)}, m.Pad)}
 }
