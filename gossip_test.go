@@ -112,22 +112,37 @@ func TestZyre_gossipRestartOnSameEndpoint(t *testing.T) {
 	}
 }
 
-// Nodes come and go through one hub: a newcomer learns of the live ones only.
+// Nodes come and go through one hub, or die: a newcomer learns of the live ones only.
 func TestZyre_gossipChurn(t *testing.T) {
-	checkLeaks(t)
-	count, limit := 100, 10*time.Second
-	if os.Getenv("ZYRE_LONG") != "" {
-		limit = time.Minute
-	}
 	if testing.Short() {
-		count, limit = 40, 2*time.Second
+		gossipChurn(t, 40, 1, 2*time.Second)
+		return
 	}
+	gossipChurn(t, 100, 1, 10*time.Second)
+}
+
+// A hundred nodes each minute.
+func TestSoak_gossipChurn(t *testing.T) {
+	limit := soakTime(t)
+	gossipChurn(t, int(100*limit.Minutes()), int(8*limit.Minutes()), limit)
+}
+
+func gossipChurn(t *testing.T, count, crowds int, limit time.Duration) {
+	checkLeaks(t)
 	hub := newStaticNode(t, "hub")
 	hub.GossipBind("tcp://127.0.0.1:*")
 	mustStart(t, hub)
 	record(hub)
 	live := map[string]*Zyre{}
-	for i, end := 0, time.Now().Add(limit); i < count && time.Now().Before(end); i++ {
+	var doomed *crowd
+	start := time.Now()
+	for i := range count {
+		switch every := count / crowds; i % every {
+		case 0:
+			doomed = startCrowd(t, "hub", hub.GossipEndpoint(), 4)
+		case every / 8:
+			doomed.kill()
+		}
 		z := newStaticNode(t, fmt.Sprint("node", i))
 		z.GossipConnect("%s", hub.GossipEndpoint())
 		mustStart(t, z)
@@ -140,22 +155,26 @@ func TestZyre_gossipChurn(t *testing.T) {
 				break
 			}
 		}
-		pause(limit / time.Duration(2*count))
+		pause(time.Until(start.Add(limit * time.Duration(i+1) / time.Duration(count))))
 	}
 	late := newStaticNode(t, "late")
 	late.GossipConnect("%s", hub.GossipEndpoint())
 	mustStart(t, late)
 	rl := record(late)
 	eventually(t, "the newcomer sees the live ones", func() bool { return rl.count("ENTER") >= len(live)+1 })
-	pause(2 * time.Second) // for anything that should not come
+	eventually(t, "the hub has forgotten the dead ones", func() bool {
+		return hub.node.Load().gossip.actor.Stats().Tuples == len(live)+2
+	})
+	eventually(t, "and the newcomer", func() bool { return late.Stats().HalfOpen == 0 })
+	pause(time.Second) // for anything that should not come
 	seen, _ := rl.events()
 	for _, e := range seen {
 		if e.Type == eventExit || e.Type == eventEnter && live[e.PeerUUID] == nil && e.PeerUUID != hub.UUID() {
 			t.Errorf("the newcomer saw %s of %s, which is gone", e.Type, e.PeerName)
 		}
 	}
-	if s := late.Stats(); s.HalfOpen != 0 {
-		t.Errorf("the newcomer tries to reach %d nodes that are gone, want 0", s.HalfOpen)
+	if got := ask(late, func(n *node, _ time.Time) int { return len(n.standing) }); got != len(live)+1 {
+		t.Errorf("the newcomer keeps %d nodes in mind, want %d", got, len(live)+1)
 	}
 	late.Stop()
 	for _, z := range live {
