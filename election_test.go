@@ -95,7 +95,7 @@ func agree(t *testing.T, nodes map[string]*Zyre, recorders map[string]*recorder,
 // A leader that dies is replaced once it has expired.
 func TestZyre_leaderDies(t *testing.T) {
 	port := freeUDPPort(t)
-	doomed := startCrowd(t, "port", strconv.Itoa(port), 1)
+	doomed := startTroop(t, "port", strconv.Itoa(port), 1)
 	nodes, recorders := map[string]*Zyre{}, map[string]*recorder{}
 	for i := range 3 {
 		z := contestant(newLoopbackNode(t, fmt.Sprint("node", i), port), port)
@@ -140,13 +140,13 @@ func TestSoak_electionChurn(t *testing.T) {
 func electionChurn(t *testing.T, count int, limit time.Duration) time.Duration {
 	port := freeUDPPort(t)
 	nodes, recorders := map[string]*Zyre{}, map[string]*recorder{}
-	doomed := startCrowd(t, "port", strconv.Itoa(port), count/5)
+	doomed := startTroop(t, "port", strconv.Itoa(port), count/5)
 	random := rand.New(rand.NewPCG(1, 2))
 	end := time.Now().Add(limit)
 	for round := 0; time.Now().Before(end); round++ {
 		if round%50 == 49 {
 			doomed.kill()
-			doomed = startCrowd(t, "port", strconv.Itoa(port), count/5)
+			doomed = startTroop(t, "port", strconv.Itoa(port), count/5)
 		}
 		if want := count - len(doomed.uuids); len(nodes) < want/2 || len(nodes) < want && random.IntN(2) == 0 {
 			z := contestant(newLoopbackNode(t, fmt.Sprint("node", len(recorders)), port), port)

@@ -127,19 +127,19 @@ func TestSoak_gossipChurn(t *testing.T) {
 	gossipChurn(t, int(100*limit.Minutes()), int(8*limit.Minutes()), limit)
 }
 
-func gossipChurn(t *testing.T, count, crowds int, limit time.Duration) {
+func gossipChurn(t *testing.T, count, troops int, limit time.Duration) {
 	checkLeaks(t)
 	hub := newStaticNode(t, "hub")
 	hub.GossipBind("tcp://127.0.0.1:*")
 	mustStart(t, hub)
 	record(hub)
 	live := map[string]*Zyre{}
-	var doomed *crowd
+	var doomed *troop
 	start := time.Now()
 	for i := range count {
-		switch every := count / crowds; i % every {
+		switch every := count / troops; i % every {
 		case 0:
-			doomed = startCrowd(t, "hub", hub.GossipEndpoint(), 4)
+			doomed = startTroop(t, "hub", hub.GossipEndpoint(), 4)
 		case every / 8:
 			doomed.kill()
 		}

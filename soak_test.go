@@ -23,16 +23,6 @@ const (
 	soakPatience = 60 * time.Second // until all must have found each other
 )
 
-// soakTime is how long a soak lasts, or the test is skipped.
-func soakTime(t *testing.T) time.Duration {
-	t.Helper()
-	d, err := time.ParseDuration(os.Getenv("ZYRE_SOAK"))
-	if err != nil {
-		t.Skip("goes on for a while: make soak DURATION=…")
-	}
-	return d
-}
-
 // soak is a network of nodes in several processes to which everything happens.
 type soak struct {
 	t     *testing.T
