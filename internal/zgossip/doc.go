@@ -31,6 +31,7 @@
 //   - Anyone may take back anything, as anyone may change anything; an owner
 //     that sees its own tuple changed or taken back publishes it again, ever
 //     more slowly while this goes on.
+//   - A tuple that changes again and again is told ever more slowly too.
 //
 // # Who is forgotten, and when
 //
@@ -40,4 +41,8 @@
 // connects and publishes again at once). A hub that does not answer: what it
 // told is kept for HubTimeout (60 s), or until it is back and has not repeated
 // it within ten seconds. CZMQ's own hub forgets nothing.
+//
+// Where clients of several hubs make rings, a tuple whose owner left while a part of
+// the ring was cut off may stay: two neighbours that have it from each other vouch for
+// it. Values in the protocol have no age by which that could be told.
 package zgossip

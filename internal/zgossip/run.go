@@ -123,8 +123,8 @@ func (g *Gossip) nextTick(now, due time.Time) time.Time {
 			break
 		}
 	}
-	for t := range g.table.attacked {
-		due = earlier(due, t.defendAt)
+	for t := range g.table.delayed {
+		due = earlier(due, t.tellAt)
 	}
 	return due
 }

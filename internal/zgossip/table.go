@@ -16,10 +16,15 @@ const (
 	// tombstoneTTL is how long a tuple that was taken back is remembered, for
 	// the links that were too slow to be told at once.
 	tombstoneTTL = 30 * time.Second
-	// An owner waits so long before it repeats a tuple that somebody changed,
-	// and twice as long each time it happens again.
-	defendMin = 100 * time.Millisecond
-	defendMax = 30 * time.Second
+	// A tuple that changes more often than that in a row is restless: two values
+	// that chase each other round a ring of hubs would never end. It is told
+	// later, so that they meet somewhere and only the last of them goes on.
+	restless = 5
+	// An owner waits so long before it repeats a tuple that somebody changed, and
+	// others before they tell a restless one, and twice as long each time it
+	// happens again.
+	delayMin = 100 * time.Millisecond
+	delayMax = 30 * time.Second
 )
 
 // link is one neighbour: a client of our ROUTER, or a hub of ours.
@@ -55,8 +60,9 @@ type tuple struct {
 	local      bool // gone for us and our clients, but no news for hubs
 	told       bool // the application has it
 
-	defendAt   time.Time
-	defendWait time.Duration
+	changes int // in a row
+	tellAt  time.Time
+	wait    time.Duration
 }
 
 // verdict is what became of a tuple that a link published.
@@ -87,15 +93,15 @@ type table struct {
 	log    []entry // tuples by order; entries overtaken by a change are skipped
 	out    outbox
 
-	attacked map[*tuple]struct{} // own ones that will be repeated
+	delayed map[*tuple]struct{} // will be told, or repeated, at their time
 }
 
 func newTable(limit int) *table {
 	return &table{
-		max:      limit,
-		tuples:   map[string]*tuple{},
-		out:      newOutbox(),
-		attacked: map[*tuple]struct{}{},
+		max:     limit,
+		tuples:  map[string]*tuple{},
+		out:     newOutbox(),
+		delayed: map[*tuple]struct{}{},
 	}
 }
 
@@ -152,7 +158,6 @@ func (tb *table) set(t *tuple, value string, gone bool, now time.Time) {
 	}
 	t.prev, t.wasGone = t.value, t.gone
 	t.value, t.gone, t.local, t.changed = value, gone, false, now
-	tb.touch(t)
 }
 
 // publish makes key ours.
@@ -171,6 +176,7 @@ func (tb *table) publish(key, value string, now time.Time) {
 	}
 	t.vouch(nil)
 	tb.set(t, value, false, now)
+	tb.touch(t)
 }
 
 // unpublish takes back a key of our own; another's is only forgotten here.
@@ -181,8 +187,9 @@ func (tb *table) unpublish(key string, now time.Time) {
 	case t.own:
 		t.own = false
 		tb.owned--
-		delete(tb.attacked, t)
+		delete(tb.delayed, t)
 		tb.set(t, tombstone(t.value), true, now)
+		tb.touch(t)
 	default:
 		tb.out.drop(key)
 		tb.forget(t)
@@ -194,6 +201,7 @@ func (tb *table) forget(t *tuple) {
 		tb.live--
 	}
 	t.vouch(nil)
+	delete(tb.delayed, t)
 	delete(tb.tuples, t.key)
 }
 
@@ -215,7 +223,7 @@ func (tb *table) learn(l *link, key, value []byte, now time.Time) verdict {
 		return tupleNew
 	case t.own:
 		if t.value != string(value) {
-			tb.defend(t, now)
+			tb.delay(t, now)
 			return tupleDefended
 		}
 		return tupleKnown
@@ -239,9 +247,30 @@ func (tb *table) learn(l *link, key, value []byte, now time.Time) verdict {
 
 func (tb *table) accept(t *tuple, l *link, value string, now time.Time) {
 	t.vouch(l)
-	tb.set(t, value, false, now)
+	tb.relay(t, value, false, now)
 	tb.out.put(t)
 }
+
+// relay sets what came from a link, and has all others told, at once unless it is
+// restless.
+func (tb *table) relay(t *tuple, value string, gone bool, now time.Time) {
+	if t.calm(now) {
+		t.changes = 0
+	}
+	t.changes++
+	later := t.changes > restless
+	if later {
+		tb.delay(t, now)
+	}
+	tb.set(t, value, gone, now)
+	if !later {
+		tb.touch(t)
+	}
+}
+
+// calm tells whether t was left alone for twice the last wait: what comes now is
+// another matter.
+func (t *tuple) calm(now time.Time) bool { return now.Sub(t.changed) > 2*t.wait+time.Second }
 
 // confirm notes that l repeated what we know. Another link takes over from one
 // that is down, and the word of a client that pings is worth more than the echo
@@ -264,7 +293,7 @@ func (tb *table) bury(t *tuple, l *link, value string, now time.Time) {
 		tb.purge(now)
 	}
 	t.vouch(l)
-	tb.set(t, value, true, now)
+	tb.relay(t, value, true, now)
 	tb.out.put(t)
 }
 
@@ -300,24 +329,24 @@ func (tb *table) lose(l *link, staleOnly bool, now time.Time) (n int) {
 	return n
 }
 
-func (tb *table) defend(t *tuple, now time.Time) {
-	if _, ok := tb.attacked[t]; ok {
-		return // will be repeated anyway
+// delay has t told later.
+func (tb *table) delay(t *tuple, now time.Time) {
+	if _, ok := tb.delayed[t]; ok {
+		return
 	}
-	// Quiet for twice the last wait: it was another quarrel.
-	if now.Sub(t.changed) > 2*t.defendWait+time.Second {
-		t.defendWait = 0
+	if t.calm(now) {
+		t.wait = 0
 	}
-	t.defendWait = min(max(2*t.defendWait, defendMin), defendMax)
-	t.defendAt = now.Add(t.defendWait)
-	tb.attacked[t] = struct{}{}
+	t.wait = min(max(2*t.wait, delayMin), delayMax)
+	t.tellAt = now.Add(t.wait)
+	tb.delayed[t] = struct{}{}
 }
 
-// tick repeats own tuples under attack and forgets old tombstones.
+// tick tells what was delayed and forgets old tombstones.
 func (tb *table) tick(now time.Time) {
-	for t := range tb.attacked {
-		if !t.defendAt.After(now) {
-			delete(tb.attacked, t)
+	for t := range tb.delayed {
+		if !t.tellAt.After(now) {
+			delete(tb.delayed, t)
 			t.changed = now
 			tb.touch(t)
 		}

@@ -92,7 +92,7 @@ func TestTable_own(t *testing.T) {
 	if got := tb.told(l); got != "" {
 		t.Errorf("told at once = %q, want nothing", got)
 	}
-	tb.tick(now.Add(defendMin))
+	tb.tick(now.Add(delayMin))
 	if got := tb.told(l); got != "k=v" {
 		t.Errorf("told after the wait = %q, want %q", got, "k=v")
 	}
@@ -115,6 +115,41 @@ func TestTable_own(t *testing.T) {
 	tb.unpublish("k", now)
 	if got := tb.told(l); got != "k=" {
 		t.Errorf("told after unpublish = %q, want %q", got, "k=")
+	}
+}
+
+// Two values that chase each other round a ring, as hubs with rings between them may
+// make them do, come to an end: in a row only some changes are told at once, and the
+// last one later.
+func TestTable_restless(t *testing.T) {
+	now := time.Now()
+	tb := newTable(100)
+	a, b := &link{hub: true}, &link{hub: true}
+	other := &link{}
+	tellings := 0
+	for i := range 100 {
+		tb.say(a, "k=1", now)
+		tb.say(b, "k=2", now)
+		if i == 50 {
+			tb.say(b, "k=", now)
+		}
+		if tb.told(other) != "" {
+			tellings++
+		}
+		other.sent = tb.seq
+	}
+	if tellings > restless {
+		t.Errorf("a tuple that changes 200 times at once is told %d times, want %d at most", tellings, restless)
+	}
+	tb.tick(now.Add(delayMin))
+	if got := tb.told(other); got != "k=2" {
+		t.Errorf("told a little later = %q, want the last value", got)
+	}
+	other.sent = tb.seq
+	now = now.Add(time.Minute)
+	tb.say(a, "k=3", now)
+	if got := tb.told(other); got != "k=3" {
+		t.Errorf("told long after = %q, want the news at once", got)
 	}
 }
 

@@ -1,0 +1,324 @@
+package zgossip
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+// The logic of gossip without sockets: members whose frames a test carries, in the
+// order in which they were sent, and as late as it likes.
+type sim struct {
+	t       *testing.T
+	seed    uint64
+	rng     *rand.Rand
+	now     time.Time
+	members []*simMember
+	wires   []*simWire
+	trace   []string
+}
+
+type simMember struct {
+	*Gossip
+	name string
+	own  map[string]string
+	dead bool
+}
+
+// simWire is a connection of a client with a hub.
+type simWire struct {
+	client, hub *simMember
+	h           *hub  // the client's side
+	c           *link // the hub's side; nil before HELLO
+	up          bool
+	there, back []msg
+}
+
+func (s *sim) note(format string, args ...any) {
+	s.trace = append(s.trace, s.now.Format("04:05.0 ")+fmt.Sprintf(format, args...))
+}
+
+func (s *sim) member(name string) *simMember {
+	var o Options
+	setDefaults(&o)
+	m := &simMember{name: name, own: map[string]string{}, Gossip: &Gossip{
+		opts: o, log: o.Logger, table: newTable(o.MaxTuples), clients: map[string]*link{},
+	}}
+	s.members = append(s.members, m)
+	return m
+}
+
+func (s *sim) connect(client, hub *simMember) {
+	w := &simWire{client: client, hub: hub, h: newHub(hub.name, "", s.now)}
+	client.hubs = append(client.hubs, w.h)
+	s.wires = append(s.wires, w)
+	s.raise(w)
+}
+
+func (s *sim) raise(w *simWire) {
+	if w.up || w.client.dead || w.hub.dead {
+		return
+	}
+	s.note("%s-%s up", w.client.name, w.hub.name)
+	w.up, w.h.needHello = true, true
+}
+
+// cut breaks a connection. The hub may notice only much later, when it expires.
+func (s *sim) cut(w *simWire) {
+	if !w.up {
+		return
+	}
+	s.note("%s-%s cut", w.client.name, w.hub.name)
+	w.up, w.there, w.back = false, nil, nil
+	w.h.down = s.now
+	if w.c != nil && s.rng.IntN(2) == 0 {
+		w.c.down = s.now
+	}
+}
+
+// tell has everybody say what is due.
+func (s *sim) tell() {
+	for _, w := range s.wires {
+		if !w.up {
+			continue
+		}
+		if w.h.needHello {
+			w.h.needHello = false
+			w.h.sent, w.h.epoch, w.h.resync = 0, w.h.epoch+1, s.now.Add(resyncGrace)
+			w.there = append(w.there, msg{id: idHello})
+		}
+		send := func(queue *[]msg) func([]byte) bool {
+			return func(frame []byte) bool {
+				var m msg
+				if err := m.parse(slices.Clone(frame)); err != nil {
+					s.t.Fatal(err)
+				}
+				*queue = append(*queue, m)
+				return true
+			}
+		}
+		w.client.tell(&w.h.link, send(&w.there))
+		if w.c != nil {
+			w.hub.tell(w.c, send(&w.back))
+		}
+	}
+}
+
+// deliver brings the first frame of a wire to its end, and says whether there was one.
+func (s *sim) deliver(w *simWire, back bool) bool {
+	queue := &w.there
+	if back {
+		queue = &w.back
+	}
+	if len(*queue) == 0 {
+		return false
+	}
+	m := (*queue)[0]
+	*queue = (*queue)[1:]
+	switch {
+	case back:
+		w.h.heard, w.h.down, w.h.lost, w.h.asked = s.now, time.Time{}, false, false
+		if m.id == idInvalid {
+			w.h.needHello = true
+		} else {
+			w.client.learn(&w.h.link, &m, s.now)
+		}
+	case m.id == idHello:
+		key := []byte(w.h.instance)
+		w.hub.hello(w.c, append(key, "1234"...), key, true, s.now)
+		w.c = w.hub.clients[string(key)]
+	case w.c == nil:
+		w.back = append(w.back, msg{id: idInvalid})
+	default:
+		w.hub.learn(w.c, &m, s.now)
+	}
+	return true
+}
+
+// advance lets time pass, in which all frames arrive; who is connected pings.
+func (s *sim) advance(d time.Duration) {
+	for ; d > 0; d -= time.Second {
+		s.flush()
+		s.now = s.now.Add(time.Second)
+		for _, w := range s.wires {
+			if !w.up {
+				continue
+			}
+			w.h.heard, w.h.down, w.h.lost, w.h.asked = s.now, time.Time{}, false, false
+			if w.c == nil && len(w.there) == 0 {
+				w.h.needHello = true // PONG and INVALID
+			}
+			if w.c != nil {
+				w.c.heard, w.c.down = s.now, time.Time{}
+			}
+			if t := w.client.table.probe(0); t != nil && w.c != nil {
+				w.there = append(w.there, msg{id: idPublish, key: []byte(t.key), value: []byte(t.value)})
+			}
+		}
+		for _, m := range s.members {
+			if m.dead {
+				continue
+			}
+			m.table.tick(s.now)
+			m.tickClients(s.now)
+			for _, h := range m.hubs {
+				if !h.down.IsZero() {
+					m.tickAbsent(h, s.now)
+				} else if !h.resync.IsZero() && s.now.After(h.resync) {
+					h.resync = time.Time{}
+					m.table.lose(&h.link, true, s.now)
+				}
+			}
+		}
+		for _, w := range s.wires { // whom the hub has forgotten
+			if w.c != nil && w.hub.clients[w.h.instance] != w.c {
+				w.c = nil
+			}
+		}
+		s.tell()
+	}
+}
+
+func (s *sim) step() {
+	m := s.members[s.rng.IntN(len(s.members))]
+	w := s.wires[s.rng.IntN(len(s.wires))]
+	switch k := s.rng.IntN(100); {
+	case k < 60:
+		s.deliver(w, s.rng.IntN(2) == 0)
+	case k < 75:
+		s.advance(time.Duration(1+s.rng.IntN(4)) * time.Second)
+	case k < 83 && !m.dead:
+		m.own[m.name] = fmt.Sprint(s.rng.IntN(3))
+		s.note("%s publishes %s", m.name, m.own[m.name])
+		m.table.publish(m.name, m.own[m.name], s.now)
+	case k < 86:
+		s.note("%s takes back", m.name)
+		delete(m.own, m.name)
+		m.table.unpublish(m.name, s.now)
+	case k < 92:
+		s.cut(w)
+	case k < 98:
+		s.raise(w)
+	case k == 99 && s.now.Second()%3 == 0:
+		s.note("%s dies", m.name)
+		for _, w := range s.wires {
+			if w.client == m || w.hub == m {
+				s.cut(w)
+			}
+		}
+		m.dead, m.own = true, nil
+	}
+	s.tell()
+}
+
+// want is what a member must know: what those say that it is connected with, by
+// whatever way.
+func (s *sim) want(of *simMember) map[string]string {
+	near := map[*simMember]bool{of: true}
+	for range s.members {
+		for _, w := range s.wires {
+			if w.up && (near[w.client] || near[w.hub]) {
+				near[w.client], near[w.hub] = true, true
+			}
+		}
+	}
+	all := map[string]string{}
+	for m := range near {
+		maps.Copy(all, m.own)
+	}
+	return all
+}
+
+// Whatever happens to members and connections, some time after the last change each
+// member knows what is said by those it can hear, the same of all. In a network without
+// rings it knows nothing else.
+func TestGossip_random(t *testing.T) {
+	seeds := uint64(300)
+	if testing.Short() {
+		seeds = 100
+	}
+	for seed := range seeds {
+		s := &sim{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), now: time.Unix(0, 0).UTC()}
+		s.build(seed%2 == 0)
+		for range 50 + s.rng.IntN(300) {
+			s.step()
+		}
+		for _, w := range s.wires {
+			s.raise(w)
+		}
+		s.note("quiet")
+		s.advance(150 * time.Second)
+		s.check(seed%2 == 0)
+	}
+}
+
+// build makes three hubs and four other members, and connects them.
+func (s *sim) build(rings bool) {
+	hubs := []*simMember{s.member("hub0")}
+	for i := 1; i < 3; i++ {
+		hubs = append(hubs, s.member(fmt.Sprint("hub", i)))
+		s.connect(hubs[i], hubs[s.rng.IntN(i)])
+	}
+	for i := range 4 {
+		m := s.member(fmt.Sprint("member", i))
+		s.connect(m, hubs[i%3])
+		if rings {
+			s.connect(m, hubs[(i+1+s.rng.IntN(2))%3])
+		}
+	}
+	if rings && s.rng.IntN(2) == 0 {
+		s.connect(hubs[0], hubs[1+s.rng.IntN(2)])
+	}
+}
+
+// flush delivers all that is under way, in the order of each wire, but in any order
+// between them.
+func (s *sim) flush() {
+	for rounds := 0; ; rounds++ {
+		s.tell()
+		moved := false
+		for range 4 * len(s.wires) {
+			moved = s.deliver(s.wires[s.rng.IntN(len(s.wires))], s.rng.IntN(2) == 0) || moved
+		}
+		if !moved && !slices.ContainsFunc(s.wires, func(w *simWire) bool { return len(w.there)+len(w.back) > 0 }) {
+			return
+		}
+		if rounds > 10_000 {
+			s.check(false)
+			s.t.Fatalf("seed %d: it goes round and round", s.seed)
+		}
+	}
+}
+
+func (s *sim) check(rings bool) {
+	s.t.Helper()
+	for _, m := range s.members {
+		if m.dead {
+			continue
+		}
+		got := map[string]string{}
+		for key, t := range m.table.tuples {
+			if !t.gone {
+				got[key] = t.value
+			}
+		}
+		want := s.want(m)
+		for key := range got {
+			if _, ok := want[key]; !ok && rings {
+				delete(got, key) // two hubs can go on vouching for it to each other
+			}
+		}
+		if !maps.Equal(got, want) {
+			for _, line := range s.trace[max(0, len(s.trace)-60):] {
+				s.t.Log(line)
+			}
+			for _, w := range s.wires {
+				s.t.Logf("%s is a client of %s, up %t", w.client.name, w.hub.name, w.up)
+			}
+			s.t.Fatalf("seed %d: %s knows %v, want %v", s.seed, m.name, got, want)
+		}
+	}
+}
