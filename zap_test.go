@@ -137,6 +137,33 @@ func TestZMQTransport_keys(t *testing.T) {
 	}
 }
 
+// Whatever a request holds, it gets a reply under its id, and only CURVE clients of a
+// known domain with a whole key are let in.
+func FuzzZapAnswer(f *testing.F) {
+	key := strings.Repeat("k", 32)
+	f.Add("1.0\nid\nall#1\n127.0.0.1\n\nCURVE\n" + key)
+	f.Add("1.0\nid\nall#1\nnot an address\n\nCURVE\n" + key)
+	f.Add("1.0\nid\nnone#2\n::ffff:10.0.0.1\n\nCURVE\n" + key)
+	f.Add("1.0\nid\nall#1\n\n\nPLAIN\nuser\npassword")
+	f.Add("")
+	z := zapResponder{entries: map[string]zapEntry{
+		"all#1": {"all", nil}, "none#2": {"none", func(_, _, _ string) bool { return false }},
+	}}
+	f.Fuzz(func(t *testing.T, text string) {
+		var request [][]byte
+		for frame := range strings.SplitSeq(text, "\n") {
+			request = append(request, []byte(frame))
+		}
+		reply := z.answer(request)
+		if len(reply) != 6 || len(request) > 1 && !bytes.Equal(reply[1], request[1]) {
+			t.Fatalf("answer(%q) = %q, want 6 frames with the id", request, reply)
+		}
+		if string(reply[2]) == "200" && (len(request) != 7 || string(request[2]) != "all#1" || len(request[6]) != 32) {
+			t.Errorf("answer(%q) lets it in", request)
+		}
+	})
+}
+
 func TestZapResponder_answer(t *testing.T) {
 	key := bytes.Repeat([]byte{7}, 32)
 	z := zapResponder{entries: map[string]zapEntry{

@@ -50,7 +50,11 @@ func run(ctx context.Context) error {
 		case n := <-leaders:
 			reported[n.node] = n.leader
 			if leader, ok := agreed(nodes, reported); ok {
-				fmt.Printf("%d nodes agree on %s, which stops\n", len(nodes), leader)
+				if len(nodes) > 1 {
+					fmt.Printf("all %d agree: %s leads; now it stops\n", len(nodes), leader)
+				} else {
+					fmt.Printf("%s is left, and leads alone\n", leader)
+				}
 				stopping := nodes[leader]
 				delete(nodes, leader)
 				go stopping.Stop()

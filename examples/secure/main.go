@@ -49,16 +49,22 @@ func run(ctx context.Context) error {
 		defer n.Stop()
 	}
 	for e := range alice.Events() {
-		fmt.Println("alice sees", e.Type, e.PeerName, string(e.Msg))
-		switch e.Type {
-		case "ENTER":
-			bob.Whispers(alice.UUID(), "our secret")
-		case "WHISPER":
-			fmt.Println("mallory sees", len(mallory.Peers()), "peers")
-			fmt.Println("alice refused", alice.Stats().Dropped.KeysRefused > 0)
-			return nil
+		fmt.Println("alice sees", e.Type, e.PeerName)
+		if e.Type == "ENTER" {
+			alice.Whispers(e.PeerUUID, "our secret")
+			break
 		}
 	}
+	for e := range bob.Events() {
+		if e.Type == "WHISPER" {
+			fmt.Printf("bob sees WHISPER %s %q\n", e.PeerName, e.Msg)
+			break
+		}
+	}
+	for alice.Stats().Dropped.KeysRefused == 0 && ctx.Err() == nil {
+		time.Sleep(50 * time.Millisecond) // mallory's beacon comes each second
+	}
+	fmt.Println("alice refused mallory, who sees", len(mallory.Peers()), "peers")
 	return ctx.Err()
 }
 
