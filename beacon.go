@@ -62,6 +62,7 @@ type Beacon struct {
 	interfaces   func() ([]hostInterface, error)
 	linkSignals  bool
 	awaitPublish bool
+	dull         func(*Signal) bool
 	calls        chan beaconCall
 	quit         chan struct{} // closed to end the actor
 	done         chan struct{} // closed when all has ended
@@ -140,6 +141,10 @@ type beaconConfig struct {
 	// awaitPublish makes a change of the links silence the Beacon until the next
 	// PUBLISH: what it announced need not be true on the new ones.
 	awaitPublish bool
+	// dull says of a datagram that it tells nothing new and need not be signalled.
+	// The goroutine that reads asks, so that many nodes that beacon each second wake
+	// no other. May be nil.
+	dull func(*Signal) bool
 }
 
 // NewBeacon starts a Beacon. Close must be called to end it.
@@ -154,6 +159,7 @@ func newBeacon(config beaconConfig) *Beacon {
 		interfaces:   config.interfaces,
 		linkSignals:  config.linkSignals,
 		awaitPublish: config.awaitPublish,
+		dull:         config.dull,
 		calls:        make(chan beaconCall),
 		quit:         make(chan struct{}),
 		done:         make(chan struct{}),

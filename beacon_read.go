@@ -81,6 +81,9 @@ func (b *Beacon) deliver(datagram []byte, src netip.Addr, ifindex int) {
 		src = src.WithZone(l.name) // the system's name of it may be outdated
 	}
 	signal := &Signal{Addr: src.String(), Transmit: slices.Clone(datagram), src: src, link: l}
+	if b.dull != nil && b.dull(signal) {
+		return
+	}
 	select {
 	case b.Signals <- signal:
 		b.debug("beacon heard", l.name, len(datagram))

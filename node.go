@@ -32,7 +32,7 @@ type node struct {
 	log       *slog.Logger
 	transport transport
 	outbox    *outbox
-	known     *acquaintances // shared with the goroutine that hears beacons
+	known     *acquaintances // shared with the goroutines that read beacons
 	security  security
 	bell      chan struct{} // what wakes a node that does not read its inbox
 

@@ -323,7 +323,7 @@ func (n *node) barred(now time.Time, uuid [16]byte) bool {
 	return h != nil && now.Before(h.barredUntil)
 }
 
-// acquaintances is what the goroutine that hears beacons must know to keep those
+// acquaintances is what the goroutine that reads beacons must know to keep those
 // from the node that tell it nothing new: peers that have entered, and where.
 type acquaintances struct {
 	mu sync.Mutex

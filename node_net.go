@@ -75,7 +75,7 @@ func (n *node) startNetwork() (err error) {
 
 // startBeacon opens the UDP port and learns which links the beacon uses.
 func (n *node) startBeacon() error {
-	b := newBeacon(beaconConfig{logger: n.log, linkSignals: true, awaitPublish: true})
+	b := newBeacon(beaconConfig{logger: n.log, linkSignals: true, awaitPublish: true, dull: n.knows})
 	for _, c := range []*Cmd{
 		{ID: "INTERFACE", Payload: n.cfg.iface},
 		{ID: "INTERVAL", Payload: n.cfg.interval},
@@ -123,17 +123,19 @@ func (n *node) watch(now time.Time) {
 	}
 }
 
-// hear passes on what the beacon signals, except for beacons that tell nothing
-// new. It ends when the beacon is closed.
+// knows says whether a beacon tells nothing new: a peer that has entered is where it
+// was. Any goroutine may call it.
+func (n *node) knows(s *Signal) bool {
+	v, err := parseBeacon(s.Transmit)
+	return err == nil && v.port != 0 && n.known.has(v.uuid, beaconEndpoint(s, v))
+}
+
+// hear passes on what the beacon signals. It ends when the beacon is closed.
 func (n *node) hear(b *Beacon) {
 	defer close(n.net.heard)
 	for s := range b.Signals {
 		if s.Transmit == nil {
 			_ = n.outbox.put(call{kind: callSignal, signal: s})
-			continue
-		}
-		v, err := parseBeacon(s.Transmit)
-		if err == nil && v.port != 0 && n.known.has(v.uuid, beaconEndpoint(s, v)) {
 			continue
 		}
 		if !n.outbox.offer(call{kind: callSignal, signal: s}) {
