@@ -36,8 +36,10 @@ func (z *Zyre) SetContestInGroup(group string) *Zyre {
 			return
 		}
 		n.cfg.contests = append(n.cfg.contests, group)
-		n.election(now, group).changed = true
-		n.elect(now)
+		if _, member := n.own[group]; member {
+			n.election(now, group).changed = true
+			n.elect(now)
+		}
 	})
 	return z
 }

@@ -45,6 +45,22 @@ func TestZyre_loneContestantLeads(t *testing.T) {
 	}
 }
 
+// Contesting and joining while running, in either order.
+func TestZyre_contestWhileRunning(t *testing.T) {
+	z := newLoopbackNode(t, "alone", freeUDPPort(t))
+	mustStart(t, z)
+	r := record(z)
+	z.SetContestInGroup("crew")
+	if n := ask(z, func(n *node, _ time.Time) int { return len(n.elections) }); n != 0 {
+		t.Errorf("%d elections before Join, want none", n)
+	}
+	z.Join("crew")
+	z.Join("deck")
+	z.SetContestInGroup("deck")
+	r.wait(t, "LEADER alone crew", 1)
+	r.wait(t, "LEADER alone deck", 1)
+}
+
 func TestZyre_membersReportTheSmallestContestant(t *testing.T) {
 	port := freeUDPPort(t)
 	nodes, recorders := map[string]*Zyre{}, map[string]*recorder{}

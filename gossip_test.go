@@ -33,7 +33,13 @@ var _ = registerHelper("gossipHub", func(args []string, in io.Reader, out io.Wri
 })
 
 func TestZyre_gossipHubKilled(t *testing.T) {
-	hub := startHelper(t, nil, "gossipHub", "tcp://127.0.0.1:*")
+	for _, endpoint := range []string{"tcp://127.0.0.1:*", "ipc://" + t.TempDir() + "/hub"} {
+		t.Run(endpoint[:3], func(t *testing.T) { gossipHubKilled(t, endpoint) })
+	}
+}
+
+func gossipHubKilled(t *testing.T, endpoint string) {
+	hub := startHelper(t, nil, "gossipHub", endpoint)
 	at := strings.Fields(hub.expect("^HUB "))[1]
 	a, b := newStaticNode(t, "alice"), newStaticNode(t, "bob")
 	for _, z := range []*Zyre{a, b} {

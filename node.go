@@ -409,12 +409,18 @@ func (n *node) finished(now time.Time) bool {
 	return true
 }
 
-// sayGoodbye tells the peers over their connections, which is quicker and surer than a
-// beacon. Only libzyre and this package know the command, so it is sent only where
-// there are no others: beside gossip, fixed endpoints, required peers and CURVE.
-func (n *node) sayGoodbye() {
+// partsInPerson says whether the node says GOODBYE to its peers over their connections,
+// which is quicker and surer than a beacon. Only libzyre and this package know the
+// command, so it is sent only where there are no others: beside gossip, fixed endpoints,
+// required peers and CURVE.
+func (n *node) partsInPerson() bool {
 	c := &n.cfg
-	if !c.gossip.enabled() && c.endpoint == "" && len(c.required) == 0 && !n.security.enabled {
+	return c.gossip.enabled() || c.endpoint != "" || len(c.required) > 0 || n.security.enabled
+}
+
+// sayGoodbye tells everybody who has our HELLO, or will.
+func (n *node) sayGoodbye() {
+	if !n.partsInPerson() {
 		return
 	}
 	now := time.Now()
@@ -425,10 +431,10 @@ func (n *node) sayGoodbye() {
 	}
 }
 
-// linger is how long what was sent to a peer may stay under way after Stop. One whose
-// HELLO has not come may be there as well, and have ours.
+// linger is how long what was sent to a peer may stay under way after Stop. Our HELLO
+// must not reach one that has not entered, unless GOODBYE follows it.
 func (n *node) linger(p *Peer) time.Duration {
-	if p.entered() || time.Since(p.saidHello) < n.verifyTime() {
+	if p.entered() || n.partsInPerson() && time.Since(p.saidHello) < n.verifyTime() {
 		return lingerTime
 	}
 	return 0
