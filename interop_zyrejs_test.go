@@ -322,6 +322,30 @@ func TestZyreJS_frozen(t *testing.T) {
 	t.Logf("EXIT: ours %d, zyre.js %d", exits, theirs)
 }
 
+// A loss on the way from zyre.js is seen, and healed both ways. It drops us at our HELLO,
+// and does not know us any more when it says its own.
+func TestZyreJS_gap(t *testing.T) {
+	z, r, js := pair(t, nil, zyrejs.Options{})
+	ask(z, func(n *node, _ time.Time) int {
+		for _, p := range n.peers {
+			p.want++
+		}
+		return 0
+	})
+	must(t, "Whisper", js.Whisper(t.Context(), z.UUID(), []byte("seems lost")))
+	r.wait(t, "EXIT js", 1)
+	begin := time.Now()
+	js.wait(t, "ENTER go", 2)
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("healed after %v, want about 1s", took)
+	}
+	z.Whispers(js.UUID(), "here again")
+	must(t, "Whisper", js.Whisper(t.Context(), z.UUID(), []byte("here again")))
+	js.wait(t, "WHISPER go here again", 1)
+	r.wait(t, "WHISPER js here again", 1)
+	checkCount(t, r, "EVASIVE", 0)
+}
+
 // zyre.js counts joins and leaves modulo 255, we modulo 256; nobody minds.
 func TestZyreJS_joinLeave(t *testing.T) {
 	const cycles = 600

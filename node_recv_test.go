@@ -327,3 +327,24 @@ func TestNode_modulo65535Unknown(t *testing.T) {
 		t.Errorf("EXIT events = %d, want at most 2", got)
 	}
 }
+
+// Whoever loses a message of a peer soon talks with it again, both ways, also if the
+// peer drops us at the HELLO by which we ask it to begin anew.
+func TestNode_gapHeals(t *testing.T) {
+	for _, kind := range []simKind{simLibzyre, simZyreJS} {
+		s := newSim(t, 1)
+		s.label = string(kind)
+		a := s.node(nil)
+		peer := s.foreign(kind)
+		s.run(5 * time.Second)
+		peer.whisper(a.uuid, "lost")
+		s.conn(peer, a.endpoint).lose(1)
+		peer.whisper(a.uuid, "seen as a gap")
+		s.run(5 * time.Second)
+		name := simName(peer.uuid)
+		if want := []string{"ENTER " + name, "EXIT " + name, "ENTER " + name}; !slices.Equal(a.history, want) {
+			t.Errorf("%s: events = %q, want %q", kind, a.history, want)
+		}
+		simExchange(s, a, peer, "after the gap")
+	}
+}
