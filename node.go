@@ -15,7 +15,7 @@ const (
 	lingerTime    = 400 * time.Millisecond // how long libzmq goes on sending after Stop
 	farewellTime  = 400 * time.Millisecond // how long Stop waits for peers to confirm what was sent
 	maxCoarseness = time.Second            // of the timers: an idle node wakes no more often
-	retryShortest = time.Millisecond       // between looks at a full channel or mailbox
+	retryShortest = 200 * time.Microsecond // between looks at a full channel or mailbox
 	retryLongest  = 20 * time.Millisecond
 )
 
