@@ -69,8 +69,8 @@ func (h *soakHost) obey(c soakCommand) (a soakAnswer) {
 		for _, n := range h.nodes {
 			n.calm.Store(true)
 			n.acting.Lock() // what it was doing is over
-			n.acting.Unlock()
 			n.stalled.Store(0)
+			n.acting.Unlock()
 		}
 	case "go":
 		for _, n := range h.nodes {
