@@ -51,7 +51,7 @@ func (z *Zyre) SetZapDomain(domain string) *Zyre {
 // SetAuthorizedKeys sets the public keys, in Z85, of the nodes that may talk with
 // this one; no keys at all means nobody. It replaces those set before, and belongs to
 // this node alone. Other nodes are refused, counted in [Stats] and logged, and cause
-// no event. It needs [Zyre.SetZCert]. A key that is none makes Start return an error
+// no event. Without [Zyre.SetZCert], or with a key that is none, Start returns an error
 // that wraps ErrInvalid. No effect after Start.
 func (z *Zyre) SetAuthorizedKeys(publicKeys ...string) *Zyre {
 	return z.set(func(c *config) {

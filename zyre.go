@@ -116,6 +116,9 @@ func (z *Zyre) startNode() error {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	cfg := z.cfg.clone()
+	if cfg.curve.restricted && !cfg.curve.enabled() {
+		cfg.reject("set authorized keys", "no certificate", ErrInvalid)
+	}
 	if cfg.err != nil {
 		return cfg.err
 	}

@@ -257,6 +257,7 @@ func TestZyre_cancelBeforeStartEndsEvents(t *testing.T) {
 func TestZyre_startReportsBadSettings(t *testing.T) {
 	checkLeaks(t)
 	long := strings.Repeat("x", 256)
+	public, secret := keyPair(t)
 	port := freeUDPPort(t)
 	busy := newLoopbackNode(t, "busy", port)
 	mustStart(t, busy)
@@ -278,6 +279,16 @@ func TestZyre_startReportsBadSettings(t *testing.T) {
 		"evasive":   {func(z *Zyre) { z.SetEvasiveTimeout(-1) }, ErrInvalid, "set evasive"},
 		"queue":     {func(z *Zyre) { z.SetQueueLimit(1) }, ErrInvalid, "set queue limit"},
 		"busy port": {func(z *Zyre) { z.SetBeaconPeerPort(busyPort) }, nil, fmt.Sprint(busyPort)},
+
+		"advertised":      {func(z *Zyre) { z.SetAdvertisedEndpoint("tcp://*:1") }, ErrInvalid, "tcp://*:1"},
+		"busy endpoint":   {func(z *Zyre) { _ = z.SetEndpoint("tcp://127.0.0.1:%d", busyPort) }, nil, fmt.Sprint(busyPort)},
+		"busy hub":        {func(z *Zyre) { z.GossipBind("tcp://127.0.0.1:%d", busyPort) }, nil, fmt.Sprint(busyPort)},
+		"gossip scheme":   {func(z *Zyre) { z.GossipConnect("udp://127.0.0.1:1") }, nil, "udp://127.0.0.1:1"},
+		"key of hub":      {func(z *Zyre) { z.GossipConnectCurve("x", "tcp://127.0.0.1:1") }, ErrInvalid, "gossip connect"},
+		"certificate":     {func(z *Zyre) { z.SetZCert(public, public) }, ErrInvalid, "set certificate"},
+		"ZAP domain":      {func(z *Zyre) { z.SetZCert(public, secret).SetZapDomain(long) }, nil, "ZAP domain"},
+		"authorized key":  {func(z *Zyre) { z.SetZCert(public, secret).SetAuthorizedKeys("x") }, ErrInvalid, "set authorized"},
+		"authorized only": {func(z *Zyre) { z.SetAuthorizedKeys(public) }, ErrInvalid, "set authorized"},
 	} {
 		z := newLoopbackNode(t, "", port)
 		c.set(z)
