@@ -123,13 +123,10 @@ func (z *Zyre) set(change func(c *config)) *Zyre {
 // cannot be sent makes Start return an error that wraps ErrTooLong; after Start
 // it is ignored and logged.
 func (z *Zyre) SetName(name string) *Zyre {
-	z.set(func(c *config) {
-		if len(name) > maxString {
-			c.reject("set name", name[:20]+"…", ErrTooLong)
-			return
-		}
-		c.name = name
-	})
+	if len(name) > maxString {
+		return z.tooLong("set name", name)
+	}
+	z.set(func(c *config) { c.name = name })
 	z.configure(func(n *node, _ time.Time) { n.cfg.name = z.Name() })
 	return z
 }
@@ -138,11 +135,12 @@ func (z *Zyre) SetName(name string) *Zyre {
 // by fmt.Sprintf; without args it is taken as it is. The name holds at most 255
 // bytes. Setting a header again replaces it. After Start it reaches the peers
 // that enter later. It is zyre_set_header of libzyre. A name that cannot be
-// sent makes Start return an error that wraps ErrTooLong.
+// sent makes Start return an error that wraps ErrTooLong; after Start it is
+// ignored and logged.
 func (z *Zyre) SetHeader(name, format string, args ...interface{}) *Zyre {
 	value := sprintf(format, args)
 	if len(name) > maxString {
-		return z.set(func(c *config) { c.reject("set header", name[:20]+"…", ErrTooLong) })
+		return z.tooLong("set header", name)
 	}
 	z.set(func(c *config) { c.headers[name] = value })
 	z.configure(func(n *node, _ time.Time) {
@@ -150,6 +148,16 @@ func (z *Zyre) SetHeader(name, format string, args ...interface{}) *Zyre {
 			n.cfg.headers[name] = z.header(name)
 		}
 	})
+	return z
+}
+
+// tooLong refuses a name that cannot be sent.
+func (z *Zyre) tooLong(op, name string) *Zyre {
+	name = name[:20] + "…"
+	if z.node.Load() == nil {
+		return z.set(func(c *config) { c.reject(op, name, ErrTooLong) })
+	}
+	z.warn("zyre: name too long", "op", op, "name", name)
 	return z
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"reflect"
 	"runtime"
 	"strings"
@@ -243,6 +244,25 @@ func TestZyre_errorsWhenRunning(t *testing.T) {
 			t.Errorf("%s = %v, want %v", what, c.got, c.want)
 		}
 	}
+}
+
+// What cannot be sent is refused by a running node, and neither it nor the next suffers.
+func TestZyre_longNamesWhenRunning(t *testing.T) {
+	var log bytes.Buffer
+	z := newLoopbackNode(t, "z", freeUDPPort(t)).SetLogger(slog.New(slog.NewTextHandler(&log, nil)))
+	mustStart(t, z)
+	long := strings.Repeat("x", 256)
+	z.SetName(long).SetHeader(long, "value")
+	z.Join(long)
+	if z.Name() != "z" || len(z.OwnGroups()) != 0 {
+		t.Errorf("Name, OwnGroups = %q, %q, want z and none", z.Name(), z.OwnGroups())
+	}
+	z.Stop()
+	if n := strings.Count(log.String(), "too long"); n != 3 {
+		t.Errorf("logged %d times, want 3:\n%s", n, &log)
+	}
+	mustStart(t, z)
+	z.Stop()
 }
 
 func TestZyre_cancelBeforeStartEndsEvents(t *testing.T) {
