@@ -201,16 +201,20 @@ func fanOut(ctx context.Context, h *host, role string, p params, sender func([]s
 // roundTrip measures how long an answer takes.
 func roundTrip(size, count int) measurement {
 	p := params{Count: count, Size: size, Peers: 1}
-	return measurement{name: "round-trip", sides: []side{
-		{name: "zyre", run: func(ctx context.Context, h *host) (s sample, err error) {
+	ours := func(procs int) func(context.Context, *host) (sample, error) {
+		return func(ctx context.Context, h *host) (s sample, err error) {
 			p := p
+			p.Procs = procs
 			if p.Port, err = freePort("udp"); err != nil {
 				return s, err
 			}
 			return latencies(
 				func(string) (*process, error) { return h.worker(ctx, "zyre-echo", p) },
 				func(string) (*process, error) { return h.worker(ctx, "zyre-ping", p) }, "µs", 1)
-		}},
+		}
+	}
+	return measurement{name: "round-trip", sides: []side{
+		{name: "zyre", run: ours(0)},
 		{name: "zmq4", run: func(ctx context.Context, h *host) (sample, error) {
 			return latencies(
 				func(string) (*process, error) { return h.worker(ctx, "zmq-echo", p) },
@@ -224,6 +228,7 @@ func roundTrip(size, count int) measurement {
 				func(string) (*process, error) { return h.c(ctx, "echo", n) },
 				func(e string) (*process, error) { return h.c(ctx, "ping", e, n, size) }, "µs", 1)
 		}},
+		{name: "zyre, GOMAXPROCS=1", run: ours(1)},
 	}}
 }
 

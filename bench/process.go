@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"runtime/pprof"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ type params struct {
 	Size      int      // bytes of each payload
 	Endpoints []string // of those to connect to
 	Seconds   float64  // how long to watch
+	Procs     int      // GOMAXPROCS; 0 for the default
 }
 
 // message is what a worker reports, one JSON object a line. The C program writes
@@ -183,6 +185,9 @@ func work(role, arg string) int {
 	}
 	w := &output{enc: json.NewEncoder(os.Stdout), lines: make(chan struct{}), gone: make(chan struct{})}
 	go w.listen(os.Stdin)
+	if p.Procs > 0 {
+		runtime.GOMAXPROCS(p.Procs)
+	}
 	do, ok := roles[role]
 	err := errors.New("no such role")
 	if ok {

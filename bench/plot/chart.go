@@ -46,8 +46,8 @@ func (c *chart) add(name string, dashed bool, x float64, samples []float64) {
 }
 
 const (
-	width, height            = 760, 420
-	left, right, top, bottom = 72, 168, 74, 58
+	width, height            = 800, 420
+	left, right, top, bottom = 72, 208, 74, 58
 	ink, faint               = "#24292f", "#6e7781"
 )
 
@@ -73,6 +73,9 @@ func (a axis) at(v float64) float64 {
 	low, high := a.low, a.high
 	if a.log {
 		low, high, v = math.Log10(low), math.Log10(high), math.Log10(max(v, low))
+	}
+	if low == high {
+		return a.from
 	}
 	return a.from + (v-low)/(high-low)*(a.to-a.from)
 }

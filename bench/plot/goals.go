@@ -31,27 +31,28 @@ var goalList = []goal{
 
 // goals writes a table of what is aimed at and what came out.
 func (r *report) goals(b *strings.Builder) {
-	b.WriteString("\n### Goals\n\n| | goal | measured | |\n|---|---:|---:|---|\n")
+	b.WriteString("\n### Goals\n\n| | goal | measured | | bare sockets |\n|---|---:|---:|---|---:|\n")
 	for _, g := range goalList {
 		i := slices.IndexFunc(r.Results, func(res *result) bool { return res.Name == g.measurement })
 		if i < 0 {
 			continue
 		}
-		v := r.Results[i].values(sides[0], g.metric)
+		res := r.Results[i]
 		if g.to != "" {
-			v = r.Results[i].ratios(g.metric, g.to)
+			g.write(b, res.ratios(g.metric, g.to), nil)
+		} else {
+			g.write(b, res.values(sides[0], g.metric), res.values(sides[1], g.metric))
 		}
-		g.write(b, v)
 	}
 	for _, metric := range []string{"CPU to receive", "CPU to send"} {
 		g := goal{what: metric + " a message, dearest to cheapest of the numbers of peers", unit: "×", limit: 1.2}
-		if v := r.flatness(metric); v > 0 {
-			g.write(b, []float64{v})
-		}
+		g.write(b, r.flatness(sides[0], metric), r.flatness(sides[1], metric))
 	}
 }
 
-func (g *goal) write(b *strings.Builder, v []float64) {
+// write writes a row, if the goal's number was measured: v, and what the bare sockets
+// of zmq4 alone make of it.
+func (g *goal) write(b *strings.Builder, v, bare []float64) {
 	if len(v) == 0 {
 		return
 	}
@@ -63,20 +64,21 @@ func (g *goal) write(b *strings.Builder, v []float64) {
 	if met {
 		verdict = "met"
 	}
-	fmt.Fprintf(b, "| %s | %s %s %s | %s | %s |\n", g.what, sign, digits(g.limit), g.unit, spread(v), verdict)
+	fmt.Fprintf(b, "| %s | %s %s %s | %s | %s | %s |\n",
+		g.what, sign, digits(g.limit), g.unit, spread(v), verdict, spread(bare))
 }
 
-// flatness is the ratio of the greatest median of a metric to the least, over the
-// numbers of peers.
-func (r *report) flatness(metric string) float64 {
+// flatness is the ratio of the greatest median of a side's metric to the least, over
+// the numbers of peers.
+func (r *report) flatness(side, metric string) []float64 {
 	var medians []float64
 	for _, res := range r.Results {
-		if v := res.values(sides[0], metric); strings.HasPrefix(res.Name, "with-") && len(v) > 0 {
+		if v := res.values(side, metric); strings.HasPrefix(res.Name, "with-") && len(v) > 0 {
 			medians = append(medians, median(v))
 		}
 	}
 	if len(medians) < 2 || slices.Min(medians) <= 0 {
-		return 0
+		return nil
 	}
-	return slices.Max(medians) / slices.Min(medians)
+	return []float64{slices.Max(medians) / slices.Min(medians)}
 }

@@ -30,7 +30,7 @@ func insert(file, tables string) error {
 }
 
 // sides in the order of the tables.
-var sides = []string{"zyre", "zmq4", "libzmq in C"}
+var sides = []string{"zyre", "zmq4", "libzmq in C", "zyre, GOMAXPROCS=1"}
 
 // markdown writes the results as tables.
 func (r *report) markdown() string {
@@ -74,10 +74,10 @@ func heading(b *strings.Builder, first string, names []string) {
 	for _, n := range names {
 		fmt.Fprintf(b, " %s |", n)
 	}
-	for _, n := range names[1:] {
+	for _, n := range others(names) {
 		fmt.Fprintf(b, " zyre ÷ %s |", n)
 	}
-	b.WriteString("\n|---|" + strings.Repeat("---:|", 2*len(names)-1) + "\n")
+	b.WriteString("\n|---|" + strings.Repeat("---:|", len(names)+len(others(names))) + "\n")
 }
 
 // row writes one metric of a measurement.
@@ -86,7 +86,7 @@ func (res *result) row(b *strings.Builder, first, metric string, names []string)
 	for _, n := range names {
 		fmt.Fprintf(b, " %s |", spread(res.values(n, metric)))
 	}
-	for _, n := range names[1:] {
+	for _, n := range others(names) {
 		fmt.Fprintf(b, " %s |", spread(res.ratios(metric, n)))
 	}
 	b.WriteString("\n")
@@ -127,6 +127,11 @@ func (res *result) names() (n []string) {
 		}
 	}
 	return n
+}
+
+// others are the sides that zyre is compared with.
+func others(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return strings.HasPrefix(n, sides[0]) })
 }
 
 // values are a metric of a side in all runs.
