@@ -255,7 +255,7 @@ func parseSoak(e *Event) (m soakMessage, err error) {
 	}
 	switch {
 	case m.Pad == 0 && len(e.Frames) != 1:
-		return m, fmt.Errorf("%d frames, want 1", len(e.Frames))
+		return m, fmt.Errorf("%d frames, want 1: %.40q", len(e.Frames), e.Frames[1:])
 	case m.Pad == 0:
 		return m, nil
 	case len(e.Frames) != 2 || len(e.Frames[1]) != m.Pad:
