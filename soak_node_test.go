@@ -31,7 +31,8 @@ type soakMessage struct {
 	Groups uint            // that the sender is in, as bits
 	Ops    int             // joins and leaves that the sender has made
 	Shouts [soakGroups]int // messages that it has shouted in each group
-	Knows  int             // whispers: the receiver's joins and leaves that it knows of, or -1
+	To     string          // whispers: run of the receiver, as far as the sender knows
+	Knows  int             // and how many joins and leaves of it the sender knows of, or -1
 	Pad    int             // size of the second frame, if there is one
 }
 
@@ -206,7 +207,7 @@ func (n *soakNode) toPeer(id string, sent bool) soakMessage {
 	m := n.message()
 	m.Number, m.Knows = n.sent[id]+1, -1
 	if p := n.peers[id]; p != nil && p.ops >= 0 {
-		m.Knows = p.ops + p.toggles
+		m.To, m.Knows = p.run, p.ops+p.toggles
 	}
 	if sent {
 		n.sent[id]++

@@ -160,6 +160,9 @@ func (n *soakNode) noteWhisper(e *Event, p *soakPeer, m soakMessage) {
 		}
 	}
 	p.heard, p.shouts, p.knows, p.got = true, m.Shouts, m.Knows, [soakGroups]int{}
+	if m.To != n.run {
+		p.knows = -1 // it knows another run of ours, which has ended
+	}
 }
 
 // soakReport is what a node says of itself and its peers.
