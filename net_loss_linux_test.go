@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"fmt"
+	"os/exec"
 	"regexp"
 	"strconv"
 	"testing"
@@ -72,6 +73,34 @@ func TestNet_lossyNetwork(t *testing.T) {
 		return true
 	}
 	within(t, 30*time.Second, "all messages arrived", arrived, nodes...)
+	checkTallies(t, nodes...)
+	checkPairs(t, start, 0, nodes...)
+}
+
+// A link that is slower than what is sent over it makes the sender wait, and nobody exit.
+func TestNet_slowLink(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("tc"); err != nil {
+		unableTo(t, "no tc command: %v", err)
+	}
+	_, h := lan1(t, "a", "b", "c")
+	var nodes []*netNode
+	for _, host := range h {
+		nodes = append(nodes, host.node("-netTally"))
+	}
+	within(t, 3*time.Second, "meshed", meshed(nodes...), nodes...)
+	h[0].do("tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "512kbit", "burst", "4kb", "latency", "400ms")
+	start, count := time.Now(), 10000
+	nodes[0].send(fmt.Sprintf("number g %d 5000", count))
+	arrived := func() bool {
+		b, _, _ := nodes[1].tallies("a")
+		c, _, _ := nodes[2].tallies("a")
+		return b == count && c == count
+	}
+	took := within(t, time.Minute, "all messages arrived", arrived, nodes...)
+	if took < 3*time.Second {
+		t.Errorf("all arrived after %v, want longer: the link is not slow", took)
+	}
 	checkTallies(t, nodes...)
 	checkPairs(t, start, 0, nodes...)
 }

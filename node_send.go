@@ -76,7 +76,7 @@ func (n *node) transmit(p *Peer, now time.Time, header []byte, frames [][]byte, 
 		r.settle(ErrUnknownPeer) // nothing may follow what was lost
 		return
 	}
-	p.sentAt = now
+	p.sentAt, p.spoke = now, now
 	if !p.clogged() {
 		err := p.post(header, frames)
 		switch {

@@ -163,6 +163,8 @@ func (n *node) check(now time.Time, p *Peer) {
 		return
 	case p.pinged.IsZero() && idle >= min(n.cfg.evasive, n.cfg.silent-n.pingTime()):
 		n.ping(p, now)
+	case now.Sub(p.spoke) >= n.cfg.silent:
+		n.ping(p, now) // so that a peer hears from us whose own pings are stuck behind what it says
 	}
 	if unanswered && idle >= n.cfg.evasive && !p.evasive {
 		p.evasive = true

@@ -86,6 +86,25 @@ func TestNode_deadNewcomer(t *testing.T) {
 	}
 }
 
+// A peer that talks without end, and whose pings are stuck behind what it said, hears
+// from a node that has nothing to say.
+func TestNode_listener(t *testing.T) {
+	s, a, peer := simStranger(t)
+	p := a.n.peers[peer]
+	before := p.messages
+	const seconds = 60
+	for i := range seconds {
+		a.hear(peer, uint16(i+2), NewZreMsg(WhisperID))
+		s.advance(time.Second)
+	}
+	if got, want := int(p.messages-before), int(seconds*time.Second/defaultSilent); got < want-1 || got > want {
+		t.Errorf("messages = %d in %d s, want %d", got, seconds, want)
+	}
+	if len(a.history) != 1 {
+		t.Errorf("history = %q, want one ENTER", a.history)
+	}
+}
+
 // Two nodes with different timeouts get along: an answered ping gives no event.
 func TestNode_differentTimeouts(t *testing.T) {
 	s := newSim(t, 1)

@@ -71,6 +71,7 @@ type Peer struct {
 	evasive   bool          // reported EVASIVE in this silence
 	silent    bool          // reported SILENT in this silence
 	sentAt    time.Time     // our last message other than PING and PING-OK
+	spoke     time.Time     // our last message of any kind
 
 	probe    probe     // a doubt about the peer, under test
 	claimant *Peer     // a newcomer that claims the same endpoint, if the probe fails
