@@ -323,3 +323,25 @@ func TestZyre_gossipFlood(t *testing.T) {
 	a.Stop() // in the midst of it
 	hub.Stop()
 }
+
+// A node takes its own tuple back everywhere; another's is forgotten by that node alone.
+func TestZyre_gossipUnpublish(t *testing.T) {
+	hub, a := newStaticNode(t, "hub"), newStaticNode(t, "alice")
+	hub.GossipBind("tcp://127.0.0.1:*")
+	mustStart(t, hub)
+	a.GossipConnect("%s", hub.GossipEndpoint())
+	mustStart(t, a)
+	ra := record(a)
+	ra.wait(t, "ENTER hub", 1)
+	tuples := func(z *Zyre) int { return z.node.Load().gossip.actor.Stats().Tuples }
+	eventually(t, "both know both", func() bool { return tuples(hub) == 2 && tuples(a) == 2 })
+	a.GossipUnpublish(hub.UUID())
+	if own, others := tuples(a), tuples(hub); own != 1 || others != 2 {
+		t.Errorf("alice knows %d tuples, the hub %d, want 1 and 2", own, others)
+	}
+	a.GossipUnpublish(strings.ToLower(a.UUID())).GossipUnpublish("nonsense")
+	eventually(t, "the hub knows only itself", func() bool { return tuples(hub) == 1 && tuples(a) == 0 })
+	if n := ra.count("EXIT"); n != 0 {
+		t.Errorf("alice saw %d EXIT, want 0", n)
+	}
+}
