@@ -10,6 +10,8 @@ import (
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
+
+	"github.com/go-zyre/zyre/internal/zgossip"
 )
 
 // A required peer comes up late, goes, and comes back, and each time it enters.
@@ -308,5 +310,45 @@ func TestNode_localEndpoints(t *testing.T) {
 				t.Errorf("%s: helloEndpoint(%s) = %v", name, endpoint, err)
 			}
 		}
+	}
+}
+
+// Whatever gossip tells, what a node keeps and tries is bounded, and ends with it.
+func TestNode_hostileTuples(t *testing.T) {
+	s := newSim(t, 1)
+	a := s.node(func(cfg *config, _ *simSite) { cfg.gossip.binds = []string{"tcp://*:*"} })
+	b := s.node(nil)
+	s.run(2 * time.Second)
+	tell := func(key, value string, gone bool) {
+		a.n.tuple(s.now, zgossip.Tuple{Key: key, Value: value, Gone: gone})
+	}
+	for _, key := range []string{"", "x", strings.Repeat("Z", 32), a.n.id, uuidString(b.uuid), uuidString([16]byte{9})} {
+		for _, value := range []string{
+			"", "|", "x", "|key", "tcp://", "tcp://10.0.0.9:0", "tcp://*:*", "ipc:///run/x", "tcp://127.0.0.1:1",
+			a.endpoint, b.endpoint, a.endpoint + "|x", "tcp://10.0.0.9:9|", "tcp://no.invalid:1|||", strings.Repeat("v", 1024),
+		} {
+			tell(key, value, false)
+			tell(key, value, true)
+			if err := simInvariants(a.n); err != nil {
+				t.Fatalf("tuple %q = %q: %v", key, value, err)
+			}
+		}
+	}
+	many := func(gone bool) {
+		for i := range maxStanding + 2000 {
+			tell(fmt.Sprintf("%032X", i+1), fmt.Sprintf("tcp://10.9.%d.%d:9", i/250, i%250), gone)
+		}
+	}
+	many(false)
+	s.run(time.Minute)
+	if half := len(a.n.peers) - a.n.known.len(); len(a.n.standing) > maxStanding || half > maxHalfOpen {
+		t.Errorf("%d standing nodes, %d half open, want at most %d and %d", len(a.n.standing), half, maxStanding, maxHalfOpen)
+	}
+	many(true)
+	if len(a.n.standing) != 0 || len(a.n.peers) != 1 {
+		t.Errorf("%d standing nodes, %d peers after all are gone, want 0 and 1", len(a.n.standing), len(a.n.peers))
+	}
+	if n := a.count("ENTER", b.uuid); n != 1 || len(a.history) != 1 {
+		t.Errorf("history = %q, want one ENTER", a.history)
 	}
 }
