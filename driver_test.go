@@ -125,6 +125,41 @@ func TestDriver_idleNetworkIsQuiet(t *testing.T) {
 	})
 }
 
+// A node that has nothing to do wakes once a second, and for what its peers say: one
+// ping and one answer to ours, each within every evasive timeout.
+func TestDriver_idleNodeSleeps(t *testing.T) {
+	for _, peers := range []int{0, 1, 10} {
+		t.Run(fmt.Sprint(peers), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				network := newMemTransport()
+				var nodes []*Zyre
+				for i := range peers + 1 {
+					nodes = append(nodes, newMemNode(t, network, fmt.Sprint("node", i)))
+				}
+				introduce(t, nodes...)
+				for _, z := range nodes {
+					mustStart(t, z)
+					timelineOf(z)
+				}
+				time.Sleep(time.Minute)
+				const watched = 10 * time.Minute
+				network.mu.Lock()
+				waits := &network.bound["inproc://node0"].waits
+				network.mu.Unlock()
+				before := waits.Load()
+				time.Sleep(watched)
+				got, limit := waits.Load()-before, int64(watched/time.Second)+2*int64(peers)*int64(watched/defaultEvasive)
+				if got > limit+10 {
+					t.Errorf("woke %d times in %v with %d peers, want at most %d", got, watched, peers, limit)
+				}
+				for _, z := range nodes {
+					z.Stop()
+				}
+			})
+		})
+	}
+}
+
 func TestDriver_fortyNodesForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := newMemTransport()

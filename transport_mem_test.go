@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -61,6 +62,8 @@ type memInbox struct {
 	turn        int // mailbox that is read next, so that each gets its turn
 	cut, paused bool
 	closed      bool
+
+	waits atomic.Int64 // how often its owner has gone to sleep
 }
 
 func (in *memInbox) recv(p *packet) error {
@@ -129,6 +132,7 @@ func (in *memInbox) notify() {
 }
 
 func (in *memInbox) wait(until time.Time) {
+	in.waits.Add(1)
 	var expired <-chan time.Time
 	if !until.IsZero() {
 		timer := time.NewTimer(time.Until(until))
