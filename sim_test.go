@@ -167,9 +167,13 @@ func (c *simConn) close(time.Duration) error {
 	return nil
 }
 
-// lose cuts a connection: the oldest messages are lost, the others go on.
+// lose cuts a connection: the oldest messages are lost, the others go on. After close
+// nobody is left who would connect again: all are lost.
 func (c *simConn) lose(n int) {
 	n = min(n, len(c.queue))
+	if c.closed {
+		n = len(c.queue)
+	}
 	for _, m := range c.queue[:n] {
 		c.headless = c.headless || m.header[2] == HelloID
 	}
