@@ -246,7 +246,7 @@ func (n *node) receiveHello(now time.Time, uuid [16]byte, p *Peer, v *zreView) {
 		}
 	case p.state == peerConnected:
 		// A zyre.js that held us took ours for the end, and says this one to a newcomer.
-		mistaken := n.history[uuid] != nil || p.regreeted > 0 || now.Sub(p.saidHello) >= n.verifyTime()
+		mistaken := n.history[uuid] != nil || p.regreeted > 0
 		n.enter(now, p, hello)
 		if mistaken {
 			n.doubt(now, p, probe{reason: "did not take our HELLO", regreet: true})
