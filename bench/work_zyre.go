@@ -53,7 +53,7 @@ func startNode(p params) (z *zyre.Zyre, entered []string, err error) {
 
 // awaitPeers waits for as many events of a kind and returns whose they were.
 func awaitPeers(z *zyre.Zyre, count int, kind string) (ids []string, err error) {
-	late := time.After(timeout + time.Duration(count)*500*time.Millisecond)
+	late := time.After(timeout + time.Duration(count)*time.Second)
 	for len(ids) < count {
 		select {
 		case e, ok := <-z.Events():
