@@ -31,9 +31,10 @@ var (
 	// ErrAgain says that nothing was received, or that nothing was queued for
 	// sending because there is no room.
 	ErrAgain = errors.New("zmqmsg: try again")
-	// ErrSocket says that the socket is closed, or that zmq4 keeps it in a way this
-	// package does not know.
+	// ErrSocket says that the socket is closed.
 	ErrSocket = errors.New("zmqmsg: no such socket")
+	// ErrVersion says that zmq4 keeps its C socket in a way this package does not know.
+	ErrVersion = errors.New("zmqmsg: unknown release of zmq4; v1.4.0 works")
 )
 
 // Socket is a socket of zmq4 that sends and receives without blocking. It belongs,
@@ -50,7 +51,10 @@ type Socket struct {
 func Of(soc *zmq.Socket, users bool) (*Socket, error) {
 	// zmq4 exports no way to its C socket. In all its releases the field has this name.
 	field := reflect.ValueOf(soc).Elem().FieldByName("soc")
-	if field.Kind() != reflect.UnsafePointer || field.IsNil() {
+	switch {
+	case field.Kind() != reflect.UnsafePointer:
+		return nil, ErrVersion
+	case field.IsNil():
 		return nil, ErrSocket
 	}
 	s := &Socket{raw: field.UnsafePointer()}
