@@ -158,6 +158,7 @@ func electionChurn(t *testing.T, count int, limit time.Duration) time.Duration {
 	nodes, recorders := map[string]*Zyre{}, map[string]*recorder{}
 	doomed := startTroop(t, "port", strconv.Itoa(port), count/5)
 	random := rand.New(rand.NewPCG(1, 2))
+	var left []*Zyre // go on outside the group, but not for ever
 	end := time.Now().Add(limit)
 	for round := 0; time.Now().Before(end); round++ {
 		if round%50 == 49 {
@@ -172,12 +173,17 @@ func electionChurn(t *testing.T, count int, limit time.Duration) time.Duration {
 			for id, z := range nodes {
 				if random.IntN(3) == 0 {
 					z.Leave("crew")
+					left = append(left, z)
 				} else {
 					z.Stop()
 				}
 				delete(nodes, id)
 				break
 			}
+		}
+		if len(left) > count/2 {
+			left[0].Stop()
+			left = left[1:]
 		}
 		pause(time.Duration(random.IntN(120)) * time.Millisecond)
 	}
