@@ -23,9 +23,11 @@ type Waiter struct {
 	file  *os.File
 
 	// owned by the goroutine that calls Wait
+	spinner
 	raw   syscall.RawConn
-	check func(uintptr) bool // made once: a closure for each Wait would be garbage
-	ready func() bool
+	ready func() bool        // what Wait was given last
+	work  func() bool        // made once, as check: a closure for each Wait would be garbage
+	check func(uintptr) bool // the same for a parked owner
 
 	// deadline is the read deadline the descriptor has, if deadlineKnown. It
 	// spares a timer update in each Wait of an owner that waits for the same tick.
@@ -60,19 +62,26 @@ func New(fd uintptr) (*Waiter, error) {
 	}
 	w.deadlineKnown = true
 	w.check = func(uintptr) bool { return w.state.Load() != parked || w.ready() }
+	w.work = func() bool { return w.state.Load() != awake || w.ready() }
 	return w, nil
 }
 
 // Wait parks the calling goroutine until ready reports true, Wake has been
 // called since Wait last returned, or until has passed; a zero until never
 // passes. It may also return for no reason: the caller looks at everything it
-// serves and waits again. ready is called by Wait's own goroutine, at least once
+// serves and waits again. Where waits have been short it does not park at once but
+// looks for work for a moment. ready is called by Wait's own goroutine, at least once
 // before it parks and again each time the descriptor shows an edge, and must
 // report whether the socket has something to read (its ZMQ_EVENTS). An error
 // means that the descriptor can be waited for no longer.
 func (w *Waiter) Wait(ready func() bool, until time.Time) error {
 	if w.closed {
 		return ErrClosed
+	}
+	w.ready = ready
+	if w.spin(until, w.work) {
+		w.state.Store(awake)
+		return nil
 	}
 	if !w.deadlineKnown || !w.deadline.Equal(until) {
 		// Only while not parked; see Wake.
@@ -89,9 +98,9 @@ func (w *Waiter) Wait(ready func() bool, until time.Time) error {
 	// Read forgets the edges that came before it and then calls check; so check
 	// itself must see what those edges announced. Whatever comes after that
 	// makes a new edge, which Read does not miss.
-	w.ready = ready
+	begin := time.Now()
 	err := w.raw.Read(w.check)
-	w.ready = nil
+	w.parked(time.Since(begin))
 
 	if w.state.Swap(awake) == woken {
 		w.deadlineKnown = false // its caller sets the deadline, sooner or later
