@@ -15,17 +15,19 @@ const (
 	// spinTime is how long an owner looks for work before it parks. It is what an
 	// answer takes on one host, or on a good wire.
 	spinTime = 200 * time.Microsecond
-	// A park no longer than this would have been shorter without the way to sleep and
-	// back, which may take most of it.
+	// A park shorter than this was mostly the way to sleep and back.
 	shortPark = 300 * time.Microsecond
-	// A turn of the loop that takes this long means that others want the processor.
-	longTurn = 200 * time.Microsecond
-	// The processor is then left to them: the first time for crowdedPause, and twice as
-	// long each time that they want it again within as long after that.
+	// After as many spins that found work the owner parks nevertheless: Go looks at
+	// the network and at its other goroutines when one parks.
+	maxRun = 16
+	// At most as many short parks pass between two spins.
+	maxSkips = 1 << 10
+	// A yield that takes this long is taken to mean that others want the processor. They
+	// get it for crowdedPause, and for twice as long each time that the next such yield
+	// follows within as long after that.
+	longYield       = 200 * time.Microsecond
 	crowdedPause    = 100 * time.Millisecond
 	maxCrowdedPause = 10 * time.Second
-	// maxSkips bounds how many short parks follow a spin in vain without another try.
-	maxSkips = 1 << 10
 )
 
 // spinning is set while an owner spins: one of a process at a time, however many
@@ -38,17 +40,20 @@ var spinning atomic.Bool
 // owner whose last park was short expects the next to be short and spins instead. Each
 // spin in vain makes it try more rarely.
 type spinner struct {
-	short bool          // the last park was short
-	skips int           // short parks to let pass before the next try
-	vain  int           // how many were let pass after the last try in vain
-	quiet time.Time     // no try before: others wanted the processor
-	pause time.Duration // that led to quiet
+	short bool          // the last park was short, or a spin found work
+	run   int           // spins that found work since the last park
+	skips int           // short parks to let pass before the next spin
+	vain  int           // how many were let pass after the last spin in vain
+	quiet time.Time     // no spin before: others want the processor
+	pause time.Duration // how long quiet was ahead when it was set
 }
 
-// parked tells how long a park lasted.
-func (s *spinner) parked(d time.Duration) { s.short = d < shortPark }
+// parked tells how long a park lasted, and whether it was work that ended it.
+func (s *spinner) parked(d time.Duration, work bool) {
+	s.short, s.run = work && d < shortPark, 0
+}
 
-// due says whether the next park is worth a try.
+// due says whether to spin instead of the next park.
 func (s *spinner) due() bool {
 	if !s.short {
 		return false
@@ -61,15 +66,16 @@ func (s *spinner) due() bool {
 	return true
 }
 
-// ended tells how a spin ended: whether there was work.
+// ended tells whether a spin found work.
 func (s *spinner) ended(found bool) {
-	s.short = found
-	if found {
-		s.vain = 0
+	if !found {
+		s.vain = min(2*s.vain+1, maxSkips)
+		s.skips = s.vain
 		return
 	}
-	s.vain = min(2*s.vain+1, maxSkips)
-	s.skips = s.vain
+	s.vain = 0
+	s.run++
+	s.short = s.run < maxRun
 }
 
 // crowded notes that others want the processor.
@@ -82,32 +88,36 @@ func (s *spinner) crowded(now time.Time) {
 	s.quiet = now.Add(s.pause)
 }
 
-// spin looks for work until there is some, and says so, or until it is time to park.
-func (s *spinner) spin(until time.Time, work func() bool) (found bool) {
+// try looks for work until there is some, and says so, or until it is time to park. It
+// does not look at all if until comes earlier than a spin would end.
+func (s *spinner) try(until time.Time, work func() bool) (found bool) {
 	if !s.due() {
 		return false
 	}
 	now := time.Now()
-	if now.Before(s.quiet) || !spinning.CompareAndSwap(false, true) {
+	end := now.Add(spinTime)
+	if now.Before(s.quiet) || !until.IsZero() && until.Before(end) {
+		return false
+	}
+	if work() {
+		s.short = true // it would not have parked: this says nothing
+		return true
+	}
+	if !spinning.CompareAndSwap(false, true) {
 		return false
 	}
 	defer spinning.Store(false)
-	end := now.Add(spinTime)
-	if !until.IsZero() && until.Before(end) {
-		end = until
-	}
 	for now.Before(end) {
+		// To threads that wait for this processor: libzmq's bring what is waited for.
+		C.sched_yield()
+		before := now
+		now = time.Now()
+		if now.Sub(before) > longYield {
+			s.crowded(now)
+		}
 		if work() {
 			s.ended(true)
 			return true
-		}
-		// To libzmq's threads, who bring what is waited for.
-		C.sched_yield()
-		turn := now
-		now = time.Now()
-		if now.Sub(turn) > longTurn {
-			s.crowded(now)
-			break
 		}
 	}
 	s.ended(false)

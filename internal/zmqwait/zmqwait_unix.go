@@ -23,11 +23,11 @@ type Waiter struct {
 	file  *os.File
 
 	// owned by the goroutine that calls Wait
-	spinner
 	raw   syscall.RawConn
+	spin  spinner
 	ready func() bool        // what Wait was given last
-	work  func() bool        // made once, as check: a closure for each Wait would be garbage
-	check func(uintptr) bool // the same for a parked owner
+	work  func() bool        // there is something to do: asked while it spins
+	check func(uintptr) bool // and while it parks; both made once, to spare garbage
 
 	// deadline is the read deadline the descriptor has, if deadlineKnown. It
 	// spares a timer update in each Wait of an owner that waits for the same tick.
@@ -69,8 +69,8 @@ func New(fd uintptr) (*Waiter, error) {
 // Wait parks the calling goroutine until ready reports true, Wake has been
 // called since Wait last returned, or until has passed; a zero until never
 // passes. It may also return for no reason: the caller looks at everything it
-// serves and waits again. Where waits have been short it does not park at once but
-// looks for work for a moment. ready is called by Wait's own goroutine, at least once
+// serves and waits again. After a short wait it does not park at once but calls ready
+// again and again for a moment. ready is called by Wait's own goroutine, at least once
 // before it parks and again each time the descriptor shows an edge, and must
 // report whether the socket has something to read (its ZMQ_EVENTS). An error
 // means that the descriptor can be waited for no longer.
@@ -79,8 +79,8 @@ func (w *Waiter) Wait(ready func() bool, until time.Time) error {
 		return ErrClosed
 	}
 	w.ready = ready
-	if w.spin(until, w.work) {
-		w.state.Store(awake)
+	if w.spin.try(until, w.work) {
+		w.state.Swap(awake)
 		return nil
 	}
 	if !w.deadlineKnown || !w.deadline.Equal(until) {
@@ -100,11 +100,11 @@ func (w *Waiter) Wait(ready func() bool, until time.Time) error {
 	// makes a new edge, which Read does not miss.
 	begin := time.Now()
 	err := w.raw.Read(w.check)
-	w.parked(time.Since(begin))
-
-	if w.state.Swap(awake) == woken {
+	roused := w.state.Swap(awake) == woken
+	if roused {
 		w.deadlineKnown = false // its caller sets the deadline, sooner or later
 	}
+	w.spin.parked(time.Since(begin), err == nil || roused)
 	if err != nil {
 		return w.failed(err)
 	}
@@ -124,13 +124,15 @@ func (w *Waiter) failed(err error) error {
 // returns. It costs one atomic operation unless the owner is parked. After Close
 // it does nothing.
 //
-// Why no call is lost. Three things touch the state: the owner before it parks
-// (A: awake → parked, or woken → awake and return), the owner after it was
-// parked (B: any → awake), and Wake (C: any → woken, and only if it was parked,
-// D: set the deadline to the past). All are single atomic operations, so they
-// have one order.
+// Why no call is lost. Four things touch the state: the owner that spun and does
+// not park (E: awake or woken → awake), the owner before it parks (A: awake →
+// parked, or woken → awake and return), the owner after it was parked (B: any →
+// awake), and Wake (C: any → woken, and only if it was parked, D: set the deadline
+// to the past). All are single atomic operations, so they have one order.
 //
-//   - C before A: A sees woken and does not park.
+//   - C before E: the owner looks at its work after E. C has found no owner parked,
+//     so there is no D.
+//   - C before A, and no E between: A sees woken and does not park.
 //   - C between A and B: the state stays woken until B. If C comes before Read
 //     checks the state, check sees it and Read ends. If after, the owner may
 //     sleep, and D ends that: the owner sets the deadline before A and never
@@ -145,7 +147,7 @@ func (w *Waiter) failed(err error) error {
 //     for no reason, once, and sets the deadline afresh. The same happens when D
 //     hits a deadline that the owner believed to be still in place.
 //   - Wake that finds woken already: the call that left it there has not been
-//     consumed, its A or B comes later in the order, and the owner looks at its
+//     consumed, its A, B or E comes later in the order, and the owner looks at its
 //     work after that.
 func (w *Waiter) Wake() {
 	if w.state.Load() == woken {
