@@ -73,11 +73,11 @@ func BenchmarkNode_receiveWhisper(b *testing.B) {
 
 func BenchmarkNode_whisper(b *testing.B) {
 	n, p := newIdleNode(newEventChannel())
-	c := &call{kind: callWhisper, peer: p.uuid, payload: make([]byte, 100)}
+	calls := []call{{kind: callWhisper, peer: p.uuid, payload: make([]byte, 100)}}
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		n.whisper(now, c)
+		n.handle(now, calls)
 	}
 }
 
@@ -182,7 +182,7 @@ func TestAllocs_whisper(t *testing.T) {
 	got := testing.AllocsPerRun(2000, func() {
 		z.Whisper(p.Identity, payload)
 		calls = n.outbox.take(calls)
-		n.handle(now, &calls[0])
+		n.handle(now, calls[:1])
 	})
 	if got > 1 { // the copy of the payload
 		t.Errorf("allocations to whisper = %v, want at most 1", got)
@@ -200,7 +200,7 @@ func TestAllocs_shout(t *testing.T) {
 	got := testing.AllocsPerRun(2000, func() {
 		z.Shout("group", payload)
 		calls = n.outbox.take(calls)
-		n.handle(now, &calls[0])
+		n.handle(now, calls[:1])
 	})
 	if got > 1 { // the copy of the payload
 		t.Errorf("allocations to shout = %v, want at most 1", got)

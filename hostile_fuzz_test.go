@@ -138,7 +138,7 @@ func (f *fuzzNode) message(from, header []byte, frames byte) {
 func (f *fuzzNode) application(what byte, uuid [16]byte) {
 	switch what % 5 {
 	case 0:
-		f.whisper(f.now, &call{kind: callWhisper, peer: uuid, payload: []byte("x")})
+		f.whisper(f.now, []call{{kind: callWhisper, peer: uuid, payload: []byte("x")}})
 	case 1:
 		f.shout(f.now, &call{kind: callShout, group: "G", payload: []byte("x")})
 	case 2:

@@ -68,6 +68,7 @@ type node struct {
 
 	packet  packet // reused for each message
 	view    zreView
+	spoken  []*Peer   // reused for each batch of whispers: those they go to
 	scratch []byte    // reused for each header that is sent
 	single  [1][]byte // reused for each message of one frame
 }
@@ -141,9 +142,7 @@ func (n *node) run() {
 		}
 		calls = n.outbox.take(calls)
 		busy := n.drain(now) // first: what a peer sent before its goodbye comes before it
-		for i := range calls {
-			n.handle(now, &calls[i])
-		}
+		n.handle(now, calls)
 		if n.electing {
 			n.elect(now)
 		}
@@ -306,16 +305,33 @@ func (n *node) caughtUp(now time.Time) {
 	n.leaving = nil
 }
 
-// handle does what a goroutine of the application, or the beacon, asks for.
-func (n *node) handle(now time.Time, c *call) {
+// handle does what was asked for, in turn, but whispers that follow each other peer by
+// peer: the more wait for one, the more libzmq sends to it with a system call.
+func (n *node) handle(now time.Time, calls []call) {
+	for len(calls) > 0 {
+		whispers := 0
+		for whispers < len(calls) && calls[whispers].kind == callWhisper {
+			whispers++
+		}
+		if whispers == 0 {
+			n.handleOne(now, &calls[0])
+			calls = calls[1:]
+			continue
+		}
+		n.whisper(now, calls[:whispers])
+		calls = calls[whispers:]
+	}
+}
+
+// handleOne does what a goroutine of the application, or the beacon, asks for, other than
+// to whisper.
+func (n *node) handleOne(now time.Time, c *call) {
 	switch c.kind {
 	case callFunc:
 		c.fn(now)
 		if c.done != nil {
 			close(c.done)
 		}
-	case callWhisper:
-		n.whisper(now, c)
 	case callShout:
 		n.shout(now, c)
 	case callSignal:
@@ -448,7 +464,7 @@ func (n *node) shutdown() {
 	n.lookup.close()
 	for _, c := range n.outbox.close() {
 		if c.kind == callFunc { // its caller need not wait for what follows
-			n.handle(time.Now(), &c)
+			n.handleOne(time.Now(), &c)
 			continue
 		}
 		c.receipt.finish(ErrNotRunning)

@@ -121,12 +121,12 @@ func TestNode_failedSendEndsPeer(t *testing.T) {
 	a.whisper(b.uuid)
 	s.settle()
 	s.conn(a, b.endpoint).broken = errBroken
-	a.n.handle(s.now, &call{kind: callWhisper, peer: b.uuid, payload: []byte("w 1 2")})
+	a.n.handle(s.now, []call{{kind: callWhisper, peer: b.uuid, payload: []byte("w 1 2")}})
 	s.conn(a, b.endpoint).broken = nil
 	a.n.receive(s.now, &packet{from: appendIdentity(nil, b.uuid), header: appendPlain(nil, PingID, b.n.peers[a.uuid].sent+1)})
 	b.n.peers[a.uuid].sent++
 	a.told[b.uuid]++
-	a.n.handle(s.now, &call{kind: callWhisper, peer: b.uuid, payload: []byte("w 1 3")})
+	a.n.handle(s.now, []call{{kind: callWhisper, peer: b.uuid, payload: []byte("w 1 3")}})
 	a.turn()
 	s.run(5 * time.Second)
 	simConnected(s)

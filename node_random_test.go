@@ -108,7 +108,7 @@ func simTalk(s *sim, h *simNode, pick func(n int) int) {
 	case 1:
 		h.leave(group)
 	case 2:
-		h.n.handle(s.now, &call{kind: callShout, group: group, payload: []byte("s"), receipt: newReceipt()})
+		h.n.handle(s.now, []call{{kind: callShout, group: group, payload: []byte("s"), receipt: newReceipt()}})
 		h.turn()
 	case 3:
 		h.deaf = !h.deaf

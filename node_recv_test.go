@@ -270,7 +270,7 @@ func TestNode_sequenceWraps(t *testing.T) {
 func simQuickWhisper(from, to *simNode) {
 	from.told[to.uuid]++
 	payload := fmt.Appendf(nil, "w %d %d", from.born, from.told[to.uuid])
-	from.n.handle(from.net.now, &call{kind: callWhisper, peer: to.uuid, payload: payload})
+	from.n.handle(from.net.now, []call{{kind: callWhisper, peer: to.uuid, payload: payload}})
 	c := from.net.conn(from, to.endpoint)
 	for _, m := range c.queue {
 		to.n.receive(to.net.now, &packet{from: appendIdentity(nil, from.uuid), header: m.header, frames: m.frames})
@@ -299,7 +299,7 @@ func TestNode_modulo65535(t *testing.T) {
 	}
 	events := len(b.history)
 	for i := range 140_000 {
-		a.n.handle(s.now, &call{kind: callWhisper, peer: b.uuid, payload: []byte("y")})
+		a.n.handle(s.now, []call{{kind: callWhisper, peer: b.uuid, payload: []byte("y")}})
 		if i%500 == 0 {
 			s.settle()
 		}
@@ -316,7 +316,7 @@ func TestNode_modulo65535Unknown(t *testing.T) {
 	a, b := s.node(nil), s.foreign(simZyreJS)
 	s.run(2 * time.Second)
 	for i := range 70_000 {
-		a.n.handle(s.now, &call{kind: callWhisper, peer: b.uuid, payload: []byte("y")})
+		a.n.handle(s.now, []call{{kind: callWhisper, peer: b.uuid, payload: []byte("y")}})
 		if i%500 == 0 {
 			s.settle()
 		}

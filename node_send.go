@@ -10,18 +10,36 @@ import (
 // was under way when the gate shut, and the protocol's own messages.
 const maxBacklog = 16 * outboxCalls
 
-// whisper sends an application's message to one peer.
-func (n *node) whisper(now time.Time, c *call) {
-	p := n.peers[c.peer]
-	if p == nil || !p.entered() {
-		n.counters.unknownPeer++
-		c.receipt.finish(ErrUnknownPeer)
-		return
+// whisper sends an application's messages to one peer each: all to the first of them,
+// then all to the next.
+func (n *node) whisper(now time.Time, calls []call) {
+	n.spoken = n.spoken[:0]
+	for i := range calls {
+		c := &calls[i]
+		p := n.peers[c.peer]
+		switch {
+		case p == nil || !p.entered():
+			n.counters.unknownPeer++
+			c.receipt.finish(ErrUnknownPeer)
+			continue
+		case p.whispers == nil:
+			n.spoken = append(n.spoken, p)
+			p.whispers = c
+		default:
+			p.lastWhisper.next = c
+		}
+		p.lastWhisper = c
 	}
-	n.scratch = appendPlain(n.scratch[:0], WhisperID, 0)
-	c.receipt.expect(1, false)
-	n.counters.whispersSent++
-	n.transmit(p, now, n.scratch, n.content(c), c.receipt)
+	for _, p := range n.spoken {
+		for c := p.whispers; c != nil; c = c.next {
+			n.scratch = appendPlain(n.scratch[:0], WhisperID, 0)
+			c.receipt.expect(1, false)
+			n.counters.whispersSent++
+			n.transmit(p, now, n.scratch, n.content(c), c.receipt)
+		}
+		p.whispers, p.lastWhisper = nil, nil
+	}
+	clear(n.spoken)
 }
 
 // shout sends an application's message to every peer in a group. It is encoded

@@ -35,7 +35,7 @@ func TestNode_backlogKeepsOrder(t *testing.T) {
 	s.settle()
 	for range 50 {
 		a.whisper(b.uuid)
-		a.n.handle(s.now, &call{kind: callShout, group: "G", payload: []byte("w")})
+		a.n.handle(s.now, []call{{kind: callShout, group: "G", payload: []byte("w")}})
 	}
 	if a.n.outbox.peerGates[b.uuid] == nil || a.n.outbox.groupGates["G"] == nil {
 		t.Error("gates are open, want shut")
@@ -49,6 +49,48 @@ func TestNode_backlogKeepsOrder(t *testing.T) {
 	}
 	if len(a.n.outbox.peerGates)+len(a.n.outbox.groupGates) != 0 {
 		t.Error("gates are shut, want open")
+	}
+}
+
+// notingMailbox notes to whom each message goes, before it goes there.
+type notingMailbox struct {
+	mailbox
+	to    *Peer
+	notes *[]string
+}
+
+func (m notingMailbox) send(header []byte, frames [][]byte) error {
+	*m.notes = append(*m.notes, fmt.Sprintf("%s %s", m.to.Name, frames[0]))
+	return m.mailbox.send(header, frames)
+}
+
+// Whispers that wait together go out peer by peer, but none overtakes another to the
+// same peer, nor a shout.
+func TestNode_whispersPeerByPeer(t *testing.T) {
+	s := newSim(t, 1)
+	a, b, c := s.node(nil), s.node(nil), s.node(nil)
+	b.join("G")
+	s.run(2 * time.Second)
+	var sent []string
+	for _, p := range a.n.peers {
+		p.Name = map[[16]byte]string{b.uuid: "b", c.uuid: "c"}[p.uuid]
+		p.mailbox = notingMailbox{p.mailbox, p, &sent}
+	}
+	whisper := func(to [16]byte, text string) call {
+		return call{kind: callWhisper, peer: to, payload: []byte(text)}
+	}
+	before := a.n.counters.unknownPeer
+	a.n.handle(s.now, []call{
+		whisper(b.uuid, "1"), whisper(c.uuid, "1"), whisper([16]byte{}, "1"), whisper(b.uuid, "2"), whisper(c.uuid, "2"),
+		{kind: callShout, group: "G", payload: []byte("all")},
+		whisper(c.uuid, "3"), whisper(b.uuid, "3"), whisper(c.uuid, "4"),
+	})
+	want := []string{"b 1", "b 2", "c 1", "c 2", "b all", "c 3", "c 4", "b 3"}
+	if !slices.Equal(sent, want) {
+		t.Errorf("sent %q, want %q", sent, want)
+	}
+	if got := a.n.counters.unknownPeer - before; got != 1 {
+		t.Errorf("whispers to nobody = %d, want 1", got)
 	}
 }
 
@@ -110,7 +152,7 @@ func TestNode_memberExitsWhileClogged(t *testing.T) {
 	r := newReceipt()
 	for range 2 {
 		r = newReceipt()
-		a.n.handle(s.now, &call{kind: callShout, group: "G", payload: []byte("x"), receipt: r})
+		a.n.handle(s.now, []call{{kind: callShout, group: "G", payload: []byte("x"), receipt: r}})
 	}
 	a.bye(b.uuid)
 	if err, done := settled(r); err != nil || !done {
@@ -159,7 +201,7 @@ func TestNode_backlogOverflows(t *testing.T) {
 	var receipts []*receipt
 	for range maxBacklog + 3 {
 		r := newReceipt()
-		a.n.handle(a.net.now, &call{kind: callWhisper, peer: b.uuid, payload: []byte("x"), receipt: r})
+		a.n.handle(a.net.now, []call{{kind: callWhisper, peer: b.uuid, payload: []byte("x"), receipt: r}})
 		receipts = append(receipts, r)
 	}
 	a.turn()
@@ -186,7 +228,7 @@ func TestNode_deliverWithdraws(t *testing.T) {
 	for err, done := error(nil), false; !done; {
 		calls = a.n.outbox.take(calls)
 		for i := range calls {
-			a.n.handle(s.now, &calls[i])
+			a.n.handle(s.now, calls[i:i+1])
 			if handled++; handled == 1 {
 				cancel()
 			}

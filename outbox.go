@@ -35,6 +35,7 @@ type call struct {
 	payload []byte   // a message of one frame,
 	frames  [][]byte // or of any number
 	receipt *receipt // who wants to know what became of it; may be nil
+	next    *call    // whisper to the same peer in a batch
 }
 
 // size is what the call counts in the outbox, in bytes.

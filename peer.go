@@ -77,6 +77,8 @@ type Peer struct {
 	claimant *Peer     // a newcomer that claims the same endpoint, if the probe fails
 	hello    helloMemo // what a waiting peer said
 
+	whispers    *call          // to it, while the node sends a batch of them
+	lastWhisper *call          // of those
 	backlog     fifo[outgoing] // messages for which mailbox has no room
 	cloggedFrom time.Time      // when backlog began to fill; zero if it is empty
 	owedPing    bool           // a PING is in backlog

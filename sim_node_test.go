@@ -192,7 +192,7 @@ func (h *simNode) whisper(to [16]byte) {
 
 func (h *simNode) whisperText(to [16]byte, text string) *receipt {
 	r := newReceipt()
-	h.n.handle(h.net.now, &call{kind: callWhisper, peer: to, payload: []byte(text), receipt: r})
+	h.n.handle(h.net.now, []call{{kind: callWhisper, peer: to, payload: []byte(text), receipt: r}})
 	h.turn()
 	return r
 }
