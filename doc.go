@@ -39,8 +39,9 @@
 // Nodes beacon: each sends a small UDP datagram to the broadcast address of its
 // network (on IPv6, to all nodes on the link) once a second, on port 5670 unless
 // SetPort says otherwise. Whoever hears it connects by TCP to the sender and both
-// say HELLO. Without SetInterface the node chooses an interface, and logs which and
-// why; it follows changes of the network by itself.
+// say HELLO; nodes of one process connect by inproc instead, if they are not secure.
+// Without SetInterface the node chooses an interface, and logs which and why; it
+// follows changes of the network by itself.
 //
 // Where datagrams do not pass, nodes find each other through the hubs of gossip
 // (GossipBind, GossipConnect), or are named one by one (RequirePeer).

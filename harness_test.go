@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -24,10 +25,28 @@ func freeUDPPort(t testing.TB) int {
 	return c.LocalAddr().(*net.UDPAddr).Port
 }
 
+// shortcutsWanted has the nodes of the tests take shortcuts, as those of an application
+// do. Without it they do not: most tests are about what nodes on different hosts do.
+var shortcutsWanted = flag.Bool("shortcuts", false, "connect nodes of this process by inproc")
+
 // loopbackNode makes a node that stays on this host.
 func loopbackNode(name string, port int) *Zyre {
-	return NewZyre(context.Background()).SetName(name).SetInterface("lo").SetPort(port).
+	z := NewZyre(context.Background()).SetName(name).SetInterface("lo").SetPort(port).
 		SetInterval(100 * time.Millisecond)
+	if !*shortcutsWanted {
+		z.transport = tcpTransport
+	}
+	return z
+}
+
+// tcpTransport makes the transport of a node that takes no shortcuts.
+func tcpTransport() (transport, error) {
+	tr, err := newZMQTransport()
+	if err != nil {
+		return nil, err
+	}
+	tr.noShortcuts = true
+	return tr, nil
 }
 
 // newLoopbackNode makes a node that stays on this host. It is stopped when the test

@@ -399,6 +399,7 @@ func (n *node) stop() {
 // that they say shows it.
 func (n *node) beginFarewell(now time.Time) {
 	n.closing = now
+	n.inbox.retire()
 	for _, p := range n.peers {
 		if p.entered() && now.Sub(p.sentAt) < maxCoarseness {
 			p.owedPing = false // one that waits already is older than what was sent

@@ -152,7 +152,8 @@ func (n *node) greet(now time.Time, p *Peer) bool {
 	return true
 }
 
-// closeMailbox drops a peer's connection and what libzmq still holds for it.
+// closeMailbox drops a peer's connection and what libzmq still holds for it, which over a
+// shortcut is nothing: the peer has it.
 func (n *node) closeMailbox(p *Peer) {
 	if p.mailbox == nil {
 		return

@@ -57,6 +57,8 @@ type zmqContext struct {
 	making sync.Mutex
 
 	zap zapResponder
+
+	shortcuts shortcuts
 }
 
 // sharedContext is the one context in use, nil when there is none.
@@ -118,6 +120,8 @@ type zmqTransport struct {
 	ctx    *zmqContext
 	open   atomic.Int32 // sockets not yet closed
 	closed atomic.Bool
+
+	noShortcuts bool // neither offer any nor take those of others
 }
 
 // newZMQTransport returns a transport that holds the shared context until close.
@@ -222,6 +226,8 @@ type zmqInbox struct {
 	waiter    *zmqwait.Waiter
 	check     func() bool // readable, made once
 	domain    string      // its ZAP domain; empty without CURVE
+	shortcut  *shortcut   // nil if it has never offered one
+	retired   bool        // it offers none any more
 	closed    bool
 
 	// To ask libzmq in vain costs a system call, as much as several messages. So
@@ -253,10 +259,12 @@ func (in *zmqInbox) bind(endpoint string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, err)
 	}
+	in.offerShortcut(bound)
 	return bound, nil
 }
 
 func (in *zmqInbox) unbind(endpoint string) error {
+	in.transport.ctx.shortcuts.remove(endpoint, in.shortcut)
 	if err := in.soc.Unbind(endpoint); err != nil {
 		return fmt.Errorf("zyre: unbind %s: %w", endpoint, err)
 	}
@@ -371,6 +379,10 @@ func (in *zmqInbox) close() error {
 		return nil
 	}
 	in.closed = true
+	in.retire()
+	if in.shortcut != nil {
+		in.shortcut.gone.Store(true)
+	}
 	in.messages.Free()
 	err := errors.Join(in.waiter.Close(), in.soc.Close())
 	in.transport.open.Add(-1)
@@ -386,6 +398,10 @@ func (in *zmqInbox) close() error {
 func (t *zmqTransport) dial(endpoint string, opts dialOptions) (mailbox, error) {
 	if err := checkEndpoint(endpoint); err != nil {
 		return nil, fmt.Errorf("zyre: dial: %w", err)
+	}
+	secure := opts.serverKey != ""
+	if secure && strings.HasPrefix(endpoint, "inproc:") { // libzmq would send in plain text
+		return nil, fmt.Errorf("zyre: dial: %w: CURVE needs tcp or ipc, not %s", errBadEndpoint, endpoint)
 	}
 	t.ctx.making.Lock()
 	defer t.ctx.making.Unlock()
@@ -406,15 +422,15 @@ func (t *zmqTransport) dial(endpoint string, opts dialOptions) (mailbox, error) 
 	if err != nil {
 		return nil, fmt.Errorf("zyre: dial %s: %w", endpoint, err)
 	}
-	if err := soc.Connect(endpoint); err != nil {
-		return nil, errors.Join(fmt.Errorf("zyre: dial %s: %w", endpoint, err), soc.Close())
+	m := &zmqMailbox{transport: t, soc: soc, endpoint: endpoint}
+	if err = m.connect(!secure); err == nil {
+		m.messages, err = zmqmsg.Of(soc, false)
 	}
-	messages, err := zmqmsg.Of(soc, false)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("zyre: dial %s: %w", endpoint, err), soc.Close())
 	}
 	t.open.Add(1)
-	return &zmqMailbox{transport: t, soc: soc, messages: messages}, nil
+	return m, nil
 }
 
 func setClientKeys(s *zmq.Socket, opts dialOptions) error {
@@ -436,11 +452,16 @@ type zmqMailbox struct {
 	transport *zmqTransport
 	soc       *zmq.Socket
 	messages  *zmqmsg.Socket // of soc
+	endpoint  string
+	shortcut  *shortcut // that it is connected by; nil if by endpoint
 	closed    bool
 }
 
 func (m *zmqMailbox) send(header []byte, frames [][]byte) error {
 	err := m.messages.Send(header, frames)
+	if err != nil && m.reconnect() {
+		err = m.messages.Send(header, frames)
+	}
 	switch {
 	case err == nil:
 		return nil

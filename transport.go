@@ -48,6 +48,9 @@ type inbox interface {
 	// that peers have made to it remain. The address may be in use for a moment
 	// longer.
 	unbind(endpoint string) error
+	// retire ends what the inbox offers beside its endpoints: whoever dials from now on
+	// gets a connection that outlives it, to the next inbox at the same endpoint.
+	retire()
 	// wait parks the owner until there is a message, wake has been called, or
 	// until has passed (the zero time never passes). It may return too early.
 	wait(until time.Time)

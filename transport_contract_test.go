@@ -22,11 +22,16 @@ var (
 	testIdentity  = append([]byte{1}, "0123456789abcdef"...)
 )
 
-// TestTransport_contract holds the real transport and the one in memory to the
-// same promises.
+// TestTransport_contract holds the real transport, with and without shortcuts, and the
+// one in memory to the same promises.
 func TestTransport_contract(t *testing.T) {
 	makers := map[string]func(t *testing.T) transport{
-		"zmq": func(t *testing.T) transport { return newTestTransport(t) },
+		"shortcut": func(t *testing.T) transport { return newTestTransport(t) },
+		"tcp": func(t *testing.T) transport {
+			tr := newTestTransport(t)
+			tr.noShortcuts = true
+			return tr
+		},
 		"mem": func(t *testing.T) transport { return newMemTransport() },
 	}
 	tests := map[string]func(t *testing.T, tr transport){
@@ -37,6 +42,7 @@ func TestTransport_contract(t *testing.T) {
 		"deadline":  contractDeadline,
 		"handover":  contractHandover,
 		"dialFirst": contractDialFirst,
+		"dialAgain": contractDialAgain,
 		"inproc":    contractInproc,
 		"linger":    contractLinger,
 		"close":     contractClose,
@@ -313,21 +319,58 @@ func contractDialFirst(t *testing.T, tr transport) {
 		t.Fatal(err)
 	}
 	defer in.close()
-	for until := time.Now().Add(patience); ; { // unbind frees the address a moment later
-		if _, err = in.bind(endpoint); err == nil {
-			break
-		}
-		if time.Now().After(until) {
-			t.Fatal(err)
-		}
-		in.wait(time.Now().Add(5 * time.Millisecond))
-	}
+	bindAgain(t, in, endpoint)
 	var p packet
 	for i := range highWaterMark {
 		mustRecv(t, in, &p)
 		if !bytes.Equal(p.frames[0], numbered(i)) {
 			t.Fatalf("message %d = %x", i, p.frames[0])
 		}
+	}
+}
+
+// contractDialAgain closes an inbox to which a mailbox is connected: the mailbox finds
+// the next one at that endpoint.
+func contractDialAgain(t *testing.T, tr transport) {
+	first, endpoint := mustListen(t, tr, listenOptions{}, "tcp://127.0.0.1:*")
+	m := mustDial(t, tr, endpoint, dialOptions{})
+	var p packet
+	mustSend(t, m, pingHeader)
+	mustRecv(t, first, &p)
+	if err := first.close(); err != nil {
+		t.Fatal(err)
+	}
+	second, err := tr.listen(listenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.close()
+	bindAgain(t, second, endpoint)
+	for until := time.Now().Add(patience); ; { // what went into the old connection is lost
+		if err := m.send(pingHeader, nil); err != nil && !errors.Is(err, errAgain) {
+			t.Fatal(err)
+		}
+		if recvBy(t, second, &p, time.Now().Add(5*time.Millisecond)) {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatal("nothing came to the second inbox")
+		}
+	}
+}
+
+// bindAgain binds an endpoint that was in use until now: it is free a moment later.
+func bindAgain(t *testing.T, in inbox, endpoint string) {
+	t.Helper()
+	for until := time.Now().Add(patience); ; {
+		_, err := in.bind(endpoint)
+		if err == nil {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatal(err)
+		}
+		in.wait(time.Now().Add(5 * time.Millisecond))
 	}
 }
 

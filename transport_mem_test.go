@@ -124,6 +124,8 @@ func (in *memInbox) unbind(endpoint string) error {
 	return nil
 }
 
+func (in *memInbox) retire() {}
+
 func (in *memInbox) notify() {
 	select {
 	case in.signal <- struct{}{}:
