@@ -38,6 +38,8 @@ func (in *scriptedInbox) wake() {
 	}
 }
 
+func (in *scriptedInbox) retire() {}
+
 func (in *scriptedInbox) close() error { return nil }
 
 // newScriptedNode makes a node that has met a peer and has more to read from it, but
