@@ -39,6 +39,9 @@ func loopbackNode(name string, port int) *Zyre {
 	return z
 }
 
+// shortcutTransport makes the transport of a node that takes shortcuts.
+func shortcutTransport() (transport, error) { return newZMQTransport() }
+
 // tcpTransport makes the transport of a node that takes no shortcuts.
 func tcpTransport() (transport, error) {
 	tr, err := newZMQTransport()

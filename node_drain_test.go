@@ -12,6 +12,7 @@ type scriptedInbox struct {
 	packets []*packet
 	then    error
 	woken   chan struct{}
+	retired bool
 }
 
 func (in *scriptedInbox) recv(p *packet) error {
@@ -38,7 +39,7 @@ func (in *scriptedInbox) wake() {
 	}
 }
 
-func (in *scriptedInbox) retire() {}
+func (in *scriptedInbox) retire() { in.retired = true }
 
 func (in *scriptedInbox) close() error { return nil }
 
@@ -87,6 +88,15 @@ func TestNode_goodbyeWaitsForMessages(t *testing.T) {
 	}
 	if want := []string{eventEnter, eventWhisper, eventExit, eventStop}; !slices.Equal(seen, want) {
 		t.Errorf("events = %v, want %v", seen, want)
+	}
+}
+
+// A node that says farewell offers no shortcut any more: who took one would lose it.
+func TestNode_farewellRetires(t *testing.T) {
+	n, _ := newScriptedNode(t, errAgain)
+	n.handle(time.Now(), []call{{kind: callStop}})
+	if in := n.inbox.(*scriptedInbox); !in.retired {
+		t.Error("the inbox is not retired when the farewell begins")
 	}
 }
 

@@ -101,7 +101,7 @@ func TestZMQTransport_dial_secureInproc(t *testing.T) {
 // Whether two nodes take the shortcut makes no difference to what they see.
 func TestShortcut_nodes(t *testing.T) {
 	ways := map[string]func() (transport, error){
-		"shortcut": func() (transport, error) { return newZMQTransport() },
+		"shortcut": shortcutTransport,
 		"tcp":      tcpTransport,
 	}
 	for nameA, a := range ways {
@@ -141,7 +141,7 @@ func TestShortcut_vanishedPeer(t *testing.T) {
 	port := freeUDPPort(t)
 	alice, bob := newLoopbackNode(t, "alice", port), newLoopbackNode(t, "bob", port)
 	for _, z := range []*Zyre{alice, bob} {
-		z.transport = func() (transport, error) { return newZMQTransport() }
+		z.transport = shortcutTransport
 		z.Join("g")
 		mustStart(t, z)
 	}
