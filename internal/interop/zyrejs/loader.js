@@ -20,7 +20,7 @@ Module._resolveFilename = function resolveFilename(request, parent, ...rest) {
 // send it asks libzmq for messages, which takes note of room, too, and leaves a send
 // that has begun meanwhile waiting for ever. So none has to: it begins when there is
 // room. zyre.js sends on dealers only.
-const { Dealer } = require('zeromq');
+const { Dealer, Router } = require('zeromq');
 const { send } = Dealer.prototype;
 
 Object.defineProperty(Dealer.prototype, 'send', {
@@ -31,3 +31,8 @@ Object.defineProperty(Dealer.prototype, 'send', {
     return send.apply(this, args);
   },
 });
+
+// zeromq 6.8.0 unbinds on another thread, while its own looks at the same socket whenever
+// a peer comes or goes: libzmq aborts the process now and then. zyre.js closes a socket
+// right after it is unbound, which unbinds it as well. (unbindSync binds.)
+Object.defineProperty(Router.prototype, 'unbind', { async value() {} });
