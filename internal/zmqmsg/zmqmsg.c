@@ -8,7 +8,7 @@ static void clear(zyre_batch *b) {
     b->count = b->messages = 0;
 }
 
-void zyre_fill(void *soc, zyre_batch *b, int one, int users) {
+void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users) {
     size_t bytes = 0;
     clear(b);
     b->err = 0;
@@ -40,20 +40,20 @@ void zyre_free(zyre_batch *b) {
 
 // Sending hears of room that the I/O thread has made only about once a millisecond;
 // asking hears of it at once.
-static int writable(void *soc) {
+static int writable(zyre_socket *soc) {
     int events;
     size_t size = sizeof events;
     return zmq_getsockopt(soc, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLOUT);
 }
 
-static int try_part(void *soc, const void *data, size_t size, int flags) {
+static int try_part(zyre_socket *soc, const char *data, size_t size, int flags) {
     int rc;
     do rc = zmq_send(soc, data, size, flags);
     while (rc < 0 && zmq_errno() == EINTR);
     return rc < 0 ? zmq_errno() : 0;
 }
 
-int zyre_part(void *soc, const void *data, size_t size, int first, int more) {
+int zyre_part(zyre_socket *soc, const char *data, size_t size, int first, int more) {
     int flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0);
     int err = try_part(soc, data, size, flags);
     // Not in the middle of a message: it would begin a new one.
@@ -61,8 +61,8 @@ int zyre_part(void *soc, const void *data, size_t size, int first, int more) {
     return err;
 }
 
-int zyre_send(void *soc, const void *header, size_t header_size, const void *frame, size_t size,
-              int frames) {
+int zyre_send(zyre_socket *soc, const char *header, size_t header_size, const char *frame,
+              size_t size, int frames) {
     int err = zyre_part(soc, header, header_size, 1, frames);
     if (err || !frames) return err;
     return zyre_part(soc, frame, size, 0, 0);

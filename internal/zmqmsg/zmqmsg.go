@@ -40,7 +40,7 @@ var (
 // Socket is a socket of zmq4 that sends and receives without blocking. It belongs,
 // as that one does, to one goroutine.
 type Socket struct {
-	raw   unsafe.Pointer // zmq4's C socket; nil after Free
+	raw   *C.zyre_socket // zmq4's C socket; nil after Free
 	batch *C.zyre_batch  // frames received; nil before the first Fill
 	next  int            // the frame that Next returns
 	users C.int          // whether to ask for the User-Id of messages
@@ -57,7 +57,7 @@ func Of(soc *zmq.Socket, users bool) (*Socket, error) {
 	case field.IsNil():
 		return nil, ErrSocket
 	}
-	s := &Socket{raw: field.UnsafePointer()}
+	s := &Socket{raw: (*C.zyre_socket)(field.UnsafePointer())}
 	if users {
 		s.users = 1
 	}
@@ -121,29 +121,27 @@ func (s *Socket) Send(header []byte, frames [][]byte) error {
 	if s.raw == nil {
 		return ErrSocket
 	}
-	h := filled(header)
 	if len(frames) < 2 {
-		f := none
-		size := 0
+		var frame []byte
 		if len(frames) == 1 {
-			f, size = filled(frames[0]), len(frames[0])
+			frame = frames[0]
 		}
-		return problem(C.zyre_send(s.raw, unsafe.Pointer(&h[0]), C.size_t(len(header)),
-			unsafe.Pointer(&f[0]), C.size_t(size), C.int(len(frames))))
+		return problem(C.zyre_send(s.raw, pointer(header), C.size_t(len(header)),
+			pointer(frame), C.size_t(len(frame)), C.int(len(frames))))
 	}
-	refused := C.zyre_part(s.raw, unsafe.Pointer(&h[0]), C.size_t(len(header)), 1, 1)
+	refused := C.zyre_part(s.raw, pointer(header), C.size_t(len(header)), 1, 1)
 	if refused != 0 {
 		return problem(refused)
 	}
 	for i, frame := range frames {
-		f, more := filled(frame), C.int(1)
+		more := C.int(1)
 		if i == len(frames)-1 {
 			more = 0
 		}
 		// A refusal in the middle means that libzmq has taken back the first parts
 		// and swallows the rest up to the last: give it the rest, or it would
 		// swallow the next message.
-		err := C.zyre_part(s.raw, unsafe.Pointer(&f[0]), C.size_t(len(frame)), 0, more)
+		err := C.zyre_part(s.raw, pointer(frame), C.size_t(len(frame)), 0, more)
 		if refused == 0 {
 			refused = err
 		}
@@ -151,15 +149,8 @@ func (s *Socket) Send(header []byte, frames [][]byte) error {
 	return problem(refused)
 }
 
-// none stands for an empty frame, for C wants an address.
-var none = []byte{0}
-
-func filled(b []byte) []byte {
-	if len(b) == 0 {
-		return none
-	}
-	return b
-}
+// pointer is where the bytes are, as C wants it; nil if there are none.
+func pointer(b []byte) *C.char { return (*C.char)(unsafe.Pointer(unsafe.SliceData(b))) }
 
 func problem(errno C.int) error {
 	switch errno {

@@ -1,6 +1,10 @@
 #include <stddef.h>
 #include <zmq.h>
 
+// A socket of libzmq. It and the frames have types without pointers in them because cgo
+// looks up where a void * points at each call.
+typedef char zyre_socket;
+
 // A batch holds frames until the next call of zyre_fill.
 enum { zyre_batch_frames = 64, zyre_batch_bytes = 1 << 16 };
 
@@ -22,14 +26,14 @@ typedef struct {
 
 // zyre_fill replaces what is in the batch by what can be received at once: one
 // message, or as many as fit. users asks for the User-Id of each.
-void zyre_fill(void *soc, zyre_batch *b, int one, int users);
+void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users);
 
 // zyre_free closes the messages of a batch and frees it.
 void zyre_free(zyre_batch *b);
 
 // zyre_part queues one frame and returns 0 or an error number.
-int zyre_part(void *soc, const void *data, size_t size, int first, int more);
+int zyre_part(zyre_socket *soc, const char *data, size_t size, int first, int more);
 
 // zyre_send queues a header and, unless frames is 0, one frame.
-int zyre_send(void *soc, const void *header, size_t header_size, const void *frame, size_t size,
-              int frames);
+int zyre_send(zyre_socket *soc, const char *header, size_t header_size, const char *frame,
+              size_t size, int frames);
