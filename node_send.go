@@ -135,38 +135,39 @@ func (n *node) unclog(now time.Time) {
 	if len(n.slow) == 0 {
 		return
 	}
-	freed := false
+	slow, moved := len(n.slow), false
 	for p := range n.slow {
-		freed = n.flush(p, now) || freed
+		moved = n.flush(p, now) || moved
 	}
-	if freed {
-		n.retry = retryShortest
+	if moved {
+		n.retry = retryShortest // the rest will not take long
+	}
+	if len(n.slow) < slow {
 		n.openGates()
 	}
 }
 
-// flush sends a peer's backlog and says whether all of it is gone. That a slow
-// peer takes some of it is a sign of life: its answer to a ping may have to wait
-// until it has read all that was sent before.
-func (n *node) flush(p *Peer, now time.Time) bool {
+// flush sends a peer's backlog and says whether it took any. That a slow peer does is
+// a sign of life: its answer to a ping may have to wait until it has read all that was
+// sent before.
+func (n *node) flush(p *Peer, now time.Time) (moved bool) {
 	for p.clogged() && !p.probe.final {
 		o := &p.backlog.items[p.backlog.head]
 		err := p.post(o.header, o.frames)
 		if errors.Is(err, errAgain) {
-			return false
+			return moved
 		}
 		if err != nil {
 			n.sendFailed(p, now, err)
-			return false
+			return moved
 		}
-		p.heard = now
+		moved, p.heard = true, now
 		p.backlog.pop().receipt.settle(nil)
 	}
-	if p.clogged() {
-		return false
+	if !p.clogged() {
+		n.release(p)
 	}
-	n.release(p)
-	return true
+	return moved
 }
 
 // release lets those go on who wait to send to p.

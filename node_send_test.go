@@ -94,6 +94,29 @@ func TestNode_whispersPeerByPeer(t *testing.T) {
 	}
 }
 
+// The node looks for room ever more rarely, but soon again after there was some.
+func TestNode_looksForRoom(t *testing.T) {
+	s, a, b := simPair(t, 1)
+	for range 5 {
+		a.whisper(b.uuid)
+	}
+	next := func() time.Duration {
+		a.turn()
+		return a.n.nextWake(s.now, false).Sub(s.now)
+	}
+	for range 3 {
+		s.settle() // b takes one message, but never all that wait
+		for _, want := range []time.Duration{retryShortest, 2 * retryShortest, 4 * retryShortest} {
+			if got := next(); got != want {
+				t.Errorf("the next look is in %v, want %v", got, want)
+			}
+		}
+	}
+	if !a.n.peers[b.uuid].clogged() {
+		t.Error("nothing waits any more")
+	}
+}
+
 // A message that its sender no longer waits for is taken out of the backlog, and
 // those around it go on.
 func TestNode_withdraw(t *testing.T) {
