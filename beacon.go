@@ -167,14 +167,14 @@ func newBeacon(config beaconConfig) *Beacon {
 	if b.listen == nil {
 		b.listen = openConn
 	}
-	if b.interfaces == nil {
-		b.interfaces = hostInterfaces
-	}
 	a := &beaconActor{
 		Beacon:   b,
 		interval: beaconInterval,
 		broken:   make(chan *beaconSocket),
 		silent:   config.logger == nil,
+	}
+	if b.interfaces == nil {
+		b.interfaces = a.host.interfaces
 	}
 	if a.silent {
 		config.logger = slog.New(slog.DiscardHandler)

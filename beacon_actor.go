@@ -23,6 +23,7 @@ type beaconActor struct {
 	broken     chan *beaconSocket // sockets that cannot be read any more
 	nextScan   time.Time
 	scanFailed bool
+	host       hostView // for a Beacon on the real network
 
 	linksDirty bool // the links have yet to be signalled
 	pending    *Cmd // an answer that nobody has taken from Replies yet
@@ -94,6 +95,7 @@ func (a *beaconActor) shutdown() {
 		s.close()
 	}
 	a.readers.Wait()
+	a.host.close()
 	if a.pending != nil {
 		select {
 		case a.Replies <- a.pending:

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // allInterfaces is the name that asks for every suitable interface.
@@ -301,6 +302,35 @@ func isVirtual(name string) bool {
 		return strings.HasPrefix(name, p)
 	})
 }
+
+// hostAge is how long a description of the interfaces holds without a look of its own:
+// not every system that takes a subscription to changes also tells them.
+const hostAge = 10 * time.Second
+
+// hostView is what the host's interfaces look like. It looks only if something may have
+// changed, for a look costs an idle node more than all its peers' beacons. One goroutine
+// owns it; the zero value is ready.
+type hostView struct {
+	changes hostChanges
+	host    []hostInterface // nil if the last look failed
+	at      time.Time       // of the last look
+}
+
+// interfaces describes the interfaces that the host has now. The result must not be
+// changed.
+func (v *hostView) interfaces() ([]hostInterface, error) {
+	// Also if it is time to look anyway: what is told from here on comes after the look.
+	changed := v.changes.any()
+	if !changed && v.host != nil && time.Since(v.at) < hostAge {
+		return v.host, nil
+	}
+	host, err := hostInterfaces()
+	v.host, v.at = host, time.Now()
+	return host, err
+}
+
+// close ends the subscription. The view can be used again.
+func (v *hostView) close() { v.changes.close() }
 
 // hostInterfaces describes the interfaces that the host has now.
 func hostInterfaces() ([]hostInterface, error) {

@@ -2,8 +2,95 @@ package zyre
 
 import (
 	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
+
+// A change is seen at once, and nothing is looked at where nothing has changed.
+func TestHostView(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can make network namespaces")
+	}
+	done := make(chan struct{})
+	go func() { // its thread, which is in a namespace of its own, ends with it
+		defer close(done)
+		runtime.LockOSThread()
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			t.Errorf("cannot make a network namespace: %v", err)
+			return
+		}
+		checkHostView(t)
+	}()
+	<-done
+}
+
+func checkHostView(t *testing.T) {
+	var v hostView
+	defer v.close()
+	look := func() (hostInterface, bool) {
+		before := v.at
+		host, err := v.interfaces()
+		i := slices.IndexFunc(host, func(h hostInterface) bool { return h.name == "lo" })
+		if err != nil || i < 0 {
+			t.Errorf("interfaces() = %v, %v, want lo among them", host, err)
+			return hostInterface{}, false
+		}
+		return host[i], v.at != before
+	}
+	if h, fresh := look(); !fresh || h.flags&net.FlagUp != 0 {
+		t.Errorf("at first %v, looked %t; want it down, and looked at", h, fresh)
+	}
+	added := netip.MustParsePrefix("10.1.2.3/24")
+	for _, change := range []struct {
+		args string
+		want func(h hostInterface) bool
+	}{
+		{"link set lo up", func(h hostInterface) bool { return h.flags&net.FlagUp != 0 }},
+		{"address add 10.1.2.3/24 dev lo", func(h hostInterface) bool { return slices.Contains(h.prefixes, added) }},
+		// That it is there cannot be seen: /proc/net is that of the process, not of the thread.
+		{"route add default via 10.1.2.4 metric 7", func(hostInterface) bool { return true }},
+		{"address del 10.1.2.3/24 dev lo", func(h hostInterface) bool { return !slices.Contains(h.prefixes, added) }},
+		{"link set lo down", func(h hostInterface) bool { return h.flags&net.FlagUp == 0 }},
+	} {
+		if out, err := exec.Command("ip", strings.Fields(change.args)...).CombinedOutput(); err != nil {
+			t.Errorf("ip %s: %v: %s", change.args, err, out)
+			return
+		}
+		if h, fresh := look(); !fresh || !change.want(h) {
+			t.Errorf("after %q: %v, looked %t", change.args, h, fresh)
+		}
+		if h, fresh := look(); fresh || !change.want(h) {
+			t.Errorf("a moment after %q: %v, looked %t; want it as before, and no look", change.args, h, fresh)
+		}
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer null.Close()
+	// As if the kernel refused to go on.
+	if err := unix.Dup3(int(null.Fd()), v.changes.socket, unix.O_CLOEXEC); err != nil {
+		t.Error(err)
+		return
+	}
+	for range 2 {
+		if _, fresh := look(); !fresh {
+			t.Error("no look, though nothing tells of changes")
+		}
+	}
+	if _, fresh := look(); fresh {
+		t.Error("looked after it had subscribed again")
+	}
+}
 
 func TestParseRoutes(t *testing.T) {
 	const table = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n" +

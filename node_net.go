@@ -20,6 +20,7 @@ type network struct {
 	heard      chan struct{} // closed when the goroutine that hears beacons has ended
 	port       uint16        // TCP port of the inbox on every link; 0 before it is bound
 	lastPort   uint16        // the one before, which peers still know; 0 if there was none
+	host       hostView      // where there is no beacon
 	links      []link
 	endpoints  []string             // as bound, or the one that was set
 	boundOn    map[bindPlace]string // those of endpoints that are bound on a link
@@ -53,9 +54,10 @@ func (n *node) startNetwork() (err error) {
 	if n.cfg.beaconing() {
 		err = n.startBeacon()
 	} else {
-		n.net.links, err = linksNow(n.cfg.iface, nil)
+		n.net.links, err = n.net.linksNow(n.cfg.iface)
 	}
 	if err != nil {
+		n.net.host.close()
 		return err
 	}
 	if err = n.bind(); err == nil {
@@ -96,12 +98,12 @@ func (n *node) startBeacon() error {
 }
 
 // linksNow chooses links without a beacon.
-func linksNow(iface string, inUse []link) ([]link, error) {
-	host, err := hostInterfaces()
+func (w *network) linksNow(iface string) ([]link, error) {
+	host, err := w.host.interfaces()
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := chooseLinks(iface, host, inUse)
+	chosen, err := chooseLinks(iface, host, w.links)
 	return chosen.links, err
 }
 
@@ -118,7 +120,7 @@ func (n *node) watch(now time.Time) {
 	if n.net.beacon != nil {
 		return
 	}
-	if links, err := linksNow(n.cfg.iface, n.net.links); err == nil {
+	if links, err := n.net.linksNow(n.cfg.iface); err == nil {
 		n.relink(links)
 	}
 }
@@ -326,6 +328,7 @@ func (w *network) command(n *node, id string, payload any) {
 
 // close tells the network that the node leaves, and closes the beacon.
 func (w *network) close(n *node) {
+	w.host.close()
 	if w.beacon == nil {
 		return
 	}
