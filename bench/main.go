@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -96,14 +97,9 @@ func run(ctx context.Context, o options) error {
 		fmt.Println("no C compiler or no libzmq headers: without the C program")
 	}
 	failed := 0
-	for _, m := range measurements(o) {
-		if !selected(o.only, m.name) {
-			continue
-		}
-		if err := measure(ctx, h, m, o, r); err != nil {
-			failed++
-			fmt.Printf("%-16s %v\n", m.name, err)
-		}
+	for _, group := range measurements(o) {
+		group = slices.DeleteFunc(group, func(m measurement) bool { return !selected(o.only, m.name) })
+		failed += measure(ctx, h, group, o, r)
 	}
 	if o.json != "" {
 		if err := r.write(o.json); err != nil {
@@ -116,29 +112,50 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-// measure runs every side of a measurement in turn, and prints what came out.
-func measure(ctx context.Context, h *host, m measurement, o options, r *report) error {
-	runs := o.runs
-	if m.runs > 0 {
-		runs = min(runs, m.runs)
-	}
-	rows, begin := r.begin(m.name), time.Now()
-	for i := range runs {
+// measure runs every side of every measurement of a group in turn, prints what came out,
+// and returns how many measurements failed.
+func measure(ctx context.Context, h *host, group []measurement, o options, r *report) (failed int) {
+	results, begin := map[string]*result{}, time.Now()
+	for i := range o.runs {
 		if i > 0 && o.short && time.Since(begin) > 3*time.Second {
 			break // a slow machine: one run has to do
 		}
-		for _, s := range m.sides {
-			if s.needsC && h.bare == "" {
+		for _, m := range group {
+			if m.runs > 0 && i >= m.runs {
 				continue
 			}
-			sample, err := s.run(ctx, h)
-			if err != nil {
-				return fmt.Errorf("%s: %w", s.name, err)
+			if i == 0 {
+				results[m.name] = r.begin(m.name)
+			} else if results[m.name] == nil {
+				continue // it failed
 			}
-			rows.add(s.name, sample)
+			if err := m.turn(ctx, h, results[m.name]); err != nil {
+				failed++
+				results[m.name] = nil
+				fmt.Printf("%-16s %v\n", m.name, err)
+			}
 		}
 	}
-	rows.print(os.Stdout)
+	for _, m := range group {
+		if res := results[m.name]; res != nil {
+			res.print(os.Stdout)
+		}
+	}
+	return failed
+}
+
+// turn runs each side once.
+func (m measurement) turn(ctx context.Context, h *host, res *result) error {
+	for _, s := range m.sides {
+		if s.needsC && h.bare == "" {
+			continue
+		}
+		sample, err := s.run(ctx, h)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		res.add(s.name, sample)
+	}
 	return nil
 }
 

@@ -21,27 +21,30 @@ type side struct {
 	run    func(context.Context, *host) (sample, error)
 }
 
-func measurements(o options) []measurement {
+// measurements are all there are. Those of a group are compared with each other, and
+// so they take turns.
+func measurements(o options) (groups [][]measurement) {
 	div := pick(o.short, 10, 1)
-	var ms []measurement
+	alone := func(m measurement) { groups = append(groups, []measurement{m}) }
 	for _, c := range []struct{ size, count int }{
 		{100, 1_000_000}, {1 << 10, 500_000}, {64 << 10, 20_000}, {1 << 20, 1500},
 	} {
-		ms = append(ms, oneWay(c.size, c.count/div))
+		alone(oneWay(c.size, c.count/div))
 	}
-	ms = append(ms,
-		shouts(8, 100, 100_000/div),
-		roundTrip(100, 20_000/div),
-		startToEnter(pick(o.short, 30, 100)),
-		idle(10, o.idle.Seconds()),
-	)
+	alone(shouts(8, 100, 100_000/div))
+	alone(roundTrip(100, 20_000/div))
+	alone(startToEnter(pick(o.short, 30, 100)))
+	alone(idle(10, o.idle.Seconds()))
 	for _, nodes := range o.meshes() {
-		ms = append(ms, mesh(nodes))
+		alone(mesh(nodes))
 	}
-	for _, peers := range pick(o.short, []int{1, 10, 50}, []int{1, 10, 50, 200}) {
-		ms = append(ms, many(peers, 400_000/div/peers))
+	numbers := pick(o.short, []int{1, 10, 50}, []int{1, 10, 50, 200})
+	var all, one []measurement
+	for _, peers := range numbers {
+		all = append(all, many(fmt.Sprintf("with-%d-peers", peers), peers, peers, 400_000/div))
+		one = append(one, many(fmt.Sprintf("one-of-%d-peers", peers), peers, 1, 400_000/div))
 	}
-	return ms
+	return append(groups, all, one)
 }
 
 // sizeName writes 65536 as 64KiB.

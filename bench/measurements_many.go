@@ -79,7 +79,7 @@ func runMesh(ctx context.Context, h *host, role string, nodes, processes int) (p
 
 // idle measures what a node costs that has nothing to do.
 func idle(peers int, seconds float64) measurement {
-	return measurement{name: fmt.Sprintf("idle-%d-peers", peers), runs: 1, sides: []side{
+	return measurement{name: fmt.Sprintf("idle-%d-peers", peers), runs: 3, sides: []side{
 		{name: "zyre", run: func(ctx context.Context, h *host) (s sample, err error) {
 			p := params{Seconds: seconds, Peers: peers, Nodes: peers}
 			if p.Port, err = freePort("udp"); err != nil {
@@ -117,12 +117,12 @@ func idle(peers int, seconds float64) measurement {
 	}}
 }
 
-// many measures what a message costs a node with many peers, and what memory a
-// peer takes.
-func many(peers, count int) measurement {
+// many measures what a message costs a node with many peers, some of which talk, and
+// what memory a peer takes.
+func many(name string, peers, talking, count int) measurement {
 	one := func(role string, bare float64) func(context.Context, *host) (sample, error) {
 		return func(ctx context.Context, h *host) (s sample, err error) {
-			p := params{Peers: peers, Count: count, Size: 100, Seconds: bare}
+			p := params{Peers: peers, Talking: talking, Count: count / talking, Size: 100, Seconds: bare}
 			if p.Port, err = freePort("udp"); err != nil {
 				return s, err
 			}
@@ -132,7 +132,7 @@ func many(peers, count int) measurement {
 			return exchange(ctx, h, role, p)
 		}
 	}
-	return measurement{name: fmt.Sprintf("with-%d-peers", peers), runs: 3, sides: []side{
+	return measurement{name: name, sides: []side{
 		{name: "zyre", run: one("zyre-many", 0)}, {name: "zmq4", run: one("zmq-many", 1)},
 	}}
 }

@@ -31,6 +31,7 @@ type params struct {
 	Port      int      // UDP port of the beacons
 	TCP       int      // port of the inbox; 0 for any
 	Peers     int      // how many others there are
+	Talking   int      // how many of them send and are sent to; 0 for all
 	Nodes     int      // of a mesh of Peers nodes, how many run in this process
 	Count     int      // messages or rounds
 	Size      int      // bytes of each payload
@@ -38,6 +39,9 @@ type params struct {
 	Seconds   float64  // how long to watch
 	Procs     int      // GOMAXPROCS; 0 for the default
 }
+
+// talking is how many peers send and are sent to.
+func (p params) talking() int { return pick(p.Talking > 0, p.Talking, p.Peers) }
 
 // message is what a worker reports, one JSON object a line. The C program writes
 // the same.

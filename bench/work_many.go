@@ -13,8 +13,8 @@ import (
 )
 
 // zyreMany is a node with many peers, all of which are one process. It measures
-// the memory that they take, then whispers Count messages to each, in turn, and
-// then receives Count from each.
+// the memory that they take, then whispers Count messages to each that talks, in
+// turn, and then receives Count from each.
 func zyreMany(w *output, p params) error {
 	z := newNode(p).SetBeaconPeerPort(p.TCP)
 	if err := z.Start(); err != nil {
@@ -27,18 +27,18 @@ func zyreMany(w *output, p params) error {
 	if err != nil {
 		return err
 	}
-	m := message{Base: base, RSS: settledMemory(), Count: p.Count * p.Peers}
+	m := message{Base: base, RSS: settledMemory(), Count: p.Count * p.talking()}
 	payload := make([]byte, p.Size)
 	begin, cpu := time.Now(), cpuTime()
 	for i := range p.Count {
-		for j, id := range entered {
+		for j, id := range entered[:p.talking()] {
 			number(payload, i, j)
 			z.Whisper(id, payload)
 		}
 	}
 	m.Begin, m.End, m.CPU = begin.UnixNano(), time.Now().UnixNano(), cpuTime()-cpu
 	w.send(m)
-	m, err = receiveMany(z, newTally(p.Peers, p))
+	m, err = receiveMany(z, newTally(p.talking(), p))
 	if err != nil {
 		return err
 	}
@@ -86,11 +86,11 @@ func zmqMany(w *output, p params) error {
 			return err
 		}
 	}
-	m := message{Base: base, RSS: settledMemory(), Count: p.Count * p.Peers}
+	m := message{Base: base, RSS: settledMemory(), Count: p.Count * p.talking()}
 	payload := make([]byte, p.Size)
 	begin, cpu := time.Now(), cpuTime()
 	for i := range p.Count {
-		for j, s := range out {
+		for j, s := range out[:p.talking()] {
 			number(payload, i, j)
 			if err := sendBare(s, payload); err != nil {
 				return err
@@ -99,7 +99,7 @@ func zmqMany(w *output, p params) error {
 	}
 	m.Begin, m.End, m.CPU = begin.UnixNano(), time.Now().UnixNano(), cpuTime()-cpu
 	w.send(m)
-	t := newTally(p.Peers, p)
+	t := newTally(p.talking(), p)
 	for {
 		payload, err := recvBare(in)
 		if err != nil {
@@ -122,7 +122,7 @@ func settledMemory() float64 {
 
 // peers are Peers peers of one node, as cheap as can be: a DEALER each to talk to
 // it, and one socket, with a port for each, to listen. First they all say HELLO,
-// then they take Count messages each, then each whispers Count. With Seconds set
+// then those that talk take Count messages each and whisper Count each. With Seconds set
 // they talk to zmqMany, which wants nothing but an endpoint as HELLO.
 func peers(w *output, p params) error {
 	// A DEALER takes what DEALERs send, and minds no two from one node.
@@ -160,7 +160,7 @@ func peers(w *output, p params) error {
 	w.wait()
 	payload := make([]byte, p.Size)
 	for i := range p.Count {
-		for j, s := range out {
+		for j, s := range out[:p.talking()] {
 			number(payload, i, j)
 			if err := whisper(s, uint16(i+2), payload); err != nil {
 				return err
@@ -174,7 +174,7 @@ func peers(w *output, p params) error {
 
 // takeAll takes the node's HELLOs and all its messages.
 func takeAll(in *zmq.Socket, p params) error {
-	for got := 0; got < p.Count*p.Peers; {
+	for got := 0; got < p.Count*p.talking(); {
 		payload, err := in.RecvBytes(0)
 		if err != nil {
 			return fmt.Errorf("after %d messages: %w", got, err)

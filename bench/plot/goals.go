@@ -44,9 +44,14 @@ func (r *report) goals(b *strings.Builder) {
 			g.write(b, res.values(sides[0], g.metric), res.values(sides[1], g.metric))
 		}
 	}
-	for _, metric := range []string{"CPU to receive", "CPU to send"} {
-		g := goal{what: metric + " a message, dearest to cheapest of the numbers of peers", unit: "×", limit: 1.2}
-		g.write(b, r.flatness(sides[0], metric), r.flatness(sides[1], metric))
+	for _, by := range []struct{ prefix, metric, what string }{
+		{oneTalks, "CPU to receive", "CPU to receive a message from one of 1 to 200 peers, dearest to cheapest"},
+		{oneTalks, "CPU to send", "CPU to send one to one of them"},
+		{allTalk, "CPU to receive", "CPU to receive a message from all of them in turn"},
+		{allTalk, "CPU to send", "CPU to send one to all of them in turn"},
+	} {
+		g := goal{what: by.what, unit: "×", limit: 1.2}
+		g.write(b, r.flatness(by.prefix, sides[0], by.metric), r.flatness(by.prefix, sides[1], by.metric))
 	}
 }
 
@@ -69,11 +74,11 @@ func (g *goal) write(b *strings.Builder, v, bare []float64) {
 }
 
 // flatness is the ratio of the greatest median of a side's metric to the least, over
-// the numbers of peers.
-func (r *report) flatness(side, metric string) []float64 {
+// the measurements with a prefix: the numbers of peers.
+func (r *report) flatness(prefix, side, metric string) []float64 {
 	var medians []float64
 	for _, res := range r.Results {
-		if v := res.values(side, metric); strings.HasPrefix(res.Name, "with-") && len(v) > 0 {
+		if v := res.values(side, metric); strings.HasPrefix(res.Name, prefix) && len(v) > 0 {
 			medians = append(medians, median(v))
 		}
 	}

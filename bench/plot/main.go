@@ -3,8 +3,8 @@
 //	go run ./plot [-dir DIRECTORY] [-doc FILE.md] FILE.json
 //
 // It writes throughput.svg (by size of message), latency.svg (distribution of the
-// round trip) and peers.svg (cost of a message by number of peers), and puts the
-// tables into the document.
+// round trip), peers.svg and peers-all.svg (cost of a message by number of peers, of
+// which one talks, or all), and puts the tables into the document.
 package main
 
 import (
@@ -78,7 +78,9 @@ func run(file, dir, doc string) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	for name, c := range map[string]*chart{
-		"throughput.svg": r.throughput(), "latency.svg": r.latency(), "peers.svg": r.peers(),
+		"throughput.svg": r.throughput(), "latency.svg": r.latency(),
+		"peers.svg":     r.peers(oneTalks, "one of them talks"),
+		"peers-all.svg": r.peers(allTalk, "all of them talk in turn"),
 	} {
 		if len(c.lines) == 0 {
 			continue // not measured
@@ -115,15 +117,18 @@ func (r *report) throughput() *chart {
 	return c
 }
 
+// Prefixes of the measurements by number of peers.
+const oneTalks, allTalk = "one-of-", "with-"
+
 // peers is what a message costs by the number of peers.
-func (r *report) peers() *chart {
-	c := &chart{title: "CPU time for a message of 100 B", x: "peers", y: "µs", logX: true}
+func (r *report) peers(prefix, who string) *chart {
+	c := &chart{title: "CPU time for a message of 100 B: " + who, x: "peers", y: "µs", logX: true}
 	for _, m := range []struct {
 		metric, name string
 		dashed       bool
 	}{{"CPU to receive", ", receive", false}, {"CPU to send", ", send", true}} {
 		for _, res := range r.Results {
-			rest, ok := strings.CutPrefix(res.Name, "with-")
+			rest, ok := strings.CutPrefix(res.Name, prefix)
 			count, err := strconv.ParseFloat(strings.TrimSuffix(rest, "-peers"), 64)
 			if !ok || err != nil {
 				continue

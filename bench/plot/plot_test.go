@@ -48,7 +48,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("row has %d columns, want %d: %s", n-1, columns-1, line)
 		}
 	}
-	for _, name := range []string{"throughput.svg", "latency.svg", "peers.svg"} {
+	for _, name := range []string{"throughput.svg", "latency.svg", "peers.svg", "peers-all.svg"} {
 		checkSVG(t, filepath.Join(dir, name))
 	}
 }
@@ -87,6 +87,7 @@ func TestRun_little(t *testing.T) {
 	tests := map[string][]*result{
 		"none":    nil,
 		"peers":   {one("with-1-peers", "CPU to receive")},
+		"one of":  {one("one-of-1-peers", "CPU to send"), one("one-of-10-peers", "CPU to send")},
 		"one way": {one("one-way-100B", "throughput")},
 		"idle":    {one("idle-10-peers", "CPU")},
 		"unknown": {one("something", "else")},

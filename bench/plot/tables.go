@@ -49,9 +49,11 @@ func (r *report) markdown() string {
 	r.family(&b, "one-way-", "CPU, receiver", "CPU of the receiver, µs a message")
 	r.family(&b, "one-way-", "CPU, sender", "CPU of the sender, µs a message")
 	b.WriteString("### By number of peers\n\n")
-	r.family(&b, "with-", "CPU to receive", "CPU to receive, µs a message")
-	r.family(&b, "with-", "CPU to send", "CPU to send, µs a message")
-	r.family(&b, "with-", "memory of a peer", "memory for each peer, kB")
+	r.family(&b, oneTalks, "CPU to receive", "CPU to receive from one of them, µs a message")
+	r.family(&b, oneTalks, "CPU to send", "CPU to send to one of them, µs a message")
+	r.family(&b, allTalk, "CPU to receive", "CPU to receive from all in turn, µs a message")
+	r.family(&b, allTalk, "CPU to send", "CPU to send to all in turn, µs a message")
+	r.family(&b, allTalk, "memory of a peer", "memory for each peer, kB")
 	for _, t := range []struct{ prefix, title string }{
 		{"shout-to-8", "Shouts to eight processes"}, {"round-trip", "Round trip"},
 		{"start-to-enter", "From Start to ENTER"}, {"mesh-of-", "nodes that all find each other"},
