@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,6 +31,29 @@ func TestHostView(t *testing.T) {
 		checkHostView(t)
 	}()
 	<-done
+}
+
+// Only a node that follows the interfaces, and has no beacon to do it, is told of changes.
+func TestHostView_unused(t *testing.T) {
+	for name, test := range map[string]struct {
+		set  func(z *Zyre)
+		want bool
+	}{
+		"endpoint": {func(z *Zyre) { must(t, "SetEndpoint", z.SetEndpoint("tcp://127.0.0.1:*")) }, false},
+		"gossip":   {func(z *Zyre) { z.GossipBind("tcp://127.0.0.1:*") }, true},
+		"beacon":   {func(z *Zyre) { z.SetPort(freeUDPPort(t)) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			z := NewZyre(t.Context()).SetInterface("lo")
+			test.set(z)
+			mustStart(t, z)
+			defer z.Stop()
+			subscribed := ask(z, func(n *node, _ time.Time) bool { return n.net.host.changes.subscribed })
+			if subscribed != test.want {
+				t.Errorf("subscribed: %t, want %t", subscribed, test.want)
+			}
+		})
+	}
 }
 
 func checkHostView(t *testing.T) {

@@ -55,9 +55,11 @@ func (n *node) startNetwork() (err error) {
 		err = n.startBeacon()
 	} else {
 		n.net.links, err = n.net.linksNow(n.cfg.iface)
+		if err != nil || n.cfg.endpoint != "" { // it is not looked at again
+			n.net.host.close()
+		}
 	}
 	if err != nil {
-		n.net.host.close()
 		return err
 	}
 	if err = n.bind(); err == nil {
