@@ -1,6 +1,10 @@
 package zyre
 
-import "maps"
+import (
+	"maps"
+
+	queue "github.com/go-zyre/zyre/internal/fifo"
+)
 
 // The types of an Event, as libzyre names them.
 const (
@@ -116,9 +120,9 @@ type eventQueue struct {
 	ch      chan *Event
 	limit   int // bytes; above it the node stops reading its inbox
 	held    int // bytes of the events in backlog and in ch
-	backlog fifo[*Event]
-	ready   fifo[int] // sizes of the events in ch, oldest first
-	fresh   bool      // some were delivered since the node last yielded to the application
+	backlog queue.Queue[*Event]
+	ready   queue.Queue[int] // sizes of the events in ch, oldest first
+	fresh   bool             // some were delivered since the node last yielded to the application
 }
 
 func newEventQueue(ch chan *Event, limit int) *eventQueue {
@@ -132,35 +136,35 @@ func newEventChannel() chan *Event { return make(chan *Event, eventBuffer+1) }
 // push delivers e, now or once the application has read what came before.
 func (q *eventQueue) push(e *Event) {
 	q.held += e.size()
-	if q.backlog.len() == 0 && len(q.ch) < eventBuffer {
+	if q.backlog.Len() == 0 && len(q.ch) < eventBuffer {
 		q.deliver(e)
 		return
 	}
-	q.backlog.push(e)
+	q.backlog.Push(e)
 }
 
 // pump moves what fits from the backlog into the channel and reports whether it
 // moved anything, and whether something is left.
 func (q *eventQueue) pump() (moved, left bool) {
-	for q.backlog.len() > 0 && len(q.ch) < eventBuffer {
-		q.deliver(q.backlog.pop())
+	for q.backlog.Len() > 0 && len(q.ch) < eventBuffer {
+		q.deliver(q.backlog.Pop())
 		moved = true
 	}
-	return moved, q.backlog.len() > 0
+	return moved, q.backlog.Len() > 0
 }
 
 // deliver puts e into the channel, which has room: nobody else sends to it.
 func (q *eventQueue) deliver(e *Event) {
 	q.settle()
-	q.ready.push(e.size())
+	q.ready.Push(e.size())
 	q.ch <- e
 	q.fresh = true
 }
 
 // settle stops counting the events that the application has taken meanwhile.
 func (q *eventQueue) settle() {
-	for q.ready.len() > len(q.ch) {
-		q.held -= q.ready.pop()
+	for q.ready.Len() > len(q.ch) {
+		q.held -= q.ready.Pop()
 	}
 }
 
@@ -178,38 +182,16 @@ func (q *eventQueue) full() bool {
 // behind a full channel.
 func (q *eventQueue) close(stop *Event) (dropped int) {
 	q.pump()
-	dropped = q.backlog.len()
-	q.backlog = fifo[*Event]{}
+	dropped = q.backlog.Len()
+	q.backlog = queue.Queue[*Event]{}
 	q.ch <- stop
 	close(q.ch)
 	return dropped
 }
 
-// fifo is a queue in a slice. It gives memory back once it has been emptied.
-type fifo[T any] struct {
-	items []T
-	head  int
-}
+// fifo is a [queue.Queue] with methods in lower case, for the backlog of a peer.
+type fifo[T any] struct{ queue.Queue[T] }
 
-func (f *fifo[T]) len() int { return len(f.items) - f.head }
-
-func (f *fifo[T]) push(v T) { f.items = append(f.items, v) }
-
-// pop removes the oldest item; the queue must not be empty.
-func (f *fifo[T]) pop() T {
-	var zero T
-	v := f.items[f.head]
-	f.items[f.head] = zero
-	f.head++
-	switch {
-	case f.head == len(f.items) && cap(f.items) > eventBuffer:
-		f.items, f.head = nil, 0
-	case f.head == len(f.items):
-		f.items, f.head = f.items[:0], 0
-	case f.head >= eventBuffer && 2*f.head >= len(f.items):
-		f.items = f.items[:copy(f.items, f.items[f.head:])]
-		clear(f.items[len(f.items):cap(f.items)])
-		f.head = 0
-	}
-	return v
-}
+func (f *fifo[T]) len() int { return f.Len() }
+func (f *fifo[T]) push(v T) { f.Push(v) }
+func (f *fifo[T]) pop() T   { return f.Pop() }

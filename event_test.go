@@ -25,7 +25,7 @@ func TestEventQueue_order(t *testing.T) {
 			}
 			q.pump()
 		}
-		left := q.backlog.len()
+		left := q.backlog.Len()
 		if got := q.close(&Event{Type: eventStop}); got != left {
 			t.Errorf("dropped of %d = %d, want %d", count, got, left)
 		}
@@ -53,37 +53,8 @@ func TestEventQueue_held(t *testing.T) {
 			<-ch
 			q.pump()
 		}
-		if q.settle(); q.held != 0 || q.full() || q.ready.len() != 0 {
-			t.Fatalf("round %d: held = %d, ready = %d, want 0", round, q.held, q.ready.len())
+		if q.settle(); q.held != 0 || q.full() || q.ready.Len() != 0 {
+			t.Fatalf("round %d: held = %d, ready = %d, want 0", round, q.held, q.ready.Len())
 		}
-	}
-}
-
-func TestFifo_order(t *testing.T) {
-	var f fifo[int]
-	in, out := 0, 0
-	for round := range 400 {
-		for range (round * 37) % 101 {
-			f.push(in)
-			in++
-		}
-		for range (round * 53) % 97 {
-			if f.len() == 0 {
-				break
-			}
-			if got := f.pop(); got != out {
-				t.Fatalf("pop = %d, want %d", got, out)
-			}
-			out++
-		}
-		if f.len() != in-out {
-			t.Fatalf("len = %d, want %d", f.len(), in-out)
-		}
-	}
-	for f.len() > 0 {
-		f.pop()
-	}
-	if cap(f.items) > eventBuffer {
-		t.Errorf("memory kept = %d items, want at most %d", cap(f.items), eventBuffer)
 	}
 }

@@ -152,7 +152,7 @@ func (n *node) unclog(now time.Time) {
 // sent before.
 func (n *node) flush(p *Peer, now time.Time) (moved bool) {
 	for p.clogged() && !p.probe.final {
-		o := &p.backlog.items[p.backlog.head]
+		o := p.backlog.Front()
 		err := p.post(o.header, o.frames)
 		if errors.Is(err, errAgain) {
 			return moved

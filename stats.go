@@ -116,7 +116,7 @@ func (n *node) stats(now time.Time) Stats {
 	n.events.settle()
 	s := Stats{
 		Groups:     len(n.groups),
-		HeldEvents: n.events.backlog.len() + len(n.events.ch),
+		HeldEvents: n.events.backlog.Len() + len(n.events.ch),
 		HeldBytes:  n.events.held,
 		Paused:     n.paused,
 
