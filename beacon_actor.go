@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/backoff"
 )
 
 // beaconActor is the state of a Beacon that its one goroutine owns.
@@ -33,10 +35,10 @@ type beaconActor struct {
 // usedLink is a link with the times of its sends.
 type usedLink struct {
 	link
-	joined   bool
-	last     time.Time // of the last send
-	next     time.Time // of the next one
-	failures int       // since the last one that succeeded
+	joined bool
+	last   time.Time       // of the last send
+	next   time.Time       // of the next one
+	retry  backoff.Backoff // after sends that failed; reset by one that succeeds
 }
 
 // run is the actor. It answers commands, sends when it is time to, and never
@@ -222,7 +224,7 @@ func (a *beaconActor) setInterval(interval time.Duration) error {
 	}
 	a.interval = interval
 	for _, l := range a.used {
-		if l.failures == 0 && !l.last.IsZero() {
+		if l.retry.Current() == 0 && !l.last.IsZero() {
 			l.next = l.last.Add(interval)
 		}
 	}

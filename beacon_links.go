@@ -228,29 +228,20 @@ func (a *beaconActor) announce(u *usedLink, now time.Time) {
 	err := a.send(u.link, a.datagram)
 	if err == nil {
 		a.stats.sent.Add(1)
-		if u.failures > 0 {
+		if u.retry.Current() > 0 {
 			a.logger().Info("beacons are sent again", "interface", u.name)
 		}
-		u.failures = 0
+		u.retry.Reset()
 		u.next = now.Add(a.interval)
 		a.debug("beacon sent", u.name, len(a.datagram))
 		return
 	}
 	a.stats.sendErrors.Add(1)
-	if u.failures == 0 {
+	if u.retry.Current() == 0 {
 		a.logger().Warn("cannot send beacons, trying again", "interface", u.name, "err", err)
 	}
-	u.failures++
-	u.next = now.Add(backoff(a.interval, u.failures))
-}
-
-// backoff doubles the interval with each failure after the first, up to a limit.
-func backoff(interval time.Duration, failures int) time.Duration {
-	limit := max(interval, beaconMaxBackoff)
-	for ; failures > 1 && interval < limit; failures-- {
-		interval *= 2
-	}
-	return min(interval, limit)
+	u.retry.Min, u.retry.Max = a.interval, beaconMaxBackoff
+	u.next = now.Add(u.retry.Next())
 }
 
 // sayFarewell sends a last datagram a few times on each link, then is silent.

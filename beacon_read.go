@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/backoff"
 )
 
 // A socket that failed to read so often in a row is opened anew.
@@ -17,10 +19,12 @@ func (b *Beacon) read(s *beaconSocket, broken chan<- *beaconSocket) {
 	// Longer than any datagram we take, so that one too long shows as such.
 	buff := make([]byte, 2*1024)
 	failures := 0
+	retry := backoff.Backoff{Min: beaconMinInterval, Max: beaconMaxBackoff}
 	for {
 		n, src, ifindex, err := s.receive(buff)
 		if err == nil {
 			failures = 0
+			retry.Reset()
 			b.stats.received.Add(1)
 			b.deliver(buff[:n], src, ifindex)
 			continue
@@ -43,7 +47,7 @@ func (b *Beacon) read(s *beaconSocket, broken chan<- *beaconSocket) {
 			}
 			return
 		}
-		pause := time.NewTimer(backoff(beaconMinInterval, failures))
+		pause := time.NewTimer(retry.Next())
 		select {
 		case <-pause.C:
 		case <-s.gone:

@@ -3,6 +3,8 @@ package zyre
 import (
 	"slices"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/backoff"
 )
 
 // How long an election may take before the challenger begins it again, and how long a
@@ -55,22 +57,25 @@ func (z *Zyre) SetContestInGroup(group string) *Zyre {
 // libzyre not always when they meet amid a wave: who has asked twice, and knows of
 // nobody smaller, takes silence for consent.
 type election struct {
-	supported string         // UUID of the smallest contestant heard of; empty if none
-	support   map[*Peer]bool // who supports this node, while nobody smaller is known
-	leader    string         // who leads; empty if nobody does
-	rival     string         // a leader turned down for a smaller one, which may be dead; or empty
-	told      map[*Peer]bool // who has been told of the leader by this node
-	changed   bool           // members have come or gone
-	aloneAt   time.Time      // when to lead alone; zero if somebody was here
-	retryAt   time.Time      // when to begin again; zero if this node does not challenge
-	pause     time.Duration
+	supported string          // UUID of the smallest contestant heard of; empty if none
+	support   map[*Peer]bool  // who supports this node, while nobody smaller is known
+	leader    string          // who leads; empty if nobody does
+	rival     string          // a leader turned down for a smaller one, which may be dead; or empty
+	told      map[*Peer]bool  // who has been told of the leader by this node
+	changed   bool            // members have come or gone
+	aloneAt   time.Time       // when to lead alone; zero if somebody was here
+	retryAt   time.Time       // when to begin again; zero if this node does not challenge
+	retry     backoff.Backoff // how long after a challenge the next one follows
 }
 
 // election returns the election of a group, and begins to keep one.
 func (n *node) election(now time.Time, group string) *election {
 	e := n.elections[group]
 	if e == nil {
-		e = &election{aloneAt: now.Add(electionAlone)}
+		e = &election{
+			aloneAt: now.Add(electionAlone),
+			retry:   backoff.Backoff{Min: electionShortest, Max: electionLongest},
+		}
 		n.elections[group] = e
 	}
 	return e
@@ -117,7 +122,8 @@ func (n *node) elect(now time.Time) {
 	for group, e := range n.elections {
 		switch {
 		case e.changed:
-			e.changed, e.pause = false, 0
+			e.changed = false
+			e.retry.Reset()
 			n.tellNewcomers(now, group, e)
 			n.challenge(now, group, e)
 		case !e.retryAt.IsZero() && !now.Before(e.retryAt), !e.aloneAt.IsZero() && !now.Before(e.aloneAt):
@@ -162,9 +168,8 @@ func (n *node) challenge(now time.Time, group string, e *election) {
 		}
 		return
 	}
-	asked := e.pause > electionShortest
-	e.pause = min(max(2*e.pause, electionShortest), electionLongest)
-	e.retryAt = now.Add(e.pause)
+	asked := e.retry.Current() > electionShortest
+	e.retryAt = now.Add(e.retry.Next())
 	if asked {
 		n.win(now, g, e)
 	}

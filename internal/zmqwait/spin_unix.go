@@ -9,6 +9,8 @@ import "C"
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/backoff"
 )
 
 const (
@@ -40,12 +42,12 @@ var spinning atomic.Bool
 // owner whose last park was short expects the next to be short and spins instead. Each
 // spin in vain makes it try more rarely.
 type spinner struct {
-	short bool          // the last park was short, or a spin found work
-	run   int           // spins that found work since the last park
-	skips int           // short parks to let pass before the next spin
-	vain  int           // how many were let pass after the last spin in vain
-	quiet time.Time     // no spin before: others want the processor
-	pause time.Duration // how long quiet was ahead when it was set
+	short bool            // the last park was short, or a spin found work
+	run   int             // spins that found work since the last park
+	skips int             // short parks to let pass before the next spin
+	vain  int             // how many were let pass after the last spin in vain
+	quiet time.Time       // no spin before: others want the processor
+	pause backoff.Backoff // how long quiet was ahead when it was set
 }
 
 // parked tells how long a park lasted, and whether it was work that ended it.
@@ -80,12 +82,11 @@ func (s *spinner) ended(found bool) {
 
 // crowded notes that others want the processor.
 func (s *spinner) crowded(now time.Time) {
-	if now.Sub(s.quiet) < s.pause {
-		s.pause = min(2*s.pause, maxCrowdedPause)
-	} else {
-		s.pause = crowdedPause
+	if now.Sub(s.quiet) >= s.pause.Current() {
+		s.pause.Reset()
 	}
-	s.quiet = now.Add(s.pause)
+	s.pause.Min, s.pause.Max = crowdedPause, maxCrowdedPause
+	s.quiet = now.Add(s.pause.Next())
 }
 
 // try looks for work until there is some, and says so, or until it is time to park. It

@@ -87,8 +87,8 @@ func TestSpinner_crowded(t *testing.T) {
 		want = min(2*want, maxCrowdedPause)
 	}
 	s.crowded(s.quiet.Add(2 * maxCrowdedPause))
-	if s.pause != crowdedPause {
-		t.Errorf("pause %v after a quiet time, want %v", s.pause, crowdedPause)
+	if s.pause.Current() != crowdedPause {
+		t.Errorf("pause %v after a quiet time, want %v", s.pause.Current(), crowdedPause)
 	}
 }
 
