@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"unsafe"
 
 	zmq "github.com/pebbe/zmq4"
@@ -33,17 +34,33 @@ var (
 	ErrAgain = errors.New("zmqmsg: try again")
 	// ErrSocket says that the socket is closed.
 	ErrSocket = errors.New("zmqmsg: no such socket")
-	// ErrVersion says that zmq4 keeps its C socket in a way this package does not know.
-	ErrVersion = errors.New("zmqmsg: unknown release of zmq4; v1.4.0 works")
+)
+
+// A batch is full when it has so many frames or bytes.
+const (
+	batchFrames = C.zyre_batch_frames
+	batchBytes  = C.zyre_batch_bytes
+)
+
+// Error numbers of zmq4, as C has them.
+const (
+	again       = zmq.Errno(C.EAGAIN)
+	interrupted = zmq.Errno(C.EINTR)
 )
 
 // Socket is a socket of zmq4 that sends and receives without blocking. It belongs,
 // as that one does, to one goroutine.
 type Socket struct {
+	// soc is never used but has to be kept: zmq4 closes the C socket once nothing
+	// refers to this one any more. The calls of runtime.KeepAlive see to it that the
+	// reference is there until C returns.
+	soc   *zmq.Socket
 	raw   *C.zyre_socket // zmq4's C socket; nil after Free
 	batch *C.zyre_batch  // frames received; nil before the first Fill
 	next  int            // the frame that Next returns
 	users C.int          // whether to ask for the User-Id of messages
+
+	public *publicSocket // if not nil, it is used instead of all above but next
 }
 
 // Of makes a Socket of soc. Free has to be called before soc is closed. With users
@@ -53,15 +70,20 @@ func Of(soc *zmq.Socket, users bool) (*Socket, error) {
 	field := reflect.ValueOf(soc).Elem().FieldByName("soc")
 	switch {
 	case field.Kind() != reflect.UnsafePointer:
-		return nil, ErrVersion
+		return OfPublic(soc, users)
 	case field.IsNil():
 		return nil, ErrSocket
 	}
-	s := &Socket{raw: (*C.zyre_socket)(field.UnsafePointer())}
-	if users {
-		s.users = 1
+	return &Socket{soc: soc, raw: (*C.zyre_socket)(field.UnsafePointer()), users: flag(users)}, nil
+}
+
+// OfPublic is as Of, but the Socket uses only what zmq4 exports. That is slower, and
+// works with every release of zmq4. Of falls back on it; tests call it to try both.
+func OfPublic(soc *zmq.Socket, users bool) (*Socket, error) {
+	if _, err := soc.GetType(); err != nil {
+		return nil, publicProblem(err)
 	}
-	return s, nil
+	return &Socket{public: &publicSocket{soc: soc, users: users}}, nil
 }
 
 // Free drops what was received and not read. It does not close the socket of zmq4,
@@ -84,6 +106,10 @@ type Frame struct {
 // drops frames that Next has not returned. messages is how many end in the batch,
 // more whether it was full and there may be others.
 func (s *Socket) Fill(one bool) (messages int, more bool, err error) {
+	if s.public != nil {
+		s.next = 0
+		return s.public.fill(one)
+	}
 	if s.raw == nil {
 		return 0, false, ErrSocket
 	}
@@ -91,11 +117,8 @@ func (s *Socket) Fill(one bool) (messages int, more bool, err error) {
 		s.batch = (*C.zyre_batch)(C.calloc(1, C.sizeof_zyre_batch)) // never nil, says cgo
 	}
 	s.next = 0
-	var single C.int
-	if one {
-		single = 1
-	}
-	C.zyre_fill(s.raw, s.batch, single, s.users)
+	C.zyre_fill(s.raw, s.batch, flag(one), s.users)
+	runtime.KeepAlive(s)
 	if s.batch.count == 0 {
 		return 0, false, problem(s.batch.err)
 	}
@@ -103,12 +126,20 @@ func (s *Socket) Fill(one bool) (messages int, more bool, err error) {
 }
 
 // Ready says whether Next has a frame.
-func (s *Socket) Ready() bool { return s.batch != nil && s.next < int(s.batch.count) }
+func (s *Socket) Ready() bool {
+	if s.public != nil {
+		return s.next < len(s.public.frames)
+	}
+	return s.batch != nil && s.next < int(s.batch.count)
+}
 
 // Next returns the next frame of the batch; there must be one.
 func (s *Socket) Next() Frame {
-	f := &s.batch.frame[s.next]
 	s.next++
+	if s.public != nil {
+		return s.public.frames[s.next-1]
+	}
+	f := &s.batch.frame[s.next-1]
 	frame := Frame{Data: unsafe.Slice((*byte)(f.data), int(f.size)), More: f.more != 0}
 	if f.user != nil {
 		frame.User = C.GoString(f.user)
@@ -118,9 +149,13 @@ func (s *Socket) Next() Frame {
 
 // Send queues a message, a header and any number of frames, or nothing of it.
 func (s *Socket) Send(header []byte, frames [][]byte) error {
+	if s.public != nil {
+		return s.public.send(header, frames)
+	}
 	if s.raw == nil {
 		return ErrSocket
 	}
+	defer runtime.KeepAlive(s)
 	if len(frames) < 2 {
 		var frame []byte
 		if len(frames) == 1 {
@@ -129,28 +164,38 @@ func (s *Socket) Send(header []byte, frames [][]byte) error {
 		return problem(C.zyre_send(s.raw, pointer(header), C.size_t(len(header)),
 			pointer(frame), C.size_t(len(frame)), C.int(len(frames))))
 	}
-	refused := C.zyre_part(s.raw, pointer(header), C.size_t(len(header)), 1, 1)
-	if refused != 0 {
-		return problem(refused)
+	return sendParts(header, frames, func(part []byte, first, more bool) error {
+		return problem(C.zyre_part(s.raw, pointer(part), C.size_t(len(part)), flag(first), flag(more)))
+	})
+}
+
+// sendParts queues the parts of a message one after the other.
+func sendParts(header []byte, frames [][]byte, queue func(part []byte, first, more bool) error) error {
+	if err := queue(header, true, len(frames) > 0); err != nil {
+		return err
 	}
+	var refused error
 	for i, frame := range frames {
-		more := C.int(1)
-		if i == len(frames)-1 {
-			more = 0
-		}
 		// A refusal in the middle means that libzmq has taken back the first parts
 		// and swallows the rest up to the last: give it the rest, or it would
 		// swallow the next message.
-		err := C.zyre_part(s.raw, pointer(frame), C.size_t(len(frame)), 0, more)
-		if refused == 0 {
+		err := queue(frame, false, i < len(frames)-1)
+		if refused == nil {
 			refused = err
 		}
 	}
-	return problem(refused)
+	return refused
 }
 
 // pointer is where the bytes are, as C wants it; nil if there are none.
 func pointer(b []byte) *C.char { return (*C.char)(unsafe.Pointer(unsafe.SliceData(b))) }
+
+func flag(set bool) C.int {
+	if set {
+		return 1
+	}
+	return 0
+}
 
 func problem(errno C.int) error {
 	switch errno {
