@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	zmq "github.com/pebbe/zmq4"
+
+	_ "github.com/go-zyre/zyre/internal/libzmq" // says what to install if libzmq is missing
 )
 
 // publicSocket does what Socket does with what zmq4 exports: a call or more for each

@@ -3,6 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#if ZMQ_VERSION < ZMQ_MAKE_VERSION(4, 3, 3)
+#warning "zyre: libzmq before 4.3.3 can be crashed from the network, unless your distribution has mended it"
+#endif
+
 static void clear(zyre_batch *b) {
     for (int i = 0; i < b->count; i++) zmq_msg_close(&b->msg[i]);
     b->count = b->messages = 0;

@@ -1,6 +1,10 @@
 #include <stddef.h>
 #include <zmq.h>
 
+#if ZMQ_VERSION < ZMQ_MAKE_VERSION(4, 2, 0)
+#error "zyre: install libzmq 4.2 or later with its headers"
+#endif
+
 // A socket of libzmq. It and the frames have types without pointers in them because cgo
 // looks up where a void * points at each call.
 typedef char zyre_socket;

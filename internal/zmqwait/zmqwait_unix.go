@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	_ "github.com/go-zyre/zyre/internal/libzmq" // says what to install if cgo is missing
 )
 
 // past is a deadline that has expired whenever it is set.
