@@ -154,13 +154,13 @@ func (g *Gossip) settle(now time.Time) {
 // unblock lets neighbours that took nothing be tried again: a descriptor also
 // says that there is room.
 func (g *Gossip) unblock() {
-	if g.router != nil && g.router.wait.fired.Load() {
+	if g.router != nil && g.router.watcher.Fired() {
 		for _, c := range g.clients {
 			c.blocked = false
 		}
 	}
 	for _, h := range g.hubs {
-		if h.dealer != nil && h.dealer.wait.fired.Load() {
+		if h.dealer != nil && h.dealer.watcher.Fired() {
 			h.blocked = false
 		}
 	}

@@ -2,9 +2,12 @@ package zgossip
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
+
+	"github.com/go-zyre/zyre/internal/zmqwait"
 )
 
 // maxFrame is where libzmq hangs up on a peer: far above any legal frame.
@@ -14,11 +17,11 @@ const maxFrame = 64 << 10
 // bounds what it adds to the context's Term.
 const lingerUp = 250 * time.Millisecond
 
-// source is a socket and its waiter.
+// source is a socket that is watched.
 type source struct {
-	soc   *zmq.Socket
-	wait  *waiter
-	dirty bool // was sent to, or not read to its end: the descriptor says nothing
+	soc     *zmq.Socket
+	watcher *zmqwait.Watcher
+	dirty   bool // was sent to, or not read to its end: the descriptor says nothing
 }
 
 func kick(c chan<- struct{}) {
@@ -36,24 +39,32 @@ func newSource(ctx *zmq.Context, t zmq.Type, wake chan<- struct{}, set func(*zmq
 	if err := errors.Join(soc.SetLinger(0), set(soc)); err != nil {
 		return nil, errors.Join(err, soc.Close())
 	}
-	w, err := newWaiter(soc, wake)
+	w, err := watch(soc, wake)
 	if err != nil {
 		return nil, errors.Join(err, soc.Close())
 	}
-	return &source{soc: soc, wait: w, dirty: true}, nil
+	return &source{soc: soc, watcher: w, dirty: true}, nil
 }
 
-func (s *source) pending() bool { return s.dirty || s.wait.fired.Load() }
+// watch has a word put in wake when soc may have something.
+func watch(soc *zmq.Socket, wake chan<- struct{}) (*zmqwait.Watcher, error) {
+	fd, err := soc.GetFd()
+	if err != nil {
+		return nil, fmt.Errorf("zgossip: socket descriptor: %w", err)
+	}
+	return zmqwait.Watch(uintptr(fd), func() { kick(wake) })
+}
+
+func (s *source) pending() bool { return s.dirty || s.watcher.Fired() }
 
 // drained is called at EAGAIN.
 func (s *source) drained() {
 	s.dirty = false
-	s.wait.rearm()
+	s.watcher.Rearm()
 }
 
 func (s *source) close(linger time.Duration) error {
-	s.wait.close()
-	return errors.Join(s.soc.SetLinger(linger), s.soc.Close())
+	return errors.Join(s.watcher.Close(), s.soc.SetLinger(linger), s.soc.Close())
 }
 
 // recv reads one message of up to len(parts) frames. n is the number of frames it
