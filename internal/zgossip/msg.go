@@ -2,8 +2,9 @@ package zgossip
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
+
+	"github.com/go-zyre/zyre/internal/wire"
 )
 
 // Commands of the protocol.
@@ -18,10 +19,9 @@ const (
 const (
 	signature = 0xAAA0
 	version   = 1
-	headSize  = 4
 
 	// MaxKey is the longest key in bytes: its length is one byte on the wire.
-	MaxKey = 255
+	MaxKey = wire.MaxString
 	// MaxValue is the longest value in bytes that is taken or published. An
 	// endpoint with a name of 253 characters and a CURVE key has less than 400.
 	MaxValue = 1024
@@ -49,45 +49,36 @@ type msg struct {
 // are ignored, as CZMQ does.
 func (m *msg) parse(frame []byte) error {
 	*m = msg{}
+	c := wire.NewCursor(frame)
+	sign, id, v := c.Uint16(), c.Uint8(), c.Uint8()
 	switch {
-	case len(frame) < headSize:
+	case c.Err() != nil:
 		return errShort
-	case binary.BigEndian.Uint16(frame) != signature:
+	case sign != signature:
 		return errSignature
-	case frame[2] < idHello || frame[2] > idInvalid:
+	case id < idHello || id > idInvalid:
 		return errID
-	case frame[3] != version:
+	case v != version:
 		return errVersion
-	case frame[2] == idPublish:
-		return m.parsePublish(frame[headSize:])
+	case id == idPublish:
+		return m.parsePublish(&c)
 	}
-	m.id = frame[2]
+	m.id = id
 	return nil
 }
 
-func (m *msg) parsePublish(b []byte) error {
-	if len(b) < 1 || len(b) < 1+int(b[0]) {
+func (m *msg) parsePublish(c *wire.Cursor) error {
+	key, value, ttl := c.String(), c.Longstr(), c.Uint32()
+	switch {
+	case c.Err() != nil:
 		return errShort
-	}
-	end := 1 + int(b[0])
-	key, b := b[1:end], b[end:]
-	if len(b) < 4 {
-		return errShort
-	}
-	n := binary.BigEndian.Uint32(b)
-	b = b[4:]
-	if uint64(len(b)) < uint64(n)+4 {
-		return errShort
-	}
-	value := b[:n]
 	// A NUL ends a string in C: its owner there would see another key.
-	if len(key) == 0 || bytes.IndexByte(key, 0) >= 0 {
+	case len(key) == 0 || bytes.IndexByte(key, 0) >= 0:
 		return errKey
-	}
-	if len(value) > MaxValue || bytes.IndexByte(value, 0) >= 0 {
+	case len(value) > MaxValue || bytes.IndexByte(value, 0) >= 0:
 		return errValue
 	}
-	*m = msg{id: idPublish, key: key, value: value, ttl: binary.BigEndian.Uint32(b[n:])}
+	*m = msg{id: idPublish, key: key, value: value, ttl: ttl}
 	return nil
 }
 
@@ -98,10 +89,10 @@ func appendHead(b []byte, id byte) []byte {
 
 // appendPublish appends a PUBLISH frame. The key must not exceed MaxKey.
 func appendPublish(b []byte, key, value string, ttl uint32) []byte {
-	b = appendHead(b, idPublish)
-	b = append(b, byte(len(key)))
-	b = append(b, key...)
-	b = binary.BigEndian.AppendUint32(b, uint32(len(value)))
-	b = append(b, value...)
-	return binary.BigEndian.AppendUint32(b, ttl)
+	a := wire.NewAppender(appendHead(b, idPublish))
+	a.String(key)
+	a.Longstr(value)
+	a.Uint32(ttl)
+	b, _ = a.Bytes() // no error: keys and values are checked before they get into the table
+	return b
 }
