@@ -212,7 +212,7 @@ func (g *Gossip) Connect(endpoint, serverKey string) (err error) {
 				return
 			}
 		}
-		h := newHub(endpoint, serverKey, now)
+		h := newHub(endpoint, serverKey, g.opts.PingInterval, now)
 		g.hubs = append(g.hubs, h)
 		g.open(h, now)
 	})

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
+
+	"github.com/go-zyre/zyre/internal/backoff"
 )
 
 const (
@@ -55,21 +57,24 @@ type hub struct {
 	lastHello time.Time
 	lastPing  time.Time
 	pingsSent int
-	since     time.Time     // when the dealer was made or lost its connection
-	silence   time.Duration // how much of it we bear
+	since     time.Time       // when the dealer was made or lost its connection
+	silence   backoff.Backoff // its Current is how much of it we bear
 }
 
 // newHub has an instance of its own: what we take for two hubs, by their endpoints, may
 // be one, that has to take us for two clients.
-func newHub(endpoint, serverKey string, now time.Time) *hub {
+func newHub(endpoint, serverKey string, pingInterval time.Duration, now time.Time) *hub {
 	random := make([]byte, instanceLen-len(routingTag))
 	rand.Read(random)
-	return &hub{
+	h := &hub{
 		link:      link{hub: true, down: now},
 		endpoint:  endpoint,
 		serverKey: serverKey,
 		instance:  routingTag + string(random),
+		silence:   backoff.Backoff{Min: silentPings * pingInterval, Max: silenceMax},
 	}
+	h.silence.Next()
+	return h
 }
 
 // address is the answer of a look-up.
@@ -160,7 +165,6 @@ func (g *Gossip) connectHub(h *hub, endpoint string, now time.Time) {
 		return
 	}
 	h.since, h.lastPing = now, time.Time{}
-	h.silence = min(max(h.silence, silentPings*g.opts.PingInterval), silenceMax)
 	if inproc {
 		g.hubUp(h, now)
 	}
@@ -287,7 +291,9 @@ func (g *Gossip) readHub(h *hub, now time.Time, budget int) {
 			g.stats.Malformed++
 			continue
 		}
-		h.heard, h.down, h.silence = now, time.Time{}, 0
+		h.heard, h.down = now, time.Time{}
+		h.silence.Reset()
+		h.silence.Next()
 		h.lost, h.asked = false, false
 		switch m.id {
 		case idPublish:
@@ -322,10 +328,9 @@ func (g *Gossip) tickHub(h *hub, now time.Time) {
 		}
 		return
 	}
-	limit := max(h.silence, silentPings*g.opts.PingInterval)
-	if now.Sub(h.heard) > limit {
+	if now.Sub(h.heard) > h.silence.Current() {
 		g.hubDown(h, now)
-		h.silence = min(2*limit, silenceMax)
+		h.silence.Next()
 		g.reopen(h, now)
 		return
 	}

@@ -1,6 +1,6 @@
 package zgossip
 
-import "slices"
+import "github.com/go-zyre/zyre/internal/fifo"
 
 // Tuple is one piece of news: a key has a new value, or nobody stands for it
 // any more.
@@ -15,7 +15,7 @@ type Tuple struct {
 // because what was never told need not be taken back.
 type outbox struct {
 	pending map[string]news
-	queue   []string // keys; those no longer pending are skipped
+	queue   fifo.Queue[string] // keys; those no longer pending are skipped
 }
 
 type news struct {
@@ -37,10 +37,10 @@ func (o *outbox) put(t *tuple) {
 	}
 	old, ok := o.pending[t.key]
 	if !ok {
-		if len(o.queue) > 2*len(o.pending)+64 {
+		if o.queue.Len() > 2*len(o.pending)+64 {
 			o.compact()
 		}
-		o.queue = append(o.queue, t.key)
+		o.queue.Push(t.key)
 	}
 	// The application still has what an untold Gone would take back.
 	t.told = t.told || ok && old.Gone
@@ -50,31 +50,32 @@ func (o *outbox) put(t *tuple) {
 // compact drops the keys that are no longer pending, and repeated ones.
 func (o *outbox) compact() {
 	seen := make(map[string]bool, len(o.pending))
-	o.queue = slices.DeleteFunc(o.queue, func(key string) bool {
-		_, ok := o.pending[key]
-		again := seen[key]
-		seen[key] = true
-		return !ok || again
-	})
+	for range o.queue.Len() {
+		key := o.queue.Pop()
+		if _, ok := o.pending[key]; ok && !seen[key] {
+			seen[key] = true
+			o.queue.Push(key)
+		}
+	}
 }
 
 func (o *outbox) drop(key string) { delete(o.pending, key) }
 
 // head gives the oldest news without taking it.
 func (o *outbox) head() (Tuple, bool) {
-	for len(o.queue) > 0 {
-		if n, ok := o.pending[o.queue[0]]; ok {
+	for o.queue.Len() > 0 {
+		if n, ok := o.pending[*o.queue.Front()]; ok {
 			return n.Tuple, true
 		}
-		o.queue = o.queue[1:]
+		o.queue.Pop()
 	}
 	return Tuple{}, false
 }
 
 // pop takes what head gave.
 func (o *outbox) pop() {
-	n := o.pending[o.queue[0]]
+	key := o.queue.Pop()
+	n := o.pending[key]
 	n.t.told = !n.Gone
-	delete(o.pending, o.queue[0])
-	o.queue = o.queue[1:]
+	delete(o.pending, key)
 }

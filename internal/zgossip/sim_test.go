@@ -52,7 +52,7 @@ func (s *sim) member(name string) *simMember {
 }
 
 func (s *sim) connect(client, hub *simMember) {
-	w := &simWire{client: client, hub: hub, h: newHub(hub.name, "", s.now)}
+	w := &simWire{client: client, hub: hub, h: newHub(hub.name, "", hub.opts.PingInterval, s.now)}
 	client.hubs = append(client.hubs, w.h)
 	s.wires = append(s.wires, w)
 	s.raise(w)

@@ -5,6 +5,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/backoff"
 )
 
 const (
@@ -62,7 +64,11 @@ type tuple struct {
 
 	changes int // in a row
 	tellAt  time.Time
-	wait    time.Duration
+	wait    backoff.Backoff // before it is told, while it is delayed
+}
+
+func newTuple(key string) *tuple {
+	return &tuple{key: key, wait: backoff.Backoff{Min: delayMin, Max: delayMax}}
 }
 
 // verdict is what became of a tuple that a link published.
@@ -164,7 +170,7 @@ func (tb *table) set(t *tuple, value string, gone bool, now time.Time) {
 func (tb *table) publish(key, value string, now time.Time) {
 	t := tb.tuples[key]
 	if t == nil {
-		t = &tuple{key: key}
+		t = newTuple(key)
 		tb.tuples[key] = t
 	}
 	if !t.own {
@@ -217,7 +223,7 @@ func (tb *table) learn(l *link, key, value []byte, now time.Time) verdict {
 		if tb.live >= tb.max || !l.hub && l.tuples >= tb.max/2 {
 			return tupleRefused
 		}
-		t = &tuple{key: string(key)}
+		t = newTuple(string(key))
 		tb.tuples[t.key] = t
 		tb.accept(t, l, string(value), now)
 		return tupleNew
@@ -270,7 +276,7 @@ func (tb *table) relay(t *tuple, value string, gone bool, now time.Time) {
 
 // calm tells whether t was left alone for twice the last wait: what comes now is
 // another matter.
-func (t *tuple) calm(now time.Time) bool { return now.Sub(t.changed) > 2*t.wait+time.Second }
+func (t *tuple) calm(now time.Time) bool { return now.Sub(t.changed) > 2*t.wait.Current()+time.Second }
 
 // confirm notes that l repeated what we know. Another link takes over from one
 // that is down, and the word of a client that pings is worth more than the echo
@@ -335,10 +341,9 @@ func (tb *table) delay(t *tuple, now time.Time) {
 		return
 	}
 	if t.calm(now) {
-		t.wait = 0
+		t.wait.Reset()
 	}
-	t.wait = min(max(2*t.wait, delayMin), delayMax)
-	t.tellAt = now.Add(t.wait)
+	t.tellAt = now.Add(t.wait.Next())
 	tb.delayed[t] = struct{}{}
 }
 

@@ -244,7 +244,7 @@ func TestTable_bounded(t *testing.T) {
 		tb.say(l, fmt.Sprintf("k%d=w", i+limit), now)
 	}
 	for name, n := range map[string]int{
-		"tuples": len(tb.tuples), "log": len(tb.log), "queue": len(tb.out.queue), "pending": len(tb.out.pending),
+		"tuples": len(tb.tuples), "log": len(tb.log), "queue": tb.out.queue.Len(), "pending": len(tb.out.pending),
 	} {
 		if n > 4*limit+200 {
 			t.Errorf("%s has %d entries, want %d or less", name, n, 4*limit+200)
