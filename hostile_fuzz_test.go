@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif"
 )
 
 // countingTransport opens mailboxes that lead nowhere and counts them.
@@ -64,7 +66,7 @@ func newFuzzNode(t *testing.T, script []byte) *fuzzNode {
 	cfg.name, cfg.groups = "fuzz", []string{"G"}
 	f.node = newNode([16]byte{9}, cfg, f.tr, newEventQueue(newEventChannel(), minQueueLimit))
 	f.outbox = newOutbox(func() {})
-	f.net.links = []link{{name: "lo", addr: netip.MustParseAddr("127.0.0.1"), prefix: netip.MustParsePrefix("127.0.0.0/8")}}
+	f.net.links = []netif.Link{{Name: "lo", Addr: netip.MustParseAddr("127.0.0.1"), Prefix: netip.MustParsePrefix("127.0.0.0/8")}}
 	f.net.endpoints, f.net.port = []string{"tcp://127.0.0.1:9"}, 9
 	f.tickAt = f.now
 	return f

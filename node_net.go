@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif"
 )
 
 // network is how a node is found and reached: the beacon, the links it is sent
@@ -20,8 +22,8 @@ type network struct {
 	heard      chan struct{} // closed when the goroutine that hears beacons has ended
 	port       uint16        // TCP port of the inbox on every link; 0 before it is bound
 	lastPort   uint16        // the one before, which peers still know; 0 if there was none
-	host       hostView      // where there is no beacon
-	links      []link
+	host       netif.View    // where there is no beacon
+	links      []netif.Link
 	endpoints  []string             // as bound, or the one that was set
 	boundOn    map[bindPlace]string // those of endpoints that are bound on a link
 	advertised string               // by the application; may be empty
@@ -36,11 +38,11 @@ type bindPlace struct {
 	index int
 }
 
-func (l link) bindPlace() bindPlace {
-	if l.addr.Is4() {
-		return bindPlace{addr: l.addr}
+func placeOf(l netif.Link) bindPlace {
+	if l.Addr.Is4() {
+		return bindPlace{addr: l.Addr}
 	}
-	return bindPlace{l.addr, l.index}
+	return bindPlace{l.Addr, l.Index}
 }
 
 // beaconing says whether the node sends beacons: setting an endpoint or gossip turns
@@ -56,7 +58,7 @@ func (n *node) startNetwork() (err error) {
 	} else {
 		n.net.links, err = n.net.linksNow(n.cfg.iface)
 		if err != nil || n.cfg.endpoint != "" { // it is not looked at again
-			n.net.host.close()
+			n.net.host.Close()
 		}
 	}
 	if err != nil {
@@ -100,13 +102,13 @@ func (n *node) startBeacon() error {
 }
 
 // linksNow chooses links without a beacon.
-func (w *network) linksNow(iface string) ([]link, error) {
-	host, err := w.host.interfaces()
+func (w *network) linksNow(iface string) ([]netif.Link, error) {
+	host, err := w.host.Interfaces()
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := chooseLinks(iface, host, w.links)
-	return chosen.links, err
+	chosen, err := netif.Choose(iface, host, w.links)
+	return chosen.Links, err
 }
 
 // watch looks for changes of the links where no beacon does, and binds again what could
@@ -229,10 +231,10 @@ func (n *node) bindEndpoint() error {
 // that the first link finds free.
 func (n *node) bindAll(port string) error {
 	for _, l := range n.net.links {
-		if n.net.boundOn[l.bindPlace()] != "" {
+		if n.net.boundOn[placeOf(l)] != "" {
 			continue
 		}
-		want := "tcp://" + net.JoinHostPort(l.addr.String(), port)
+		want := "tcp://" + net.JoinHostPort(l.Addr.String(), port)
 		endpoint, err := n.inbox.bind(want)
 		if err != nil {
 			return fmt.Errorf("bind inbox on %s: %w", want, err)
@@ -240,7 +242,7 @@ func (n *node) bindAll(port string) error {
 		if n.net.boundOn == nil {
 			n.net.boundOn = map[bindPlace]string{}
 		}
-		n.net.boundOn[l.bindPlace()] = endpoint
+		n.net.boundOn[placeOf(l)] = endpoint
 		n.net.endpoints = append(n.net.endpoints, endpoint)
 		port = endpoint[strings.LastIndexByte(endpoint, ':')+1:]
 	}
@@ -250,10 +252,10 @@ func (n *node) bindAll(port string) error {
 }
 
 // unbind takes the inbox off every link but those kept.
-func (n *node) unbind(kept []link) {
+func (n *node) unbind(kept []netif.Link) {
 	w := &n.net
 	for place, e := range w.boundOn {
-		if slices.ContainsFunc(kept, func(l link) bool { return l.bindPlace() == place }) {
+		if slices.ContainsFunc(kept, func(l netif.Link) bool { return placeOf(l) == place }) {
 			continue
 		}
 		if err := n.inbox.unbind(e); err != nil {
@@ -270,7 +272,7 @@ func (n *node) unbind(kept []link) {
 // relink follows a change of the host's network: the inbox moves to the new
 // addresses and the beacon announces it there. It stays bound where nothing changed,
 // and keeps its port if it can, so that peers find it by themselves.
-func (n *node) relink(links []link) {
+func (n *node) relink(links []netif.Link) {
 	if slices.Equal(links, n.net.links) {
 		n.publish() // the beacon is silent after a change, and this one was undone
 		return
@@ -330,7 +332,7 @@ func (w *network) command(n *node, id string, payload any) {
 
 // close tells the network that the node leaves, and closes the beacon.
 func (w *network) close(n *node) {
-	w.host.close()
+	w.host.Close()
 	if w.beacon == nil {
 		return
 	}
@@ -348,7 +350,7 @@ func (w *network) isOurs(endpoint string) bool {
 	}
 	ap, err := parseEndpoint(endpoint)
 	return err == nil && ap.IsValid() && ap.Port() == w.port &&
-		slices.ContainsFunc(w.links, func(l link) bool { return l.addr == ap.Addr() })
+		slices.ContainsFunc(w.links, func(l netif.Link) bool { return l.Addr == ap.Addr() })
 }
 
 // toward returns the link on which a peer's endpoint can be reached: the one with
@@ -362,15 +364,15 @@ func (w *network) toward(endpoint string) (i int) {
 	if err != nil {
 		return 0
 	}
-	i = slices.IndexFunc(w.links, func(l link) bool {
-		return l.prefix.Contains(addr.WithZone("")) && (addr.Zone() == "" || addr.Zone() == l.name)
+	i = slices.IndexFunc(w.links, func(l netif.Link) bool {
+		return l.Prefix.Contains(addr.WithZone("")) && (addr.Zone() == "" || addr.Zone() == l.Name)
 	})
 	return max(i, 0)
 }
 
 // onLoopback says whether one of the links is the loopback interface.
 func (w *network) onLoopback() bool {
-	return slices.ContainsFunc(w.links, func(l link) bool { return l.addr.IsLoopback() })
+	return slices.ContainsFunc(w.links, func(l netif.Link) bool { return l.Addr.IsLoopback() })
 }
 
 // cutOff says whether there is no network on which a peer could be reached: a HELLO
@@ -380,7 +382,7 @@ func (w *network) cutOff(endpoint string) bool {
 	if err != nil || !ap.IsValid() || ap.Addr().IsLoopback() {
 		return false
 	}
-	return !slices.ContainsFunc(w.links, func(l link) bool { return !l.addr.IsLoopback() })
+	return !slices.ContainsFunc(w.links, func(l netif.Link) bool { return !l.Addr.IsLoopback() })
 }
 
 // announced returns the endpoint at which a peer can reach this node: the one the
@@ -404,7 +406,7 @@ func (w *network) announced(n *node, peer string) string {
 		if i >= len(w.links) {
 			return ""
 		}
-		addr = w.links[i].addr
+		addr = w.links[i].Addr
 	}
 	if w.port == 0 {
 		return ""
@@ -446,7 +448,7 @@ func (n *node) helloEndpoint(endpoint string) (string, error) {
 		if len(n.net.links) != 1 {
 			return "", errUnreachable // on which link, its beacon will tell
 		}
-		addr = addr.WithZone(n.net.links[0].name)
+		addr = addr.WithZone(n.net.links[0].Name)
 	}
 	return "tcp://" + netip.AddrPortFrom(addr, ap.Port()).String(), nil
 }

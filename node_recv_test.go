@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif"
 )
 
 // simStranger makes a node and a peer in it that is no host.
@@ -140,7 +142,7 @@ func TestNode_helloBeforeBeacon(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := newSim(t, 1).node(nil)
-			a.n.net.links = []link{{name: "eth0"}, {name: "eth1"}}
+			a.n.net.links = []netif.Link{{Name: "eth0"}, {Name: "eth1"}}
 			peer := [16]byte{1}
 			a.hear(peer, 1, simHello(c.hello, "G"))
 			if len(a.history) != 0 {

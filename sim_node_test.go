@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif"
 )
 
 // simNode is a host that runs a node of ours.
@@ -41,7 +43,7 @@ func (s *sim) node(change func(cfg *config, site *simSite)) *simNode {
 	h.n = newNode(h.uuid, cfg, &simTransport{s, &h.simSite}, newEventQueue(newEventChannel(), cfg.queueLimit))
 	h.n.outbox = newOutbox(func() {})
 	ap := netip.MustParseAddrPort(strings.TrimPrefix(h.endpoint, "tcp://"))
-	h.n.net.links = []link{{name: "sim", addr: ap.Addr(), prefix: netip.PrefixFrom(ap.Addr(), 24).Masked()}}
+	h.n.net.links = []netif.Link{{Name: "sim", Addr: ap.Addr(), Prefix: netip.PrefixFrom(ap.Addr(), 24).Masked()}}
 	h.n.net.endpoints, h.n.net.port = []string{h.endpoint}, ap.Port()
 	s.add(h)
 	return h

@@ -1,4 +1,4 @@
-package zyre
+package netif
 
 import (
 	"maps"
@@ -10,13 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // A change is seen at once, and nothing is looked at where nothing has changed.
-func TestHostView(t *testing.T) {
+func TestView(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can make network namespaces")
 	}
@@ -28,61 +27,38 @@ func TestHostView(t *testing.T) {
 			t.Errorf("cannot make a network namespace: %v", err)
 			return
 		}
-		checkHostView(t)
+		checkView(t)
 	}()
 	<-done
 }
 
-// Only a node that follows the interfaces, and has no beacon to do it, is told of changes.
-func TestHostView_unused(t *testing.T) {
-	for name, test := range map[string]struct {
-		set  func(z *Zyre)
-		want bool
-	}{
-		"endpoint": {func(z *Zyre) { must(t, "SetEndpoint", z.SetEndpoint("tcp://127.0.0.1:*")) }, false},
-		"gossip":   {func(z *Zyre) { z.GossipBind("tcp://127.0.0.1:*") }, true},
-		"beacon":   {func(z *Zyre) { z.SetPort(freeUDPPort(t)) }, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			z := NewZyre(t.Context()).SetInterface("lo")
-			test.set(z)
-			mustStart(t, z)
-			defer z.Stop()
-			subscribed := ask(z, func(n *node, _ time.Time) bool { return n.net.host.changes.subscribed })
-			if subscribed != test.want {
-				t.Errorf("subscribed: %t, want %t", subscribed, test.want)
-			}
-		})
-	}
-}
-
-func checkHostView(t *testing.T) {
-	var v hostView
-	defer v.close()
-	look := func() (hostInterface, bool) {
+func checkView(t *testing.T) {
+	var v View
+	defer v.Close()
+	look := func() (Interface, bool) {
 		before := v.at
-		host, err := v.interfaces()
-		i := slices.IndexFunc(host, func(h hostInterface) bool { return h.name == "lo" })
+		host, err := v.Interfaces()
+		i := slices.IndexFunc(host, func(h Interface) bool { return h.Name == "lo" })
 		if err != nil || i < 0 {
-			t.Errorf("interfaces() = %v, %v, want lo among them", host, err)
-			return hostInterface{}, false
+			t.Errorf("Interfaces() = %v, %v, want lo among them", host, err)
+			return Interface{}, false
 		}
 		return host[i], v.at != before
 	}
-	if h, fresh := look(); !fresh || h.flags&net.FlagUp != 0 {
+	if h, fresh := look(); !fresh || h.Flags&net.FlagUp != 0 {
 		t.Errorf("at first %v, looked %t; want it down, and looked at", h, fresh)
 	}
 	added := netip.MustParsePrefix("10.1.2.3/24")
 	for _, change := range []struct {
 		args string
-		want func(h hostInterface) bool
+		want func(h Interface) bool
 	}{
-		{"link set lo up", func(h hostInterface) bool { return h.flags&net.FlagUp != 0 }},
-		{"address add 10.1.2.3/24 dev lo", func(h hostInterface) bool { return slices.Contains(h.prefixes, added) }},
+		{"link set lo up", func(h Interface) bool { return h.Flags&net.FlagUp != 0 }},
+		{"address add 10.1.2.3/24 dev lo", func(h Interface) bool { return slices.Contains(h.Prefixes, added) }},
 		// That it is there cannot be seen: /proc/net is that of the process, not of the thread.
-		{"route add default via 10.1.2.4 metric 7", func(hostInterface) bool { return true }},
-		{"address del 10.1.2.3/24 dev lo", func(h hostInterface) bool { return !slices.Contains(h.prefixes, added) }},
-		{"link set lo down", func(h hostInterface) bool { return h.flags&net.FlagUp == 0 }},
+		{"route add default via 10.1.2.4 metric 7", func(Interface) bool { return true }},
+		{"address del 10.1.2.3/24 dev lo", func(h Interface) bool { return !slices.Contains(h.Prefixes, added) }},
+		{"link set lo down", func(h Interface) bool { return h.Flags&net.FlagUp == 0 }},
 	} {
 		if out, err := exec.Command("ip", strings.Fields(change.args)...).CombinedOutput(); err != nil {
 			t.Errorf("ip %s: %v: %s", change.args, err, out)

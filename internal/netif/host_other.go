@@ -1,18 +1,18 @@
 //go:build !linux
 
-package zyre
+package netif
 
 import (
 	"net"
 	"net/netip"
 )
 
-// interfacePrefixes lists the addresses of all interfaces by interface index.
+// prefixesByIndex lists the addresses of all interfaces by interface index.
 // An interface that goes away while we ask has none.
-func interfacePrefixes(ifis []net.Interface) (map[int][]netip.Prefix, error) {
+func prefixesByIndex(ifis []net.Interface) (map[int][]netip.Prefix, error) {
 	prefixes := make(map[int][]netip.Prefix, len(ifis))
 	for _, ifi := range ifis {
-		if p, err := prefixesOf(&ifi); err == nil {
+		if p, err := Prefixes(&ifi); err == nil {
 			prefixes[ifi.Index] = p
 		}
 	}
@@ -25,9 +25,11 @@ func defaultRoutes() map[string]int { return nil }
 // hasDevice is not known here: all interfaces are alike.
 func hasDevice(string) bool { return false }
 
-// hostChanges is not known here: anything may have changed each time.
-type hostChanges struct{}
+// changes is not known here: anything may have changed each time.
+type changes struct{}
 
-func (*hostChanges) any() bool { return true }
+func (*changes) subscribed() bool { return false }
 
-func (*hostChanges) close() {}
+func (*changes) any() bool { return true }
+
+func (*changes) close() {}

@@ -1,9 +1,8 @@
-package zyre
+package netif
 
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -14,64 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hostChanges is a subscription to what the kernel tells of changes of its interfaces.
-// The zero value is not subscribed yet.
-type hostChanges struct {
-	socket     int // with subscribed set
-	subscribed bool
-}
-
-// changeGroups are those for interfaces, their addresses, and IPv4 routes.
-const changeGroups = 1<<(unix.RTNLGRP_LINK-1) | 1<<(unix.RTNLGRP_IPV4_IFADDR-1) |
-	1<<(unix.RTNLGRP_IPV6_IFADDR-1) | 1<<(unix.RTNLGRP_IPV4_ROUTE-1)
-
-// any says whether anything may have changed since it was asked last. Where the
-// kernel allows no subscription that is always so.
-func (c *hostChanges) any() bool {
-	if !c.subscribed {
-		c.subscribe()
-		return true
-	}
-	changed := false
-	var message [1]byte // what has changed does not matter
-	for {
-		_, _, err := unix.Recvfrom(c.socket, message[:], unix.MSG_DONTWAIT)
-		switch {
-		case errors.Is(err, unix.EAGAIN):
-			return changed
-		case err == nil, errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.ENOBUFS): // so many that the kernel dropped some
-		default:
-			c.close()
-			return true
-		}
-		changed = true
-	}
-}
-
-func (c *hostChanges) subscribe() {
-	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
-	if err != nil {
-		return
-	}
-	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: changeGroups}); err != nil {
-		_ = unix.Close(fd)
-		return
-	}
-	c.socket, c.subscribed = fd, true
-}
-
-func (c *hostChanges) close() {
-	if c.subscribed {
-		_ = unix.Close(c.socket)
-		c.subscribed = false
-	}
-}
-
-// interfacePrefixes lists the addresses of all interfaces by interface index.
+// prefixesByIndex lists the addresses of all interfaces by interface index.
 // It asks the kernel once for all of them: net.Interface.Addrs would read the
 // whole table for each interface, and hosts of containers have hundreds.
-func interfacePrefixes([]net.Interface) (map[int][]netip.Prefix, error) {
+func prefixesByIndex([]net.Interface) (map[int][]netip.Prefix, error) {
 	rib, err := syscall.NetlinkRIB(syscall.RTM_GETADDR, syscall.AF_UNSPEC)
 	if err != nil {
 		return nil, os.NewSyscallError("netlinkrib", err)
