@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"runtime"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/ratelimit"
 )
 
 // Limits and times of a node that are not settings.
@@ -52,8 +54,8 @@ type node struct {
 	elections map[string]*election // in groups that we have joined
 	electing  bool                 // something changed in one of them
 	history   map[[16]byte]*handshakes
-	admission tokens // for new half-open peers
-	warnings  tokens // of connections that cannot be made
+	admission ratelimit.Bucket // for new half-open peers
+	warnings  ratelimit.Bucket // of connections that cannot be made
 	events    *eventQueue
 	counters  counters
 
@@ -91,8 +93,8 @@ func newNode(uuid [16]byte, cfg config, tr transport, events *eventQueue) *node 
 		slow:      map[*Peer]bool{},
 		elections: map[string]*election{},
 		history:   map[[16]byte]*handshakes{},
-		admission: tokens{rate: halfOpenRate, burst: halfOpenBurst},
-		warnings:  newWarnings(),
+		admission: ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
+		warnings:  ratelimit.NewWarnings(),
 		lookup:    newLookups(),
 		net:       network{advertised: cfg.advertised},
 		standing:  map[[16]byte]*standing{},

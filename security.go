@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/ratelimit"
 )
 
 // publicKeyHeader carries a secure node's public key in its HELLO.
@@ -70,15 +72,15 @@ type security struct {
 
 	// owned by run
 	keys     map[[16]byte]string // public keys of those we have connected to, or will
-	warnings tokens              // for refusals
+	warnings ratelimit.Bucket    // for refusals
 
 	// owned by the ZAP responder
-	zapWarnings tokens
+	zapWarnings ratelimit.Bucket
 	refused     atomic.Uint64 // clients that ZAP turned away; for all
 }
 
 func newSecurity(enabled bool) security {
-	t := newWarnings()
+	t := ratelimit.NewWarnings()
 	return security{enabled: enabled, keys: map[[16]byte]string{}, warnings: t, zapWarnings: t}
 }
 
@@ -200,6 +202,6 @@ func (n *node) refuseKey(now time.Time, what string, uuid [16]byte, endpoint, ke
 }
 
 // logRefusal logs a refusal, as a warning unless there were many of late.
-func (n *node) logRefusal(now time.Time, warnings *tokens, args ...any) {
-	n.log.Log(context.Background(), warnings.urgency(now), "zyre: refused: the key is not the right one, or not authorized", args...)
+func (n *node) logRefusal(now time.Time, warnings *ratelimit.Bucket, args ...any) {
+	n.log.Log(context.Background(), warnings.Level(now), "zyre: refused: the key is not the right one, or not authorized", args...)
 }

@@ -14,6 +14,7 @@ import (
 
 	zmq "github.com/pebbe/zmq4"
 
+	"github.com/go-zyre/zyre/internal/ratelimit"
 	"github.com/go-zyre/zyre/internal/zgossip"
 )
 
@@ -456,8 +457,8 @@ func TestNode_refusals(t *testing.T) {
 	s.advance(time.Minute)
 	refused := int(a.n.counters.keysRefused + a.n.security.refused.Load())
 	if warned, debug := lines.count[slog.LevelWarn], lines.count[slog.LevelDebug]; refused != 3*times || warned+debug != refused ||
-		warned < 2*warningBurst || warned > 2*warningBurst+4 {
-		t.Errorf("%d refusals, %d warnings, %d at level Debug, want %d, about %d and the rest", refused, warned, debug, 3*times, 2*warningBurst)
+		warned < 2*ratelimit.WarningBurst || warned > 2*ratelimit.WarningBurst+4 {
+		t.Errorf("%d refusals, %d warnings, %d at level Debug, want %d, about %d and the rest", refused, warned, debug, 3*times, 2*ratelimit.WarningBurst)
 	}
 	if len(a.n.standing)+len(a.n.peers) != 0 {
 		t.Errorf("%d standing nodes and %d peers, want none", len(a.n.standing), len(a.n.peers))
