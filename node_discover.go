@@ -137,7 +137,7 @@ func (n *node) readdress(p *Peer, endpoint string) {
 func (n *node) greet(now time.Time, p *Peer) bool {
 	n.abandon(p, ErrUnknownPeer)
 	n.closeMailbox(p)
-	box, err := n.transport.dial(p.endpoint, n.dialOptions(p))
+	box, err := n.transport.Dial(p.endpoint, n.dialOptions(p))
 	if err != nil {
 		n.counters.dialErrors++
 		n.log.Log(context.Background(), n.warnings.Level(now), "zyre: connect", "peer", p.Identity, "endpoint", p.endpoint, "err", err)
@@ -153,13 +153,13 @@ func (n *node) greet(now time.Time, p *Peer) bool {
 	return true
 }
 
-// closeMailbox drops a peer's connection and what libzmq still holds for it, which over a
-// shortcut is nothing: the peer has it.
+// closeMailbox drops a peer's connection and what libzmq still holds for it, which over
+// inproc is nothing: the peer has it.
 func (n *node) closeMailbox(p *Peer) {
 	if p.mailbox == nil {
 		return
 	}
-	if err := p.mailbox.close(0); err != nil {
+	if err := p.mailbox.Close(0); err != nil {
 		n.log.Warn("zyre: close a mailbox", "peer", p.Identity, "err", err)
 	}
 	p.mailbox = nil

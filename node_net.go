@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // network is how a node is found and reached: the beacon, the links it is sent
@@ -164,7 +165,7 @@ func (n *node) signal(now time.Time, s *Signal) {
 	}
 	key := ""
 	if v.secure {
-		key = z85FromRaw(v.key)
+		key = transport.Z85FromRaw(v.key)
 	}
 	if v.port != 0 {
 		n.sightedWithKey(now, v.uuid, beaconEndpoint(s, v), key)
@@ -216,12 +217,12 @@ func (n *node) bindEndpoint() error {
 	if n.security.enabled && strings.HasPrefix(n.cfg.endpoint, "inproc:") {
 		return fmt.Errorf("%w: CURVE needs tcp or ipc, not %s", ErrInvalid, n.cfg.endpoint)
 	}
-	endpoint, err := n.inbox.bind(n.cfg.endpoint)
+	endpoint, err := n.inbox.Bind(n.cfg.endpoint)
 	if err != nil {
 		return fmt.Errorf("bind inbox on %s: %w", n.cfg.endpoint, err)
 	}
 	n.net.endpoints = []string{endpoint}
-	if ap, err := parseEndpoint(endpoint); err == nil && ap.IsValid() {
+	if ap, err := transport.ParseEndpoint(endpoint); err == nil && ap.IsValid() {
 		n.net.port = ap.Port()
 	}
 	return nil
@@ -235,7 +236,7 @@ func (n *node) bindAll(port string) error {
 			continue
 		}
 		want := "tcp://" + net.JoinHostPort(l.Addr.String(), port)
-		endpoint, err := n.inbox.bind(want)
+		endpoint, err := n.inbox.Bind(want)
 		if err != nil {
 			return fmt.Errorf("bind inbox on %s: %w", want, err)
 		}
@@ -258,7 +259,7 @@ func (n *node) unbind(kept []netif.Link) {
 		if slices.ContainsFunc(kept, func(l netif.Link) bool { return placeOf(l) == place }) {
 			continue
 		}
-		if err := n.inbox.unbind(e); err != nil {
+		if err := n.inbox.Unbind(e); err != nil {
 			n.log.Debug("zyre: unbind", "endpoint", e, "err", err)
 		}
 		delete(w.boundOn, place)
@@ -313,7 +314,7 @@ func (n *node) publish() {
 func (n *node) beaconDatagram(port uint16) []byte {
 	msg := newBeaconMsg(n.uuid, port)
 	if n.security.enabled {
-		raw, _ := rawFromZ85(n.cfg.curve.publicKey)
+		raw, _ := transport.RawFromZ85(n.cfg.curve.publicKey)
 		msg = newSecureBeaconMsg(n.uuid, port, raw)
 	}
 	b, err := msg.append(nil)
@@ -348,7 +349,7 @@ func (w *network) isOurs(endpoint string) bool {
 	if slices.Contains(w.endpoints, endpoint) || w.advertised != "" && w.advertised == endpoint {
 		return true
 	}
-	ap, err := parseEndpoint(endpoint)
+	ap, err := transport.ParseEndpoint(endpoint)
 	return err == nil && ap.IsValid() && ap.Port() == w.port &&
 		slices.ContainsFunc(w.links, func(l netif.Link) bool { return l.Addr == ap.Addr() })
 }
@@ -378,7 +379,7 @@ func (w *network) onLoopback() bool {
 // cutOff says whether there is no network on which a peer could be reached: a HELLO
 // would arrive later, and tell an endpoint that is of no use to the peer.
 func (w *network) cutOff(endpoint string) bool {
-	ap, err := parseEndpoint(endpoint)
+	ap, err := transport.ParseEndpoint(endpoint)
 	if err != nil || !ap.IsValid() || ap.Addr().IsLoopback() {
 		return false
 	}
@@ -395,7 +396,7 @@ func (w *network) announced(n *node, peer string) string {
 	}
 	var addr netip.Addr
 	if n.cfg.endpoint != "" {
-		ap, err := parseEndpoint(w.endpoints[0])
+		ap, err := transport.ParseEndpoint(w.endpoints[0])
 		if err != nil || !ap.IsValid() {
 			return w.endpoints[0] // ipc or inproc
 		}
@@ -426,11 +427,11 @@ var errUnreachable = errors.New("zyre: endpoint can't be reached")
 
 // helloEndpoint returns where a HELLO, or gossip, says a node can be reached, in the form
 // in which endpoints are compared. An IPv6 link-local address gets our zone. A host
-// name comes back as it is, with errNeedsLookup. Local endpoints are taken only by a
+// name comes back as it is, with transport.ErrNeedsLookup. Local endpoints are taken only by a
 // node whose application uses such itself: else a stranger could make it knock at any
 // socket of this host.
 func (n *node) helloEndpoint(endpoint string) (string, error) {
-	ap, err := parseEndpoint(endpoint)
+	ap, err := transport.ParseEndpoint(endpoint)
 	addr := ap.Addr().Unmap()
 	switch {
 	case err != nil:
@@ -462,5 +463,5 @@ func (c *config) local() bool {
 	for _, r := range c.required {
 		used = append(used, r.endpoint)
 	}
-	return slices.ContainsFunc(used, isLocal)
+	return slices.ContainsFunc(used, transport.IsLocal)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // simNode is a host that runs a node of ours.
@@ -64,14 +65,16 @@ type simTransport struct {
 	owner *simSite
 }
 
-func (tr *simTransport) listen(listenOptions) (inbox, error) { return nil, errAgain }
-func (tr *simTransport) close() error                        { return nil }
-func (tr *simTransport) dial(endpoint string, _ dialOptions) (mailbox, error) {
+func (tr *simTransport) Listen(transport.ListenOptions) (transport.Inbox, error) {
+	return nil, transport.ErrAgain
+}
+func (tr *simTransport) Close() error { return nil }
+func (tr *simTransport) Dial(endpoint string, _ transport.DialOptions) (transport.Mailbox, error) {
 	return tr.net.dial(tr.owner, endpoint), nil
 }
 
 func (h *simNode) take(from [16]byte, header []byte, frames [][]byte) {
-	h.n.receive(h.net.now, &packet{from: appendIdentity(nil, from), header: header, frames: frames})
+	h.n.receive(h.net.now, &transport.Packet{From: appendIdentity(nil, from), Header: header, Frames: frames})
 	h.turn()
 }
 

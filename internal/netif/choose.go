@@ -19,8 +19,8 @@ const All = "*"
 
 // Choice is the outcome of [Choose]: the links and, for the log, why.
 type Choice struct {
-	Links  []Link
-	Reason string
+	Links  []Link // none while there is no suitable interface
+	Reason string // for the log
 }
 
 // Choose picks the links for want: "" for the best interface, "*" for all

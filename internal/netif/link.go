@@ -10,8 +10,8 @@ import (
 // Link is one attachment of a node to a network: an interface and the one
 // address of it that the node uses there. It is comparable.
 type Link struct {
-	Name      string
-	Index     int
+	Name      string       // of the interface
+	Index     int          // of the interface
 	Addr      netip.Addr   // with the zone, if IPv6 link-local
 	Prefix    netip.Prefix // never with a zone
 	Broadcast netip.Addr   // IPv4 only
@@ -23,9 +23,9 @@ func (l Link) String() string { return l.Name + " " + l.Addr.String() }
 // Interface describes one interface of the host, so that the choice is a
 // pure function of what the host looks like.
 type Interface struct {
-	Name     string
-	Index    int
-	Flags    net.Flags
+	Name     string         // such as eth0
+	Index    int            // the system's number of it
+	Flags    net.Flags      // up, running, able to broadcast, …
 	Prefixes []netip.Prefix // address and prefix length, in the system's order
 	Metric   int            // of the default route through it, or NoRoute
 	Hardware bool           // a hint only: there is a device behind it

@@ -9,7 +9,8 @@ import (
 // Bucket holds tokens: it fills at Rate tokens a second, up to Burst, and is full at first.
 // One goroutine owns it.
 type Bucket struct {
-	Rate, Burst float64
+	Rate  float64 // tokens a second
+	Burst float64 // the most that it holds
 
 	level float64
 	at    time.Time // of the last Take

@@ -1,4 +1,4 @@
-package zyre
+package transport
 
 import (
 	"encoding/binary"
@@ -9,15 +9,15 @@ import (
 	zmq "github.com/pebbe/zmq4"
 )
 
-// errBadKey says that a text is not a CURVE key: 40 characters of Z85 (ZeroMQ
+// ErrBadKey says that a text is not a CURVE key: 40 characters of Z85 (ZeroMQ
 // RFC 32) that stand for 32 bytes.
-var errBadKey = errors.New("zyre: not a CURVE key in Z85")
+var ErrBadKey = errors.New("zyre: not a CURVE key in Z85")
 
 const z85Alphabet = "0123456789abcdefghijklmnopqrstuvwxyz" +
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 
-// z85FromRaw returns the text form of a key: 5 characters for each 4 bytes.
-func z85FromRaw(raw [32]byte) string {
+// Z85FromRaw returns the text form of a key: 5 characters for each 4 bytes.
+func Z85FromRaw(raw [32]byte) string {
 	var text [40]byte
 	for i := range 8 {
 		v := binary.BigEndian.Uint32(raw[4*i:])
@@ -29,9 +29,9 @@ func z85FromRaw(raw [32]byte) string {
 	return string(text[:])
 }
 
-// rawFromZ85 returns the 32 bytes that text stands for; ok is false if text is
+// RawFromZ85 returns the 32 bytes that text stands for; ok is false if text is
 // not the Z85 form of a key. text may come from the network.
-func rawFromZ85(text string) (raw [32]byte, ok bool) {
+func RawFromZ85(text string) (raw [32]byte, ok bool) {
 	if len(text) != 40 {
 		return [32]byte{}, false
 	}
@@ -54,8 +54,8 @@ func rawFromZ85(text string) (raw [32]byte, ok bool) {
 
 // publicFromSecret returns the public key, in Z85, that belongs to a secret one.
 func publicFromSecret(secretKey string) (string, error) {
-	if _, ok := rawFromZ85(secretKey); !ok {
-		return "", errBadKey // never the key itself: it is a secret
+	if _, ok := RawFromZ85(secretKey); !ok {
+		return "", ErrBadKey // never the key itself: it is a secret
 	}
 	public, err := zmq.AuthCurvePublic(secretKey)
 	if err != nil {
@@ -64,10 +64,10 @@ func publicFromSecret(secretKey string) (string, error) {
 	return public, nil
 }
 
-// checkKeyPair reports whether the two keys belong together.
-func checkKeyPair(publicKey, secretKey string) error {
-	if _, ok := rawFromZ85(publicKey); !ok {
-		return fmt.Errorf("%w: public key %q", errBadKey, publicKey)
+// CheckKeyPair reports whether the two keys belong together.
+func CheckKeyPair(publicKey, secretKey string) error {
+	if _, ok := RawFromZ85(publicKey); !ok {
+		return fmt.Errorf("%w: public key %q", ErrBadKey, publicKey)
 	}
 	public, err := publicFromSecret(secretKey)
 	if err != nil {

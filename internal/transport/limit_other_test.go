@@ -1,6 +1,6 @@
 //go:build !unix
 
-package zyre
+package transport_test
 
 import "testing"
 

@@ -1,4 +1,4 @@
-package zyre
+package transport
 
 import (
 	"bytes"
@@ -11,8 +11,8 @@ import (
 
 func TestRawFromZ85(t *testing.T) {
 	const text = "rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7" // of ZeroMQ's CURVE test vectors
-	if _, ok := rawFromZ85(text); !ok {
-		t.Fatalf("rawFromZ85(%q) = false", text)
+	if _, ok := RawFromZ85(text); !ok {
+		t.Fatalf("RawFromZ85(%q) = false", text)
 	}
 	bad := map[string]string{
 		"empty":         "",
@@ -27,15 +27,15 @@ func TestRawFromZ85(t *testing.T) {
 		"largest digit": strings.Repeat("#", 40),
 	}
 	for name, s := range bad {
-		if _, ok := rawFromZ85(s); ok {
-			t.Errorf("rawFromZ85(%s) = true, want false", name)
+		if _, ok := RawFromZ85(s); ok {
+			t.Errorf("RawFromZ85(%s) = true, want false", name)
 		}
-		if _, err := publicFromSecret(s); !errors.Is(err, errBadKey) {
-			t.Errorf("publicFromSecret(%s) = %v, want %v", name, err, errBadKey)
+		if _, err := publicFromSecret(s); !errors.Is(err, ErrBadKey) {
+			t.Errorf("publicFromSecret(%s) = %v, want %v", name, err, ErrBadKey)
 		}
 	}
-	if raw, ok := rawFromZ85("%nSc0" + text[5:]); !ok || !bytes.HasPrefix(raw[:], []byte{255, 255, 255, 255}) {
-		t.Errorf("rawFromZ85(2^32-1) = %x, %v", raw[:4], ok)
+	if raw, ok := RawFromZ85("%nSc0" + text[5:]); !ok || !bytes.HasPrefix(raw[:], []byte{255, 255, 255, 255}) {
+		t.Errorf("RawFromZ85(2^32-1) = %x, %v", raw[:4], ok)
 	}
 }
 
@@ -44,22 +44,22 @@ func TestZ85_libzmq(t *testing.T) {
 	for range 50 {
 		public, secret := newKeys(t)
 		for _, text := range []string{public, secret} {
-			raw, ok := rawFromZ85(text)
+			raw, ok := RawFromZ85(text)
 			if !ok || string(raw[:]) != zmq.Z85decode(text) {
-				t.Errorf("rawFromZ85(%q) = %x, %v, want %x", text, raw, ok, zmq.Z85decode(text))
+				t.Errorf("RawFromZ85(%q) = %x, %v, want %x", text, raw, ok, zmq.Z85decode(text))
 			}
-			if got := z85FromRaw(raw); got != text {
-				t.Errorf("z85FromRaw(%x) = %q, want %q", raw, got, text)
+			if got := Z85FromRaw(raw); got != text {
+				t.Errorf("Z85FromRaw(%x) = %q, want %q", raw, got, text)
 			}
 		}
 		if got, err := publicFromSecret(secret); got != public || err != nil {
 			t.Errorf("publicFromSecret() = %q, %v, want %q", got, err, public)
 		}
-		if err := checkKeyPair(public, secret); err != nil {
-			t.Errorf("checkKeyPair() = %v", err)
+		if err := CheckKeyPair(public, secret); err != nil {
+			t.Errorf("CheckKeyPair() = %v", err)
 		}
-		if err := checkKeyPair(secret, public); err == nil {
-			t.Error("checkKeyPair() of exchanged keys = nil, want an error")
+		if err := CheckKeyPair(secret, public); err == nil {
+			t.Error("CheckKeyPair() of exchanged keys = nil, want an error")
 		}
 	}
 }
@@ -67,8 +67,8 @@ func TestZ85_libzmq(t *testing.T) {
 func FuzzRawFromZ85(f *testing.F) {
 	f.Add("rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7")
 	f.Fuzz(func(t *testing.T, s string) {
-		if raw, ok := rawFromZ85(s); ok && z85FromRaw(raw) != s {
-			t.Errorf("z85FromRaw(rawFromZ85(%q)) = %q", s, z85FromRaw(raw))
+		if raw, ok := RawFromZ85(s); ok && Z85FromRaw(raw) != s {
+			t.Errorf("Z85FromRaw(RawFromZ85(%q)) = %q", s, Z85FromRaw(raw))
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package zyre
+package transport
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
@@ -17,19 +18,15 @@ import (
 // in a context, so all nodes of the process share one responder.
 const zapEndpoint = "inproc://zeromq.zap.01"
 
+const errnoAgain = zmq.Errno(syscall.EAGAIN)
+
 // maxZapDomain leaves room for the suffix that register adds; libzmq takes 255.
 const maxZapDomain = 200
-
-// A zapPolicy decides whether a client that has proven to hold the secret key of
-// publicKey (Z85) may connect from address (an IP address). It is told of every such client,
-// so it is also the place to count refusals. It runs in the responder's
-// goroutine and must not block: no node accepts anyone meanwhile.
-type zapPolicy func(domain, address, publicKey string) bool
 
 // A zapEntry is the policy of one listener.
 type zapEntry struct {
 	domain string // as the user knows it
-	allow  zapPolicy
+	policy *Policy
 }
 
 // zapResponder answers libzmq's questions about CURVE clients, in one goroutine
@@ -52,7 +49,7 @@ type zapResponder struct {
 // must carry. The domain is unique: two nodes may use one name with different
 // policies, and only the domain tells libzmq's questions apart. It never goes on
 // the wire. A nil policy lets every client in.
-func (z *zapResponder) register(ctx *zmq.Context, domain string, allow zapPolicy) (string, error) {
+func (z *zapResponder) register(ctx *zmq.Context, domain string, policy *Policy) (string, error) {
 	if len(domain) > maxZapDomain {
 		return "", fmt.Errorf("zyre: ZAP domain of %d bytes, at most %d", len(domain), maxZapDomain)
 	}
@@ -67,7 +64,7 @@ func (z *zapResponder) register(ctx *zmq.Context, domain string, allow zapPolicy
 	defer z.mu.Unlock()
 	z.serial++
 	unique := domain + "#" + strconv.FormatUint(z.serial, 10)
-	z.entries[unique] = zapEntry{domain, allow}
+	z.entries[unique] = zapEntry{domain, policy}
 	return unique, nil
 }
 
@@ -95,8 +92,8 @@ func (z *zapResponder) unregister(unique string) error {
 
 // start binds the socket and hands it to the goroutine, which owns it from then on.
 func (z *zapResponder) start(ctx *zmq.Context) error {
-	if !zmqwait.Spare(descriptorReserve) {
-		return errNoDescriptors
+	if !zmqwait.HaveDescriptors(descriptorReserve) {
+		return ErrNoDescriptors
 	}
 	soc, err := ctx.NewSocket(zmq.REP)
 	if err != nil {
@@ -176,8 +173,9 @@ func (z *zapResponder) answer(request [][]byte) [][]byte {
 	if !ok {
 		return reply("400", "Unknown domain", "")
 	}
-	key := z85FromRaw([32]byte(request[keyFrame]))
-	if entry.allow != nil && !entry.allow(entry.domain, plainAddress(string(request[addressFrame])), key) {
+	key := Z85FromRaw([32]byte(request[keyFrame]))
+	if p := entry.policy; p != nil && !p.Allows(key) {
+		p.refuse(time.Now(), entry.domain, plainAddress(string(request[addressFrame])), key)
 		return reply("400", "Not authorized", "")
 	}
 	return reply("200", "OK", key)

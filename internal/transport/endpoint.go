@@ -1,4 +1,4 @@
-package zyre
+package transport
 
 import (
 	"errors"
@@ -11,48 +11,48 @@ import (
 
 // Why an endpoint is refused.
 var (
-	errBadEndpoint = errors.New("zyre: bad endpoint")
-	// errNeedsLookup marks a well-formed tcp endpoint with a host name. libzmq
+	ErrBadEndpoint = errors.New("zyre: bad endpoint")
+	// ErrNeedsLookup marks a well-formed tcp endpoint with a host name. libzmq
 	// would look the name up in its only I/O thread, so that every node of the
 	// process would stand still for as long as the resolver takes.
-	errNeedsLookup = errors.New("zyre: endpoint has a host name instead of an address")
+	ErrNeedsLookup = errors.New("zyre: endpoint has a host name instead of an address")
 )
 
 const maxEndpoint = 255 // a ZRE string carries no more
 
-// checkEndpoint reports whether a mailbox may connect to s:
+// CheckEndpoint reports whether a mailbox may connect to s:
 //
 //	tcp://192.0.2.1:5670   tcp://[2001:db8::1]:5670   tcp://[fe80::1%eth0]:5670
 //	ipc://path             inproc://name
 //
-// A host name instead of the address gives errNeedsLookup, everything else
-// errBadEndpoint. s may come from the network.
-func checkEndpoint(s string) error {
-	_, err := parseEndpoint(s)
+// A host name instead of the address gives ErrNeedsLookup, everything else
+// ErrBadEndpoint. s may come from the network.
+func CheckEndpoint(s string) error {
+	_, err := ParseEndpoint(s)
 	return err
 }
 
-// parseEndpoint checks s as checkEndpoint does and returns the address of a tcp
+// ParseEndpoint checks s as CheckEndpoint does and returns the address of a tcp
 // endpoint; for ipc and inproc it is the zero AddrPort.
-func parseEndpoint(s string) (netip.AddrPort, error) {
+func ParseEndpoint(s string) (netip.AddrPort, error) {
 	var none netip.AddrPort
 	if len(s) > maxEndpoint {
-		return none, fmt.Errorf("%w: %d bytes", errBadEndpoint, len(s))
+		return none, fmt.Errorf("%w: %d bytes", ErrBadEndpoint, len(s))
 	}
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] == 0x7f {
-			return none, fmt.Errorf("%w: %q", errBadEndpoint, s)
+			return none, fmt.Errorf("%w: %q", ErrBadEndpoint, s)
 		}
 	}
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok || rest == "" {
-		return none, fmt.Errorf("%w: %q", errBadEndpoint, s)
+		return none, fmt.Errorf("%w: %q", ErrBadEndpoint, s)
 	}
 	switch scheme {
 	case "ipc", "inproc":
 		// libzmq reads * as "choose a name", which only a listener may ask for.
 		if rest == "*" {
-			return none, fmt.Errorf("%w: %q", errBadEndpoint, s)
+			return none, fmt.Errorf("%w: %q", ErrBadEndpoint, s)
 		}
 		return none, nil
 	case "tcp":
@@ -62,20 +62,20 @@ func parseEndpoint(s string) (netip.AddrPort, error) {
 		}
 		return addr, nil
 	}
-	return none, fmt.Errorf("%w: %q", errBadEndpoint, s)
+	return none, fmt.Errorf("%w: %q", ErrBadEndpoint, s)
 }
 
-// checkBindEndpoint refuses what libzmq would misread in an endpoint to listen
+// CheckBindEndpoint refuses what libzmq would misread in an endpoint to listen
 // at: it takes a port modulo 65536. * means any address or any free port.
-func checkBindEndpoint(s string) error {
+func CheckBindEndpoint(s string) error {
 	rest, ok := strings.CutPrefix(s, "tcp://")
 	if !ok {
-		_, err := parseEndpoint(s)
+		_, err := ParseEndpoint(s)
 		return err
 	}
 	port := rest[strings.LastIndexByte(rest, ':')+1:]
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil && port != "*" {
-		return fmt.Errorf("%w: %q", errBadEndpoint, s)
+		return fmt.Errorf("%w: %q", ErrBadEndpoint, s)
 	}
 	return nil
 }
@@ -84,12 +84,12 @@ func parseHostPort(s string) (netip.AddrPort, error) {
 	var none netip.AddrPort
 	colon := strings.LastIndexByte(s, ':')
 	if colon < 0 {
-		return none, errBadEndpoint
+		return none, ErrBadEndpoint
 	}
 	host, digits := s[:colon], s[colon+1:]
 	port, err := strconv.ParseUint(digits, 10, 16)
 	if err != nil || port == 0 || digits[0] == '+' {
-		return none, errBadEndpoint
+		return none, ErrBadEndpoint
 	}
 	bracketed := len(host) > 2 && host[0] == '[' && host[len(host)-1] == ']'
 	if bracketed {
@@ -100,13 +100,13 @@ func parseHostPort(s string) (netip.AddrPort, error) {
 	case err == nil && addr.Is6() == bracketed:
 		// Nobody can listen at an address of a group.
 		if addr.IsMulticast() || addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}) || !zoneOK(addr.Zone()) {
-			return none, errBadEndpoint
+			return none, ErrBadEndpoint
 		}
 		return netip.AddrPortFrom(addr, uint16(port)), nil
 	case !bracketed && isHostName(host):
-		return none, errNeedsLookup
+		return none, ErrNeedsLookup
 	}
-	return none, errBadEndpoint
+	return none, ErrBadEndpoint
 }
 
 // zoneOK reports whether zone, the part after % in an IPv6 address, can be the
@@ -136,8 +136,8 @@ func isHostName(s string) bool {
 	return c < '0' || c > '9'
 }
 
-// isLocal says whether only this host can reach an endpoint to listen at or connect to.
-func isLocal(s string) bool {
+// IsLocal says whether only this host can reach an endpoint to listen at or connect to.
+func IsLocal(s string) bool {
 	rest, tcp := strings.CutPrefix(s, "tcp://")
 	if !tcp {
 		return s != "" // ipc or inproc
@@ -147,5 +147,8 @@ func isLocal(s string) bool {
 	return host == "localhost" || addr.IsLoopback()
 }
 
-// isLookup says whether an endpoint was refused only because it has a host name.
-func isLookup(err error) bool { return errors.Is(err, errNeedsLookup) }
+// NumericEndpoint puts an address in place of the host name of a tcp endpoint.
+func NumericEndpoint(endpoint, addr string) string {
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(endpoint, "tcp://"))
+	return "tcp://" + net.JoinHostPort(addr, port)
+}
