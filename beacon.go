@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif"
 )
 
 // The numbers of a Beacon.
@@ -59,7 +61,7 @@ type Beacon struct {
 
 	// set by newBeacon, then read-only
 	listen       func(network string, port int) (beaconConn, error)
-	interfaces   func() ([]hostInterface, error)
+	interfaces   func() ([]netif.Interface, error)
 	linkSignals  bool
 	awaitPublish bool
 	dull         func(*Signal) bool
@@ -75,7 +77,7 @@ type Beacon struct {
 	// written by the actor, read by the readers
 	filter atomic.Pointer[[]byte] // nil: hear nothing
 	own    atomic.Pointer[ownDatagrams]
-	links  atomic.Pointer[[]link]
+	links  atomic.Pointer[[]netif.Link]
 }
 
 // Cmd is a command to a Beacon, or its answer: the same ID, with Err set if
@@ -93,9 +95,9 @@ type Signal struct {
 	Addr     string // where it came from
 	Transmit []byte // the datagram
 
-	src   netip.Addr // Addr, parsed
-	link  link       // that it came in on
-	links []link     // the links now in use, if Transmit is nil: see beaconConfig
+	src   netip.Addr   // Addr, parsed
+	link  netif.Link   // that it came in on
+	links []netif.Link // the links now in use, if Transmit is nil: see beaconConfig
 }
 
 // beaconStats counts what happened to a Beacon. It is read while it runs.
@@ -134,7 +136,7 @@ type beaconCall struct {
 type beaconConfig struct {
 	logger     *slog.Logger
 	listen     func(network string, port int) (beaconConn, error)
-	interfaces func() ([]hostInterface, error)
+	interfaces func() ([]netif.Interface, error)
 	// linkSignals asks for a Signal with a nil Transmit, and the links, after
 	// CONFIGURE and whenever they change. It is never lost.
 	linkSignals bool
@@ -174,7 +176,7 @@ func newBeacon(config beaconConfig) *Beacon {
 		silent:   config.logger == nil,
 	}
 	if b.interfaces == nil {
-		b.interfaces = a.host.interfaces
+		b.interfaces = a.host.Interfaces
 	}
 	if a.silent {
 		config.logger = slog.New(slog.DiscardHandler)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/internal/backoff"
+	"github.com/go-zyre/zyre/internal/netif"
 )
 
 // beaconActor is the state of a Beacon that its one goroutine owns.
@@ -25,7 +26,7 @@ type beaconActor struct {
 	broken     chan *beaconSocket // sockets that cannot be read any more
 	nextScan   time.Time
 	scanFailed bool
-	host       hostView // for a Beacon on the real network
+	host       netif.View // for a Beacon on the real network
 
 	linksDirty bool // the links have yet to be signalled
 	pending    *Cmd // an answer that nobody has taken from Replies yet
@@ -34,7 +35,7 @@ type beaconActor struct {
 
 // usedLink is a link with the times of its sends.
 type usedLink struct {
-	link
+	netif.Link
 	joined bool
 	last   time.Time       // of the last send
 	next   time.Time       // of the next one
@@ -97,7 +98,7 @@ func (a *beaconActor) shutdown() {
 		s.close()
 	}
 	a.readers.Wait()
-	a.host.close()
+	a.host.Close()
 	if a.pending != nil {
 		select {
 		case a.Replies <- a.pending:
@@ -293,13 +294,13 @@ func (a *beaconActor) address() string {
 	if len(a.used) == 0 {
 		return ""
 	}
-	return a.used[0].addr.String()
+	return a.used[0].Addr.String()
 }
 
-func (a *beaconActor) currentLinks() []link {
-	links := make([]link, 0, len(a.used))
+func (a *beaconActor) currentLinks() []netif.Link {
+	links := make([]netif.Link, 0, len(a.used))
 	for _, l := range a.used {
-		links = append(links, l.link)
+		links = append(links, l.Link)
 	}
 	return links
 }

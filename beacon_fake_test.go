@@ -9,13 +9,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif"
 )
 
 // fakeNet stands in for the host: its interfaces, and connections that note
 // what is sent and hand out what a test puts in.
 type fakeNet struct {
 	mu      sync.Mutex
-	host    []hostInterface
+	host    []netif.Interface
 	hostErr error
 	openErr error
 	sendErr map[string]error // by interface name
@@ -31,11 +33,11 @@ type fakeSend struct {
 	err  error
 }
 
-func newFakeNet(host ...hostInterface) *fakeNet {
+func newFakeNet(host ...netif.Interface) *fakeNet {
 	return &fakeNet{host: host, sendErr: map[string]error{}, open: map[string]*fakeConn{}}
 }
 
-func (f *fakeNet) interfaces() ([]hostInterface, error) {
+func (f *fakeNet) interfaces() ([]netif.Interface, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return slices.Clone(f.host), f.hostErr
@@ -47,7 +49,7 @@ func (f *fakeNet) listen(network string, _ int) (beaconConn, error) {
 	if f.openErr != nil {
 		return nil, f.openErr
 	}
-	c := &fakeConn{net: f, in: make(chan fakeDatagram), closed: make(chan struct{}), joined: map[link]bool{}}
+	c := &fakeConn{net: f, in: make(chan fakeDatagram), closed: make(chan struct{}), joined: map[netif.Link]bool{}}
 	f.open[network] = c
 	f.opened++
 	return c, nil
@@ -79,7 +81,7 @@ type fakeConn struct {
 	net    *fakeNet
 	in     chan fakeDatagram
 	closed chan struct{}
-	joined map[link]bool
+	joined map[netif.Link]bool
 }
 
 type fakeDatagram struct {
@@ -91,24 +93,24 @@ type fakeDatagram struct {
 
 func (c *fakeConn) Close() error { close(c.closed); return nil }
 
-func (c *fakeConn) join(l link) error {
+func (c *fakeConn) join(l netif.Link) error {
 	c.net.set(func() { c.joined[l] = true })
 	return nil
 }
 
-func (c *fakeConn) leave(l link) error {
+func (c *fakeConn) leave(l netif.Link) error {
 	c.net.set(func() { delete(c.joined, l) })
 	return nil
 }
 
-func (c *fakeConn) send(l link, datagram []byte) error {
+func (c *fakeConn) send(l netif.Link, datagram []byte) error {
 	c.net.mu.Lock()
 	defer c.net.mu.Unlock()
-	err := c.net.sendErr[l.name]
+	err := c.net.sendErr[l.Name]
 	if !c.joined[l] {
 		err = fmt.Errorf("not joined: %v", l)
 	}
-	c.net.sends = append(c.net.sends, fakeSend{time.Now(), l.name, string(datagram), err})
+	c.net.sends = append(c.net.sends, fakeSend{time.Now(), l.Name, string(datagram), err})
 	return err
 }
 

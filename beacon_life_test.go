@@ -6,10 +6,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif/netiftest"
 )
 
 func TestBeacon_directCommands(t *testing.T) {
-	f := newFakeNet(testEth)
+	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
 		b.Cmds <- &Cmd{ID: "CONFIGURE", Payload: 5670}
 		if r := <-b.Replies; r.ID != "CONFIGURE" || r.Err != nil || r.Payload != "192.0.2.7" {
@@ -44,7 +46,7 @@ func TestBeacon_directCommands(t *testing.T) {
 }
 
 func TestBeacon_cmdsClosedByOwner(t *testing.T) {
-	fakeBeacon(t, newFakeNet(testEth), beaconConfig{}, func(t *testing.T, b *Beacon) {
+	fakeBeacon(t, newFakeNet(netiftest.Eth), beaconConfig{}, func(t *testing.T, b *Beacon) {
 		close(b.Cmds)
 		if _, ok := <-b.Signals; ok {
 			t.Error("Signals is open, want closed")
@@ -55,7 +57,7 @@ func TestBeacon_cmdsClosedByOwner(t *testing.T) {
 // Many callers at once each get the answer to their own command, and an error
 // at once when the Beacon is closed under them.
 func TestBeacon_concurrent(t *testing.T) {
-	f := newFakeNet(testEth)
+	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
 		command(t, b, "CONFIGURE", 5670)
 		var callers sync.WaitGroup

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif"
 )
 
 // beaconSocket is an open connection of one address family. Its reader is the
@@ -60,7 +62,7 @@ func (a *beaconActor) scan(now time.Time) {
 	chosen, err := a.choose()
 	switch {
 	case errors.Is(err, ErrNoInterface):
-		chosen = choice{reason: err.Error()} // it was there, and may come back
+		chosen = netif.Choice{Reason: err.Error()} // it was there, and may come back
 	case err != nil:
 		if !a.scanFailed {
 			a.logger().Warn("cannot look at the interfaces", "err", err)
@@ -73,61 +75,61 @@ func (a *beaconActor) scan(now time.Time) {
 	_ = a.use(chosen, now) // logged, and tried again at the next scan
 }
 
-func (a *beaconActor) choose() (choice, error) {
+func (a *beaconActor) choose() (netif.Choice, error) {
 	host, err := a.interfaces()
 	if err != nil {
-		return choice{}, err
+		return netif.Choice{}, err
 	}
-	return chooseLinks(a.want, host, a.currentLinks())
+	return netif.Choose(a.want, host, a.currentLinks())
 }
 
 // use makes the chosen links those in use: opens and closes sockets, joins and
 // leaves groups, and tells those who want to know. The error is that of
 // opening a socket.
-func (a *beaconActor) use(chosen choice, now time.Time) error {
+func (a *beaconActor) use(chosen netif.Choice, now time.Time) error {
 	a.nextScan = now.Add(beaconScan)
 	before := a.currentLinks()
-	changed := !slices.Equal(before, chosen.links)
+	changed := !slices.Equal(before, chosen.Links)
 	if changed {
 		var used []*usedLink
-		for _, l := range chosen.links {
-			i := slices.IndexFunc(a.used, func(u *usedLink) bool { return u.link == l })
+		for _, l := range chosen.Links {
+			i := slices.IndexFunc(a.used, func(u *usedLink) bool { return u.Link == l })
 			if i >= 0 {
 				used = append(used, a.used[i])
 			} else {
-				used = append(used, &usedLink{link: l})
+				used = append(used, &usedLink{Link: l})
 			}
 		}
 		for _, u := range a.used {
-			if s := a.socket(u.link); s != nil && !slices.Contains(chosen.links, u.link) {
-				_ = s.leave(u.link) // likely the interface is gone
+			if s := a.socket(u.Link); s != nil && !slices.Contains(chosen.Links, u.Link) {
+				_ = s.leave(u.Link) // likely the interface is gone
 			}
 		}
 		a.used = used
-		a.links.Store(&chosen.links)
+		a.links.Store(&chosen.Links)
 		a.linksDirty = a.linkSignals
 		if a.awaitPublish {
 			a.setDatagram(nil)
 		}
 	}
-	if changed || chosen.reason != a.reason && len(chosen.links) == 0 {
+	if changed || chosen.Reason != a.reason && len(chosen.Links) == 0 {
 		a.logChoice(chosen)
 	}
-	a.reason = chosen.reason
+	a.reason = chosen.Reason
 	err := a.openSockets()
 	a.joinLinks()
 	return err
 }
 
 // logChoice says which links are used now and why.
-func (a *beaconActor) logChoice(chosen choice) {
-	if len(chosen.links) == 0 {
-		a.logger().Warn("no interface for beacons, waiting for one", "reason", chosen.reason)
+func (a *beaconActor) logChoice(chosen netif.Choice) {
+	if len(chosen.Links) == 0 {
+		a.logger().Warn("no interface for beacons, waiting for one", "reason", chosen.Reason)
 		return
 	}
-	for _, l := range chosen.links {
+	for _, l := range chosen.Links {
 		a.logger().Info("beacons use an interface",
-			"interface", l.name, "address", l.addr, "reason", chosen.reason)
+			"interface", l.Name, "address", l.Addr, "reason", chosen.Reason)
 	}
 }
 
@@ -136,7 +138,7 @@ func (a *beaconActor) logChoice(chosen choice) {
 func (a *beaconActor) openSockets() error {
 	var errs []error
 	for _, network := range []string{udp4, udp6} {
-		needed := slices.ContainsFunc(a.used, func(u *usedLink) bool { return u.network() == network })
+		needed := slices.ContainsFunc(a.used, func(u *usedLink) bool { return family(u.Link) == network })
 		i := slices.IndexFunc(a.sockets, func(s *beaconSocket) bool { return s.network == network })
 		switch {
 		case needed && i < 0:
@@ -170,7 +172,7 @@ func (a *beaconActor) closeSocket(s *beaconSocket) {
 	}
 	a.sockets = slices.Delete(a.sockets, i, i+1)
 	for _, u := range a.used {
-		if u.network() == s.network {
+		if family(u.Link) == s.network {
 			u.joined = false
 		}
 	}
@@ -181,30 +183,30 @@ func (a *beaconActor) closeSocket(s *beaconSocket) {
 // the next scan.
 func (a *beaconActor) joinLinks() {
 	for _, u := range a.used {
-		s := a.socket(u.link)
+		s := a.socket(u.Link)
 		if u.joined || s == nil {
 			continue
 		}
-		err := s.join(u.link)
+		err := s.join(u.Link)
 		u.joined = err == nil
 		if err != nil {
-			a.logger().Debug("cannot join the group of an interface", "interface", u.name, "err", err)
+			a.logger().Debug("cannot join the group of an interface", "interface", u.Name, "err", err)
 		}
 	}
 }
 
-// network is the address family of the link.
-func (l link) network() string {
-	if l.addr.Is4() {
+// family is the address family of the link.
+func family(l netif.Link) string {
+	if l.Addr.Is4() {
 		return udp4
 	}
 	return udp6
 }
 
 // socket is the open socket for a link, or nil.
-func (a *beaconActor) socket(l link) *beaconSocket {
+func (a *beaconActor) socket(l netif.Link) *beaconSocket {
 	for _, s := range a.sockets {
-		if s.network == l.network() {
+		if s.network == family(l) {
 			return s
 		}
 	}
@@ -213,7 +215,7 @@ func (a *beaconActor) socket(l link) *beaconSocket {
 
 var errNoSocket = errors.New("zyre: send a beacon: no socket is open")
 
-func (a *beaconActor) send(l link, datagram []byte) error {
+func (a *beaconActor) send(l netif.Link, datagram []byte) error {
 	s := a.socket(l)
 	if s == nil {
 		return errNoSocket
@@ -225,20 +227,20 @@ func (a *beaconActor) send(l link, datagram []byte) error {
 // interval or, after failures, less and less often.
 func (a *beaconActor) announce(u *usedLink, now time.Time) {
 	u.last = now
-	err := a.send(u.link, a.datagram)
+	err := a.send(u.Link, a.datagram)
 	if err == nil {
 		a.stats.sent.Add(1)
 		if u.retry.Current() > 0 {
-			a.logger().Info("beacons are sent again", "interface", u.name)
+			a.logger().Info("beacons are sent again", "interface", u.Name)
 		}
 		u.retry.Reset()
 		u.next = now.Add(a.interval)
-		a.debug("beacon sent", u.name, len(a.datagram))
+		a.debug("beacon sent", u.Name, len(a.datagram))
 		return
 	}
 	a.stats.sendErrors.Add(1)
 	if u.retry.Current() == 0 {
-		a.logger().Warn("cannot send beacons, trying again", "interface", u.name, "err", err)
+		a.logger().Warn("cannot send beacons, trying again", "interface", u.Name, "err", err)
 	}
 	u.retry.Min, u.retry.Max = a.interval, beaconMaxBackoff
 	u.next = now.Add(u.retry.Next())
@@ -251,7 +253,7 @@ func (a *beaconActor) sayFarewell(datagram []byte) {
 		a.setDatagram(datagram) // ours, too, when it comes back
 		for range beaconFarewells {
 			for _, u := range a.used {
-				if a.send(u.link, datagram) == nil {
+				if a.send(u.Link, datagram) == nil {
 					a.stats.sent.Add(1)
 				} else {
 					a.stats.sendErrors.Add(1)

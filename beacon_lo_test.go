@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif/netiftest"
 )
 
 // Tests with real sockets. They send on the loopback interface only.
@@ -108,7 +110,7 @@ func TestBeacon_loopbackFilter(t *testing.T) {
 	command(t, speaker, "PUBLISH", []byte("ABx"))
 	hear(t, speaker, "ACx")
 	s := <-hearer.Signals
-	if string(s.Transmit) != "ABx" || s.Addr != "127.0.0.1" || s.link.name != lo {
+	if string(s.Transmit) != "ABx" || s.Addr != "127.0.0.1" || s.link.Name != lo {
 		t.Errorf("heard %+v, want ABx from 127.0.0.1", s)
 	}
 	for range 5 {
@@ -196,10 +198,10 @@ func beaconHelper(args []string, in io.Reader, out io.Writer) error {
 	wg.Go(func() { // ends with the Beacon
 		for s := range b.Signals {
 			if s.Transmit == nil {
-				fmt.Fprintf(out, "LINKS %s\n", formatLinks(s.links))
+				fmt.Fprintf(out, "LINKS %s\n", netiftest.Format(s.links))
 				continue
 			}
-			fmt.Fprintf(out, "HEARD %q from %s on %s\n", s.Transmit, s.Addr, s.link.name)
+			fmt.Fprintf(out, "HEARD %q from %s on %s\n", s.Transmit, s.Addr, s.link.Name)
 		}
 	})
 	for lines := bufio.NewScanner(in); lines.Scan(); {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/internal/backoff"
+	"github.com/go-zyre/zyre/internal/netif"
 )
 
 // A socket that failed to read so often in a row is opened anew.
@@ -82,7 +83,7 @@ func (b *Beacon) deliver(datagram []byte, src netip.Addr, ifindex int) {
 		return
 	}
 	if src.Is6() && src.IsLinkLocalUnicast() {
-		src = src.WithZone(l.name) // the system's name of it may be outdated
+		src = src.WithZone(l.Name) // the system's name of it may be outdated
 	}
 	signal := &Signal{Addr: src.String(), Transmit: slices.Clone(datagram), src: src, link: l}
 	if b.dull != nil && b.dull(signal) {
@@ -90,7 +91,7 @@ func (b *Beacon) deliver(datagram []byte, src netip.Addr, ifindex int) {
 	}
 	select {
 	case b.Signals <- signal:
-		b.debug("beacon heard", l.name, len(datagram))
+		b.debug("beacon heard", l.Name, len(datagram))
 	default:
 		b.stats.droppedFull.Add(1)
 	}
@@ -98,17 +99,17 @@ func (b *Beacon) deliver(datagram []byte, src netip.Addr, ifindex int) {
 
 // linkOf finds the link that a datagram came in on. Where the system does not
 // tell the interface, the subnet of the source does.
-func (b *Beacon) linkOf(src netip.Addr, ifindex int) (link, bool) {
+func (b *Beacon) linkOf(src netip.Addr, ifindex int) (netif.Link, bool) {
 	links := b.links.Load()
 	if links == nil {
-		return link{}, false
+		return netif.Link{}, false
 	}
 	for _, l := range *links {
-		if ifindex == l.index || ifindex == 0 && l.prefix.Contains(src.WithZone("")) {
+		if ifindex == l.Index || ifindex == 0 && l.Prefix.Contains(src.WithZone("")) {
 			return l, true
 		}
 	}
-	return link{}, false
+	return netif.Link{}, false
 }
 
 // has tells whether the datagram is one of ours.

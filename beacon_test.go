@@ -10,10 +10,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/netif/netiftest"
 )
 
 func TestBeacon_interval(t *testing.T) {
-	f := newFakeNet(testEth)
+	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
 		if addr := command(t, b, "CONFIGURE", 5670); addr != "192.0.2.7" {
 			t.Errorf("CONFIGURE = %v, want 192.0.2.7", addr)
@@ -50,7 +53,7 @@ func TestBeacon_interval(t *testing.T) {
 }
 
 func TestBeacon_publishBeforeConfigure(t *testing.T) {
-	f := newFakeNet(testEth)
+	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
 		command(t, b, "PUBLISH", []byte("early"))
 		command(t, b, "CONFIGURE", 5670)
@@ -62,7 +65,7 @@ func TestBeacon_publishBeforeConfigure(t *testing.T) {
 }
 
 func TestBeacon_commandErrors(t *testing.T) {
-	f := newFakeNet(testEth)
+	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
 		for _, cmd := range []*Cmd{
 			nil,
@@ -106,7 +109,7 @@ func TestBeacon_commandErrors(t *testing.T) {
 }
 
 func TestBeacon_unknownInterface(t *testing.T) {
-	f := newFakeNet(testEth)
+	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
 		command(t, b, "INTERFACE", "usb0")
 		reply := b.SetBeaconCmd(&Cmd{ID: "CONFIGURE", Payload: 5670})
@@ -116,7 +119,7 @@ func TestBeacon_unknownInterface(t *testing.T) {
 		if f.opened != 0 {
 			t.Errorf("opened %d sockets, want 0", f.opened)
 		}
-		f.set(func() { f.host = append(f.host, testInterface(20, "usb0", lanFlags, "10.0.0.1/8")) })
+		f.set(func() { f.host = append(f.host, netiftest.Interface(20, "usb0", netiftest.LANFlags, "10.0.0.1/8")) })
 		if addr := command(t, b, "CONFIGURE", 5670); addr != "10.0.0.1" {
 			t.Errorf("CONFIGURE = %v, want 10.0.0.1", addr)
 		}
@@ -124,7 +127,7 @@ func TestBeacon_unknownInterface(t *testing.T) {
 }
 
 func TestBeacon_portInUse(t *testing.T) {
-	f := newFakeNet(testEth)
+	f := newFakeNet(netiftest.Eth)
 	f.openErr = syscall.EADDRINUSE
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
 		reply := b.SetBeaconCmd(&Cmd{ID: "CONFIGURE", Payload: 5670})
@@ -135,7 +138,7 @@ func TestBeacon_portInUse(t *testing.T) {
 }
 
 func TestBeacon_receive(t *testing.T) {
-	f := newFakeNet(testEth, testWlan, testSixLL)
+	f := newFakeNet(netiftest.Eth, netiftest.Wlan, netiftest.IPv6LinkLocal)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
 		command(t, b, "INTERFACE", "eth0")
 		command(t, b, "CONFIGURE", 5670)
@@ -145,7 +148,7 @@ func TestBeacon_receive(t *testing.T) {
 			c.put(data, src, ifindex)
 			select {
 			case s := <-b.Signals:
-				if !want || string(s.Transmit) != data || s.Addr != src || s.link.name != "eth0" {
+				if !want || string(s.Transmit) != data || s.Addr != src || s.link.Name != "eth0" {
 					t.Errorf("put(%.10q, %s, %d): heard %+v, want %v", data, src, ifindex, s, want)
 				}
 			default:
@@ -206,7 +209,7 @@ func TestBeacon_receive(t *testing.T) {
 }
 
 func TestBeacon_zone(t *testing.T) {
-	f := newFakeNet(testSixLL)
+	f := newFakeNet(netiftest.IPv6LinkLocal)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
 		if addr := command(t, b, "CONFIGURE", 5670); addr != "fe80::a%eth7" {
 			t.Errorf("CONFIGURE = %v, want fe80::a%%eth7", addr)
@@ -221,12 +224,12 @@ func TestBeacon_zone(t *testing.T) {
 
 // Nobody takes Signals: the actor goes on, and what does not fit is counted.
 func TestBeacon_signalsFull(t *testing.T) {
-	f := newFakeNet(testEth)
+	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{linkSignals: true}, func(t *testing.T, b *Beacon) {
 		command(t, b, "CONFIGURE", 5670)
 		command(t, b, "SUBSCRIBE", "")
 		synctest.Wait()
-		if s := <-b.Signals; s.Transmit != nil || formatLinks(s.links) != "eth0 192.0.2.7 192.0.2.255" {
+		if s := <-b.Signals; s.Transmit != nil || netiftest.Format(s.links) != "eth0 192.0.2.7 192.0.2.255" {
 			t.Errorf("Signal after CONFIGURE = %+v, want the link eth0", s)
 		}
 		for range beaconSignals + 10 {
@@ -236,9 +239,9 @@ func TestBeacon_signalsFull(t *testing.T) {
 			t.Errorf("stats.droppedFull = %d, want 10", got)
 		}
 		// The links change twice meanwhile: the last state is told, late.
-		f.set(func() { f.host = []hostInterface{testWlan} })
+		f.set(func() { f.host = []netif.Interface{netiftest.Wlan} })
 		time.Sleep(1500 * time.Millisecond)
-		f.set(func() { f.host = []hostInterface{down(testWlan)} })
+		f.set(func() { f.host = []netif.Interface{netiftest.Down(netiftest.Wlan)} })
 		time.Sleep(1500 * time.Millisecond)
 		command(t, b, "PUBLISH", []byte("alive"))
 		for range beaconSignals {
@@ -261,7 +264,7 @@ func TestBeacon_backoff(t *testing.T) {
 }
 
 func testBackoff(t *testing.T, refusal syscall.Errno) {
-	f := newFakeNet(testEth, testWlan)
+	f := newFakeNet(netiftest.Eth, netiftest.Wlan)
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	fakeBeacon(t, f, beaconConfig{logger: logger}, func(t *testing.T, b *Beacon) {
@@ -302,7 +305,7 @@ func testBackoff(t *testing.T, refusal syscall.Errno) {
 }
 
 func TestBeacon_linkChanges(t *testing.T) {
-	f := newFakeNet(testLo, down(testEth))
+	f := newFakeNet(netiftest.Lo, netiftest.Down(netiftest.Eth))
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	fakeBeacon(t, f, beaconConfig{logger: logger, linkSignals: true}, func(t *testing.T, b *Beacon) {
@@ -312,16 +315,16 @@ func TestBeacon_linkChanges(t *testing.T) {
 		}
 		command(t, b, "PUBLISH", []byte("x"))
 		steps := []struct {
-			host  []hostInterface
+			host  []netif.Interface
 			links string
 			sends int // in the 1.5 s from when the change is seen
 			open  int
 		}{
-			{[]hostInterface{testLo, testEth}, "eth0 192.0.2.7 192.0.2.255", 2, 1},
-			{[]hostInterface{testLo, testInterface(2, "eth0", lanFlags, "192.0.2.9/24")}, "eth0 192.0.2.9 192.0.2.255", 2, 1},
-			{[]hostInterface{testLo, testInterface(2, "eth0", lanFlags, "fd00::9/64")}, "eth0 fd00::9 -", 2, 2},
-			{[]hostInterface{testLo}, "", 0, 2},
-			{[]hostInterface{testLo, testInterface(30, "eth0", lanFlags, "192.0.2.9/24")}, "eth0 192.0.2.9 192.0.2.255", 2, 3},
+			{[]netif.Interface{netiftest.Lo, netiftest.Eth}, "eth0 192.0.2.7 192.0.2.255", 2, 1},
+			{[]netif.Interface{netiftest.Lo, netiftest.Interface(2, "eth0", netiftest.LANFlags, "192.0.2.9/24")}, "eth0 192.0.2.9 192.0.2.255", 2, 1},
+			{[]netif.Interface{netiftest.Lo, netiftest.Interface(2, "eth0", netiftest.LANFlags, "fd00::9/64")}, "eth0 fd00::9 -", 2, 2},
+			{[]netif.Interface{netiftest.Lo}, "", 0, 2},
+			{[]netif.Interface{netiftest.Lo, netiftest.Interface(30, "eth0", netiftest.LANFlags, "192.0.2.9/24")}, "eth0 192.0.2.9 192.0.2.255", 2, 3},
 		}
 		if s := <-b.Signals; len(s.links) != 0 {
 			t.Errorf("links = %v, want none", s.links)
@@ -331,7 +334,7 @@ func TestBeacon_linkChanges(t *testing.T) {
 			f.set(func() { f.host = step.host })
 			changed := time.Now()
 			s := <-b.Signals
-			if got := formatLinks(s.links); got != step.links {
+			if got := netiftest.Format(s.links); got != step.links {
 				t.Errorf("links = %q, want %q", got, step.links)
 			}
 			if wait := time.Since(changed); wait > time.Second {
@@ -363,7 +366,7 @@ func TestBeacon_linkChanges(t *testing.T) {
 }
 
 func TestBeacon_readErrors(t *testing.T) {
-	f := newFakeNet(testEth)
+	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
 		command(t, b, "CONFIGURE", 5670)
 		command(t, b, "SUBSCRIBE", "")
@@ -399,7 +402,7 @@ func TestBeacon_readErrors(t *testing.T) {
 }
 
 func TestBeacon_interfacesFail(t *testing.T) {
-	f := newFakeNet(testEth)
+	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
 		command(t, b, "CONFIGURE", 5670)
 		command(t, b, "PUBLISH", []byte("x"))
@@ -413,7 +416,7 @@ func TestBeacon_interfacesFail(t *testing.T) {
 }
 
 func TestBeacon_farewell(t *testing.T) {
-	f := newFakeNet(testEth, testWlan)
+	f := newFakeNet(netiftest.Eth, netiftest.Wlan)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
 		command(t, b, "INTERFACE", "*")
 		command(t, b, "CONFIGURE", 5670)

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // nullMailbox takes everything and keeps nothing.
 type nullMailbox struct{}
 
-func (nullMailbox) send([]byte, [][]byte) error { return nil }
-func (nullMailbox) close(time.Duration) error   { return nil }
+func (nullMailbox) Send([]byte, [][]byte) error { return nil }
+func (nullMailbox) Close(time.Duration) error   { return nil }
 
 // newIdleNode makes a node that does not run, with one peer that has entered.
 func newIdleNode(ch chan *Event) (*node, *Peer) {
@@ -27,11 +29,11 @@ func newIdleNode(ch chan *Event) (*node, *Peer) {
 }
 
 // numberedWhisper is a WHISPER packet whose sequence number can be set.
-func numberedWhisper(from [16]byte) *packet {
-	return &packet{
-		from:   appendIdentity(nil, from),
-		header: appendPlain(nil, WhisperID, 0),
-		frames: [][]byte{make([]byte, 100)},
+func numberedWhisper(from [16]byte) *transport.Packet {
+	return &transport.Packet{
+		From:   appendIdentity(nil, from),
+		Header: appendPlain(nil, WhisperID, 0),
+		Frames: [][]byte{make([]byte, 100)},
 	}
 }
 
@@ -65,7 +67,7 @@ func BenchmarkNode_receiveWhisper(b *testing.B) {
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		putSequence(m.header, p.want)
+		putSequence(m.Header, p.want)
 		n.receive(now, m)
 		<-n.events.ch
 	}
@@ -95,7 +97,7 @@ func BenchmarkNode_shout(b *testing.B) {
 func BenchmarkInbox(b *testing.B) {
 	in, out := newSocketPair(b)
 	header, frames := appendPlain(nil, WhisperID, 0), [][]byte{make([]byte, 100)}
-	var m packet
+	var m transport.Packet
 	b.ReportAllocs()
 	for b.Loop() {
 		passOn(b, in, out, &m, header, frames)
@@ -103,26 +105,26 @@ func BenchmarkInbox(b *testing.B) {
 }
 
 // newSocketPair makes an inbox and a mailbox that is connected to it.
-func newSocketPair(t testing.TB) (inbox, mailbox) {
+func newSocketPair(t testing.TB) (transport.Inbox, transport.Mailbox) {
 	t.Helper()
-	tr, err := newZMQTransport()
+	tr, err := transport.NewZMQ()
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := tr.listen(listenOptions{})
+	in, err := tr.Listen(transport.ListenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	endpoint, err := in.bind("tcp://127.0.0.1:*")
+	endpoint, err := in.Bind("tcp://127.0.0.1:*")
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := tr.dial(endpoint, dialOptions{identity: appendIdentity(nil, [16]byte{2})})
+	out, err := tr.Dial(endpoint, transport.DialOptions{Identity: appendIdentity(nil, [16]byte{2})})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(out.close(0), in.close(), tr.close()); err != nil {
+		if err := errors.Join(out.Close(0), in.Close(), tr.Close()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -130,18 +132,18 @@ func newSocketPair(t testing.TB) (inbox, mailbox) {
 }
 
 // passOn sends a message and receives it.
-func passOn(t testing.TB, in inbox, out mailbox, m *packet, header []byte, frames [][]byte) {
+func passOn(t testing.TB, in transport.Inbox, out transport.Mailbox, m *transport.Packet, header []byte, frames [][]byte) {
 	t.Helper()
-	if err := out.send(header, frames); err != nil {
+	if err := out.Send(header, frames); err != nil {
 		t.Fatal(err)
 	}
-	for until := time.Now().Add(patience); ; in.wait(until) {
-		err := in.recv(m)
+	for until := time.Now().Add(patience); ; in.Wait(until) {
+		err := in.Recv(m)
 		if err == nil {
 			return
 		}
-		if !errors.Is(err, errAgain) || time.Now().After(until) {
-			t.Fatalf("recv() = %v, want a message", err)
+		if !errors.Is(err, transport.ErrAgain) || time.Now().After(until) {
+			t.Fatalf("Recv() = %v, want a message", err)
 		}
 	}
 }
@@ -151,7 +153,7 @@ func TestAllocs_receiveWhisper(t *testing.T) {
 	m := numberedWhisper(p.uuid)
 	now := time.Now()
 	got := testing.AllocsPerRun(2000, func() {
-		putSequence(m.header, p.want)
+		putSequence(m.Header, p.want)
 		n.receive(now, m)
 		<-n.events.ch
 	})
@@ -164,7 +166,7 @@ func TestAllocs_receiveWhisper(t *testing.T) {
 func TestAllocs_inbox(t *testing.T) {
 	in, out := newSocketPair(t)
 	header, frames := appendPlain(nil, WhisperID, 0), [][]byte{bytes.Repeat([]byte{7}, 100)}
-	var m packet
+	var m transport.Packet
 	got := testing.AllocsPerRun(500, func() { passOn(t, in, out, &m, header, frames) })
 	if got > 1 { // the payload
 		t.Errorf("allocations to pass on a WHISPER = %v, want at most 1", got)

@@ -1,5 +1,11 @@
 package zyre
 
+import (
+	"errors"
+
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
 // SetEndpoint binds the node's mailbox to an endpoint of the application's choice,
 // formatted as by fmt.Sprintf, instead of a port on each network interface: tcp
 // ("tcp://192.168.1.7:49152"; a port of * takes any), ipc or inproc. It turns beacons
@@ -9,7 +15,7 @@ package zyre
 // Start return an error. It is zyre_set_endpoint of libzyre.
 func (z *Zyre) SetEndpoint(format string, args ...interface{}) error {
 	endpoint := sprintf(format, args)
-	if checkBindEndpoint(endpoint) != nil {
+	if transport.CheckBindEndpoint(endpoint) != nil {
 		return opError("set endpoint", endpoint, ErrInvalid)
 	}
 	if z.node.Load() != nil {
@@ -25,7 +31,7 @@ func (z *Zyre) SetEndpoint(format string, args ...interface{}) error {
 // return an error that wraps ErrInvalid. No effect after Start.
 func (z *Zyre) SetAdvertisedEndpoint(endpoint string) *Zyre {
 	return z.set(func(c *config) {
-		if _, err := parseEndpoint(endpoint); err != nil && !isLookup(err) {
+		if _, err := transport.ParseEndpoint(endpoint); err != nil && !errors.Is(err, transport.ErrNeedsLookup) {
 			c.reject("set advertised endpoint", endpoint, ErrInvalid)
 			return
 		}

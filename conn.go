@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif"
 )
 
 // Connection is a UDP socket for beacons, of one address family: IPv4Conn or
@@ -44,9 +46,9 @@ var (
 // send, and on which interface a datagram came in.
 type beaconConn interface {
 	Close() error
-	join(l link) error
-	leave(l link) error
-	send(l link, datagram []byte) error
+	join(l netif.Link) error
+	leave(l netif.Link) error
+	send(l netif.Link, datagram []byte) error
 	// receive gives an interface index of 0 where the system does not tell.
 	receive(buff []byte) (n int, src netip.Addr, ifindex int, err error)
 }
@@ -115,7 +117,7 @@ type ConnData struct {
 
 type joinedLinks struct {
 	mu    sync.Mutex
-	links []link
+	links []netif.Link
 }
 
 func newConnData(port int) ConnData {
@@ -129,10 +131,10 @@ func (c ConnData) Addr() string {
 	if len(links) == 0 {
 		return ""
 	}
-	return links[0].addr.String()
+	return links[0].Addr.String()
 }
 
-func (c ConnData) links() []link {
+func (c ConnData) links() []netif.Link {
 	if c.joined == nil {
 		return nil
 	}
@@ -141,7 +143,7 @@ func (c ConnData) links() []link {
 	return slices.Clone(c.joined.links)
 }
 
-func (c ConnData) add(l link) {
+func (c ConnData) add(l netif.Link) {
 	c.joined.mu.Lock()
 	defer c.joined.mu.Unlock()
 	if !slices.Contains(c.joined.links, l) {
@@ -149,19 +151,19 @@ func (c ConnData) add(l link) {
 	}
 }
 
-func (c ConnData) remove(l link) {
+func (c ConnData) remove(l netif.Link) {
 	c.joined.mu.Lock()
 	defer c.joined.mu.Unlock()
-	c.joined.links = slices.DeleteFunc(c.joined.links, func(o link) bool { return o == l })
+	c.joined.links = slices.DeleteFunc(c.joined.links, func(o netif.Link) bool { return o == l })
 }
 
 // uses tells whether a joined link is on the interface of l.
-func (c ConnData) uses(l link) bool {
-	return slices.ContainsFunc(c.links(), func(o link) bool { return o.index == l.index })
+func (c ConnData) uses(l netif.Link) bool {
+	return slices.ContainsFunc(c.links(), func(o netif.Link) bool { return o.Index == l.Index })
 }
 
 // sendAll sends a datagram on each joined link and joins the errors.
-func (c ConnData) sendAll(send func(link, []byte) error, datagram []byte) error {
+func (c ConnData) sendAll(send func(netif.Link, []byte) error, datagram []byte) error {
 	links := c.links()
 	if len(links) == 0 {
 		return errors.New("zyre: send a beacon: no interface joined")
@@ -174,33 +176,33 @@ func (c ConnData) sendAll(send func(link, []byte) error, datagram []byte) error 
 }
 
 // linkOn gives the link of a family on an interface.
-func linkOn(ifi *net.Interface, is4 bool) (link, error) {
+func linkOn(ifi *net.Interface, is4 bool) (netif.Link, error) {
 	if ifi == nil {
-		return link{}, fmt.Errorf("%w: nil", ErrNoInterface)
+		return netif.Link{}, fmt.Errorf("%w: nil", ErrNoInterface)
 	}
-	prefixes, err := prefixesOf(ifi)
+	prefixes, err := netif.Prefixes(ifi)
 	if err != nil {
-		return link{}, fmt.Errorf("zyre: addresses of %s: %w", ifi.Name, err)
+		return netif.Link{}, fmt.Errorf("zyre: addresses of %s: %w", ifi.Name, err)
 	}
-	h := hostInterface{name: ifi.Name, index: ifi.Index, flags: ifi.Flags}
+	h := netif.Interface{Name: ifi.Name, Index: ifi.Index, Flags: ifi.Flags}
 	for _, p := range prefixes {
 		if p.Addr().Is4() == is4 {
-			h.prefixes = append(h.prefixes, p)
+			h.Prefixes = append(h.Prefixes, p)
 		}
 	}
-	l, ok := h.link()
+	l, ok := h.Link()
 	if !ok {
-		return link{}, fmt.Errorf("zyre: %s has no address of the family", ifi.Name)
+		return netif.Link{}, fmt.Errorf("zyre: %s has no address of the family", ifi.Name)
 	}
 	return l, nil
 }
 
 // sendError says which link a send failed on.
-func sendError(l link, err error) error {
+func sendError(l netif.Link, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("zyre: send a beacon on %s: %w", l.name, err)
+	return fmt.Errorf("zyre: send a beacon on %s: %w", l.Name, err)
 }
 
 // sourceOf gives the address, zone included, that a datagram came from.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/net/ipv4"
+
+	"github.com/go-zyre/zyre/internal/netif"
 )
 
 // gyreGroup is where gyre sends its beacons unless told to broadcast.
@@ -50,19 +52,19 @@ func (c *IPv4Conn) JoinGroup(ifi *net.Interface) error {
 
 // join cannot fail: broadcasts need no membership, and gyre's group is extra
 // on those interfaces that can do multicast.
-func (c *IPv4Conn) join(l link) error {
+func (c *IPv4Conn) join(l netif.Link) error {
 	if !c.uses(l) {
-		_ = c.conn.JoinGroup(&net.Interface{Index: l.index, Name: l.name}, &net.UDPAddr{IP: gyreGroup})
+		_ = c.conn.JoinGroup(&net.Interface{Index: l.Index, Name: l.Name}, &net.UDPAddr{IP: gyreGroup})
 	}
 	c.add(l)
 	return nil
 }
 
 // leave cannot fail: an interface that is gone took the membership with it.
-func (c *IPv4Conn) leave(l link) error {
+func (c *IPv4Conn) leave(l netif.Link) error {
 	c.remove(l)
 	if !c.uses(l) {
-		_ = c.conn.LeaveGroup(&net.Interface{Index: l.index, Name: l.name}, &net.UDPAddr{IP: gyreGroup})
+		_ = c.conn.LeaveGroup(&net.Interface{Index: l.Index, Name: l.Name}, &net.UDPAddr{IP: gyreGroup})
 	}
 	return nil
 }
@@ -89,15 +91,15 @@ func (c *IPv4Conn) receive(buff []byte) (n int, src netip.Addr, ifindex int, err
 // none is joined, or if the send failed on any of them.
 func (c *IPv4Conn) WriteTo(buff []byte) error { return c.sendAll(c.send, buff) }
 
-func (c *IPv4Conn) send(l link, datagram []byte) error {
+func (c *IPv4Conn) send(l netif.Link, datagram []byte) error {
 	var cm *ipv4.ControlMessage
 	if c.pktinfo {
-		cm = &ipv4.ControlMessage{IfIndex: l.index, Src: l.addr.AsSlice()}
+		cm = &ipv4.ControlMessage{IfIndex: l.Index, Src: l.Addr.AsSlice()}
 	}
 	if err := c.conn.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil {
 		return sendError(l, err)
 	}
-	dst := &net.UDPAddr{IP: l.broadcast.AsSlice(), Port: c.port}
+	dst := &net.UDPAddr{IP: l.Broadcast.AsSlice(), Port: c.port}
 	_, err := c.conn.WriteTo(datagram, cm, dst)
 	return sendError(l, err)
 }

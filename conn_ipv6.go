@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/net/ipv6"
+
+	"github.com/go-zyre/zyre/internal/netif"
 )
 
 // allNodes is the group of all IPv6 hosts on a link.
@@ -46,25 +48,25 @@ func (c *IPv6Conn) JoinGroup(ifi *net.Interface) error {
 	return c.join(l)
 }
 
-func (c *IPv6Conn) join(l link) error {
+func (c *IPv6Conn) join(l netif.Link) error {
 	if !c.uses(l) {
-		err := c.conn.JoinGroup(&net.Interface{Index: l.index, Name: l.name}, &net.UDPAddr{IP: allNodes})
+		err := c.conn.JoinGroup(&net.Interface{Index: l.Index, Name: l.Name}, &net.UDPAddr{IP: allNodes})
 		if err != nil {
-			return fmt.Errorf("zyre: join %s on %s: %w", allNodes, l.name, err)
+			return fmt.Errorf("zyre: join %s on %s: %w", allNodes, l.Name, err)
 		}
 	}
 	c.add(l)
 	return nil
 }
 
-func (c *IPv6Conn) leave(l link) error {
+func (c *IPv6Conn) leave(l netif.Link) error {
 	c.remove(l)
 	if c.uses(l) {
 		return nil
 	}
-	err := c.conn.LeaveGroup(&net.Interface{Index: l.index, Name: l.name}, &net.UDPAddr{IP: allNodes})
+	err := c.conn.LeaveGroup(&net.Interface{Index: l.Index, Name: l.Name}, &net.UDPAddr{IP: allNodes})
 	if err != nil {
-		return fmt.Errorf("zyre: leave %s on %s: %w", allNodes, l.name, err)
+		return fmt.Errorf("zyre: leave %s on %s: %w", allNodes, l.Name, err)
 	}
 	return nil
 }
@@ -91,15 +93,15 @@ func (c *IPv6Conn) receive(buff []byte) (n int, src netip.Addr, ifindex int, err
 // fails if none is joined, or if the send failed on any of them.
 func (c *IPv6Conn) WriteTo(buff []byte) error { return c.sendAll(c.send, buff) }
 
-func (c *IPv6Conn) send(l link, datagram []byte) error {
+func (c *IPv6Conn) send(l netif.Link, datagram []byte) error {
 	// The index says more than the zone: package net remembers for a minute
 	// which index a name had.
 	dst := &net.UDPAddr{IP: allNodes, Port: c.port}
 	var cm *ipv6.ControlMessage
 	if c.pktinfo {
-		cm = &ipv6.ControlMessage{IfIndex: l.index, Src: l.addr.AsSlice()}
+		cm = &ipv6.ControlMessage{IfIndex: l.Index, Src: l.Addr.AsSlice()}
 	} else {
-		dst.Zone = l.name
+		dst.Zone = l.Name
 	}
 	if err := c.conn.SetWriteDeadline(time.Now().Add(sendTimeout)); err != nil {
 		return sendError(l, err)

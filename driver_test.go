@@ -8,15 +8,18 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/transport/mem"
 )
 
 // newMemNode makes a node on a network in memory, at inproc://NAME. With a fake
 // clock around it, a whole node runs in no time: its goroutine, its queues and its
 // timers, all but the sockets.
-func newMemNode(t *testing.T, network *memTransport, name string) *Zyre {
+func newMemNode(t *testing.T, network *mem.Network, name string) *Zyre {
 	t.Helper()
 	z := NewZyre(context.Background()).SetName(name)
-	z.transport = func() (transport, error) { return network, nil }
+	z.transport = func() (transport.Transport, error) { return network, nil }
 	if err := z.SetEndpoint("inproc://%s", name); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +68,7 @@ func (l *timeline) types() []string {
 
 func TestDriver_deadPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := newMemTransport()
+		network := mem.New()
 		a, b := newMemNode(t, network, "a"), newMemNode(t, network, "b")
 		introduce(t, a, b)
 		mustStart(t, a)
@@ -73,8 +76,8 @@ func TestDriver_deadPeer(t *testing.T) {
 		l := timelineOf(a)
 		synctest.Wait()
 		time.Sleep(3 * time.Second) // for whoever came second to be tried again
-		network.partition("inproc://a", true)
-		network.partition("inproc://b", true)
+		network.Partition("inproc://a", true)
+		network.Partition("inproc://b", true)
 		time.Sleep(time.Minute)
 		if got, want := l.types(), []string{"ENTER", "EVASIVE", "SILENT", "EXIT"}; !slices.Equal(got, want) {
 			t.Fatalf("events = %v, want %v", got, want)
@@ -87,8 +90,8 @@ func TestDriver_deadPeer(t *testing.T) {
 				t.Errorf("%s after %v, want %v and at most 5 s more", event, at, due)
 			}
 		}
-		network.partition("inproc://a", false)
-		network.partition("inproc://b", false)
+		network.Partition("inproc://a", false)
+		network.Partition("inproc://b", false)
 		time.Sleep(time.Minute)
 		if got, want := l.types()[4:], []string{"ENTER"}; !slices.Equal(got, want) {
 			t.Errorf("after healing: events = %v, want %v", got, want)
@@ -101,7 +104,7 @@ func TestDriver_deadPeer(t *testing.T) {
 
 func TestDriver_idleNetworkIsQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := newMemTransport()
+		network := mem.New()
 		var nodes []*Zyre
 		for i := range 10 {
 			nodes = append(nodes, newMemNode(t, network, fmt.Sprint("node", i)))
@@ -131,7 +134,7 @@ func TestDriver_idleNodeSleeps(t *testing.T) {
 	for _, peers := range []int{0, 1, 10} {
 		t.Run(fmt.Sprint(peers), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				network := newMemTransport()
+				network := mem.New()
 				var nodes []*Zyre
 				for i := range peers + 1 {
 					nodes = append(nodes, newMemNode(t, network, fmt.Sprint("node", i)))
@@ -143,12 +146,9 @@ func TestDriver_idleNodeSleeps(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				const watched = 10 * time.Minute
-				network.mu.Lock()
-				waits := &network.bound["inproc://node0"].waits
-				network.mu.Unlock()
-				before := waits.Load()
+				before := network.Waits("inproc://node0")
 				time.Sleep(watched)
-				got, limit := waits.Load()-before, int64(watched/time.Second)+2*int64(peers)*int64(watched/defaultEvasive)
+				got, limit := network.Waits("inproc://node0")-before, int64(watched/time.Second)+2*int64(peers)*int64(watched/defaultEvasive)
 				if got > limit+10 {
 					t.Errorf("woke %d times in %v with %d peers, want at most %d", got, watched, peers, limit)
 				}
@@ -162,7 +162,7 @@ func TestDriver_idleNodeSleeps(t *testing.T) {
 
 func TestDriver_fortyNodesForAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := newMemTransport()
+		network := mem.New()
 		var nodes []*Zyre
 		for i := range 40 {
 			z := newMemNode(t, network, fmt.Sprint("node", i))
@@ -199,7 +199,7 @@ func TestDriver_fortyNodesForAMinute(t *testing.T) {
 
 func TestDriver_appThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := newMemTransport()
+		network := mem.New()
 		a, b := newMemNode(t, network, "a"), newMemNode(t, network, "b")
 		a.SetQueueLimit(minQueueLimit)
 		introduce(t, a, b)

@@ -1,6 +1,10 @@
 package zyre
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/go-zyre/zyre/internal/netif"
+)
 
 // Errors that a caller can act on. They come wrapped in an [Error] that says
 // what was being done; compare with [errors.Is].
@@ -29,7 +33,7 @@ var (
 
 	// ErrNoInterface is returned by Start when the network interface that was
 	// asked for does not exist.
-	ErrNoInterface = errors.New("no such network interface")
+	ErrNoInterface = netif.ErrNoInterface
 
 	// ErrPushedBack is returned when a bounded wait ended before every peer
 	// had room for a message. It comes with the context's own error.

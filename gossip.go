@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/zgossip"
 )
 
@@ -53,7 +54,7 @@ func (z *Zyre) GossipConnect(format string, args ...interface{}) *Zyre {
 func (z *Zyre) GossipConnectCurve(publicKey, format string, args ...interface{}) *Zyre {
 	endpoint := sprintf(format, args)
 	return z.set(func(c *config) {
-		if _, ok := rawFromZ85(publicKey); publicKey != "" && !ok {
+		if _, ok := transport.RawFromZ85(publicKey); publicKey != "" && !ok {
 			c.reject("gossip connect", endpoint, ErrInvalid)
 			return
 		}
@@ -91,7 +92,7 @@ type gossiping struct {
 	actor *zgossip.Gossip // nil without gossip
 	bound []string        // endpoints of the hub
 	zap   string          // ZAP domain of a secure hub; else empty
-	from  *zmqTransport
+	from  *transport.ZMQ
 	told  sync.WaitGroup // the goroutine that passes tuples on
 	quit  chan struct{}  // closed to end it
 }
@@ -101,23 +102,23 @@ func (g *gossiping) start(n *node) error {
 	if !n.cfg.gossip.enabled() {
 		return nil
 	}
-	t, ok := n.transport.(*zmqTransport)
+	t, ok := n.transport.(*transport.ZMQ)
 	if !ok {
 		return fmt.Errorf("gossip: %w", errors.ErrUnsupported)
 	}
 	g.from = t
 	if n.security.enabled && len(n.cfg.gossip.binds) > 0 {
-		domain, err := t.ctx.zap.register(t.ctx.ctx, n.cfg.curve.zapDomain, n.allow)
+		domain, err := t.RegisterPolicy(n.cfg.curve.zapDomain, n.security.policy)
 		if err != nil {
 			return fmt.Errorf("gossip: %w", err)
 		}
 		g.zap = domain
 	}
-	actor, err := zgossip.New(t.ctx.ctx, zgossip.Options{
+	actor, err := zgossip.New(t.Context(), zgossip.Options{
 		Logger: n.log, PublicKey: n.cfg.curve.publicKey, SecretKey: n.cfg.curve.secretKey, ZapDomain: g.zap,
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("gossip: %w", err), t.ctx.zap.unregister(g.zap))
+		return errors.Join(fmt.Errorf("gossip: %w", err), t.UnregisterPolicy(g.zap))
 	}
 	g.actor = actor
 	if err := g.open(n); err != nil {
@@ -163,7 +164,7 @@ func (g *gossiping) open(n *node) error {
 
 // end ends the actor, and then its ZAP policy: a hub without would let everybody in.
 func (g *gossiping) end() error {
-	return errors.Join(g.actor.Close(), g.from.ctx.zap.unregister(g.zap))
+	return errors.Join(g.actor.Close(), g.from.UnregisterPolicy(g.zap))
 }
 
 // publish tells the others where this node is.
@@ -213,7 +214,7 @@ func (n *node) tuple(now time.Time, t zgossip.Tuple) {
 	}
 	endpoint, key, _ := strings.Cut(t.Value, "|")
 	endpoint, err := n.helloEndpoint(endpoint)
-	if err != nil && !isLookup(err) {
+	if err != nil && !errors.Is(err, transport.ErrNeedsLookup) {
 		n.counters.unreachable++
 		return
 	}

@@ -11,6 +11,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/transport/transporttest"
 )
 
 // freeUDPPort finds a UDP port that nobody uses, so that the nodes of one test see
@@ -25,30 +28,37 @@ func freeUDPPort(t testing.TB) int {
 	return c.LocalAddr().(*net.UDPAddr).Port
 }
 
-// shortcutsWanted has the nodes of the tests take shortcuts, as those of an application
+// patience is how long tests wait for what must happen: for each step of it, where it
+// has many. stormPatience is for all of them.
+const (
+	patience      = 20 * time.Second
+	stormPatience = 10 * time.Minute
+)
+
+// inprocWanted has the nodes of the tests connect by inproc, as those of an application
 // do. Without it they do not: most tests are about what nodes on different hosts do.
-var shortcutsWanted = flag.Bool("shortcuts", false, "connect nodes of this process by inproc")
+var inprocWanted = flag.Bool("inproc", false, "connect nodes of this process by inproc")
 
 // loopbackNode makes a node that stays on this host.
 func loopbackNode(name string, port int) *Zyre {
 	z := NewZyre(context.Background()).SetName(name).SetInterface("lo").SetPort(port).
 		SetInterval(100 * time.Millisecond)
-	if !*shortcutsWanted {
+	if !*inprocWanted {
 		z.transport = tcpTransport
 	}
 	return z
 }
 
-// shortcutTransport makes the transport of a node that takes shortcuts.
-func shortcutTransport() (transport, error) { return newZMQTransport() }
+// inprocTransport makes the transport of a node that connects by inproc.
+func inprocTransport() (transport.Transport, error) { return transport.NewZMQ() }
 
-// tcpTransport makes the transport of a node that takes no shortcuts.
-func tcpTransport() (transport, error) {
-	tr, err := newZMQTransport()
+// tcpTransport makes the transport of a node that does not connect by inproc.
+func tcpTransport() (transport.Transport, error) {
+	tr, err := transport.NewZMQ()
 	if err != nil {
 		return nil, err
 	}
-	tr.noShortcuts = true
+	tr.DisableInproc()
 	return tr, nil
 }
 
@@ -221,7 +231,7 @@ func pause(d time.Duration) {
 type holdings struct{ goroutines, descriptors, zmqThreads int }
 
 func countHoldings(t testing.TB) holdings {
-	threads, descriptors, goroutines := resources(t)
+	threads, descriptors, goroutines := transporttest.Resources(t)
 	return holdings{goroutines, descriptors, threads}
 }
 

@@ -5,16 +5,21 @@ import (
 	"net/netip"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // countingTransport opens mailboxes that lead nowhere and counts them.
 type countingTransport struct{ open map[*countingMailbox]bool }
 
-func (tr *countingTransport) listen(listenOptions) (inbox, error) { return nil, errClosed }
-func (tr *countingTransport) close() error                        { return nil }
+func (tr *countingTransport) Listen(transport.ListenOptions) (transport.Inbox, error) {
+	return nil, transport.ErrClosed
+}
+func (tr *countingTransport) Close() error { return nil }
 
-func (tr *countingTransport) dial(endpoint string, _ dialOptions) (mailbox, error) {
-	if err := checkEndpoint(endpoint); err != nil {
+func (tr *countingTransport) Dial(endpoint string, _ transport.DialOptions) (transport.Mailbox, error) {
+	if err := transport.CheckEndpoint(endpoint); err != nil {
 		return nil, err
 	}
 	box := &countingMailbox{tr: tr}
@@ -28,14 +33,14 @@ type countingMailbox struct {
 	sent int
 }
 
-func (m *countingMailbox) send([]byte, [][]byte) error {
+func (m *countingMailbox) Send([]byte, [][]byte) error {
 	if m.sent++; m.sent > 20 {
-		return errAgain
+		return transport.ErrAgain
 	}
 	return nil
 }
 
-func (m *countingMailbox) close(time.Duration) error {
+func (m *countingMailbox) Close(time.Duration) error {
 	delete(m.tr.open, m)
 	return nil
 }
@@ -64,7 +69,7 @@ func newFuzzNode(t *testing.T, script []byte) *fuzzNode {
 	cfg.name, cfg.groups = "fuzz", []string{"G"}
 	f.node = newNode([16]byte{9}, cfg, f.tr, newEventQueue(newEventChannel(), minQueueLimit))
 	f.outbox = newOutbox(func() {})
-	f.net.links = []link{{name: "lo", addr: netip.MustParseAddr("127.0.0.1"), prefix: netip.MustParsePrefix("127.0.0.0/8")}}
+	f.net.links = []netif.Link{{Name: "lo", Addr: netip.MustParseAddr("127.0.0.1"), Prefix: netip.MustParsePrefix("127.0.0.0/8")}}
 	f.net.endpoints, f.net.port = []string{"tcp://127.0.0.1:9"}, 9
 	f.tickAt = f.now
 	return f
@@ -125,10 +130,10 @@ func (f *fuzzNode) step() {
 
 // message gives the node a message with a few frames of content.
 func (f *fuzzNode) message(from, header []byte, frames byte) {
-	m := packet{from: from, header: header}
-	if hasContent(header) {
+	m := transport.Packet{From: from, Header: header}
+	if transport.HasContent(header) {
 		for range frames % 4 {
-			m.frames = append(m.frames, []byte("content"))
+			m.Frames = append(m.Frames, []byte("content"))
 		}
 	}
 	f.receive(f.now, &m)

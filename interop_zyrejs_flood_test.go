@@ -123,12 +123,12 @@ func (r *recorder) lastNumber() int {
 // sequenceMailbox keeps the sequence numbers of what is sent.
 type sequenceMailbox struct{ last uint16 }
 
-func (m *sequenceMailbox) send(header []byte, _ [][]byte) error {
+func (m *sequenceMailbox) Send(header []byte, _ [][]byte) error {
 	m.last = binary.BigEndian.Uint16(header[4:])
 	return nil
 }
 
-func (m *sequenceMailbox) close(time.Duration) error { return nil }
+func (m *sequenceMailbox) Close(time.Duration) error { return nil }
 
 // What follows 65534 depends on how the peer counts, and on how it took the last wrap.
 func TestPeer_wrap(t *testing.T) {

@@ -1,69 +1,62 @@
 package zyre
 
 import (
-	"context"
-	"net"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
-// Limits on looking up host names, which peers can make a node do.
-const (
-	maxLookups  = 8
-	lookupLimit = 5 * time.Second
-)
-
-// lookups resolves host names beside the node: libzmq would do it in its only I/O
-// thread, and everybody would stand still. The node owns it.
+// lookups has the host names of endpoints looked up beside the node. The node owns it.
 type lookups struct {
-	ctx     context.Context
-	cancel  context.CancelFunc
-	running sync.WaitGroup
-	pending map[string]bool // endpoints under way
+	resolver *transport.Resolver
+	pending  map[string]func(now time.Time, numeric string) // by endpoint under way
+	told     sync.WaitGroup                                 // the goroutine that passes results on
+	telling  bool                                           // it runs
 }
 
 func newLookups() *lookups {
-	l := &lookups{pending: map[string]bool{}}
-	l.ctx, l.cancel = context.WithCancel(context.Background())
-	return l
+	return &lookups{
+		resolver: transport.NewResolver(),
+		pending:  map[string]func(now time.Time, numeric string){},
+	}
 }
 
 // start looks the host name of a tcp endpoint up and calls found, on the node's
 // goroutine, with the endpoint that has the address in its place. Nothing happens if
 // there is no such name, or too many are being looked up; who needs it tries again.
 func (l *lookups) start(n *node, endpoint string, found func(now time.Time, numeric string)) {
-	if l.pending[endpoint] || len(l.pending) >= maxLookups {
+	if l.pending[endpoint] != nil || !l.resolver.Start(endpoint) {
 		return
 	}
-	host, _, err := net.SplitHostPort(strings.TrimPrefix(endpoint, "tcp://"))
-	if err != nil || strings.HasSuffix(strings.TrimSuffix(host, "."), ".invalid") { // RFC 6761: no such name
-		return
+	l.pending[endpoint] = found
+	if !l.telling {
+		l.telling = true
+		l.told.Go(func() { l.tell(n) })
 	}
-	l.pending[endpoint] = true
-	l.running.Go(func() {
-		ctx, cancel := context.WithTimeout(l.ctx, lookupLimit)
-		defer cancel()
-		addrs, err := net.DefaultResolver.LookupHost(ctx, host)
-		_ = n.outbox.put(call{kind: callFunc, fn: func(now time.Time) {
-			delete(l.pending, endpoint)
-			if err != nil || len(addrs) == 0 {
-				n.log.Debug("zyre: look up", "host", host, "err", err)
-				return
-			}
-			found(now, numericEndpoint(endpoint, addrs[0]))
-		}})
-	})
+}
+
+// tell passes results on to the node. It ends when the resolver is closed.
+func (l *lookups) tell(n *node) {
+	for r := range l.resolver.Results() {
+		_ = n.outbox.put(call{kind: callFunc, fn: func(now time.Time) { l.resolved(n, now, r) }})
+	}
+}
+
+// resolved handles a result.
+func (l *lookups) resolved(n *node, now time.Time, r transport.Resolved) {
+	found := l.pending[r.Endpoint]
+	delete(l.pending, r.Endpoint)
+	switch {
+	case r.Err != nil:
+		n.log.Debug("zyre: look up", "endpoint", r.Endpoint, "err", r.Err)
+	case found != nil:
+		found(now, r.Numeric[0])
+	}
 }
 
 // close ends the look-ups under way.
 func (l *lookups) close() {
-	l.cancel()
-	l.running.Wait()
-}
-
-// numericEndpoint puts an address in place of the host name of a tcp endpoint.
-func numericEndpoint(endpoint, addr string) string {
-	_, port, _ := net.SplitHostPort(strings.TrimPrefix(endpoint, "tcp://"))
-	return "tcp://" + net.JoinHostPort(addr, port)
+	l.resolver.Close()
+	l.told.Wait()
 }

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/ratelimit"
 )
 
 var (
@@ -228,7 +230,7 @@ func TestNet_descriptorLimit(t *testing.T) {
 	x.stop()
 	within(t, 10*time.Second, "c taken", meshed(a, b, c), a, b, c)
 	checkTalk(t, a, b, c)
-	if got := len(a.written("too few file descriptors")); got > 2*warningBurst {
-		t.Errorf("logged %d times, want at most %d", got, 2*warningBurst)
+	if got := len(a.written("too few file descriptors")); got > 2*ratelimit.WarningBurst {
+		t.Errorf("logged %d times, want at most %d", got, 2*ratelimit.WarningBurst)
 	}
 }

@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"runtime"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/ratelimit"
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // Limits and times of a node that are not settings.
@@ -30,7 +33,7 @@ type node struct {
 	id        string
 	identity  []byte // 1 and uuid: the routing id of our DEALERs
 	log       *slog.Logger
-	transport transport
+	transport transport.Transport
 	outbox    *outbox
 	known     *acquaintances // shared with the goroutines that read beacons
 	security  security
@@ -38,7 +41,7 @@ type node struct {
 
 	// owned by run
 	cfg       config
-	inbox     inbox
+	inbox     transport.Inbox
 	net       network
 	gossip    gossiping
 	lookup    *lookups
@@ -52,8 +55,8 @@ type node struct {
 	elections map[string]*election // in groups that we have joined
 	electing  bool                 // something changed in one of them
 	history   map[[16]byte]*handshakes
-	admission tokens // for new half-open peers
-	warnings  tokens // of connections that cannot be made
+	admission ratelimit.Bucket // for new half-open peers
+	warnings  ratelimit.Bucket // of connections that cannot be made
 	events    *eventQueue
 	counters  counters
 
@@ -66,14 +69,14 @@ type node struct {
 	leaving [][16]byte    // peers that said goodbye meanwhile
 	closing time.Time     // Stop was called: when to wait no longer; else zero
 
-	packet  packet // reused for each message
+	packet  transport.Packet // reused for each message
 	view    zreView
 	spoken  []*Peer   // reused for each batch of whispers: those they go to
 	scratch []byte    // reused for each header that is sent
 	single  [1][]byte // reused for each message of one frame
 }
 
-func newNode(uuid [16]byte, cfg config, tr transport, events *eventQueue) *node {
+func newNode(uuid [16]byte, cfg config, tr transport.Transport, events *eventQueue) *node {
 	id := uuidString(uuid)
 	n := &node{
 		uuid:      uuid,
@@ -91,17 +94,17 @@ func newNode(uuid [16]byte, cfg config, tr transport, events *eventQueue) *node 
 		slow:      map[*Peer]bool{},
 		elections: map[string]*election{},
 		history:   map[[16]byte]*handshakes{},
-		admission: tokens{rate: halfOpenRate, burst: halfOpenBurst},
-		warnings:  newWarnings(),
+		admission: ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
+		warnings:  ratelimit.NewWarnings(),
 		lookup:    newLookups(),
 		net:       network{advertised: cfg.advertised},
 		standing:  map[[16]byte]*standing{},
-		security:  newSecurity(cfg.curve.enabled()),
 		events:    events,
 		coarse:    max(min(cfg.evasive, cfg.silent, cfg.expired)/5, minTimeout),
 		retry:     retryShortest,
 	}
 	n.coarse = min(n.coarse, maxCoarseness)
+	n.security = newSecurity(&n.cfg.curve, n.log)
 	if n.security.enabled {
 		n.cfg.headers[publicKeyHeader] = cfg.curve.publicKey
 	}
@@ -114,15 +117,15 @@ func newNode(uuid [16]byte, cfg config, tr transport, events *eventQueue) *node 
 
 // start opens the node's sockets. On an error it has closed them again.
 func (n *node) start() error {
-	in, err := n.transport.listen(n.listenOptions())
+	in, err := n.transport.Listen(n.listenOptions())
 	if err != nil {
-		return errors.Join(err, n.transport.close())
+		return errors.Join(err, n.transport.Close())
 	}
 	n.inbox = in
 	n.outbox = newOutbox(n.wake)
 	if err := n.startNetwork(); err != nil {
 		n.lookup.close()
-		return errors.Join(err, in.close(), n.transport.close())
+		return errors.Join(err, in.Close(), n.transport.Close())
 	}
 	n.log.Info("zyre: started", "uuid", n.id, "name", n.cfg.name, "endpoints", n.net.endpoints)
 	return nil
@@ -173,7 +176,7 @@ func (n *node) run() {
 // it readable always, and spin.
 func (n *node) sleep(until time.Time) {
 	if !n.paused {
-		n.inbox.wait(until)
+		n.inbox.Wait(until)
 		return
 	}
 	timer := time.NewTimer(time.Until(until))
@@ -186,7 +189,7 @@ func (n *node) sleep(until time.Time) {
 
 // wake ends the present sleep, or the next. Any goroutine may call it.
 func (n *node) wake() {
-	n.inbox.wake()
+	n.inbox.Wake()
 	select {
 	case n.bell <- struct{}{}:
 	default:
@@ -246,9 +249,9 @@ func (n *node) drain(now time.Time) (more bool) {
 			n.pause()
 			return false
 		}
-		err := n.inbox.recv(&n.packet)
-		if errors.Is(err, errAgain) {
-			if err != errUnasked {
+		err := n.inbox.Recv(&n.packet)
+		if errors.Is(err, transport.ErrAgain) {
+			if err != transport.ErrNotPolled {
 				n.caughtUp(now)
 			}
 			return false
@@ -399,7 +402,7 @@ func (n *node) stop() {
 // that they say shows it.
 func (n *node) beginFarewell(now time.Time) {
 	n.closing = now
-	n.inbox.retire()
+	n.inbox.StopOffering()
 	for _, p := range n.peers {
 		if p.entered() && now.Sub(p.sentAt) < maxCoarseness {
 			p.owedPing = false // one that waits already is older than what was sent
@@ -479,11 +482,11 @@ func (n *node) shutdown() {
 		if p.mailbox == nil {
 			continue
 		}
-		if err := p.mailbox.close(n.linger(p)); err != nil {
+		if err := p.mailbox.Close(n.linger(p)); err != nil {
 			n.log.Warn("zyre: close a mailbox", "peer", p.Identity, "err", err)
 		}
 	}
-	if err := errors.Join(n.inbox.close(), n.transport.close()); err != nil {
+	if err := errors.Join(n.inbox.Close(), n.transport.Close()); err != nil {
 		n.log.Warn("zyre: close", "err", err)
 	}
 	dropped := n.events.close(&Event{Type: eventStop, PeerUUID: n.id, PeerName: n.cfg.name})

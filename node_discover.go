@@ -2,10 +2,11 @@ package zyre
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/ratelimit"
 )
 
 // Limits on what strangers can make a node do. A beacon or HELLO of a peer not
@@ -136,10 +137,10 @@ func (n *node) readdress(p *Peer, endpoint string) {
 func (n *node) greet(now time.Time, p *Peer) bool {
 	n.abandon(p, ErrUnknownPeer)
 	n.closeMailbox(p)
-	box, err := n.transport.dial(p.endpoint, n.dialOptions(p))
+	box, err := n.transport.Dial(p.endpoint, n.dialOptions(p))
 	if err != nil {
 		n.counters.dialErrors++
-		n.log.Log(context.Background(), n.warnings.urgency(now), "zyre: connect", "peer", p.Identity, "endpoint", p.endpoint, "err", err)
+		n.log.Log(context.Background(), n.warnings.Level(now), "zyre: connect", "peer", p.Identity, "endpoint", p.endpoint, "err", err)
 		return false
 	}
 	p.mailbox, p.sent, p.pings, p.probe = box, 0, 0, probe{}
@@ -152,13 +153,13 @@ func (n *node) greet(now time.Time, p *Peer) bool {
 	return true
 }
 
-// closeMailbox drops a peer's connection and what libzmq still holds for it, which over a
-// shortcut is nothing: the peer has it.
+// closeMailbox drops a peer's connection and what libzmq still holds for it, which over
+// inproc is nothing: the peer has it.
 func (n *node) closeMailbox(p *Peer) {
 	if p.mailbox == nil {
 		return
 	}
-	if err := p.mailbox.close(0); err != nil {
+	if err := p.mailbox.Close(0); err != nil {
 		n.log.Warn("zyre: close a mailbox", "peer", p.Identity, "err", err)
 	}
 	p.mailbox = nil
@@ -231,7 +232,7 @@ func (n *node) goodbye(now time.Time, uuid [16]byte) {
 
 // admit says whether one more half-open peer may be made, and makes room for it.
 func (n *node) admit(now time.Time) bool {
-	if !n.admission.take(now) {
+	if !n.admission.Take(now) {
 		return false
 	}
 	if len(n.peers)-n.known.len() < maxHalfOpen {
@@ -250,48 +251,9 @@ func (n *node) admit(now time.Time) bool {
 	return true
 }
 
-// tokens is a bucket that fills at rate tokens a second, up to burst.
-type tokens struct {
-	rate, burst float64
-	level       float64
-	at          time.Time
-}
-
-// take takes a token, and says whether there was one.
-func (t *tokens) take(now time.Time) bool {
-	if t.at.IsZero() {
-		t.level = t.burst
-	} else {
-		t.level = min(t.burst, t.level+t.rate*now.Sub(t.at).Seconds())
-	}
-	t.at = now
-	if t.level < 1 {
-		return false
-	}
-	t.level--
-	return true
-}
-
-// How often it is worth a warning that somebody is refused who tries again each second
-// or so: the rest is logged at level Debug.
-const (
-	warningRate  = 0.1 // a second, in the long run
-	warningBurst = 10
-)
-
-func newWarnings() tokens { return tokens{rate: warningRate, burst: warningBurst} }
-
-// urgency is the level at which to log something now.
-func (t *tokens) urgency(now time.Time) slog.Level {
-	if t.take(now) {
-		return slog.LevelWarn
-	}
-	return slog.LevelDebug
-}
-
 // handshakes remembers how often a peer began anew.
 type handshakes struct {
-	tokens
+	ratelimit.Bucket
 	barredUntil time.Time
 }
 
@@ -303,13 +265,13 @@ func (n *node) handshake(now time.Time, uuid [16]byte) bool {
 		if len(n.history) >= maxHandshakes {
 			return false
 		}
-		h = &handshakes{tokens: tokens{rate: handshakeRate, burst: handshakeBurst}}
+		h = &handshakes{Bucket: ratelimit.Bucket{Rate: handshakeRate, Burst: handshakeBurst}}
 		n.history[uuid] = h
 	}
 	if now.Before(h.barredUntil) {
 		return false
 	}
-	if !h.take(now) {
+	if !h.Take(now) {
 		h.barredUntil = now.Add(handshakeBar)
 		n.counters.barred++
 		n.log.Warn("zyre: peer begins anew too often", "peer", uuidString(uuid), "ignored for", handshakeBar)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // A peer begins anew elsewhere: who waits for its endpoint gets it at once.
@@ -123,7 +125,7 @@ func TestNode_failedSendEndsPeer(t *testing.T) {
 	s.conn(a, b.endpoint).broken = errBroken
 	a.n.handle(s.now, []call{{kind: callWhisper, peer: b.uuid, payload: []byte("w 1 2")}})
 	s.conn(a, b.endpoint).broken = nil
-	a.n.receive(s.now, &packet{from: appendIdentity(nil, b.uuid), header: appendPlain(nil, PingID, b.n.peers[a.uuid].sent+1)})
+	a.n.receive(s.now, &transport.Packet{From: appendIdentity(nil, b.uuid), Header: appendPlain(nil, PingID, b.n.peers[a.uuid].sent+1)})
 	b.n.peers[a.uuid].sent++
 	a.told[b.uuid]++
 	a.n.handle(s.now, []call{{kind: callWhisper, peer: b.uuid, payload: []byte("w 1 3")}})

@@ -4,18 +4,21 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/transport/mem"
 )
 
 // scriptedInbox hands out packets, and then an error.
 type scriptedInbox struct {
-	inbox
-	packets []*packet
-	then    error
-	woken   chan struct{}
-	retired bool
+	transport.Inbox
+	packets         []*transport.Packet
+	then            error
+	woken           chan struct{}
+	stoppedOffering bool
 }
 
-func (in *scriptedInbox) recv(p *packet) error {
+func (in *scriptedInbox) Recv(p *transport.Packet) error {
 	if len(in.packets) == 0 {
 		return in.then
 	}
@@ -23,7 +26,7 @@ func (in *scriptedInbox) recv(p *packet) error {
 	return nil
 }
 
-func (in *scriptedInbox) wait(until time.Time) {
+func (in *scriptedInbox) Wait(until time.Time) {
 	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
 	select {
@@ -32,16 +35,16 @@ func (in *scriptedInbox) wait(until time.Time) {
 	}
 }
 
-func (in *scriptedInbox) wake() {
+func (in *scriptedInbox) Wake() {
 	select {
 	case in.woken <- struct{}{}:
 	default:
 	}
 }
 
-func (in *scriptedInbox) retire() { in.retired = true }
+func (in *scriptedInbox) StopOffering() { in.stoppedOffering = true }
 
-func (in *scriptedInbox) close() error { return nil }
+func (in *scriptedInbox) Close() error { return nil }
 
 // newScriptedNode makes a node that has met a peer and has more to read from it, but
 // does not run yet.
@@ -50,16 +53,16 @@ func newScriptedNode(t *testing.T, then error, messages ...*ZreMsg) (*node, *Pee
 	in := &scriptedInbox{then: then, woken: make(chan struct{}, 1)}
 	cfg := defaultConfig()
 	cfg.endpoint = "inproc://scripted"
-	n := newNode([16]byte{9}, cfg, newMemTransport(), newEventQueue(newEventChannel(), defaultQueueLimit))
-	n.inbox, n.outbox, n.net.endpoints = in, newOutbox(in.wake), []string{cfg.endpoint}
+	n := newNode([16]byte{9}, cfg, mem.New(), newEventQueue(newEventChannel(), defaultQueueLimit))
+	n.inbox, n.outbox, n.net.endpoints = in, newOutbox(in.Wake), []string{cfg.endpoint}
 	peer := [16]byte{1}
-	pack := func(sequence uint16, m *ZreMsg) *packet {
+	pack := func(sequence uint16, m *ZreMsg) *transport.Packet {
 		m.sequence = sequence
 		header, err := m.append(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &packet{from: appendIdentity(nil, peer), header: header, frames: m.content()}
+		return &transport.Packet{From: appendIdentity(nil, peer), Header: header, Frames: m.content()}
 	}
 	n.receive(time.Now(), pack(1, simHello("tcp://10.0.0.9:9")))
 	for i, m := range messages {
@@ -71,7 +74,7 @@ func newScriptedNode(t *testing.T, then error, messages ...*ZreMsg) (*node, *Pee
 // A goodbye is heard when all that had arrived before it has been read.
 func TestNode_goodbyeWaitsForMessages(t *testing.T) {
 	last := &ZreMsg{id: WhisperID, Content: []byte("last words")}
-	n, p := newScriptedNode(t, errAgain, last)
+	n, p := newScriptedNode(t, transport.ErrAgain, last)
 	datagram, err := newBeaconMsg(p.uuid, 0).append(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -91,20 +94,20 @@ func TestNode_goodbyeWaitsForMessages(t *testing.T) {
 	}
 }
 
-// A node that says farewell offers no shortcut any more: who took one would lose it.
-func TestNode_farewellRetires(t *testing.T) {
-	n, _ := newScriptedNode(t, errAgain)
+// A node that says farewell offers no inproc any more: who connected by it would lose messages.
+func TestNode_farewellStopsOffering(t *testing.T) {
+	n, _ := newScriptedNode(t, transport.ErrAgain)
 	n.handle(time.Now(), []call{{kind: callStop}})
-	if in := n.inbox.(*scriptedInbox); !in.retired {
-		t.Error("the inbox is not retired when the farewell begins")
+	if in := n.inbox.(*scriptedInbox); !in.stoppedOffering {
+		t.Error("the inbox still offers inproc when the farewell begins")
 	}
 }
 
 // A node that reads again after a pause takes nobody for silent before its inbox has
 // made sure that nothing is left.
-func TestNode_unaskedInboxProvesNothing(t *testing.T) {
+func TestNode_unpolledInboxProvesNothing(t *testing.T) {
 	now := time.Now()
-	for then, blind := range map[error]bool{errUnasked: true, errAgain: false} {
+	for then, blind := range map[error]bool{transport.ErrNotPolled: true, transport.ErrAgain: false} {
 		n, p := newScriptedNode(t, then)
 		n.pause()
 		n.resume()
@@ -116,25 +119,5 @@ func TestNode_unaskedInboxProvesNothing(t *testing.T) {
 		if p.entered() != blind {
 			t.Errorf("after a pause, and %v, the peer is here: %t, want %t", then, p.entered(), blind)
 		}
-	}
-}
-
-// Of messages that come one by one recv does not ask whether there is another; wait does.
-func TestZMQInbox_recv_unasked(t *testing.T) {
-	tr := newTestTransport(t)
-	in, endpoint := mustListen(t, tr, listenOptions{}, "tcp://127.0.0.1:*")
-	m := mustDial(t, tr, endpoint, dialOptions{identity: testIdentity})
-	var p packet
-	err := error(nil)
-	for start := time.Now(); err != errUnasked; err = in.recv(&p) {
-		if time.Since(start) > patience {
-			t.Fatalf("recv() after one alone = %v, want %v", err, errUnasked)
-		}
-		mustSend(t, m, pingHeader)
-		mustRecv(t, in, &p)
-	}
-	in.wait(time.Now())
-	if err := in.recv(&p); err != errAgain {
-		t.Errorf("recv() after wait = %v, want %v", err, errAgain)
 	}
 }

@@ -57,7 +57,7 @@ func (h *simForeign) send(p *simForeignPeer, m *ZreMsg) {
 	if err != nil {
 		h.net.fatalf("encode %d: %v", m.id, err)
 	}
-	_ = p.conn.send(header, m.content())
+	_ = p.conn.Send(header, m.content())
 }
 
 // require makes a peer, with a fresh connection and our HELLO on it.
@@ -76,7 +76,7 @@ func (h *simForeign) remove(p *simForeignPeer) {
 	if p.ready {
 		h.see("EXIT", p)
 	}
-	_ = p.conn.close(0)
+	_ = p.conn.Close(0)
 	delete(h.peers, p.uuid)
 }
 

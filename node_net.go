@@ -10,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // network is how a node is found and reached: the beacon, the links it is sent
@@ -20,8 +23,8 @@ type network struct {
 	heard      chan struct{} // closed when the goroutine that hears beacons has ended
 	port       uint16        // TCP port of the inbox on every link; 0 before it is bound
 	lastPort   uint16        // the one before, which peers still know; 0 if there was none
-	host       hostView      // where there is no beacon
-	links      []link
+	host       netif.View    // where there is no beacon
+	links      []netif.Link
 	endpoints  []string             // as bound, or the one that was set
 	boundOn    map[bindPlace]string // those of endpoints that are bound on a link
 	advertised string               // by the application; may be empty
@@ -36,11 +39,11 @@ type bindPlace struct {
 	index int
 }
 
-func (l link) bindPlace() bindPlace {
-	if l.addr.Is4() {
-		return bindPlace{addr: l.addr}
+func placeOf(l netif.Link) bindPlace {
+	if l.Addr.Is4() {
+		return bindPlace{addr: l.Addr}
 	}
-	return bindPlace{l.addr, l.index}
+	return bindPlace{l.Addr, l.Index}
 }
 
 // beaconing says whether the node sends beacons: setting an endpoint or gossip turns
@@ -56,7 +59,7 @@ func (n *node) startNetwork() (err error) {
 	} else {
 		n.net.links, err = n.net.linksNow(n.cfg.iface)
 		if err != nil || n.cfg.endpoint != "" { // it is not looked at again
-			n.net.host.close()
+			n.net.host.Close()
 		}
 	}
 	if err != nil {
@@ -100,13 +103,13 @@ func (n *node) startBeacon() error {
 }
 
 // linksNow chooses links without a beacon.
-func (w *network) linksNow(iface string) ([]link, error) {
-	host, err := w.host.interfaces()
+func (w *network) linksNow(iface string) ([]netif.Link, error) {
+	host, err := w.host.Interfaces()
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := chooseLinks(iface, host, w.links)
-	return chosen.links, err
+	chosen, err := netif.Choose(iface, host, w.links)
+	return chosen.Links, err
 }
 
 // watch looks for changes of the links where no beacon does, and binds again what could
@@ -162,7 +165,7 @@ func (n *node) signal(now time.Time, s *Signal) {
 	}
 	key := ""
 	if v.secure {
-		key = z85FromRaw(v.key)
+		key = transport.Z85FromRaw(v.key)
 	}
 	if v.port != 0 {
 		n.sightedWithKey(now, v.uuid, beaconEndpoint(s, v), key)
@@ -214,12 +217,12 @@ func (n *node) bindEndpoint() error {
 	if n.security.enabled && strings.HasPrefix(n.cfg.endpoint, "inproc:") {
 		return fmt.Errorf("%w: CURVE needs tcp or ipc, not %s", ErrInvalid, n.cfg.endpoint)
 	}
-	endpoint, err := n.inbox.bind(n.cfg.endpoint)
+	endpoint, err := n.inbox.Bind(n.cfg.endpoint)
 	if err != nil {
 		return fmt.Errorf("bind inbox on %s: %w", n.cfg.endpoint, err)
 	}
 	n.net.endpoints = []string{endpoint}
-	if ap, err := parseEndpoint(endpoint); err == nil && ap.IsValid() {
+	if ap, err := transport.ParseEndpoint(endpoint); err == nil && ap.IsValid() {
 		n.net.port = ap.Port()
 	}
 	return nil
@@ -229,18 +232,18 @@ func (n *node) bindEndpoint() error {
 // that the first link finds free.
 func (n *node) bindAll(port string) error {
 	for _, l := range n.net.links {
-		if n.net.boundOn[l.bindPlace()] != "" {
+		if n.net.boundOn[placeOf(l)] != "" {
 			continue
 		}
-		want := "tcp://" + net.JoinHostPort(l.addr.String(), port)
-		endpoint, err := n.inbox.bind(want)
+		want := "tcp://" + net.JoinHostPort(l.Addr.String(), port)
+		endpoint, err := n.inbox.Bind(want)
 		if err != nil {
 			return fmt.Errorf("bind inbox on %s: %w", want, err)
 		}
 		if n.net.boundOn == nil {
 			n.net.boundOn = map[bindPlace]string{}
 		}
-		n.net.boundOn[l.bindPlace()] = endpoint
+		n.net.boundOn[placeOf(l)] = endpoint
 		n.net.endpoints = append(n.net.endpoints, endpoint)
 		port = endpoint[strings.LastIndexByte(endpoint, ':')+1:]
 	}
@@ -250,13 +253,13 @@ func (n *node) bindAll(port string) error {
 }
 
 // unbind takes the inbox off every link but those kept.
-func (n *node) unbind(kept []link) {
+func (n *node) unbind(kept []netif.Link) {
 	w := &n.net
 	for place, e := range w.boundOn {
-		if slices.ContainsFunc(kept, func(l link) bool { return l.bindPlace() == place }) {
+		if slices.ContainsFunc(kept, func(l netif.Link) bool { return placeOf(l) == place }) {
 			continue
 		}
-		if err := n.inbox.unbind(e); err != nil {
+		if err := n.inbox.Unbind(e); err != nil {
 			n.log.Debug("zyre: unbind", "endpoint", e, "err", err)
 		}
 		delete(w.boundOn, place)
@@ -270,7 +273,7 @@ func (n *node) unbind(kept []link) {
 // relink follows a change of the host's network: the inbox moves to the new
 // addresses and the beacon announces it there. It stays bound where nothing changed,
 // and keeps its port if it can, so that peers find it by themselves.
-func (n *node) relink(links []link) {
+func (n *node) relink(links []netif.Link) {
 	if slices.Equal(links, n.net.links) {
 		n.publish() // the beacon is silent after a change, and this one was undone
 		return
@@ -311,7 +314,7 @@ func (n *node) publish() {
 func (n *node) beaconDatagram(port uint16) []byte {
 	msg := newBeaconMsg(n.uuid, port)
 	if n.security.enabled {
-		raw, _ := rawFromZ85(n.cfg.curve.publicKey)
+		raw, _ := transport.RawFromZ85(n.cfg.curve.publicKey)
 		msg = newSecureBeaconMsg(n.uuid, port, raw)
 	}
 	b, err := msg.append(nil)
@@ -330,7 +333,7 @@ func (w *network) command(n *node, id string, payload any) {
 
 // close tells the network that the node leaves, and closes the beacon.
 func (w *network) close(n *node) {
-	w.host.close()
+	w.host.Close()
 	if w.beacon == nil {
 		return
 	}
@@ -346,9 +349,9 @@ func (w *network) isOurs(endpoint string) bool {
 	if slices.Contains(w.endpoints, endpoint) || w.advertised != "" && w.advertised == endpoint {
 		return true
 	}
-	ap, err := parseEndpoint(endpoint)
+	ap, err := transport.ParseEndpoint(endpoint)
 	return err == nil && ap.IsValid() && ap.Port() == w.port &&
-		slices.ContainsFunc(w.links, func(l link) bool { return l.addr == ap.Addr() })
+		slices.ContainsFunc(w.links, func(l netif.Link) bool { return l.Addr == ap.Addr() })
 }
 
 // toward returns the link on which a peer's endpoint can be reached: the one with
@@ -362,25 +365,25 @@ func (w *network) toward(endpoint string) (i int) {
 	if err != nil {
 		return 0
 	}
-	i = slices.IndexFunc(w.links, func(l link) bool {
-		return l.prefix.Contains(addr.WithZone("")) && (addr.Zone() == "" || addr.Zone() == l.name)
+	i = slices.IndexFunc(w.links, func(l netif.Link) bool {
+		return l.Prefix.Contains(addr.WithZone("")) && (addr.Zone() == "" || addr.Zone() == l.Name)
 	})
 	return max(i, 0)
 }
 
 // onLoopback says whether one of the links is the loopback interface.
 func (w *network) onLoopback() bool {
-	return slices.ContainsFunc(w.links, func(l link) bool { return l.addr.IsLoopback() })
+	return slices.ContainsFunc(w.links, func(l netif.Link) bool { return l.Addr.IsLoopback() })
 }
 
 // cutOff says whether there is no network on which a peer could be reached: a HELLO
 // would arrive later, and tell an endpoint that is of no use to the peer.
 func (w *network) cutOff(endpoint string) bool {
-	ap, err := parseEndpoint(endpoint)
+	ap, err := transport.ParseEndpoint(endpoint)
 	if err != nil || !ap.IsValid() || ap.Addr().IsLoopback() {
 		return false
 	}
-	return !slices.ContainsFunc(w.links, func(l link) bool { return !l.addr.IsLoopback() })
+	return !slices.ContainsFunc(w.links, func(l netif.Link) bool { return !l.Addr.IsLoopback() })
 }
 
 // announced returns the endpoint at which a peer can reach this node: the one the
@@ -393,7 +396,7 @@ func (w *network) announced(n *node, peer string) string {
 	}
 	var addr netip.Addr
 	if n.cfg.endpoint != "" {
-		ap, err := parseEndpoint(w.endpoints[0])
+		ap, err := transport.ParseEndpoint(w.endpoints[0])
 		if err != nil || !ap.IsValid() {
 			return w.endpoints[0] // ipc or inproc
 		}
@@ -404,7 +407,7 @@ func (w *network) announced(n *node, peer string) string {
 		if i >= len(w.links) {
 			return ""
 		}
-		addr = w.links[i].addr
+		addr = w.links[i].Addr
 	}
 	if w.port == 0 {
 		return ""
@@ -424,11 +427,11 @@ var errUnreachable = errors.New("zyre: endpoint can't be reached")
 
 // helloEndpoint returns where a HELLO, or gossip, says a node can be reached, in the form
 // in which endpoints are compared. An IPv6 link-local address gets our zone. A host
-// name comes back as it is, with errNeedsLookup. Local endpoints are taken only by a
+// name comes back as it is, with transport.ErrNeedsLookup. Local endpoints are taken only by a
 // node whose application uses such itself: else a stranger could make it knock at any
 // socket of this host.
 func (n *node) helloEndpoint(endpoint string) (string, error) {
-	ap, err := parseEndpoint(endpoint)
+	ap, err := transport.ParseEndpoint(endpoint)
 	addr := ap.Addr().Unmap()
 	switch {
 	case err != nil:
@@ -446,7 +449,7 @@ func (n *node) helloEndpoint(endpoint string) (string, error) {
 		if len(n.net.links) != 1 {
 			return "", errUnreachable // on which link, its beacon will tell
 		}
-		addr = addr.WithZone(n.net.links[0].name)
+		addr = addr.WithZone(n.net.links[0].Name)
 	}
 	return "tcp://" + netip.AddrPortFrom(addr, ap.Port()).String(), nil
 }
@@ -460,5 +463,5 @@ func (c *config) local() bool {
 	for _, r := range c.required {
 		used = append(used, r.endpoint)
 	}
-	return slices.ContainsFunc(used, isLocal)
+	return slices.ContainsFunc(used, transport.IsLocal)
 }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // maxPeerGroups is how many groups one peer may be in; what it joins beyond
@@ -20,19 +22,19 @@ const plainSize = 6
 
 // receive handles one message from the inbox. Whatever is wrong with it, it is
 // rejected whole and counted.
-func (n *node) receive(now time.Time, m *packet) {
-	uuid, ok := parseIdentity(m.from)
+func (n *node) receive(now time.Time, m *transport.Packet) {
+	uuid, ok := parseIdentity(m.From)
 	if !ok || uuid == n.uuid {
 		n.counters.badIdentity++
 		return
 	}
 	v := &n.view
-	err := v.parse(m.header)
+	err := v.parse(m.Header)
 	if errors.Is(err, errBadSignature) || errors.Is(err, errBadVersion) {
 		n.counters.foreign++
 		return
 	}
-	if err != nil && (v.id == HelloID || len(m.header) < plainSize) {
+	if err != nil && (v.id == HelloID || len(m.Header) < plainSize) {
 		n.malformed(uuid, v, err) // and tells nothing about the sequence
 		return
 	}
@@ -44,7 +46,7 @@ func (n *node) receive(now time.Time, m *packet) {
 	if v.id == HelloID {
 		n.counters.received++
 		if p == nil && n.security.enabled {
-			n.security.keys[uuid] = m.userID
+			n.security.keys[uuid] = m.UserID
 		}
 		n.receiveHello(now, uuid, p, v)
 		return
@@ -73,7 +75,7 @@ func (n *node) receive(now time.Time, m *packet) {
 	case err != nil:
 		n.malformed(uuid, v, err)
 	default:
-		n.obey(now, p, v, m.frames)
+		n.obey(now, p, v, m.Frames)
 	}
 }
 

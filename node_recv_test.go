@@ -5,6 +5,9 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // simStranger makes a node and a peer in it that is no host.
@@ -110,7 +113,7 @@ func TestNode_strangeHello(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.n.receive(s.now, &packet{from: from, header: header})
+		a.n.receive(s.now, &transport.Packet{From: from, Header: header})
 		a.turn()
 		if len(s.conns) > 0 || len(a.history) > 0 || len(a.n.groups) > 0 {
 			t.Errorf("%s: connections = %d, events = %q", c.name, len(s.conns), a.history)
@@ -140,7 +143,7 @@ func TestNode_helloBeforeBeacon(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := newSim(t, 1).node(nil)
-			a.n.net.links = []link{{name: "eth0"}, {name: "eth1"}}
+			a.n.net.links = []netif.Link{{Name: "eth0"}, {Name: "eth1"}}
 			peer := [16]byte{1}
 			a.hear(peer, 1, simHello(c.hello, "G"))
 			if len(a.history) != 0 {
@@ -235,7 +238,7 @@ func TestNode_floodOfJoins(t *testing.T) {
 		seq++
 		m := &ZreMsg{id: JoinID, Group: fmt.Sprint(i), Status: byte(i + 1), sequence: seq}
 		header, _ := m.append(nil)
-		a.n.receive(a.net.now, &packet{from: appendIdentity(nil, peer), header: header})
+		a.n.receive(a.net.now, &transport.Packet{From: appendIdentity(nil, peer), Header: header})
 		if i%1000 == 0 {
 			for len(a.n.events.ch) > 0 {
 				<-a.n.events.ch
@@ -273,7 +276,7 @@ func simQuickWhisper(from, to *simNode) {
 	from.n.handle(from.net.now, []call{{kind: callWhisper, peer: to.uuid, payload: payload}})
 	c := from.net.conn(from, to.endpoint)
 	for _, m := range c.queue {
-		to.n.receive(to.net.now, &packet{from: appendIdentity(nil, from.uuid), header: m.header, frames: m.frames})
+		to.n.receive(to.net.now, &transport.Packet{From: appendIdentity(nil, from.uuid), Header: m.header, Frames: m.frames})
 	}
 	c.queue = c.queue[:0]
 	for len(to.n.events.ch) > 0 {

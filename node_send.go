@@ -3,6 +3,8 @@ package zyre
 import (
 	"errors"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // maxBacklog is how many messages wait for one peer, on top of those in its
@@ -101,7 +103,7 @@ func (n *node) transmit(p *Peer, now time.Time, header []byte, frames [][]byte, 
 		case err == nil:
 			r.settle(nil)
 			return
-		case !errors.Is(err, errAgain):
+		case !errors.Is(err, transport.ErrAgain):
 			n.sendFailed(p, now, err)
 			r.settle(ErrUnknownPeer)
 			return
@@ -154,7 +156,7 @@ func (n *node) flush(p *Peer, now time.Time) (moved bool) {
 	for p.clogged() && !p.probe.final {
 		o := p.backlog.Front()
 		err := p.post(o.header, o.frames)
-		if errors.Is(err, errAgain) {
+		if errors.Is(err, transport.ErrAgain) {
 			return moved
 		}
 		if err != nil {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // simPair makes two nodes that know each other, with small mailboxes.
@@ -54,14 +56,14 @@ func TestNode_backlogKeepsOrder(t *testing.T) {
 
 // notingMailbox notes to whom each message goes, before it goes there.
 type notingMailbox struct {
-	mailbox
+	transport.Mailbox
 	to    *Peer
 	notes *[]string
 }
 
-func (m notingMailbox) send(header []byte, frames [][]byte) error {
+func (m notingMailbox) Send(header []byte, frames [][]byte) error {
 	*m.notes = append(*m.notes, fmt.Sprintf("%s %s", m.to.Name, frames[0]))
-	return m.mailbox.send(header, frames)
+	return m.Mailbox.Send(header, frames)
 }
 
 // Whispers that wait together go out peer by peer, but none overtakes another to the

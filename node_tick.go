@@ -136,7 +136,7 @@ func (n *node) tick(now time.Time) {
 	n.revisit(now)
 	n.security.forgetKeys(n.peers)
 	for uuid, h := range n.history {
-		if now.Sub(h.at) > handshakeMemory {
+		if now.Sub(h.Last()) > handshakeMemory {
 			delete(n.history, uuid)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // peerState says how far a peer has come.
@@ -34,14 +36,14 @@ type Peer struct {
 	Name     string            // from its HELLO
 	Headers  map[string]string // from its HELLO
 
-	mu     sync.Mutex  // guards a Peer from NewPeer; a node owns its peers alone
-	forget func() bool // ends the watch on NewPeer's context
-	dialer transport   // what a Peer from NewPeer dials with
+	mu     sync.Mutex          // guards a Peer from NewPeer; a node owns its peers alone
+	forget func() bool         // ends the watch on NewPeer's context
+	dialer transport.Transport // what a Peer from NewPeer dials with
 
 	uuid     [16]byte
 	endpoint string // where mailbox is connected to
 	key      string // its CURVE public key, Z85; empty on a plain network
-	mailbox  mailbox
+	mailbox  transport.Mailbox
 	sent     uint16    // sequence number used last
 	wrapped  time.Time // when that last wrapped
 	early    bool      // the peer did not follow a wrap after 65535: wrap after 65534
@@ -141,12 +143,12 @@ func (p *Peer) Connect(from []byte, endpoint string) error {
 		return opError("connect to peer", endpoint, ErrInvalid)
 	}
 	p.disconnect()
-	tr, err := newZMQTransport()
+	tr, err := transport.NewZMQ()
 	if err != nil {
 		return opError("connect to peer", endpoint, err)
 	}
-	if p.mailbox, err = tr.dial(endpoint, dialOptions{identity: from}); err != nil {
-		return opError("connect to peer", endpoint, errors.Join(err, tr.close()))
+	if p.mailbox, err = tr.Dial(endpoint, transport.DialOptions{Identity: from}); err != nil {
+		return opError("connect to peer", endpoint, errors.Join(err, tr.Close()))
 	}
 	p.dialer, p.endpoint, p.sent = tr, endpoint, 0
 	return nil
@@ -162,11 +164,11 @@ func (p *Peer) Disconnect() {
 
 func (p *Peer) disconnect() {
 	if p.mailbox != nil {
-		_ = p.mailbox.close(0)
+		_ = p.mailbox.Close(0)
 		p.mailbox = nil
 	}
 	if p.dialer != nil {
-		_ = p.dialer.close()
+		_ = p.dialer.Close()
 		p.dialer = nil
 	}
 }
@@ -200,7 +202,7 @@ func (p *Peer) Send(msg *ZreMsg) error {
 		return opError("send to peer", p.Identity, err)
 	}
 	err = p.post(header, m.content())
-	if errors.Is(err, errAgain) {
+	if errors.Is(err, transport.ErrAgain) {
 		err = ErrPushedBack
 	}
 	return opError("send to peer", p.Identity, err)
@@ -214,7 +216,7 @@ func (p *Peer) post(header []byte, frames [][]byte) error {
 		seq = 0
 	}
 	putSequence(header, seq)
-	if err := p.mailbox.send(header, frames); err != nil {
+	if err := p.mailbox.Send(header, frames); err != nil {
 		return err
 	}
 	if seq < p.sent || seq == 65535 {

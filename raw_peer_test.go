@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // rawPeer speaks ZRE without a node: it can do what a node never does.
@@ -12,11 +14,11 @@ type rawPeer struct {
 	t        *testing.T
 	name     string
 	uuid     [16]byte
-	inbox    inbox
-	mailbox  mailbox
+	inbox    transport.Inbox
+	mailbox  transport.Mailbox
 	endpoint string
 	sequence uint16
-	packet   packet
+	packet   transport.Packet
 }
 
 var rawPeers atomic.Uint32
@@ -27,21 +29,21 @@ func newRawPeer(t *testing.T, name, target string) *rawPeer {
 	r := &rawPeer{t: t, name: name}
 	number := rawPeers.Add(1)
 	r.uuid = [16]byte{0xfe, 15: byte(number), 14: byte(number >> 8)}
-	tr, err := newZMQTransport()
+	tr, err := transport.NewZMQ()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.inbox, err = tr.listen(listenOptions{}); err != nil {
+	if r.inbox, err = tr.Listen(transport.ListenOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if r.endpoint, err = r.inbox.bind("tcp://127.0.0.1:*"); err != nil {
+	if r.endpoint, err = r.inbox.Bind("tcp://127.0.0.1:*"); err != nil {
 		t.Fatal(err)
 	}
-	if r.mailbox, err = tr.dial(target, dialOptions{identity: appendIdentity(nil, r.uuid)}); err != nil {
+	if r.mailbox, err = tr.Dial(target, transport.DialOptions{Identity: appendIdentity(nil, r.uuid)}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(r.mailbox.close(0), r.inbox.close(), tr.close()); err != nil {
+		if err := errors.Join(r.mailbox.Close(0), r.inbox.Close(), tr.Close()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -64,8 +66,8 @@ func (r *rawPeer) send(msg *ZreMsg) {
 	}
 	putSequence(header, r.sequence)
 	eventually(r.t, "room in a mailbox", func() bool {
-		err = r.mailbox.send(header, msg.content())
-		return !errors.Is(err, errAgain)
+		err = r.mailbox.Send(header, msg.content())
+		return !errors.Is(err, transport.ErrAgain)
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -77,10 +79,10 @@ func (r *rawPeer) expectHello() {
 	r.t.Helper()
 	deadline := time.Now().Add(patience)
 	for time.Now().Before(deadline) {
-		r.inbox.wait(deadline)
-		for r.inbox.recv(&r.packet) == nil {
+		r.inbox.Wait(deadline)
+		for r.inbox.Recv(&r.packet) == nil {
 			var v zreView
-			if v.parse(r.packet.header) == nil && v.id == HelloID {
+			if v.parse(r.packet.Header) == nil && v.id == HelloID {
 				return
 			}
 		}

@@ -2,9 +2,12 @@ package zyre
 
 import (
 	"context"
+	"log/slog"
 	"slices"
-	"sync/atomic"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/ratelimit"
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // publicKeyHeader carries a secure node's public key in its HELLO.
@@ -33,7 +36,7 @@ func (c *curveConfig) enabled() bool { return c.secretKey != "" }
 // needs tcp or ipc: with an inproc endpoint Start returns an error.
 func (z *Zyre) SetZCert(publicKey, secretKey string) *Zyre {
 	return z.set(func(c *config) {
-		if err := checkKeyPair(publicKey, secretKey); err != nil {
+		if err := transport.CheckKeyPair(publicKey, secretKey); err != nil {
 			c.reject("set certificate", err.Error(), ErrInvalid)
 			return
 		}
@@ -56,7 +59,7 @@ func (z *Zyre) SetZapDomain(domain string) *Zyre {
 func (z *Zyre) SetAuthorizedKeys(publicKeys ...string) *Zyre {
 	return z.set(func(c *config) {
 		for _, key := range publicKeys {
-			if _, ok := rawFromZ85(key); !ok {
+			if _, ok := transport.RawFromZ85(key); !ok {
 				c.reject("set authorized keys", key, ErrInvalid)
 			}
 		}
@@ -67,59 +70,42 @@ func (z *Zyre) SetAuthorizedKeys(publicKeys ...string) *Zyre {
 // security is what a secure node knows of keys. The zero value is a plain node.
 type security struct {
 	enabled bool
+	policy  *transport.Policy // which keys may connect; it counts and logs connections refused
 
 	// owned by run
 	keys     map[[16]byte]string // public keys of those we have connected to, or will
-	warnings tokens              // for refusals
-
-	// owned by the ZAP responder
-	zapWarnings tokens
-	refused     atomic.Uint64 // clients that ZAP turned away; for all
+	warnings ratelimit.Bucket    // for refusals
 }
 
-func newSecurity(enabled bool) security {
-	t := newWarnings()
-	return security{enabled: enabled, keys: map[[16]byte]string{}, warnings: t, zapWarnings: t}
+func newSecurity(c *curveConfig, log *slog.Logger) security {
+	return security{
+		enabled:  c.enabled(),
+		policy:   transport.NewPolicy(log, c.restricted, c.authorized),
+		keys:     map[[16]byte]string{},
+		warnings: ratelimit.NewWarnings(),
+	}
 }
 
 // listenOptions are the inbox's keys, and who may connect to it.
-func (n *node) listenOptions() listenOptions {
+func (n *node) listenOptions() transport.ListenOptions {
 	c := &n.cfg.curve
 	if !c.enabled() {
-		return listenOptions{}
+		return transport.ListenOptions{}
 	}
-	return listenOptions{publicKey: c.publicKey, secretKey: c.secretKey, zapDomain: c.zapDomain, allow: n.allow}
-}
-
-// allow is the node's ZAP policy. It runs on the responder's goroutine and touches
-// only what never changes.
-func (n *node) allow(domain, address, key string) bool {
-	if n.authorized(key) {
-		return true
-	}
-	n.security.refused.Add(1)
-	n.logRefusal(time.Now(), &n.security.zapWarnings,
-		"what", "connection", "domain", domain, "address", address, "key", key)
-	return false
-}
-
-// authorized says whether the holder of a key may talk with this node.
-func (n *node) authorized(key string) bool {
-	c := &n.cfg.curve
-	return key != "" && (!c.restricted || slices.Contains(c.authorized, key))
+	return transport.ListenOptions{PublicKey: c.publicKey, SecretKey: c.secretKey, ZapDomain: c.zapDomain, Policy: n.security.policy}
 }
 
 // trusts says whether a secure node may go to the holder of a key that somebody named.
 func (n *node) trusts(key string) bool {
-	_, ok := rawFromZ85(key)
-	return ok && n.authorized(key)
+	_, ok := transport.RawFromZ85(key)
+	return ok && n.security.policy.Allows(key)
 }
 
 // dialOptions are what a mailbox for p shows and expects.
-func (n *node) dialOptions(p *Peer) dialOptions {
-	o := dialOptions{identity: n.identity}
+func (n *node) dialOptions(p *Peer) transport.DialOptions {
+	o := transport.DialOptions{Identity: n.identity}
 	if n.security.enabled {
-		o.serverKey, o.publicKey, o.secretKey = p.key, n.cfg.curve.publicKey, n.cfg.curve.secretKey
+		o.ServerKey, o.PublicKey, o.SecretKey = p.key, n.cfg.curve.publicKey, n.cfg.curve.secretKey
 	}
 	return o
 }
@@ -160,23 +146,23 @@ func (s *security) forgetKeys(peers map[[16]byte]*Peer) {
 // keyMatches says whether a message came from the holder of the right key: p's, or
 // for a HELLO of a peer that has not entered the one that the HELLO names; a peer that
 // was to have another is forgotten.
-func (n *node) keyMatches(now time.Time, p *Peer, uuid [16]byte, m *packet, v *zreView) bool {
+func (n *node) keyMatches(now time.Time, p *Peer, uuid [16]byte, m *transport.Packet, v *zreView) bool {
 	if !n.security.enabled {
 		return true
 	}
-	ok := m.userID != "" && (p == nil || p.key == m.userID || !p.entered() && v.id == HelloID)
+	ok := m.UserID != "" && (p == nil || p.key == m.UserID || !p.entered() && v.id == HelloID)
 	if ok && v.id == HelloID {
-		ok = v.header(publicKeyHeader) == m.userID && n.authorized(m.userID)
+		ok = v.header(publicKeyHeader) == m.UserID && n.security.policy.Allows(m.UserID)
 	}
 	switch {
 	case !ok:
-		n.refuseKey(now, "message", uuid, string(v.endpoint), m.userID)
-		if p != nil && p.entered() && p.key != m.userID {
+		n.refuseKey(now, "message", uuid, string(v.endpoint), m.UserID)
+		if p != nil && p.entered() && p.key != m.UserID {
 			// libzmq has given the routing id to the newer connection, and hears p no
 			// more: only a HELLO makes it connect again.
 			n.doubt(now, p, probe{reason: "another used its UUID", regreet: true})
 		}
-	case p != nil && p.key != m.userID: // proven, unlike the key of a beacon
+	case p != nil && p.key != m.UserID: // proven, unlike the key of a beacon
 		n.discard(p)
 	}
 	return ok
@@ -193,13 +179,10 @@ func (v *zreView) header(name string) (result string) {
 	return result
 }
 
-// refuseKey counts and logs something that came under a wrong key, or none.
+// refuseKey counts and logs something that came under a wrong key, or none: as a warning
+// unless there were many of late.
 func (n *node) refuseKey(now time.Time, what string, uuid [16]byte, endpoint, key string) {
 	n.counters.keysRefused++
-	n.logRefusal(now, &n.security.warnings, "what", what, "peer", uuidString(uuid), "endpoint", endpoint, "key", key)
-}
-
-// logRefusal logs a refusal, as a warning unless there were many of late.
-func (n *node) logRefusal(now time.Time, warnings *tokens, args ...any) {
-	n.log.Log(context.Background(), warnings.urgency(now), "zyre: refused: the key is not the right one, or not authorized", args...)
+	n.log.Log(context.Background(), n.security.warnings.Level(now), "zyre: refused: the key is not the right one, or not authorized",
+		"what", what, "peer", uuidString(uuid), "endpoint", endpoint, "key", key)
 }

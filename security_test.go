@@ -14,6 +14,8 @@ import (
 
 	zmq "github.com/pebbe/zmq4"
 
+	"github.com/go-zyre/zyre/internal/ratelimit"
+	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/zgossip"
 )
 
@@ -23,7 +25,7 @@ func zeroKeyPair(t testing.TB) (public, secret string) {
 	t.Helper()
 	for {
 		public, secret = keyPair(t)
-		if raw, _ := rawFromZ85(public); raw[0] == 0 {
+		if raw, _ := transport.RawFromZ85(public); raw[0] == 0 {
 			return public, secret
 		}
 	}
@@ -228,7 +230,7 @@ func TestZyre_forgedUUID(t *testing.T) {
 func TestZyre_forgedBeacon(t *testing.T) {
 	a, b, _, pb, ra, _ := securePair(t, true)
 	pm, _ := keyPair(t)
-	raw := func(key string) [32]byte { r, _ := rawFromZ85(key); return r }
+	raw := func(key string) [32]byte { r, _ := transport.RawFromZ85(key); return r }
 	plain, err := newBeaconMsg(b.uuid, 0).append(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -274,7 +276,7 @@ func TestNode_forgedBeaconDoesNotKeepOwnerOut(t *testing.T) {
 	m.Headers = map[string]string{publicKeyHeader: pb}
 	m.sequence = 1
 	header, _ := m.append(nil)
-	a.n.receive(s.now, &packet{from: appendIdentity(nil, bob), header: header, userID: pb})
+	a.n.receive(s.now, &transport.Packet{From: appendIdentity(nil, bob), Header: header, UserID: pb})
 	if p := a.n.peers[bob]; p == nil || !p.entered() || p.key != pb {
 		t.Error("the owner's HELLO is refused for a forged beacon")
 	}
@@ -451,13 +453,12 @@ func TestNode_refusals(t *testing.T) {
 		s.advance(100 * time.Millisecond)
 		a.n.tuple(s.now, zgossip.Tuple{Key: uuidString([16]byte{5}), Value: "tcp://10.0.0.1:9"})
 		a.n.sightedWithKey(s.now, [16]byte{6}, "tcp://10.0.0.2:9", other)
-		a.n.allow("global", "10.0.0.2", other)
 	}
 	s.advance(time.Minute)
-	refused := int(a.n.counters.keysRefused + a.n.security.refused.Load())
-	if warned, debug := lines.count[slog.LevelWarn], lines.count[slog.LevelDebug]; refused != 3*times || warned+debug != refused ||
-		warned < 2*warningBurst || warned > 2*warningBurst+4 {
-		t.Errorf("%d refusals, %d warnings, %d at level Debug, want %d, about %d and the rest", refused, warned, debug, 3*times, 2*warningBurst)
+	refused := int(a.n.counters.keysRefused)
+	if warned, debug := lines.count[slog.LevelWarn], lines.count[slog.LevelDebug]; refused != 2*times || warned+debug != refused ||
+		warned < ratelimit.WarningBurst || warned > ratelimit.WarningBurst+2 {
+		t.Errorf("%d refusals, %d warnings, %d at level Debug, want %d, about %d and the rest", refused, warned, debug, 2*times, ratelimit.WarningBurst)
 	}
 	if len(a.n.standing)+len(a.n.peers) != 0 {
 		t.Errorf("%d standing nodes and %d peers, want none", len(a.n.standing), len(a.n.peers))

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // simNode is a host that runs a node of ours.
@@ -41,7 +44,7 @@ func (s *sim) node(change func(cfg *config, site *simSite)) *simNode {
 	h.n = newNode(h.uuid, cfg, &simTransport{s, &h.simSite}, newEventQueue(newEventChannel(), cfg.queueLimit))
 	h.n.outbox = newOutbox(func() {})
 	ap := netip.MustParseAddrPort(strings.TrimPrefix(h.endpoint, "tcp://"))
-	h.n.net.links = []link{{name: "sim", addr: ap.Addr(), prefix: netip.PrefixFrom(ap.Addr(), 24).Masked()}}
+	h.n.net.links = []netif.Link{{Name: "sim", Addr: ap.Addr(), Prefix: netip.PrefixFrom(ap.Addr(), 24).Masked()}}
 	h.n.net.endpoints, h.n.net.port = []string{h.endpoint}, ap.Port()
 	s.add(h)
 	return h
@@ -62,14 +65,16 @@ type simTransport struct {
 	owner *simSite
 }
 
-func (tr *simTransport) listen(listenOptions) (inbox, error) { return nil, errAgain }
-func (tr *simTransport) close() error                        { return nil }
-func (tr *simTransport) dial(endpoint string, _ dialOptions) (mailbox, error) {
+func (tr *simTransport) Listen(transport.ListenOptions) (transport.Inbox, error) {
+	return nil, transport.ErrAgain
+}
+func (tr *simTransport) Close() error { return nil }
+func (tr *simTransport) Dial(endpoint string, _ transport.DialOptions) (transport.Mailbox, error) {
 	return tr.net.dial(tr.owner, endpoint), nil
 }
 
 func (h *simNode) take(from [16]byte, header []byte, frames [][]byte) {
-	h.n.receive(h.net.now, &packet{from: appendIdentity(nil, from), header: header, frames: frames})
+	h.n.receive(h.net.now, &transport.Packet{From: appendIdentity(nil, from), Header: header, Frames: frames})
 	h.turn()
 }
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // A simulated network: many nodes in one goroutine, on a clock that only the test
@@ -129,7 +131,7 @@ func (s *sim) dial(from *simSite, to string) *simConn {
 	return c
 }
 
-func (c *simConn) send(header []byte, frames [][]byte) error {
+func (c *simConn) Send(header []byte, frames [][]byte) error {
 	if c.closed {
 		c.net.fatalf("send on a closed mailbox to %s", c.to)
 	}
@@ -137,7 +139,7 @@ func (c *simConn) send(header []byte, frames [][]byte) error {
 		return c.broken
 	}
 	if len(c.queue) >= c.net.hwm {
-		return errAgain
+		return transport.ErrAgain
 	}
 	if header[2] == HelloID {
 		if h := c.net.host(c.to); h != nil {
@@ -154,7 +156,7 @@ func (c *simConn) send(header []byte, frames [][]byte) error {
 
 // close drops what was sent, except, if the connection is established, for some
 // messages that are on the wire already.
-func (c *simConn) close(time.Duration) error {
+func (c *simConn) Close(time.Duration) error {
 	if c.closed {
 		c.net.fatalf("mailbox to %s closed twice", c.to)
 	}
@@ -304,7 +306,7 @@ func (s *sim) kill(h simHost) {
 	s.hosts = slices.DeleteFunc(s.hosts, func(o simHost) bool { return o == h })
 	for _, c := range s.conns {
 		if c.from == b && !c.closed {
-			_ = c.close(0)
+			_ = c.Close(0)
 		}
 		if c.to == b.endpoint && c.up {
 			c.lose(s.rng.Intn(len(c.queue) + 1))

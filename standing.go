@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // standing is a node that is known to be reachable somewhere, from gossip or
@@ -42,9 +44,9 @@ func (n *node) approach(now time.Time, uuid [16]byte, s *standing) {
 
 // reach goes to a node at an endpoint that may have a host name.
 func (n *node) reach(now time.Time, uuid [16]byte, endpoint, key string) {
-	_, err := parseEndpoint(endpoint)
+	_, err := transport.ParseEndpoint(endpoint)
 	switch {
-	case errors.Is(err, errNeedsLookup):
+	case errors.Is(err, transport.ErrNeedsLookup):
 		n.counters.unreachable++ // until it has been looked up
 		n.lookup.start(n, endpoint, func(now time.Time, numeric string) {
 			n.sightedWithKey(now, uuid, numeric, key)
@@ -76,11 +78,11 @@ func (n *node) revisit(now time.Time) {
 // ErrInvalid if one of them makes no sense. It is zyre_require_peer of libzyre.
 func (z *Zyre) RequirePeer(uuid, endpoint, publicKey string) error {
 	id, ok := canonicalUUID(uuid)
-	_, err := parseEndpoint(endpoint)
-	if errors.Is(err, errNeedsLookup) {
+	_, err := transport.ParseEndpoint(endpoint)
+	if errors.Is(err, transport.ErrNeedsLookup) {
 		err = nil
 	}
-	if _, keyOK := rawFromZ85(publicKey); err != nil || !ok || id == z.uuid || publicKey != "" && !keyOK {
+	if _, keyOK := transport.RawFromZ85(publicKey); err != nil || !ok || id == z.uuid || publicKey != "" && !keyOK {
 		return opError("require peer", endpoint, ErrInvalid)
 	}
 	peer := requiredPeer{id, endpoint, publicKey}

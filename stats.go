@@ -137,7 +137,7 @@ func (n *node) stats(now time.Time) Stats {
 	if n.net.beacon != nil {
 		s.Beacon = n.net.beacon.stats.snapshot()
 	}
-	s.Dropped.KeysRefused += n.security.refused.Load()
+	s.Dropped.KeysRefused += n.security.policy.Refused()
 	for _, p := range n.peers {
 		if !p.entered() {
 			s.HalfOpen++

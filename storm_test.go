@@ -4,6 +4,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // stormWindow is how long a test watches for what must not go on for ever.
@@ -70,22 +72,22 @@ var storms = []struct {
 // A freezer stops a node as SIGSTOP would, while it sleeps; only its threads in
 // libzmq go on.
 type freezer struct {
-	transport
+	transport.Transport
 	sync.Mutex // held while the node is frozen
 }
 
 type freezerInbox struct {
-	inbox
+	transport.Inbox
 	f *freezer
 }
 
-func (f *freezer) listen(opts listenOptions) (inbox, error) {
-	in, err := f.transport.listen(opts)
+func (f *freezer) Listen(opts transport.ListenOptions) (transport.Inbox, error) {
+	in, err := f.Transport.Listen(opts)
 	return &freezerInbox{in, f}, err
 }
 
-func (in *freezerInbox) wait(until time.Time) {
-	in.inbox.wait(until)
+func (in *freezerInbox) Wait(until time.Time) {
+	in.Inbox.Wait(until)
 	in.f.Lock()
 	defer in.f.Unlock()
 }
@@ -94,9 +96,9 @@ func (in *freezerInbox) wait(until time.Time) {
 func freezable(z *Zyre) *freezer {
 	f := &freezer{}
 	inner := z.transport
-	z.transport = func() (transport, error) {
+	z.transport = func() (transport.Transport, error) {
 		tr, err := inner()
-		f.transport = tr
+		f.Transport = tr
 		return f, err
 	}
 	return f

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // Zyre is one node: it finds the other nodes on its network, joins groups, and
@@ -24,7 +26,7 @@ type Zyre struct {
 
 	// set by NewZyre, then read-only
 	ctx       context.Context
-	transport func() (transport, error)
+	transport func() (transport.Transport, error)
 
 	node atomic.Pointer[node] // the running node, or nil
 
@@ -48,7 +50,7 @@ func NewZyre(ctx context.Context) *Zyre {
 		ctx:       ctx,
 		cfg:       defaultConfig(),
 		events:    newEventChannel(),
-		transport: func() (transport, error) { return newZMQTransport() },
+		transport: func() (transport.Transport, error) { return transport.NewZMQ() },
 	}
 	id, err := uuid.NewRandom()
 	if err != nil {

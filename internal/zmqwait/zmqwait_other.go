@@ -73,6 +73,6 @@ func (w *Waiter) Close() error {
 	return nil
 }
 
-// Spare reports whether the process may open n more descriptors now; this
+// HaveDescriptors reports whether the process may open n more descriptors now; this
 // system has no limit worth asking about.
-func Spare(n int) bool { return true }
+func HaveDescriptors(n int) bool { return true }

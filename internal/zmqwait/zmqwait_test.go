@@ -318,8 +318,8 @@ func TestWaiter_Wait_idle(t *testing.T) {
 }
 
 func TestSpare(t *testing.T) {
-	if !Spare(3) {
-		t.Error("Spare(3) = false, want true")
+	if !HaveDescriptors(3) {
+		t.Error("HaveDescriptors(3) = false, want true")
 	}
 }
 

@@ -173,10 +173,10 @@ func (w *Waiter) Close() error {
 	return nil
 }
 
-// Spare reports whether the process may open n more descriptors now. libzmq
+// HaveDescriptors reports whether the process may open n more descriptors now. libzmq
 // aborts the process in some places when it is refused a descriptor, so callers
 // ask first. Another goroutine may take them in between; ask for more than needed.
-func Spare(n int) bool {
+func HaveDescriptors(n int) bool {
 	fds := make([]int, 0, n)
 	defer func() {
 		for _, fd := range fds {

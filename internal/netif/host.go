@@ -1,0 +1,55 @@
+package netif
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+)
+
+// list describes the interfaces that the host has now.
+func list() ([]Interface, error) {
+	ifis, err := net.Interfaces()
+	if err != nil {
+		return nil, fmt.Errorf("zyre: list the interfaces: %w", err)
+	}
+	prefixes, err := prefixesByIndex(ifis)
+	if err != nil {
+		return nil, fmt.Errorf("zyre: list the addresses: %w", err)
+	}
+	routes := defaultRoutes()
+	host := make([]Interface, 0, len(ifis))
+	for _, ifi := range ifis {
+		metric, ok := routes[ifi.Name]
+		if !ok {
+			metric = NoRoute
+		}
+		host = append(host, Interface{
+			Name: ifi.Name, Index: ifi.Index, Flags: ifi.Flags,
+			Prefixes: prefixes[ifi.Index], Metric: metric,
+			Hardware: hasDevice(ifi.Name),
+		})
+	}
+	return host, nil
+}
+
+// Prefixes asks the system for the addresses of one interface.
+func Prefixes(ifi *net.Interface) ([]netip.Prefix, error) {
+	addrs, err := ifi.Addrs()
+	if err != nil {
+		return nil, err
+	}
+	var prefixes []netip.Prefix
+	for _, a := range addrs {
+		ipnet, ok := a.(*net.IPNet)
+		if !ok {
+			continue
+		}
+		addr, ok := netip.AddrFromSlice(ipnet.IP)
+		if !ok {
+			continue
+		}
+		ones, _ := ipnet.Mask.Size()
+		prefixes = append(prefixes, netip.PrefixFrom(addr.Unmap(), ones))
+	}
+	return prefixes, nil
+}

@@ -1,0 +1,101 @@
+// Package netif knows the network interfaces of the host: which there are, which of them
+// a node is to use, and when to look at them again.
+package netif
+
+import (
+	"net"
+	"net/netip"
+)
+
+// Link is one attachment of a node to a network: an interface and the one
+// address of it that the node uses there. It is comparable.
+type Link struct {
+	Name      string       // of the interface
+	Index     int          // of the interface
+	Addr      netip.Addr   // with the zone, if IPv6 link-local
+	Prefix    netip.Prefix // never with a zone
+	Broadcast netip.Addr   // IPv4 only
+}
+
+// String returns the name and the address.
+func (l Link) String() string { return l.Name + " " + l.Addr.String() }
+
+// Interface describes one interface of the host, so that the choice is a
+// pure function of what the host looks like.
+type Interface struct {
+	Name     string         // such as eth0
+	Index    int            // the system's number of it
+	Flags    net.Flags      // up, running, able to broadcast, …
+	Prefixes []netip.Prefix // address and prefix length, in the system's order
+	Metric   int            // of the default route through it, or NoRoute
+	Hardware bool           // a hint only: there is a device behind it
+}
+
+// NoRoute is the metric of an interface without a default route.
+const NoRoute = -1
+
+// reaches tells whether a beacon sent on the link can reach several hosts. A
+// tunnel from point to point cannot.
+func (h Interface) reaches(l Link) bool {
+	if h.Flags&net.FlagPointToPoint != 0 {
+		return false
+	}
+	if l.Addr.Is4() {
+		return h.Flags&net.FlagBroadcast != 0
+	}
+	return h.Flags&net.FlagMulticast != 0
+}
+
+// Link gives the link of the interface at its best address: IPv4 before IPv6,
+// as most ZRE nodes know only that; then addresses that are not link-local.
+func (h Interface) Link() (Link, bool) {
+	rank := func(p netip.Prefix) int {
+		r := 0
+		if !p.Addr().Is4() {
+			r += 2
+		}
+		if p.Addr().IsLinkLocalUnicast() {
+			r++
+		}
+		return r
+	}
+	best := -1
+	for i, p := range h.Prefixes {
+		a := p.Addr()
+		if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() {
+			continue
+		}
+		if best < 0 || rank(p) < rank(h.Prefixes[best]) {
+			best = i
+		}
+	}
+	if best < 0 {
+		return Link{}, false
+	}
+	return h.LinkAt(h.Prefixes[best]), true
+}
+
+// LinkAt gives the link of the interface at one of its addresses.
+func (h Interface) LinkAt(p netip.Prefix) Link {
+	l := Link{Name: h.Name, Index: h.Index, Addr: p.Addr(), Prefix: p.Masked()}
+	switch {
+	case l.Addr.Is4():
+		l.Broadcast = broadcastOf(p)
+	case l.Addr.IsLinkLocalUnicast():
+		l.Addr = l.Addr.WithZone(h.Name)
+	}
+	return l
+}
+
+// broadcastOf gives the broadcast address of an IPv4 subnet: the one directed
+// to it or, where the prefix leaves no room for one, the limited one.
+func broadcastOf(p netip.Prefix) netip.Addr {
+	b := p.Addr().As4()
+	if p.Bits() > 30 {
+		return netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	}
+	for i := p.Bits(); i < 32; i++ {
+		b[i/8] |= 0x80 >> (i % 8)
+	}
+	return netip.AddrFrom4(b)
+}

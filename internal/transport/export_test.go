@@ -1,0 +1,35 @@
+package transport
+
+import "testing"
+
+// ConnectedTo returns the endpoint that a mailbox of ZMQ is connected to.
+func ConnectedTo(t *testing.T, m Mailbox) string {
+	t.Helper()
+	z, ok := m.(*zmqMailbox)
+	if !ok {
+		t.Fatalf("a mailbox of type %T", m)
+	}
+	endpoint, err := z.soc.GetLastEndpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return endpoint
+}
+
+// OffersInproc reports whether an endpoint is that of an inbox of this process.
+func (t *ZMQ) OffersInproc(endpoint string) bool {
+	offers := &t.context.inproc
+	offers.mu.Lock()
+	defer offers.mu.Unlock()
+	return offers.offers[endpoint] != nil
+}
+
+// AnswersZAP reports whether the responder runs, or knows a policy.
+func (t *ZMQ) AnswersZAP() bool {
+	z := &t.context.zap
+	z.lifecycle.Lock()
+	defer z.lifecycle.Unlock()
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	return z.quit != nil || len(z.entries) != 0
+}

@@ -1,0 +1,240 @@
+package transport
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	zmq "github.com/pebbe/zmq4"
+
+	"github.com/go-zyre/zyre/internal/zmqmsg"
+	"github.com/go-zyre/zyre/internal/zmqwait"
+)
+
+// An unusually long header does not stay in memory once it has been read.
+const maxKeptHeader = 64 << 10
+
+// Listen makes the inbox of a node: a ROUTER, bound to nothing yet.
+func (t *ZMQ) Listen(opts ListenOptions) (Inbox, error) {
+	in := &zmqInbox{transport: t, more: true}
+	secure := opts.PublicKey != "" || opts.SecretKey != ""
+	if secure {
+		if err := CheckKeyPair(opts.PublicKey, opts.SecretKey); err != nil {
+			return nil, fmt.Errorf("zyre: listen: %w", err)
+		}
+		// Before the ROUTER: libzmq lets everyone in while nobody answers ZAP.
+		domain, err := t.RegisterPolicy(opts.ZapDomain, opts.Policy)
+		if err != nil {
+			return nil, fmt.Errorf("zyre: listen: %w", err)
+		}
+		in.domain = domain
+	}
+	soc, err := t.socket(zmq.ROUTER, func(s *zmq.Socket) error {
+		err := errors.Join(s.SetRouterHandover(true), s.SetRcvhwm(HighWaterMark), s.SetSndhwm(1))
+		if secure {
+			err = errors.Join(err, s.SetCurveServer(1), s.SetCurveSecretkey(opts.SecretKey),
+				s.SetZapDomain(in.domain))
+		}
+		return err
+	})
+	if err == nil {
+		in.soc = soc
+		if err = in.attach(secure); err != nil {
+			err = errors.Join(err, soc.Close())
+		}
+	}
+	if err != nil {
+		err = errors.Join(err, t.UnregisterPolicy(in.domain))
+		return nil, fmt.Errorf("zyre: listen: %w", err)
+	}
+	t.open.Add(1)
+	return in, nil
+}
+
+// attach prepares to receive, and to wait for it.
+func (in *zmqInbox) attach(secure bool) (err error) {
+	if in.messages, err = zmqmsg.Of(in.soc, secure); err != nil {
+		return err
+	}
+	in.check = in.readable
+	in.waiter, err = waiterFor(in.soc)
+	return err
+}
+
+func waiterFor(soc *zmq.Socket) (*zmqwait.Waiter, error) {
+	fd, err := soc.GetFd()
+	if err != nil {
+		return nil, err
+	}
+	return zmqwait.New(uintptr(fd))
+}
+
+// zmqInbox is a ROUTER.
+type zmqInbox struct {
+	transport       *ZMQ
+	soc             *zmq.Socket
+	messages        *zmqmsg.Socket // of soc
+	waiter          *zmqwait.Waiter
+	check           func() bool  // readable, made once
+	domain          string       // its ZAP domain; empty without CURVE
+	offer           *inprocOffer // of connections by inproc; nil if it has never made one
+	stoppedOffering bool         // StopOffering was called
+	closed          bool
+
+	// To ask libzmq in vain costs a system call, as much as several messages. So
+	// Recv does not ask again before Wait has, and if the last messages came one by
+	// one it leaves it to Wait to find out about a second.
+	more   bool // libzmq may have messages, and Recv is to ask
+	empty  bool // it had none when it was asked last
+	single bool // they come one by one
+	polled bool // since Wait was called
+	taken  int  // messages since libzmq had none
+}
+
+func (in *zmqInbox) Bind(endpoint string) (string, error) {
+	if err := CheckBindEndpoint(endpoint); err != nil {
+		return "", fmt.Errorf("zyre: bind: %w", err)
+	}
+	if !zmqwait.HaveDescriptors(descriptorReserve) {
+		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, ErrNoDescriptors)
+	}
+	// An IPv6 socket would report an IPv4 address in its mapped form.
+	v6 := strings.HasPrefix(endpoint, "tcp://[") || strings.HasPrefix(endpoint, "tcp://*")
+	if err := in.soc.SetIpv6(v6); err != nil {
+		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, err)
+	}
+	if err := in.soc.Bind(endpoint); err != nil {
+		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, err)
+	}
+	bound, err := in.soc.GetLastEndpoint()
+	if err != nil {
+		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, err)
+	}
+	in.offerInproc(bound)
+	return bound, nil
+}
+
+func (in *zmqInbox) Unbind(endpoint string) error {
+	in.transport.context.inproc.remove(endpoint, in.offer)
+	if err := in.soc.Unbind(endpoint); err != nil {
+		return fmt.Errorf("zyre: unbind %s: %w", endpoint, err)
+	}
+	return nil
+}
+
+func (in *zmqInbox) Recv(p *Packet) error {
+	clear(p.Frames)
+	p.Frames, p.UserID = p.Frames[:0], ""
+	if cap(p.Header) > maxKeptHeader {
+		p.Header = nil
+	}
+	if !in.messages.Ready() {
+		switch {
+		case in.empty:
+			return ErrAgain
+		case !in.more:
+			return ErrNotPolled
+		}
+		if err := in.fill(); err != nil {
+			return err
+		}
+	}
+	frame := in.messages.Next()
+	p.From, p.Header = append(p.From[:0], frame.Data...), p.Header[:0]
+	content := false
+	for i := 0; frame.More; i++ {
+		if !in.messages.Ready() {
+			if err := in.fill(); err != nil {
+				return incomplete(err)
+			}
+		}
+		frame = in.messages.Next()
+		switch {
+		case i == 0:
+			p.Header, p.UserID = append(p.Header, frame.Data...), frame.User
+			content = HasContent(p.Header)
+		case content:
+			p.Frames = append(p.Frames, bytes.Clone(frame.Data))
+		}
+	}
+	return nil
+}
+
+// fill gets what libzmq has, or one message if they come one by one.
+func (in *zmqInbox) fill() error {
+	in.polled = true
+	in.single = in.single && in.taken == 0
+	count, more, err := in.messages.Fill(in.single)
+	if err == nil {
+		in.taken += count
+		in.more = more && !in.single
+	}
+	in.empty = errors.Is(err, zmqmsg.ErrAgain) || err == nil && !more
+	if in.empty {
+		in.more, in.single, in.taken = false, in.taken <= 1, 0
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, zmqmsg.ErrAgain):
+		return ErrAgain
+	}
+	return fmt.Errorf("zyre: receive: %w", err)
+}
+
+// incomplete reports an error inside a message. libzmq hands out whole messages, so
+// this happens only when the socket itself fails; it must not look like ErrAgain.
+func incomplete(err error) error { return fmt.Errorf("%w: %w", ErrIncompleteMessage, err) }
+
+func (in *zmqInbox) Wait(until time.Time) {
+	in.polled = false
+	err := in.waiter.Wait(in.check, until)
+	if !in.polled {
+		in.more, in.empty = true, false // or an owner that is always woken would never hear of a message
+	}
+	if err == nil || errors.Is(err, zmqwait.ErrClosed) {
+		return
+	}
+	// The poller has given the descriptor up, which no system is known to do. Look
+	// again soon rather than spin or go deaf.
+	pause := 10 * time.Millisecond
+	if !until.IsZero() {
+		pause = min(pause, time.Until(until))
+	}
+	time.Sleep(pause)
+}
+
+// readable also reports true when the socket fails, so that Recv says why.
+func (in *zmqInbox) readable() bool {
+	if in.messages.Ready() {
+		return true
+	}
+	err := in.fill()
+	if err != nil && !errors.Is(err, ErrAgain) {
+		in.more, in.empty = true, false
+	}
+	return in.more || in.messages.Ready()
+}
+
+func (in *zmqInbox) Wake() { in.waiter.Wake() }
+
+func (in *zmqInbox) Close() error {
+	if in.closed {
+		return nil
+	}
+	in.closed = true
+	in.StopOffering()
+	if in.offer != nil {
+		in.offer.withdrawn.Store(true)
+	}
+	in.messages.Free()
+	err := errors.Join(in.waiter.Close(), in.soc.Close())
+	in.transport.open.Add(-1)
+	// After the ROUTER, or it would let everyone in for its last moments.
+	if err = errors.Join(err, in.transport.UnregisterPolicy(in.domain)); err != nil {
+		return fmt.Errorf("zyre: close inbox: %w", err)
+	}
+	return nil
+}

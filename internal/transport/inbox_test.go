@@ -1,0 +1,57 @@
+package transport_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/transport/transporttest"
+)
+
+func TestInbox_Bind_resolved(t *testing.T) {
+	tr := transporttest.NewZMQ(t)
+	in, _ := transporttest.MustListen(t, tr, transport.ListenOptions{}, "tcp://127.0.0.1:*")
+	for _, prefix := range []string{"tcp://127.0.0.1:", "tcp://[::1]:"} {
+		bound, err := in.Bind(prefix + "*")
+		if err != nil {
+			t.Skip(err) // no IPv6
+		}
+		if !strings.HasPrefix(bound, prefix) || transport.CheckEndpoint(bound) != nil {
+			t.Errorf("Bind(%s*) = %s", prefix, bound)
+		}
+	}
+	path := "ipc://" + t.TempDir() + "/s"
+	if bound, err := in.Bind(path); bound != path || err != nil {
+		t.Errorf("Bind(%s) = %s, %v", path, bound, err)
+	}
+	m := transporttest.MustDial(t, tr, path, transport.DialOptions{})
+	transporttest.MustSend(t, m, transporttest.PingHeader)
+	var p transport.Packet
+	transporttest.MustRecv(t, in, &p)
+	for _, endpoint := range []string{"", "x", "tcp://", "tcp://127.0.0.1:99999", "tcp://192.0.2.1:*"} {
+		if _, err := in.Bind(endpoint); err == nil {
+			t.Errorf("Bind(%q) = nil error", endpoint)
+		}
+	}
+}
+
+// Of messages that come one by one Recv does not ask whether there is another; Wait does.
+func TestInbox_Recv_notPolled(t *testing.T) {
+	tr := transporttest.NewZMQ(t)
+	in, endpoint := transporttest.MustListen(t, tr, transport.ListenOptions{}, "tcp://127.0.0.1:*")
+	m := transporttest.MustDial(t, tr, endpoint, transport.DialOptions{Identity: transporttest.Identity})
+	var p transport.Packet
+	err := error(nil)
+	for start := time.Now(); err != transport.ErrNotPolled; err = in.Recv(&p) {
+		if time.Since(start) > patience {
+			t.Fatalf("Recv() after one alone = %v, want %v", err, transport.ErrNotPolled)
+		}
+		transporttest.MustSend(t, m, transporttest.PingHeader)
+		transporttest.MustRecv(t, in, &p)
+	}
+	in.Wait(time.Now())
+	if err := in.Recv(&p); err != transport.ErrAgain {
+		t.Errorf("Recv() after Wait = %v, want %v", err, transport.ErrAgain)
+	}
+}

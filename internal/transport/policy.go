@@ -1,0 +1,60 @@
+package transport
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/ratelimit"
+)
+
+// Policy says which clients may connect to a CURVE server, and counts and logs those that
+// were turned away. Any number of goroutines may use it.
+type Policy struct {
+	log        *slog.Logger
+	restricted bool
+	keys       atomic.Pointer[map[string]bool] // never changed, only replaced
+	refused    atomic.Uint64
+
+	mu       sync.Mutex
+	warnings ratelimit.Bucket // guarded by mu
+}
+
+// NewPolicy returns a policy that allows only the given keys (Z85) if it is restricted,
+// and else every client that has proven to hold a key.
+func NewPolicy(log *slog.Logger, restricted bool, keys []string) *Policy {
+	p := &Policy{log: log, restricted: restricted, warnings: ratelimit.NewWarnings()}
+	p.SetKeys(keys)
+	return p
+}
+
+// SetKeys replaces the keys that a restricted policy allows. Connections that are open
+// remain.
+func (p *Policy) SetKeys(keys []string) {
+	set := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		set[key] = true
+	}
+	p.keys.Store(&set)
+}
+
+// Allows reports whether the holder of a key may connect.
+func (p *Policy) Allows(key string) bool {
+	return key != "" && (!p.restricted || (*p.keys.Load())[key])
+}
+
+// Refused returns how many clients were turned away so far.
+func (p *Policy) Refused() uint64 { return p.refused.Load() }
+
+// refuse counts and logs a client that was turned away, as a warning unless there were
+// many of late.
+func (p *Policy) refuse(now time.Time, domain, address, key string) {
+	p.refused.Add(1)
+	p.mu.Lock()
+	level := p.warnings.Level(now)
+	p.mu.Unlock()
+	p.log.Log(context.Background(), level, "zyre: refused: the key is not the right one, or not authorized",
+		"what", "connection", "domain", domain, "address", address, "key", key)
+}

@@ -1,0 +1,109 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestResolver_Start(t *testing.T) {
+	r := NewResolver()
+	r.lookup = func(ctx context.Context, _ string) ([]string, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	tests := []struct {
+		endpoint string
+		want     bool
+	}{
+		{"tcp://ann.example:1", true},
+		{"tcp://ann.example:1", false}, // under way
+		{"tcp://ann.example:2", true},
+		{"tcp://127.0.0.1:1", false},
+		{"tcp://[::1]:1", false},
+		{"ipc://ann.example", false},
+		{"tcp://ann.example", false},
+		{"tcp://ann.invalid:1", false},
+		{"tcp://ann.invalid.:1", false},
+		{"", false},
+	}
+	for _, test := range tests {
+		if got := r.Start(test.endpoint); got != test.want {
+			t.Errorf("Start(%q) = %t, want %t", test.endpoint, got, test.want)
+		}
+	}
+	begun := 2
+	for r.Start(fmt.Sprintf("tcp://host%d.example:1", begun)) {
+		begun++
+	}
+	if begun != maxLookups {
+		t.Errorf("%d look-ups at once, want %d", begun, maxLookups)
+	}
+	r.Close()
+	r.Close()
+	if r.Start("tcp://bob.example:1") {
+		t.Error("Start() after Close = true, want false")
+	}
+}
+
+func TestResolver_Results(t *testing.T) {
+	noSuchHost := errors.New("no such host")
+	r := NewResolver()
+	defer r.Close()
+	r.lookup = func(_ context.Context, host string) ([]string, error) {
+		switch host {
+		case "ann.example":
+			return []string{"192.0.2.2", "fe80::2%eth0", "192.0.2.1"}, nil
+		case "empty.example":
+			return nil, nil
+		}
+		return nil, noSuchHost
+	}
+	tests := []struct {
+		endpoint string
+		numeric  []string
+		err      bool
+	}{
+		{"tcp://ann.example:9", []string{"tcp://192.0.2.2:9", "tcp://[fe80::2%eth0]:9", "tcp://192.0.2.1:9"}, false},
+		{"tcp://empty.example:9", nil, true},
+		{"tcp://other.example:9", nil, true},
+	}
+	for _, test := range tests {
+		for range 2 { // again, once it is done
+			for !r.Start(test.endpoint) {
+			}
+			got := <-r.Results()
+			if got.Endpoint != test.endpoint || !slices.Equal(got.Numeric, test.numeric) || (got.Err != nil) != test.err {
+				t.Errorf("Results() of %s = %+v, want %v and an error: %t", test.endpoint, got, test.numeric, test.err)
+			}
+		}
+	}
+}
+
+// A resolver that does not answer holds up nobody, and what nobody reads ends by Close.
+func TestResolver_slow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewResolver()
+		r.lookup = func(ctx context.Context, _ string) ([]string, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		start := time.Now()
+		r.Start("tcp://ann.example:1")
+		got := <-r.Results()
+		if took := time.Since(start); took != lookupLimit || !errors.Is(got.Err, context.DeadlineExceeded) {
+			t.Errorf("%v after %v, want the end after %v", got.Err, took, lookupLimit)
+		}
+		for i := range 3 * maxLookups {
+			r.Start(fmt.Sprintf("tcp://host%d.example:1", i))
+			time.Sleep(lookupLimit)
+		}
+		r.Close()
+		for range r.Results() {
+		}
+	})
+}

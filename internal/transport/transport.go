@@ -1,0 +1,111 @@
+// Package transport carries messages between nodes: the seam between a node and the
+// sockets below it, and the sockets of ZeroMQ that are used. Package mem keeps the same
+// promises in memory.
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// What a transport reports apart from plain failures.
+var (
+	// ErrAgain says that nothing was received, or that nothing was queued for
+	// sending: try again later.
+	ErrAgain = errors.New("zyre: try again")
+	// ErrNotPolled is an ErrAgain of an inbox that has not asked libzmq: there may be
+	// a message, and then the next Wait returns at once.
+	ErrNotPolled = fmt.Errorf("%w: not polled", ErrAgain)
+	// ErrNoDescriptors says that the process has too few file descriptors left
+	// to open another socket safely.
+	ErrNoDescriptors = errors.New("zyre: too few file descriptors left")
+	// ErrIncompleteMessage says that a message ended before its last frame.
+	ErrIncompleteMessage = errors.New("zyre: message cut short")
+	// ErrClosed says that an inbox, mailbox or transport was used after Close.
+	ErrClosed = errors.New("zyre: closed")
+)
+
+// HighWaterMark is how many messages wait in an inbox, or in a mailbox for one
+// peer, before senders are pushed back. libzmq counts messages, not bytes; what
+// the kernel buffers comes on top.
+const HighWaterMark = 1000
+
+// A Packet is one message as it came from a peer. The frames are the caller's to
+// keep; all else is reused by the next Recv into the same packet.
+type Packet struct {
+	From   []byte   // routing id, of any length: 1 and the UUID if the peer is a proper one
+	Header []byte   // first frame, not yet parsed
+	Frames [][]byte // content of WHISPER and SHOUT; empty for other commands
+	UserID string   // Z85 public key of the sender under CURVE; empty without, and over inproc
+}
+
+// An Inbox receives the messages of all peers. All methods but Wake belong to
+// the goroutine that owns the node.
+type Inbox interface {
+	// Recv fills p with the next message, or returns ErrAgain or ErrNotPolled at once.
+	Recv(p *Packet) error
+	// Bind starts to listen and returns the endpoint with its port resolved.
+	Bind(endpoint string) (bound string, err error)
+	// Unbind stops to listen at an endpoint that Bind has returned. Connections
+	// that peers have made to it remain. The address may be in use for a moment
+	// longer.
+	Unbind(endpoint string) error
+	// StopOffering withdraws what the inbox offers beside its endpoints: whoever dials
+	// from now on gets a connection that outlives it, to the next inbox at the same
+	// endpoint.
+	StopOffering()
+	// Wait parks the owner until there is a message, Wake has been called, or
+	// until has passed (the zero time never passes). It may return too early.
+	Wait(until time.Time)
+	// Wake makes the present or the next Wait return. Any goroutine may call it,
+	// also after Close.
+	Wake()
+	// Close drops what was not received. A second Close does nothing.
+	Close() error
+}
+
+// A Mailbox sends to one peer. It belongs to the goroutine that owns the node.
+type Mailbox interface {
+	// Send queues a whole message or nothing: ErrAgain says that the mailbox is
+	// full and nothing was queued. It keeps neither slice and never blocks.
+	Send(header []byte, frames [][]byte) error
+	// Close returns at once; what is queued is delivered in the background for
+	// no longer than linger. A second Close does nothing.
+	Close(linger time.Duration) error
+}
+
+// DialOptions say who a mailbox speaks for and, under CURVE, with which keys
+// (Z85, all three or none).
+type DialOptions struct {
+	Identity  []byte // routing id that the peer's inbox sees; 1–255 bytes, the first not 0
+	ServerKey string // the peer's public key
+	PublicKey string // our own
+	SecretKey string // that belongs to PublicKey
+}
+
+// ListenOptions make an inbox a CURVE server (keys in Z85, both or none).
+type ListenOptions struct {
+	PublicKey string  // the server's
+	SecretKey string  // that belongs to it
+	ZapDomain string  // for the log; at most 200 bytes
+	Policy    *Policy // who may connect; nil lets all in that have proven their key
+}
+
+// A Transport makes the sockets of nodes.
+type Transport interface {
+	// Listen makes the inbox of a node, bound to nothing yet.
+	Listen(opts ListenOptions) (Inbox, error)
+	// Dial makes a mailbox that connects in the background, and again whenever the
+	// connection breaks.
+	Dial(endpoint string, opts DialOptions) (Mailbox, error)
+	// Close releases what the sockets shared. They have all been closed before.
+	Close() error
+}
+
+// HasContent reports whether frames of content follow header: those of WHISPER
+// and SHOUT, whose ids stand after the two bytes of signature.
+func HasContent(header []byte) bool {
+	const whisper, shout = 2, 3
+	return len(header) > 2 && (header[2] == whisper || header[2] == shout)
+}

@@ -1,7 +1,0 @@
-//go:build !unix
-
-package zyre
-
-import "testing"
-
-func lowerDescriptorLimit(t *testing.T, n uint64) { t.Skip("no limit on descriptors here") }
