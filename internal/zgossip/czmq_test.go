@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// built gives what buildCZMQ gave, if a test asked for it.
+// built is what buildCZMQ returned, if a test called it.
 var built = func() (string, string) { return "", "never built" }
 
 // czmq is a process that runs a zgossip actor.
@@ -96,7 +96,7 @@ func newCZMQ(t *testing.T, args ...string) *czmq {
 
 func (c *czmq) at() string { return "tcp://127.0.0.1:" + c.port }
 
-// stop ends the process and wants it to end well: it crashes on no frame of ours.
+// stop ends the process and checks that it did not crash: it can read every frame of ours.
 func (c *czmq) stop() {
 	if c.cmd == nil {
 		return
@@ -141,7 +141,7 @@ func (c *czmq) has(kv ...string) {
 	}
 }
 
-// Our clients at CZMQ's hub, which forgets who is quiet for a second.
+// Our clients stay known to CZMQ's hub, which forgets a client that is silent for a second.
 func TestCZMQ_hub(t *testing.T) {
 	ctx := newContext(t)
 	hub := newCZMQ(t, "hub", "tcp://127.0.0.1:*")
@@ -156,13 +156,13 @@ func TestCZMQ_hub(t *testing.T) {
 	a.has("b=1", "c=1")
 	idle.has("a=1", "b=1", "c=1")
 
-	<-time.After(3 * time.Second) // the quiet that is the subject
+	<-time.After(3 * time.Second) // in which only PINGs keep the client known
 	a.publish("late", "1")
 	b.has("a=1", "c=1", "late=1")
 	idle.has("a=1", "b=1", "c=1", "late=1")
 	hub.has("a=1", "b=1", "c=1", "late=1")
 
-	// A farewell passes through CZMQ, where it is a value like any other.
+	// A tombstone passes through CZMQ, where it is a value like any other.
 	a.Close()
 	b.has("c=1")
 	hub.has("a=", "b=1", "c=1", "late=")
@@ -199,7 +199,7 @@ func TestCZMQ_hubRestart(t *testing.T) {
 	idle.has("a=1", "b=1", "late=1")
 }
 
-// CZMQ's clients at our hub: quiet for ever, and yet told everything.
+// CZMQ's clients are always silent. Our hub sends them everything nevertheless.
 func TestCZMQ_client(t *testing.T) {
 	ctx := newContext(t)
 	hub := newMember(t, ctx, quick())
@@ -222,9 +222,9 @@ func TestCZMQ_client(t *testing.T) {
 	a.Close()
 	hub.has("c=1", "d=1", "late=1")
 	d.has("a=", "c=1", "d=1", "hub=1", "late=1")
-	// Their echoes bring nothing back, and nothing goes round.
+	// What they send back restores no former value, and no change follows another for ever.
 	before := hub.Stats()
-	<-time.After(echoWindow)
+	<-time.After(reflectionWindow)
 	if after := hub.Stats(); after.Changed != before.Changed || after.Gone != before.Gone {
 		t.Errorf("Stats() of an idle hub went from %+v to %+v", before, after)
 	}

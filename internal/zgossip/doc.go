@@ -10,39 +10,42 @@
 //	4 PONG     hub to client, the answer to PING in any state
 //	5 INVALID  hub to client: you are unknown to me, say HELLO
 //
-// A [Gossip] is a hub once it is bound, a client once it is connected, and may
-// be both: what it learns from one link it tells all others.
+// A [Gossip] is a hub once it is bound and a client once it is connected. It may
+// be both: what it learns from one neighbour it sends to all others.
 //
-// # What is added to CZMQ's ways
+// # What this package adds to CZMQ's behaviour
 //
-// All of it is carried by the frames above, so that both kinds mix freely.
+// All of it is carried by the frames above, so members of both kinds can be mixed.
 //
-//   - A client of ours PINGs: CZMQ's hub forgets a client that is quiet for one
-//     second, tells it nothing any more and refuses its tuples. Each second or so
-//     it repeats a tuple of its own, which a hub that forgot it answers with
-//     INVALID, and it says HELLO and everything else again after an INVALID and
-//     after each new connection.
-//   - A tuple is vouched for by the link that brought it. A hub that loses a
-//     client that is known to ping drops what that client vouched for.
-//   - A tuple is taken back by PUBLISH with a tombstone: the value without its
-//     endpoint, that is, empty or from its "|" on (libzyre in CURVE mode needs
-//     the key that follows). CZMQ keeps and forwards it as any value; libzyre
-//     cannot connect to it and goes on; newcomers at a hub of ours are not told.
-//   - Anyone may take back anything, as anyone may change anything; an owner
-//     that sees its own tuple changed or taken back publishes it again, ever
-//     more slowly while this goes on.
-//   - A tuple that changes again and again is told ever more slowly too.
+//   - A client of this package sends PING. CZMQ's hub forgets a client that was silent
+//     for one second: it sends it nothing more and refuses its tuples. Every second or so
+//     the client repeats one of its own tuples, which a hub that has forgotten it answers
+//     with INVALID. After an INVALID, and on each new connection, the client sends HELLO
+//     and all its tuples again.
+//   - A tuple is owned by the link that brought it. When a hub loses a client that
+//     sends PING, it takes back the tuples that this client owns.
+//   - A tuple is taken back by a PUBLISH with a tombstone: the value without its
+//     endpoint. It is empty or begins with "|", because libzyre in CURVE mode needs the
+//     key that follows. CZMQ keeps and forwards a tombstone like any other value. libzyre
+//     cannot connect to it and carries on. A hub of this package does not send it to
+//     members that connect later.
+//   - Any member may take back any tuple, as any member may change any tuple. A member that
+//     sees one of its own tuples changed or taken back publishes it again, after a delay
+//     that grows as long as this goes on.
+//   - A tuple that changes again and again is flapping. Its changes are sent after a
+//     delay that grows in the same way.
 //
 // # Who is forgotten, and when
 //
-// A client that pings: after ClientTimeout (10 s) of silence. A client that
-// never does, of CZMQ's kind: not while its connection lives, however quiet;
-// when the connection is gone and stays gone for QuietTimeout (60 s; CZMQ 4.2
-// connects and publishes again at once). A hub that does not answer: what it
-// told is kept for HubTimeout (60 s), or until it is back and has not repeated
-// it within ten seconds. CZMQ's own hub forgets nothing.
+// A client that sends PING is forgotten after ClientTimeout (10 s) of silence. A client
+// that never sends PING, as those of CZMQ, is kept as long as its connection lives, however
+// silent it is, and forgotten once the connection has been gone for QuietTimeout (60 s;
+// CZMQ 4.2 connects and publishes again at once). When a hub does not answer, the tuples
+// that it owns are kept for HubTimeout (60 s); when it is back, those that it does not
+// repeat within ten seconds are taken back. CZMQ's hub forgets nothing.
 //
-// Where clients of several hubs make rings, a tuple whose owner left while a part of
-// the ring was cut off may stay: two neighbours that have it from each other vouch for
-// it. Values in the protocol have no age by which that could be told.
+// In a network where clients of several hubs form a ring a tuple may stay although the
+// member that published it is gone. This happens if that member left while part of the ring
+// was cut off: two neighbours have the tuple from each other, and each keeps it because the
+// other does. Values in this protocol have no age by which a member could tell.
 package zgossip

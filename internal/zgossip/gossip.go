@@ -1,18 +1,16 @@
 package zgossip
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/netip"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // Errors of the API; test with errors.Is.
@@ -25,52 +23,59 @@ var (
 
 // Options of a Gossip. The zero value is good; each field has a default.
 type Options struct {
-	// Logger takes what happens at level Debug. Default: nowhere.
+	// Logger takes what happens, at level Debug. Default: nothing is logged.
 	Logger *slog.Logger
 	// PingInterval is the time between two PINGs to a hub. Default 500 ms; CZMQ's
-	// hub forgets who is quiet for one second.
+	// hub forgets a client that is silent for one second.
 	PingInterval time.Duration
-	// ClientTimeout is how long a client that pings may be silent before a hub
-	// drops it and its tuples. Default 10 s.
+	// ClientTimeout is how long a client that sends PING may be silent before a hub
+	// forgets it and takes back its tuples. Default 10 s.
 	ClientTimeout time.Duration
-	// QuietTimeout is the same for a client that never pings, counted from the
+	// QuietTimeout is the same for a client that never sends PING, counted from the
 	// loss of its connection. Default 60 s.
 	QuietTimeout time.Duration
-	// HubTimeout is how long the tuples of a hub that is away are kept. Default 60 s.
+	// HubTimeout is how long the tuples of a lost hub are kept. Default 60 s.
 	HubTimeout time.Duration
-	// MaxTuples bounds the tuples learnt, and MaxClients the clients of a hub.
-	// What is above is counted in Stats and ignored. One client may bring half
-	// of the tuples. Defaults 10000 and 4096.
+	// MaxTuples limits the tuples learnt, and MaxClients the clients of a hub. What
+	// exceeds them is ignored and counted in Stats. One client may bring half of the
+	// tuples. Defaults 10000 and 4096.
 	MaxTuples, MaxClients int
-	// PublicKey and SecretKey, Z85, are our CURVE keys. With a SecretKey a bound
-	// Gossip is a CURVE server, and they are what a hub with a key is shown; without
-	// them a fresh pair is made for such a hub.
+	// PublicKey and SecretKey, in Z85, are the CURVE keys of this member. With a SecretKey
+	// a bound Gossip is a CURVE server. A client uses them with a hub that has a key;
+	// without them it makes a new pair for such hubs.
 	PublicKey, SecretKey string
-	// ZapDomain is the domain that the hub tells the ZAP handler of the context.
+	// ZapDomain is the domain that a hub gives to the ZAP handler of the context.
 	ZapDomain string
 }
 
-// Stats are counters since New, but for Tuples, Clients and Hubs.
+// Stats are counters since New, except for Tuples, Clients and Hubs.
 type Stats struct {
-	Tuples  int // live tuples in the table, own ones included
+	Tuples  int // tuples in the table that were not taken back, own ones included
 	Clients int // clients of the hub
 	Hubs    int // hubs that are connected
 
 	Learnt     uint64 // tuples that were new
 	Changed    uint64 // tuples that got another value
 	Gone       uint64 // tuples that a neighbour took back
-	Echoes     uint64 // former values that a client of CZMQ's kind sent back
-	Defended   uint64 // own tuples that somebody published otherwise
+	Reflected  uint64 // former values that a client of CZMQ's kind sent back
+	Defended   uint64 // own tuples that another member changed or took back
 	Refused    uint64 // clients and tuples above a limit
-	Malformed  uint64 // frames that are none of the protocol
-	Unexpected uint64 // commands that make no sense from where they came
-	Strangers  uint64 // tuples from clients that have not said HELLO
-	Expired    uint64 // clients that were dropped
+	Malformed  uint64 // messages that are not of the protocol
+	Unexpected uint64 // commands that make no sense from their sender
+	NoHello    uint64 // tuples from clients that have not sent HELLO
+	Expired    uint64 // clients that were forgotten
 	Unsent     uint64 // PONG and INVALID that a client did not take
-	Hellos     uint64 // HELLOs said to hubs
+	Hellos     uint64 // HELLOs sent to hubs
 	Pings      uint64 // PINGs sent to hubs
-	Invalids   uint64 // INVALIDs from hubs
-	Reconnects uint64 // connections given up because the hub was silent
+	Invalids   uint64 // INVALIDs received from hubs
+	Reconnects uint64 // connections closed because the hub was silent
+}
+
+// resolver looks up host names; it is a transport.Resolver but in tests.
+type resolver interface {
+	Start(endpoint string) bool
+	Results() <-chan transport.Resolved
+	Close()
 }
 
 // Gossip is a member of a gossip network. Its methods may be called by many
@@ -78,61 +83,61 @@ type Stats struct {
 // ErrClosed or do nothing.
 type Gossip struct {
 	// set by New, then read-only
-	ctx    *zmq.Context
-	opts   Options
-	log    *slog.Logger
-	lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+	ctx      *zmq.Context
+	opts     Options
+	log      *slog.Logger
+	resolver resolver // closed by run at its end
 
-	// the keys that hubs are shown; owned by run
-	clientPublic, clientSecret string
-
-	cmds      chan func(now time.Time)
-	tuples    chan Tuple
-	addresses chan address
-	wake      chan struct{} // one slot: some socket may have something
-	quit      chan struct{} // closed by Close
-	done      chan struct{} // closed by run
-	close     sync.Once
-	lookups   context.Context // cancelled by run at its end
-	wg        sync.WaitGroup  // look-ups
+	cmds   chan func(now time.Time)
+	tuples chan Tuple
+	wake   chan struct{} // one slot: some socket may have something
+	quit   chan struct{} // closed by Close
+	done   chan struct{} // closed by run
+	close  sync.Once
 
 	// owned by run
-	table   *table
-	router  *source
-	clients map[string]*link
-	hubs    []*hub
-	sockets uint32
-	buf     []byte
-	stats   Stats
+	table        *table
+	router       *socket
+	clients      map[string]*link
+	hubs         []*hub
+	clientPublic string // the keys for hubs that have a key
+	clientSecret string
+	sockets      uint32 // DEALERs made so far
+	buf          []byte
+	stats        Stats
 }
 
 // New starts a member that is neither bound nor connected. Its sockets are made
-// in ctx, which the caller terminates after Close; doing so before is a Close.
+// in ctx, which the caller terminates after Close. If the context is terminated before,
+// the member closes itself.
 func New(ctx *zmq.Context, opts Options) (*Gossip, error) {
-	if (opts.PublicKey == "") != (opts.SecretKey == "") || !isKey(opts.PublicKey) || !isKey(opts.SecretKey) {
-		return nil, ErrKeys
+	return newGossip(ctx, opts, transport.NewResolver())
+}
+
+func newGossip(ctx *zmq.Context, opts Options, res resolver) (*Gossip, error) {
+	if opts.PublicKey != "" || opts.SecretKey != "" {
+		if err := transport.CheckKeyPair(opts.PublicKey, opts.SecretKey); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrKeys, err)
+		}
 	}
 	setDefaults(&opts)
 	g := &Gossip{
-		ctx:       ctx,
-		opts:      opts,
-		log:       opts.Logger,
-		lookup:    net.DefaultResolver.LookupNetIP,
-		cmds:      make(chan func(time.Time)),
-		tuples:    make(chan Tuple),
-		addresses: make(chan address),
-		wake:      make(chan struct{}, 1),
-		quit:      make(chan struct{}),
-		done:      make(chan struct{}),
-		table:     newTable(opts.MaxTuples),
-		clients:   map[string]*link{},
+		ctx:      ctx,
+		opts:     opts,
+		log:      opts.Logger,
+		resolver: res,
+		cmds:     make(chan func(time.Time)),
+		tuples:   make(chan Tuple),
+		wake:     make(chan struct{}, 1),
+		quit:     make(chan struct{}),
+		done:     make(chan struct{}),
+		table:    newTable(opts.MaxTuples),
+		clients:  map[string]*link{},
 
 		clientPublic: opts.PublicKey,
 		clientSecret: opts.SecretKey,
 	}
-	var cancel context.CancelFunc
-	g.lookups, cancel = context.WithCancel(context.Background())
-	go g.run(cancel)
+	go g.run() // ends by Close
 	return g, nil
 }
 
@@ -161,12 +166,7 @@ func setDefaults(o *Options) {
 	}
 }
 
-// isKey tells whether s is empty or looks like a key in Z85.
-func isKey(s string) bool {
-	return s == "" || len(s) == 40 && zmq.Z85decode(s) != ""
-}
-
-// do runs f on the owner of everything and waits for it.
+// do runs f in run's goroutine, which owns everything, and waits for it.
 func (g *Gossip) do(f func(now time.Time)) error {
 	ran := make(chan struct{})
 	select {
@@ -178,26 +178,27 @@ func (g *Gossip) do(f func(now time.Time)) error {
 	}
 }
 
-// Bind makes us a hub at endpoint, tcp, ipc or inproc, and returns where that is
-// in fact: "tcp://127.0.0.1:*" becomes a port number. It may be called again for
-// further endpoints. A host name is resolved by libzmq, while we wait. Errors are libzmq's, wrapped, such as zmq4.EADDRINUSE.
+// Bind makes this member a hub at endpoint, tcp, ipc or inproc, and returns the endpoint
+// that it is bound to: "tcp://127.0.0.1:*" becomes a port number. It may be called again
+// for further endpoints. libzmq looks up a host name in the endpoint, and the member
+// waits for it. Errors are libzmq's, wrapped, such as zmq4.EADDRINUSE.
 func (g *Gossip) Bind(endpoint string) (bound string, err error) {
-	if !knownTransport(endpoint) {
-		return "", fmt.Errorf("%w: %q", ErrEndpoint, endpoint)
+	if err := checkBind(endpoint); err != nil {
+		return "", err
 	}
 	closed := g.do(func(time.Time) { bound, err = g.bind(endpoint) })
 	return bound, errors.Join(closed, err)
 }
 
-// Connect makes us a client of the hub at endpoint, now or whenever it comes up,
-// until Close. serverKey is the hub's CURVE key in Z85, empty for none. A tcp
-// endpoint may have a host name: it is resolved outside libzmq, and again when
+// Connect makes this member a client of the hub at endpoint, now or whenever the hub comes
+// up, until Close. serverKey is the hub's CURVE key in Z85, empty for none. A tcp
+// endpoint may have a host name, which is looked up outside libzmq, and again when
 // the hub is lost. A hub that is connected already is left as it is.
 func (g *Gossip) Connect(endpoint, serverKey string) (err error) {
-	if !knownTransport(endpoint) {
-		return fmt.Errorf("%w: %q", ErrEndpoint, endpoint)
+	if err := checkConnect(endpoint); err != nil {
+		return err
 	}
-	if !isKey(serverKey) {
+	if _, ok := transport.RawFromZ85(serverKey); !ok && serverKey != "" {
 		return ErrKeys
 	}
 	closed := g.do(func(now time.Time) {
@@ -207,7 +208,7 @@ func (g *Gossip) Connect(endpoint, serverKey string) (err error) {
 			}
 		}
 		if serverKey != "" && g.clientSecret == "" {
-			err = g.freshKeys()
+			err = g.makeKeys()
 			if err != nil {
 				return
 			}
@@ -219,25 +220,17 @@ func (g *Gossip) Connect(endpoint, serverKey string) (err error) {
 	return errors.Join(closed, err)
 }
 
-// knownTransport also refuses what libzmq would take for something else: a port
-// above 65535, and what ends early in C.
-func knownTransport(endpoint string) bool {
-	scheme, rest, ok := strings.Cut(endpoint, "://")
-	if !ok || rest == "" || strings.Contains(rest, "\x00") {
-		return false
+// makeKeys makes a key pair for hubs that have a key.
+func (g *Gossip) makeKeys() error {
+	public, secret, err := zmq.NewCurveKeypair()
+	if err != nil {
+		return fmt.Errorf("zgossip: new CURVE keys: %w", err)
 	}
-	switch scheme {
-	case "tcp":
-		port := rest[strings.LastIndexByte(rest, ':')+1:]
-		_, err := strconv.ParseUint(port, 10, 16)
-		return err == nil || port == "*"
-	case "ipc", "inproc":
-		return true
-	}
-	return false
+	g.clientPublic, g.clientSecret = public, secret
+	return nil
 }
 
-// Publish gives key a value, for us and everybody, until Unpublish or Close.
+// Publish gives key a value, for every member, until Unpublish or Close.
 // ErrTuple: a key has 1 to 255 bytes, a value up to 1024, none of them NUL, and a
 // value does not begin with "|", which would take the tuple back.
 func (g *Gossip) Publish(key, value string) error {
@@ -248,18 +241,18 @@ func (g *Gossip) Publish(key, value string) error {
 	return g.do(func(now time.Time) { g.table.publish(key, value, now) })
 }
 
-// Unpublish takes back a tuple of our own, everywhere. Another's is only
-// forgotten here, as CZMQ does: it comes back when somebody publishes it.
+// Unpublish takes back a tuple that this member published, everywhere. Another member's
+// is only forgotten here, as CZMQ does: it comes back when somebody publishes it.
 func (g *Gossip) Unpublish(key string) error {
 	return g.do(func(now time.Time) { g.table.unpublish(key, now) })
 }
 
-// Tuples is the channel on which news about others' tuples come, for one
-// reader. A reader may be slow: news wait, and only the latest of each key is
-// kept. It is closed by Close.
+// Tuples is the channel of news about the tuples of other members, for one reader. The
+// reader may be slow: news wait for it, and only the latest of each key is kept. Close
+// closes the channel.
 func (g *Gossip) Tuples() <-chan Tuple { return g.tuples }
 
-// Stats gives the counters; those at the end after Close.
+// Stats returns the counters; after Close those at the end.
 func (g *Gossip) Stats() (s Stats) {
 	if g.do(func(time.Time) { s = g.count() }) != nil {
 		<-g.done
@@ -272,16 +265,16 @@ func (g *Gossip) count() Stats {
 	s := g.stats
 	s.Tuples, s.Clients = g.table.live, len(g.clients)
 	for _, h := range g.hubs {
-		if h.up() && h.down.IsZero() {
+		if h.canSend() && h.downSince.IsZero() {
 			s.Hubs++
 		}
 	}
 	return s
 }
 
-// Close takes back our own tuples, closes the sockets and waits until all is
-// gone. Never longer than some ms; a farewell still on its way may hold up the
-// context's Term for another 250 ms. Closing twice is harmless.
+// Close takes back the tuples that this member published, closes its sockets and waits
+// until all is gone, a few ms at most. Tombstones that are still in a socket may delay the
+// context's Term by another 250 ms. A second Close does nothing.
 func (g *Gossip) Close() error {
 	g.close.Do(func() { close(g.quit) })
 	<-g.done

@@ -9,7 +9,7 @@ import (
 	zmq "github.com/pebbe/zmq4"
 )
 
-// raw is a socket that says what it likes.
+// raw is a socket that sends any frames.
 type raw struct {
 	t   *testing.T
 	soc *zmq.Socket
@@ -42,7 +42,7 @@ func (r *raw) send(frames ...[]byte) {
 	}
 }
 
-// next gives the next frame as "id key=value".
+// next returns the next frame as "id key=value".
 func (r *raw) next() string {
 	r.t.Helper()
 	b, err := r.soc.RecvBytes(0)
@@ -94,7 +94,7 @@ func TestHub_states(t *testing.T) {
 	s.want("2 a=1", "2 k=v", "2 b=2")
 }
 
-// A client of ours that the hub does not know is told so at its first PING.
+// A hub answers the first PING of a client of ours that it does not know with INVALID.
 func TestHub_forgotten(t *testing.T) {
 	ctx := newContext(t)
 	hub := newMember(t, ctx, quick())
@@ -151,14 +151,15 @@ func TestHub_hostile(t *testing.T) {
 	}
 	hub.until("refused clients", func() bool { return hub.Stats().Refused == refused+3 })
 
-	// A frame of a megabyte ends the connection, not the hub.
+	// A frame of a megabyte ends the connection; the hub goes on.
 	r.send(make([]byte, 1<<20))
 	s := newRaw(t, ctx, at)
 	s.send(appendHead(nil, idPing))
 	s.want("4 =")
 }
 
-// A hub that answers everything with INVALID, or with rubbish, gets no storm.
+// A client sends a hub that answers everything with INVALID, or with rubbish, no more than
+// usual.
 func TestClient_hostileHub(t *testing.T) {
 	ctx := newContext(t)
 	soc, err := ctx.NewSocket(zmq.ROUTER)
@@ -186,7 +187,7 @@ func TestClient_hostileHub(t *testing.T) {
 		soc.SendMessage(parts[0], "rubbish")
 		soc.SendMessage(parts[0], "", "rubbish")
 	}
-	if frames < 20 || frames > 60 { // 20 PINGs, 7 probes, at most 9 HELLOs with a tuple
+	if frames < 20 || frames > 60 { // 20 PINGs, 7 repetitions, at most 9 HELLOs with a tuple
 		t.Errorf("a client sent %d frames in 2s, want 20 to 60", frames)
 	}
 	if s := a.Stats(); s.Malformed == 0 || s.Invalids == 0 {

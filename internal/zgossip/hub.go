@@ -5,151 +5,112 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"strings"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
 
 	"github.com/go-zyre/zyre/internal/backoff"
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 const (
-	// helloGap is the least time between two HELLOs to one hub, so that its
-	// INVALIDs do not make a loop.
-	helloGap = 250 * time.Millisecond
-	// An own tuple is repeated with one PING in so many: the PUBLISH of a client
-	// that the hub has forgotten is answered with INVALID, a PING is not.
-	probeEvery = 3
-	// A hub that answers none of so many PINGs gets a new connection; so many
-	// more each time in a row, up to silenceMax.
+	// minHelloGap is the least time between two HELLOs to one hub: a hub that answers each
+	// with INVALID must not make a loop.
+	minHelloGap = 250 * time.Millisecond
+	// With every third PING a tuple of ours is published again. A hub that has forgotten
+	// us answers this with INVALID, but not a PING.
+	repeatEvery = 3
+	// A hub that is silent for the time of silentPings PINGs gets a new connection. If it
+	// stays silent it gets the next one after twice that time, and so on up to maxSilence.
 	silentPings = 6
-	silenceMax  = 30 * time.Second
-	// After so long without a hub the others are asked again for all they have.
-	askAfter = 5 * time.Second
-	// A name that cannot be resolved, or a socket that cannot be had, is tried
-	// again after retryGap.
-	retryGap = time.Second
-	// CZMQ's hub forgets us when we do not get to PING for one second.
-	forgetful = 900 * time.Millisecond
+	maxSilence  = 30 * time.Second
+	// resyncAfter is how long a hub may be lost before all tuples are exchanged again with
+	// the other hubs.
+	resyncAfter = 5 * time.Second
+	// retryInterval is the time after which a look-up or a socket that failed is tried
+	// again.
+	retryInterval = time.Second
+	// maxPingGap is the time between two PINGs after which CZMQ's hub, which allows one
+	// second, may have forgotten us.
+	maxPingGap = 900 * time.Millisecond
 )
 
-// hub is one hub that we are a client of. Its DEALER is replaced when the
-// hub does not answer: that helps against inproc hubs that are bound again,
-// changed addresses, half-open connections and a ROUTER that still holds our id.
+// hub is a hub that we are a client of. Its DEALER is replaced when the hub is silent.
+// That helps against inproc hubs that are bound again, addresses that changed,
+// half-open connections, and a ROUTER that still holds our routing id.
 type hub struct {
 	link
-	endpoint  string
+	endpoint  string // as given to Connect
 	serverKey string
-	instance  string // routing id without its last four bytes
+	instance  string // our routing id for this hub without its last four bytes
 
-	dealer  *source // nil while waiting for an address or the next try
-	monitor *source // tells connections from disconnections; nil for inproc
-	retry   time.Time
+	dealer    *socket // nil while there is no address or socket
+	monitor   *socket // reports connections and disconnections; nil for inproc
+	connected bool    // the dealer has a connection
 
-	connected bool
-	lookup    bool // an address is being looked for
-	lost      bool // what it vouched for is gone
-	asked     bool // others were asked in its absence
+	resolving    bool      // the host name is being looked up
+	retryAt      time.Time // when to try again, if there is no dealer and no look-up
+	waitingSince time.Time // when the dealer was made, or lost its connection
 
-	needHello bool
-	lastHello time.Time
-	lastPing  time.Time
-	pingsSent int
-	since     time.Time       // when the dealer was made or lost its connection
-	silence   backoff.Backoff // its Current is how much of it we bear
+	needHello    bool // HELLO has to be sent
+	lastHello    time.Time
+	lastPing     time.Time
+	pingsSent    int
+	silenceLimit backoff.Backoff // Current is the silence after which the dealer is replaced
+
+	ownedDropped   bool // the tuples that the hub owned were taken back after it was lost
+	othersResynced bool // the other hubs were asked for all tuples after it was lost
 }
 
-// newHub has an instance of its own: what we take for two hubs, by their endpoints, may
-// be one, that has to take us for two clients.
+// newHub makes a hub that is not connected yet. It has an instance of its own: two
+// endpoints may lead to one hub, which must see two clients then.
 func newHub(endpoint, serverKey string, pingInterval time.Duration, now time.Time) *hub {
 	random := make([]byte, instanceLen-len(routingTag))
 	rand.Read(random)
 	h := &hub{
-		link:      link{hub: true, down: now},
-		endpoint:  endpoint,
-		serverKey: serverKey,
-		instance:  routingTag + string(random),
-		silence:   backoff.Backoff{Min: silentPings * pingInterval, Max: silenceMax},
+		link:         link{hub: true, downSince: now},
+		endpoint:     endpoint,
+		serverKey:    serverKey,
+		instance:     routingTag + string(random),
+		silenceLimit: backoff.Backoff{Min: silentPings * pingInterval, Max: maxSilence},
 	}
-	h.silence.Next()
+	h.silenceLimit.Next()
 	return h
 }
 
-// address is the answer of a look-up.
-type address struct {
-	h        *hub
-	endpoint string
-	err      error
-}
+// canSend reports whether frames can be sent. The hub may be down nevertheless:
+// downSince is zero only when a frame has come from it.
+func (h *hub) canSend() bool { return h.dealer != nil && h.connected }
 
-// up tells whether frames can be sent. link.down is another thing: it is zero
-// from the first frame heard, so that a mere connection does not count.
-func (h *hub) up() bool { return h.dealer != nil && h.connected }
-
-// open looks for the hub's address and then connects.
+// open connects to h, after its host name was looked up if it has one.
 func (g *Gossip) open(h *hub, now time.Time) {
-	host, rebuild := hostName(h.endpoint)
-	if host == "" {
+	_, target := splitSource(h.endpoint)
+	if !errors.Is(transport.CheckEndpoint(target), transport.ErrNeedsLookup) {
 		g.connectHub(h, h.endpoint, now)
 		return
 	}
-	h.lookup = true
-	g.wg.Go(func() {
-		a := address{h: h}
-		ips, err := g.lookup(g.lookups, "ip", host)
-		if a.err = err; err == nil && len(ips) > 0 {
-			a.endpoint = rebuild(pick(ips))
-		}
-		select {
-		case g.addresses <- a:
-		case <-g.quit:
-		}
-	})
-}
-
-// pick prefers IPv4, which every hub has.
-func pick(ips []netip.Addr) netip.Addr {
-	for _, ip := range ips {
-		if ip.Unmap().Is4() {
-			return ip.Unmap()
-		}
-	}
-	return ips[0]
-}
-
-// hostName gives the name in a tcp endpoint that must be resolved, empty if
-// none, and what puts an address in its place.
-func hostName(endpoint string) (host string, rebuild func(netip.Addr) string) {
-	rest, ok := strings.CutPrefix(endpoint, "tcp://")
-	if !ok {
-		return "", nil
-	}
-	source := ""
-	if i := strings.LastIndexByte(rest, ';'); i >= 0 {
-		source, rest = rest[:i+1], rest[i+1:]
-	}
-	host, port, err := net.SplitHostPort(rest)
-	if err != nil || host == "" {
-		return "", nil
-	}
-	if _, err := netip.ParseAddr(host); err == nil {
-		return "", nil
-	}
-	return host, func(ip netip.Addr) string {
-		return "tcp://" + source + net.JoinHostPort(ip.String(), port)
+	h.resolving = g.resolver.Start(target)
+	if !h.resolving {
+		h.retryAt = now.Add(retryInterval)
 	}
 }
 
-func (g *Gossip) onAddress(a address, now time.Time) {
-	a.h.lookup = false
-	if a.endpoint == "" {
-		g.log.Debug("gossip hub has no address", "endpoint", a.h.endpoint, "err", a.err)
-		a.h.retry = now.Add(retryGap)
-		return
+// onResolved connects to the hubs for which a host name was looked up.
+func (g *Gossip) onResolved(r transport.Resolved, now time.Time) {
+	for _, h := range g.hubs {
+		source, target := splitSource(h.endpoint)
+		if !h.resolving || target != r.Endpoint {
+			continue
+		}
+		h.resolving = false
+		if len(r.Numeric) == 0 {
+			g.log.Debug("gossip hub has no address", "endpoint", h.endpoint, "err", r.Err)
+			h.retryAt = now.Add(retryInterval)
+			continue
+		}
+		g.connectHub(h, withSource(source, preferIPv4(r.Numeric)), now)
 	}
-	g.connectHub(a.h, a.endpoint, now)
 }
 
 // connectHub makes the DEALER and, except for inproc, a monitor for it.
@@ -161,17 +122,17 @@ func (g *Gossip) connectHub(h *hub, endpoint string, now time.Time) {
 	if err != nil {
 		g.closeHub(h, 0)
 		g.log.Debug("gossip hub not connected", "endpoint", h.endpoint, "err", err)
-		h.retry = now.Add(retryGap)
+		h.retryAt = now.Add(retryInterval)
 		return
 	}
-	h.since, h.lastPing = now, time.Time{}
+	h.waitingSince, h.lastPing = now, time.Time{}
 	if inproc {
-		g.hubUp(h, now)
+		g.onHubConnected(h, now)
 	}
 }
 
 func (g *Gossip) openDealer(h *hub, endpoint string, id []byte, inproc bool) (err error) {
-	h.dealer, err = newSource(g.ctx, zmq.DEALER, g.wake, func(soc *zmq.Socket) error {
+	h.dealer, err = openSocket(g.ctx, zmq.DEALER, g.wake, func(soc *zmq.Socket) error {
 		err := errors.Join(
 			soc.SetIdentity(string(id)),
 			soc.SetMaxmsgsize(maxFrame),
@@ -179,7 +140,7 @@ func (g *Gossip) openDealer(h *hub, endpoint string, id []byte, inproc bool) (er
 			soc.SetReconnectIvl(100*time.Millisecond),
 			soc.SetReconnectIvlMax(time.Second),
 			soc.SetConnectTimeout(5*time.Second),
-			soc.SetImmediate(!inproc), // nothing is queued for a hub that is away
+			soc.SetImmediate(!inproc), // nothing is queued for a hub that is not connected
 		)
 		if h.serverKey != "" {
 			err = errors.Join(err,
@@ -194,22 +155,23 @@ func (g *Gossip) openDealer(h *hub, endpoint string, id []byte, inproc bool) (er
 	}
 	if !inproc {
 		events := fmt.Sprintf("inproc://zgossip-%x", id)
-		if err := h.dealer.soc.Monitor(events, reached()|zmq.EVENT_DISCONNECTED); err != nil {
+		if err := h.dealer.Monitor(events, connectedEvent()|zmq.EVENT_DISCONNECTED); err != nil {
 			return err
 		}
-		h.monitor, err = newSource(g.ctx, zmq.PAIR, g.wake, func(soc *zmq.Socket) error {
+		h.monitor, err = openSocket(g.ctx, zmq.PAIR, g.wake, func(soc *zmq.Socket) error {
 			return soc.Connect(events)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return h.dealer.soc.Connect(endpoint)
+	return h.dealer.Connect(endpoint)
 }
 
-// reached is the event that a hub is there. Libzmq 4.2 knows none for the end of the
-// handshake: a HELLO that comes too early is not taken, and said again.
-func reached() zmq.Event {
+// connectedEvent is the event after which frames can be sent to a hub. libzmq 4.2 has none
+// for the end of the handshake. There a HELLO may come too early: it is not taken then,
+// and sent again.
+func connectedEvent() zmq.Event {
 	if major, minor, _ := zmq.Version(); major == 4 && minor < 3 {
 		return zmq.EVENT_CONNECTED
 	}
@@ -219,7 +181,7 @@ func reached() zmq.Event {
 // closeHub closes the sockets of h.
 func (g *Gossip) closeHub(h *hub, linger time.Duration) {
 	if h.monitor != nil {
-		_ = h.dealer.soc.Monitor("", 0)
+		_ = h.dealer.Monitor("", 0)
 		_ = h.monitor.close(0)
 		h.monitor = nil
 	}
@@ -229,23 +191,31 @@ func (g *Gossip) closeHub(h *hub, linger time.Duration) {
 	}
 }
 
-func (g *Gossip) hubUp(h *hub, now time.Time) {
-	h.connected, h.heard = true, now
-	h.needHello, h.blocked = true, false
-	g.sayHello(h, now)
+// reopen replaces the sockets of h.
+func (g *Gossip) reopen(h *hub, now time.Time) {
+	g.stats.Reconnects++
+	g.closeHub(h, 0)
+	g.open(h, now)
 }
 
-func (g *Gossip) hubDown(h *hub, now time.Time) {
-	h.connected, h.since = false, now
-	if h.down.IsZero() {
-		h.down = now
+func (g *Gossip) onHubConnected(h *hub, now time.Time) {
+	h.connected, h.heard = true, now
+	h.needHello, h.blocked = true, false
+	g.sendHello(h, now)
+}
+
+func (g *Gossip) onHubLost(h *hub, now time.Time) {
+	h.connected, h.waitingSince = false, now
+	if h.downSince.IsZero() {
+		h.downSince = now
 		g.log.Debug("gossip hub lost", "endpoint", h.endpoint)
 	}
 }
 
-// sayHello starts over with a hub: it will tell, and be told, everything.
-func (g *Gossip) sayHello(h *hub, now time.Time) {
-	if !h.needHello || !h.up() || now.Sub(h.lastHello) < helloGap {
+// sendHello sends HELLO if it is needed and possible. After it we and the hub send each
+// other all tuples again.
+func (g *Gossip) sendHello(h *hub, now time.Time) {
+	if !h.needHello || !h.canSend() || now.Sub(h.lastHello) < minHelloGap {
 		return
 	}
 	g.buf = appendHead(g.buf[:0], idHello)
@@ -256,34 +226,34 @@ func (g *Gossip) sayHello(h *hub, now time.Time) {
 	h.lastHello = now
 	h.sent = 0
 	h.epoch++
-	h.resync = now.Add(resyncGrace)
+	h.resyncEnds = now.Add(resyncGrace)
 	g.stats.Hellos++
 }
 
 // readMonitor follows the connection of h.
 func (g *Gossip) readMonitor(h *hub, now time.Time) {
-	for h.monitor != nil && h.monitor.pending() {
-		event, _, _, err := h.monitor.soc.RecvEvent(zmq.DONTWAIT)
+	for h.monitor != nil && h.monitor.mayHaveInput() {
+		event, _, _, err := h.monitor.RecvEvent(zmq.DONTWAIT)
 		if err != nil {
-			g.readEnd(h.monitor, err)
+			g.onReceiveError(h.monitor, err)
 			return
 		}
 		switch event {
-		case reached():
-			g.hubUp(h, now)
+		case connectedEvent():
+			g.onHubConnected(h, now)
 		case zmq.EVENT_DISCONNECTED:
-			g.hubDown(h, now)
+			g.onHubLost(h, now)
 		}
 	}
 }
 
-// readHub takes up to budget messages from h.
-func (g *Gossip) readHub(h *hub, now time.Time, budget int) {
-	for range budget {
+// readHub reads up to limit messages from h.
+func (g *Gossip) readHub(h *hub, now time.Time, limit int) {
+	for range limit {
 		var parts [1][]byte
-		n, err := h.dealer.recv(parts[:])
+		n, err := h.dealer.receive(parts[:])
 		if err != nil {
-			g.readEnd(h.dealer, err)
+			g.onReceiveError(h.dealer, err)
 			return
 		}
 		var m msg
@@ -291,110 +261,108 @@ func (g *Gossip) readHub(h *hub, now time.Time, budget int) {
 			g.stats.Malformed++
 			continue
 		}
-		h.heard, h.down = now, time.Time{}
-		h.silence.Reset()
-		h.silence.Next()
-		h.lost, h.asked = false, false
-		switch m.id {
-		case idPublish:
-			g.learn(&h.link, &m, now)
-		case idInvalid:
-			g.stats.Invalids++
-			h.needHello = true
-			g.sayHello(h, now)
-		case idPong, idPing: // gyre's hub answers PING with PING
-		default:
-			g.stats.Unexpected++
-		}
+		g.onHubMessage(h, &m, now)
 	}
 }
 
-// tickHub does what is due for h: connecting, HELLO, PING, giving up.
+func (g *Gossip) onHubMessage(h *hub, m *msg, now time.Time) {
+	h.heard, h.downSince = now, time.Time{}
+	h.silenceLimit.Reset()
+	h.silenceLimit.Next()
+	h.ownedDropped, h.othersResynced = false, false
+	switch m.id {
+	case idPublish:
+		g.learn(&h.link, m, now)
+	case idInvalid:
+		g.stats.Invalids++
+		h.needHello = true
+		g.sendHello(h, now)
+	case idPong, idPing: // gyre's hub answers PING with PING
+	default:
+		g.stats.Unexpected++
+	}
+}
+
+// tickHub does what is due for h.
 func (g *Gossip) tickHub(h *hub, now time.Time) {
 	h.blocked = false
-	if !h.down.IsZero() {
-		g.tickAbsent(h, now)
+	if !h.downSince.IsZero() {
+		g.tickLostHub(h, now)
 	}
 	if h.dealer == nil {
-		if !h.lookup && !h.retry.After(now) {
+		if !h.resolving && !h.retryAt.After(now) {
 			g.open(h, now)
 		}
 		return
 	}
-	if !h.up() {
+	if !h.canSend() {
 		// libzmq connects again by itself, but to the same address.
-		if now.Sub(h.since) > silenceMax {
+		if now.Sub(h.waitingSince) > maxSilence {
 			g.reopen(h, now)
 		}
 		return
 	}
-	if now.Sub(h.heard) > h.silence.Current() {
-		g.hubDown(h, now)
-		h.silence.Next()
+	if now.Sub(h.heard) > h.silenceLimit.Current() {
+		g.onHubLost(h, now)
+		h.silenceLimit.Next()
 		g.reopen(h, now)
 		return
 	}
 	if now.Sub(h.lastPing) >= g.opts.PingInterval-time.Millisecond {
 		g.ping(h, now)
 	}
-	g.sayHello(h, now) // does nothing if it was said
-	if !h.resync.IsZero() && now.After(h.resync) {
-		h.resync = time.Time{}
-		g.table.lose(&h.link, true, now)
+	g.sendHello(h, now)
+	if !h.resyncEnds.IsZero() && now.After(h.resyncEnds) {
+		h.resyncEnds = time.Time{}
+		g.table.dropUnrepeated(&h.link, now)
 	}
 }
 
-func (g *Gossip) reopen(h *hub, now time.Time) {
-	g.stats.Reconnects++
-	g.closeHub(h, 0)
-	g.open(h, now)
-}
-
-// tickAbsent looks after what a hub that is away has told.
-func (g *Gossip) tickAbsent(h *hub, now time.Time) {
-	away := now.Sub(h.down)
-	if away > askAfter && !h.asked {
-		h.asked = true
-		g.askOthers(h)
+// tickLostHub decides what becomes of the tuples that a lost hub owns.
+func (g *Gossip) tickLostHub(h *hub, now time.Time) {
+	away := now.Sub(h.downSince)
+	if away > resyncAfter && !h.othersResynced {
+		h.othersResynced = true
+		g.resyncOtherHubs(h)
 	}
-	if away > g.opts.HubTimeout && !h.lost {
-		h.lost = true
-		g.askOthers(h) // they may hold what it told on our word alone
-		n := g.table.lose(&h.link, false, now)
+	if away > g.opts.HubTimeout && !h.ownedDropped {
+		h.ownedDropped = true
+		g.resyncOtherHubs(h) // they may own some of its tuples because of us alone
+		n := g.table.dropOwned(&h.link, now)
 		g.log.Debug("gossip hub given up", "endpoint", h.endpoint, "tuples", n)
 	}
 }
 
-// askOthers exchanges all with the other hubs, if h has told anything.
-func (g *Gossip) askOthers(h *hub) {
+// resyncOtherHubs exchanges all tuples with the hubs other than h, if h owns any.
+func (g *Gossip) resyncOtherHubs(h *hub) {
 	for _, other := range g.hubs {
-		if other != h && h.tuples > 0 {
+		if other != h && h.owned > 0 {
 			other.needHello = true
 		}
 	}
 }
 
-// ping keeps us known to h, and finds out if we are not.
+// ping sends PING to h, so that h does not forget us, and finds out whether it has.
 func (g *Gossip) ping(h *hub, now time.Time) {
-	late := !h.lastPing.IsZero() && now.Sub(h.lastPing) > forgetful
+	late := !h.lastPing.IsZero() && now.Sub(h.lastPing) > maxPingGap
 	h.lastPing = now
 	h.pingsSent++
-	t := g.table.probe(h.pingsSent / probeEvery)
+	t := g.table.oursInTurn(h.pingsSent / repeatEvery)
 	switch {
 	case t == nil && late:
 		h.needHello = true
-	case t != nil && (late || h.pingsSent%probeEvery == 0):
+	case t != nil && (late || h.pingsSent%repeatEvery == 0):
 		g.buf = appendPublish(g.buf[:0], t.key, t.value, 0)
-		_ = h.dealer.send(g.buf) // repeated anyway
+		_ = h.dealer.send(g.buf) // if it is not taken, the next one may be
 	}
 	g.buf = appendHead(g.buf[:0], idPing)
 	err := h.dealer.send(g.buf)
 	switch {
 	case err == nil:
 		g.stats.Pings++
-	case h.monitor == nil && again(err):
-		// inproc: the hub has closed, and libzmq will not connect again.
-		g.hubDown(h, now)
+	case h.monitor == nil && isAgain(err):
+		// The hub has closed its inproc socket, and libzmq does not connect again.
+		g.onHubLost(h, now)
 		g.reopen(h, now)
 	}
 }

@@ -42,7 +42,7 @@ type msg struct {
 	id    byte
 	key   []byte
 	value []byte
-	ttl   uint32 // ms; CZMQ sends what happens to lie there, so nobody reads it
+	ttl   uint32 // in ms; ignored, because CZMQ sends whatever value its memory holds
 }
 
 // parse reads frame into m, or refuses it whole. Bytes after the last field
@@ -72,7 +72,7 @@ func (m *msg) parsePublish(c *wire.Cursor) error {
 	switch {
 	case c.Err() != nil:
 		return errShort
-	// A NUL ends a string in C: its owner there would see another key.
+	// For a program in C a NUL would end the key, which would be another one then.
 	case len(key) == 0 || bytes.IndexByte(key, 0) >= 0:
 		return errKey
 	case len(value) > MaxValue || bytes.IndexByte(value, 0) >= 0:

@@ -25,7 +25,7 @@ type golden struct {
 	frame []byte
 }
 
-// goldens gives the captured frames of the gossip protocol; the file also has
+// goldens returns the captured frames of the gossip protocol; the file also has
 // some of ZRE.
 func goldens(t testing.TB) (all []golden) {
 	t.Helper()

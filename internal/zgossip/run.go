@@ -1,84 +1,65 @@
 package zgossip
 
 import (
-	"context"
-	"fmt"
-	"syscall"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
 )
 
 const (
-	// batch is how many messages are read from a socket before the others,
-	// commands and timers have their turn.
-	batch = 256
-	// idleTick is the longest time between two looks at the clock, and busyTick
-	// the time until a neighbour that took nothing is tried again.
+	// maxBatch is how many messages are read from a socket before the other sockets,
+	// the commands and the timers have their turn.
+	maxBatch = 256
+	// idleTick is the longest time between two ticks. busyTick is the time after which
+	// a neighbour that took nothing is tried again.
 	idleTick = time.Second
 	busyTick = 100 * time.Millisecond
-	// Timers so late mean that our process was stopped: the silence was ours.
-	overslept = time.Second
+	// If a tick is later than maxTickDelay our process was stopped: neighbours were only
+	// silent because we did not read.
+	maxTickDelay = time.Second
 )
 
-// again tells that a socket has no more, from other errors: those leave it to
-// the next round.
-func again(err error) bool { return zmq.AsErrno(err) == zmq.Errno(syscall.EAGAIN) }
-
-// readEnd looks at why a socket gave no more. A context that is terminated
-// before Close waits for our sockets: we close.
-func (g *Gossip) readEnd(s *source, err error) {
-	switch {
-	case again(err):
-		s.drained()
-	case zmq.AsErrno(err) == zmq.ETERM:
-		s.drained()
-		g.close.Do(func() { close(g.quit) })
-	}
-}
-
 // run owns the sockets and the table until Close.
-func (g *Gossip) run(cancel context.CancelFunc) {
+func (g *Gossip) run() {
 	timer := time.NewTimer(idleTick)
 	defer timer.Stop()
 	due := time.Now()
 	for {
-		var news chan<- Tuple
-		head, ok := g.table.out.head()
+		var tuples chan<- Tuple // nil, which select passes over, without news
+		news, ok := g.table.news.front()
 		if ok {
-			news = g.tuples
+			tuples = g.tuples
 		}
 		select {
 		case f := <-g.cmds:
 			f(time.Now())
-		case a := <-g.addresses:
-			g.onAddress(a, time.Now())
+		case r := <-g.resolver.Results():
+			g.onResolved(r, time.Now())
 		case <-g.wake:
-		case news <- head:
-			g.table.out.pop()
+		case tuples <- news:
+			g.table.news.pop()
 			continue
 		case <-timer.C:
 		case <-g.quit:
-			cancel()
 			g.shutdown()
 			return
 		}
 		now := time.Now()
 		if !now.Before(due) {
-			if now.Sub(due) > overslept {
-				g.forgive(now)
+			if now.Sub(due) > maxTickDelay {
+				g.resetSilence(now)
 			}
 			g.tick(now)
 			due = now.Add(idleTick)
 		}
-		g.settle(now)
+		g.serveSockets(now)
 		due = g.nextTick(now, due)
 		timer.Reset(time.Until(due))
 	}
 }
 
-// forgive has all neighbours heard now.
-func (g *Gossip) forgive(now time.Time) {
+// resetSilence has the silence of all neighbours begin now.
+func (g *Gossip) resetSilence(now time.Time) {
 	for _, c := range g.clients {
 		c.heard = now
 	}
@@ -87,7 +68,7 @@ func (g *Gossip) forgive(now time.Time) {
 	}
 }
 
-// tick does what time asks for.
+// tick does what is due.
 func (g *Gossip) tick(now time.Time) {
 	g.table.tick(now)
 	g.tickClients(now)
@@ -103,57 +84,57 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// nextTick says when tick is due, if that is before due.
+// nextTick returns when the next tick is due, at the latest at due.
 func (g *Gossip) nextTick(now, due time.Time) time.Time {
 	busy := now.Add(busyTick)
 	for _, h := range g.hubs {
 		switch {
-		case h.up() && (h.needHello || h.blocked):
+		case h.canSend() && (h.needHello || h.blocked):
 			due = earlier(due, busy)
 			fallthrough
-		case h.up():
+		case h.canSend():
 			due = earlier(due, h.lastPing.Add(g.opts.PingInterval))
-		case h.dealer == nil && !h.lookup:
-			due = earlier(due, h.retry)
+		case h.dealer == nil && !h.resolving:
+			due = earlier(due, h.retryAt)
 		}
 	}
 	for _, c := range g.clients {
-		if c.blocked && c.down.IsZero() {
+		if c.blocked && c.downSince.IsZero() {
 			due = earlier(due, busy)
 			break
 		}
 	}
 	for t := range g.table.delayed {
-		due = earlier(due, t.tellAt)
+		due = earlier(due, t.sendAt)
 	}
 	return due
 }
 
-// settle reads and tells until there is nothing left to do, or others must
-// have their turn: then it leaves a note to come back.
-func (g *Gossip) settle(now time.Time) {
+// serveSockets reads from the sockets and sends what has changed, until there is nothing
+// left to do. After a few rounds it leaves the rest to the next turn of run.
+func (g *Gossip) serveSockets(now time.Time) {
 	for range 4 {
-		g.unblock()
-		if g.router != nil && g.router.pending() {
-			g.readRouter(now, batch)
+		g.clearBlocked()
+		if g.router != nil && g.router.mayHaveInput() {
+			g.readRouter(now, maxBatch)
 		}
 		for _, h := range g.hubs {
 			g.readMonitor(h, now)
-			if h.dealer != nil && h.dealer.pending() {
-				g.readHub(h, now, batch)
+			if h.dealer != nil && h.dealer.mayHaveInput() {
+				g.readHub(h, now, maxBatch)
 			}
 		}
-		g.tellAll(now)
-		if !g.pending() {
+		g.sendChanges(now)
+		if !g.mayHaveInput() {
 			return
 		}
 	}
-	kick(g.wake)
+	signal(g.wake)
 }
 
-// unblock lets neighbours that took nothing be tried again: a descriptor also
-// says that there is room.
-func (g *Gossip) unblock() {
+// clearBlocked has the neighbours that took nothing tried again when their socket's
+// Watcher has fired: that may also mean that there is room.
+func (g *Gossip) clearBlocked() {
 	if g.router != nil && g.router.watcher.Fired() {
 		for _, c := range g.clients {
 			c.blocked = false
@@ -166,16 +147,30 @@ func (g *Gossip) unblock() {
 	}
 }
 
-func (g *Gossip) pending() bool {
-	if g.router != nil && g.router.pending() {
+// mayHaveInput reports whether any socket is to be read.
+func (g *Gossip) mayHaveInput() bool {
+	if g.router != nil && g.router.mayHaveInput() {
 		return true
 	}
 	for _, h := range g.hubs {
-		if h.dealer != nil && h.dealer.pending() || h.monitor != nil && h.monitor.pending() {
+		if h.dealer != nil && h.dealer.mayHaveInput() || h.monitor != nil && h.monitor.mayHaveInput() {
 			return true
 		}
 	}
 	return false
+}
+
+// onReceiveError handles what a socket returned instead of a message. Errors but for
+// these two are left to the next round.
+func (g *Gossip) onReceiveError(s *socket, err error) {
+	switch {
+	case isAgain(err):
+		s.setDrained()
+	case zmq.AsErrno(err) == zmq.ETERM:
+		// The context was terminated before Close and waits for our sockets.
+		s.setDrained()
+		g.close.Do(func() { close(g.quit) })
+	}
 }
 
 // learn takes in a tuple of a neighbour and counts what became of it.
@@ -187,8 +182,8 @@ func (g *Gossip) learn(l *link, m *msg, now time.Time) {
 		g.stats.Changed++
 	case tupleGone:
 		g.stats.Gone++
-	case tupleEcho:
-		g.stats.Echoes++
+	case tupleReflected:
+		g.stats.Reflected++
 	case tupleDefended:
 		g.stats.Defended++
 	case tupleRefused:
@@ -196,24 +191,24 @@ func (g *Gossip) learn(l *link, m *msg, now time.Time) {
 	}
 }
 
-// tellAll hands each neighbour what it has not been told yet.
-func (g *Gossip) tellAll(now time.Time) {
+// sendChanges sends each neighbour the changes that it does not have yet.
+func (g *Gossip) sendChanges(now time.Time) {
 	for _, c := range g.clients {
-		g.tell(c, func(frame []byte) bool { return g.toClient(c, frame, now) })
+		g.sendChangesTo(c, func(frame []byte) bool { return g.sendToClient(c, frame, now) })
 	}
 	for _, h := range g.hubs {
-		if h.up() && !h.needHello {
-			g.tell(&h.link, func(frame []byte) bool { return h.dealer.send(frame) == nil })
+		if h.canSend() && !h.needHello {
+			g.sendChangesTo(&h.link, func(frame []byte) bool { return h.dealer.send(frame) == nil })
 		}
 	}
 }
 
-func (g *Gossip) tell(l *link, send func([]byte) bool) {
-	if l.blocked || l.sent == g.table.seq || !l.hub && !l.down.IsZero() {
+func (g *Gossip) sendChangesTo(l *link, send func([]byte) bool) {
+	if l.blocked || l.sent == g.table.order || !l.hub && !l.downSince.IsZero() {
 		return
 	}
-	for _, e := range g.table.since(l.sent) {
-		if !g.table.stale(e) && l.wants(e.t) {
+	for _, e := range g.table.after(l.sent) {
+		if !g.table.isSuperseded(e) && l.wants(e.t) {
 			g.buf = appendPublish(g.buf[:0], e.t.key, e.t.value, 0)
 			if !send(g.buf) {
 				l.blocked = true
@@ -222,54 +217,30 @@ func (g *Gossip) tell(l *link, send func([]byte) bool) {
 		}
 		l.sent = e.order
 	}
-	l.sent = g.table.seq
+	l.sent = g.table.order
 }
 
-// wants tells whether t is news for l: not what it said itself, nor the end of
-// what it never heard of.
-func (l *link) wants(t *tuple) bool {
-	switch {
-	case t.from == l:
-		return false
-	case !t.gone:
-		return true
-	case l.hub:
-		return !t.local
-	}
-	return t.order > l.floor
-}
-
-// shutdown says farewell and closes everything.
+// shutdown takes back the tuples that we published and closes everything.
 func (g *Gossip) shutdown() {
 	now := time.Now()
 	for _, t := range g.table.tuples {
-		if t.own {
+		if t.ours {
 			g.table.unpublish(t.key, now)
 		}
 	}
-	g.tellAll(now)
+	g.sendChanges(now)
 	g.stats = g.count()
-	g.wg.Wait()
+	g.resolver.Close()
 	for _, h := range g.hubs {
 		linger := time.Duration(0)
-		if h.up() {
-			linger = lingerUp
+		if h.canSend() {
+			linger = closeLinger
 		}
 		g.closeHub(h, linger)
 	}
 	if g.router != nil {
-		_ = g.router.close(lingerUp)
+		_ = g.router.close(closeLinger)
 	}
 	close(g.tuples)
 	close(g.done)
-}
-
-// freshKeys makes a key pair for hubs that want one.
-func (g *Gossip) freshKeys() error {
-	public, secret, err := zmq.NewCurveKeypair()
-	if err != nil {
-		return fmt.Errorf("zgossip: new CURVE keys: %w", err)
-	}
-	g.clientPublic, g.clientSecret = public, secret
-	return nil
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// The logic of gossip without sockets: members whose frames a test carries, in the
-// order in which they were sent, and as late as it likes.
+// sim is a gossip network without sockets. A test carries the frames between its members,
+// in the order in which they were sent, with any delay.
 type sim struct {
 	t       *testing.T
 	seed    uint64
@@ -73,21 +73,21 @@ func (s *sim) cut(w *simWire) {
 	}
 	s.note("%s-%s cut", w.client.name, w.hub.name)
 	w.up, w.there, w.back = false, nil, nil
-	w.h.down = s.now
+	w.h.downSince = s.now
 	if w.c != nil && s.rng.IntN(2) == 0 {
-		w.c.down = s.now
+		w.c.downSince = s.now
 	}
 }
 
-// tell has everybody say what is due.
-func (s *sim) tell() {
+// sendAll has every member send what it has to.
+func (s *sim) sendAll() {
 	for _, w := range s.wires {
 		if !w.up {
 			continue
 		}
 		if w.h.needHello {
 			w.h.needHello = false
-			w.h.sent, w.h.epoch, w.h.resync = 0, w.h.epoch+1, s.now.Add(resyncGrace)
+			w.h.sent, w.h.epoch, w.h.resyncEnds = 0, w.h.epoch+1, s.now.Add(resyncGrace)
 			w.there = append(w.there, msg{id: idHello})
 		}
 		send := func(queue *[]msg) func([]byte) bool {
@@ -100,14 +100,14 @@ func (s *sim) tell() {
 				return true
 			}
 		}
-		w.client.tell(&w.h.link, send(&w.there))
+		w.client.sendChangesTo(&w.h.link, send(&w.there))
 		if w.c != nil {
-			w.hub.tell(w.c, send(&w.back))
+			w.hub.sendChangesTo(w.c, send(&w.back))
 		}
 	}
 }
 
-// deliver brings the first frame of a wire to its end, and says whether there was one.
+// deliver takes the first frame of a wire to its end, and reports whether there was one.
 func (s *sim) deliver(w *simWire, back bool) bool {
 	queue := &w.there
 	if back {
@@ -120,7 +120,7 @@ func (s *sim) deliver(w *simWire, back bool) bool {
 	*queue = (*queue)[1:]
 	switch {
 	case back:
-		w.h.heard, w.h.down, w.h.lost, w.h.asked = s.now, time.Time{}, false, false
+		w.h.heard, w.h.downSince, w.h.ownedDropped, w.h.othersResynced = s.now, time.Time{}, false, false
 		if m.id == idInvalid {
 			w.h.needHello = true
 		} else {
@@ -128,7 +128,7 @@ func (s *sim) deliver(w *simWire, back bool) bool {
 		}
 	case m.id == idHello:
 		key := []byte(w.h.instance)
-		w.hub.hello(w.c, append(key, "1234"...), key, true, s.now)
+		w.hub.onHello(w.c, append(key, "1234"...), key, true, s.now)
 		w.c = w.hub.clients[string(key)]
 	case w.c == nil:
 		w.back = append(w.back, msg{id: idInvalid})
@@ -138,7 +138,7 @@ func (s *sim) deliver(w *simWire, back bool) bool {
 	return true
 }
 
-// advance lets time pass, in which all frames arrive; who is connected pings.
+// advance lets time pass. All frames arrive, and connected clients send PING.
 func (s *sim) advance(d time.Duration) {
 	for ; d > 0; d -= time.Second {
 		s.flush()
@@ -147,14 +147,14 @@ func (s *sim) advance(d time.Duration) {
 			if !w.up {
 				continue
 			}
-			w.h.heard, w.h.down, w.h.lost, w.h.asked = s.now, time.Time{}, false, false
+			w.h.heard, w.h.downSince, w.h.ownedDropped, w.h.othersResynced = s.now, time.Time{}, false, false
 			if w.c == nil && len(w.there) == 0 {
-				w.h.needHello = true // PONG and INVALID
+				w.h.needHello = true // the hub would answer PING with PONG and INVALID
 			}
 			if w.c != nil {
-				w.c.heard, w.c.down = s.now, time.Time{}
+				w.c.heard, w.c.downSince = s.now, time.Time{}
 			}
-			if t := w.client.table.probe(0); t != nil && w.c != nil {
+			if t := w.client.table.oursInTurn(0); t != nil && w.c != nil {
 				w.there = append(w.there, msg{id: idPublish, key: []byte(t.key), value: []byte(t.value)})
 			}
 		}
@@ -165,20 +165,20 @@ func (s *sim) advance(d time.Duration) {
 			m.table.tick(s.now)
 			m.tickClients(s.now)
 			for _, h := range m.hubs {
-				if !h.down.IsZero() {
-					m.tickAbsent(h, s.now)
-				} else if !h.resync.IsZero() && s.now.After(h.resync) {
-					h.resync = time.Time{}
-					m.table.lose(&h.link, true, s.now)
+				if !h.downSince.IsZero() {
+					m.tickLostHub(h, s.now)
+				} else if !h.resyncEnds.IsZero() && s.now.After(h.resyncEnds) {
+					h.resyncEnds = time.Time{}
+					m.table.dropUnrepeated(&h.link, s.now)
 				}
 			}
 		}
-		for _, w := range s.wires { // whom the hub has forgotten
+		for _, w := range s.wires { // clients that the hub has forgotten
 			if w.c != nil && w.hub.clients[w.h.instance] != w.c {
 				w.c = nil
 			}
 		}
-		s.tell()
+		s.sendAll()
 	}
 }
 
@@ -211,11 +211,11 @@ func (s *sim) step() {
 		}
 		m.dead, m.own = true, nil
 	}
-	s.tell()
+	s.sendAll()
 }
 
-// want is what a member must know: what those say that it is connected with, by
-// whatever way.
+// want returns what a member must know: the tuples of all members that it is connected
+// with, directly or not.
 func (s *sim) want(of *simMember) map[string]string {
 	near := map[*simMember]bool{of: true}
 	for range s.members {
@@ -232,9 +232,9 @@ func (s *sim) want(of *simMember) map[string]string {
 	return all
 }
 
-// Whatever happens to members and connections, some time after the last change each
-// member knows what is said by those it can hear, the same of all. In a network without
-// rings it knows nothing else.
+// Whatever happens to members and connections: some time after the last change each
+// member knows all tuples of the members that it is connected with, directly or not. In a
+// network without rings it knows nothing else.
 func TestGossip_random(t *testing.T) {
 	seeds := uint64(300)
 	if testing.Short() {
@@ -274,11 +274,11 @@ func (s *sim) build(rings bool) {
 	}
 }
 
-// flush delivers all that is under way, in the order of each wire, but in any order
-// between them.
+// flush delivers all frames on the way: those of one wire in their order, those of
+// different wires in any order.
 func (s *sim) flush() {
 	for rounds := 0; ; rounds++ {
-		s.tell()
+		s.sendAll()
 		moved := false
 		for range 4 * len(s.wires) {
 			moved = s.deliver(s.wires[s.rng.IntN(len(s.wires))], s.rng.IntN(2) == 0) || moved
@@ -288,7 +288,7 @@ func (s *sim) flush() {
 		}
 		if rounds > 10_000 {
 			s.check(false)
-			s.t.Fatalf("seed %d: it goes round and round", s.seed)
+			s.t.Fatalf("seed %d: frames do not come to an end", s.seed)
 		}
 	}
 }
@@ -308,7 +308,7 @@ func (s *sim) check(rings bool) {
 		want := s.want(m)
 		for key := range got {
 			if _, ok := want[key]; !ok && rings {
-				delete(got, key) // two hubs can go on vouching for it to each other
+				delete(got, key) // two hubs can each own it because of the other
 			}
 		}
 		if !maps.Equal(got, want) {

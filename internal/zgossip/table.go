@@ -10,108 +10,112 @@ import (
 )
 
 const (
-	// echoWindow is how long a former value of a tuple that comes from a client
-	// of CZMQ's kind is taken for an echo: such a client sends all it is
-	// told back to its hub, so that two quick changes would chase each
-	// other for ever.
-	echoWindow = 2 * time.Second
-	// tombstoneTTL is how long a tuple that was taken back is remembered, for
-	// the links that were too slow to be told at once.
+	// A client of CZMQ's kind sends everything that its hub sends it back to the hub. If a
+	// former value of a tuple comes from such a client within reflectionWindow after the
+	// tuple changed, it is taken for that and ignored. Otherwise two quick changes would
+	// follow each other round for ever.
+	reflectionWindow = 2 * time.Second
+	// tombstoneTTL is how long a tuple that was taken back is remembered for the links to
+	// which its tombstone could not be sent at once.
 	tombstoneTTL = 30 * time.Second
-	// A tuple that changes more often than that in a row is restless: two values
-	// that chase each other round a ring of hubs would never end. It is told
-	// later, so that they meet somewhere and only the last of them goes on.
-	restless = 5
-	// An owner waits so long before it repeats a tuple that somebody changed, and
-	// others before they tell a restless one, and twice as long each time it
-	// happens again.
-	delayMin = 100 * time.Millisecond
-	delayMax = 30 * time.Second
+	// A tuple that changes more than flappingChanges times in a row is flapping. In a ring
+	// of hubs two values may follow each other round without end. A change of a flapping
+	// tuple is sent after a delay, so that the two meet somewhere and only the later one
+	// goes on.
+	flappingChanges = 5
+	// minDelay is the delay of the first change of a flapping tuple, and of the first
+	// repetition of an own tuple that somebody else changed. It doubles each time up to
+	// maxDelay.
+	minDelay = 100 * time.Millisecond
+	maxDelay = 30 * time.Second
 )
 
-// link is one neighbour: a client of our ROUTER, or a hub of ours.
-type link struct {
-	hub   bool   // we are its client
-	pings bool   // a client that pings, so that its silence means something
-	id    []byte // routing id of a client
-
-	heard  time.Time // last frame from it
-	down   time.Time // connection lost since, zero while it lives
-	probed time.Time // when we last asked libzmq whether it lives
-
-	sent    uint64 // order of the last tuple handed to it
-	floor   uint64 // taken back before it came: not told
-	blocked bool   // takes nothing at present; the next tick tries again
-
-	epoch  uint64    // counts HELLOs; a tuple not repeated in this epoch is stale
-	resync time.Time // when to drop the stale ones, zero for never
-	tuples int       // how many it vouches for
-}
-
-// tuple is one key of the table, live or taken back.
+// tuple is a key of the table with its value, or with a tombstone after it was taken back.
 type tuple struct {
 	key, value string
-	prev       string // value before, to know echoes
-	wasGone    bool   // before
-	changed    time.Time
-	order      uint64 // rises with each change; links are told in this order
-	from       *link  // who vouches; nil when own, or when the link is gone
-	epoch      uint64 // of from, when it was last repeated
-	own        bool
-	gone       bool
-	local      bool // gone for us and our clients, but no news for hubs
-	told       bool // the application has it
+	previous   string    // the value before the last change, to recognize it when it is reflected
+	wasGone    bool      // whether it was gone before the last change
+	changed    time.Time // when the last change was
+	order      uint64    // the place in the order of changes; tuples are sent in this order
+	ours       bool      // we published it
+	gone       bool      // it was taken back: value is a tombstone
+	local      bool      // it is gone for us and our clients only: it is not sent to hubs
+	delivered  bool      // the application has been told that there is such a tuple
 
-	changes int // in a row
-	tellAt  time.Time
-	wait    backoff.Backoff // before it is told, while it is delayed
+	// owner is the link that brought the tuple: when that link is lost, the tuple is taken
+	// back. It is nil for a tuple of ours and for one whose link was lost.
+	owner *link
+	epoch uint64 // the epoch of owner when it sent the tuple last
+
+	changes int             // the number of changes in a row
+	delay   backoff.Backoff // how long a change is held back
+	sendAt  time.Time       // when the change that is held back is sent
 }
 
 func newTuple(key string) *tuple {
-	return &tuple{key: key, wait: backoff.Backoff{Min: delayMin, Max: delayMax}}
+	return &tuple{key: key, delay: backoff.Backoff{Min: minDelay, Max: maxDelay}}
 }
 
-// verdict is what became of a tuple that a link published.
-type verdict int
+// isStable reports whether t has not changed for so long that the next change does not
+// count as one in a row.
+func (t *tuple) isStable(now time.Time) bool {
+	return now.Sub(t.changed) > 2*t.delay.Current()+time.Second
+}
+
+// setOwner makes l the owner of t, nil for nobody.
+func (t *tuple) setOwner(l *link) {
+	if t.owner != nil {
+		t.owner.owned--
+	}
+	if t.owner = l; l != nil {
+		l.owned++
+		t.epoch = l.epoch
+	}
+}
+
+// outcome is what became of a tuple that a neighbour published.
+type outcome int
 
 const (
-	tupleNew verdict = iota
-	tupleChanged
-	tupleGone
-	tupleKnown
-	tupleEcho
-	tupleDefended
-	tupleRefused
+	tupleNew       outcome = iota
+	tupleChanged           // it has another value now
+	tupleGone              // the neighbour took it back
+	tupleKnown             // it says nothing new
+	tupleReflected         // a client of CZMQ's kind sent a former value back
+	tupleDefended          // it is ours and will be published again
+	tupleRefused           // it is above a limit
 )
 
+// entry is a tuple in the order of changes. It is superseded, and skipped, if the tuple
+// has another order now.
 type entry struct {
 	order uint64
 	t     *tuple
 }
 
-// table is what a member knows: no sockets, no goroutine, no clock.
+// table holds the tuples that a member knows. It has no sockets, goroutine or clock.
 type table struct {
-	max    int
-	tuples map[string]*tuple
-	live   int // tuples that are not gone
-	owned  int
-	seq    uint64
-	log    []entry // tuples by order; entries overtaken by a change are skipped
-	out    outbox
-
-	delayed map[*tuple]struct{} // will be told, or repeated, at their time
+	max     int // the most tuples that are not gone
+	tuples  map[string]*tuple
+	live    int                 // the number of tuples that are not gone
+	ours    int                 // the number of tuples that we publish
+	order   uint64              // of the last change
+	log     []entry             // the changes, oldest first
+	delayed map[*tuple]struct{} // tuples with a change that is held back
+	news    newsQueue           // what the application has to be told
 }
 
 func newTable(limit int) *table {
 	return &table{
 		max:     limit,
 		tuples:  map[string]*tuple{},
-		out:     newOutbox(),
 		delayed: map[*tuple]struct{}{},
+		news:    newNewsQueue(),
 	}
 }
 
-// tombstone is the value that takes value back: no endpoint, the key kept.
+// tombstone returns the value by which value is taken back: its part from "|" on, which
+// libzyre needs in CURVE mode.
 func tombstone(value string) string {
 	if i := strings.IndexByte(value, '|'); i >= 0 {
 		return value[i:]
@@ -121,39 +125,28 @@ func tombstone(value string) string {
 
 func isTombstone(value string) bool { return value == "" || value[0] == '|' }
 
-// touch puts t last in the order: every link will be told.
-func (tb *table) touch(t *tuple) {
-	tb.seq++
-	t.order = tb.seq
-	tb.log = append(tb.log, entry{tb.seq, t})
+// moveToEnd makes t the last in the order of changes, so that it is sent to every link.
+func (tb *table) moveToEnd(t *tuple) {
+	tb.order++
+	t.order = tb.order
+	tb.log = append(tb.log, entry{tb.order, t})
 	if len(tb.log) > 2*len(tb.tuples)+64 {
-		tb.log = slices.DeleteFunc(tb.log, func(e entry) bool {
-			return e.t.order != e.order || tb.tuples[e.t.key] != e.t
-		})
+		tb.log = slices.DeleteFunc(tb.log, tb.isSuperseded)
 	}
 }
 
-// since gives the tuples that changed after order, oldest first.
-func (tb *table) since(order uint64) []entry {
+// after returns the changes after the one with this order, oldest first.
+func (tb *table) after(order uint64) []entry {
 	i := sort.Search(len(tb.log), func(i int) bool { return tb.log[i].order > order })
 	return tb.log[i:]
 }
 
-// stale tells whether e was overtaken by a later change or forgotten.
-func (tb *table) stale(e entry) bool {
+// isSuperseded reports whether the tuple of e has changed again or was removed.
+func (tb *table) isSuperseded(e entry) bool {
 	return e.t.order != e.order || tb.tuples[e.t.key] != e.t
 }
 
-func (t *tuple) vouch(l *link) {
-	if t.from != nil {
-		t.from.tuples--
-	}
-	if t.from = l; l != nil {
-		l.tuples++
-		t.epoch = l.epoch
-	}
-}
-
+// set gives t a value, which is a tombstone if gone is set.
 func (tb *table) set(t *tuple, value string, gone bool, now time.Time) {
 	if t.gone != gone || t.order == 0 {
 		if gone {
@@ -162,74 +155,74 @@ func (tb *table) set(t *tuple, value string, gone bool, now time.Time) {
 			tb.live++
 		}
 	}
-	t.prev, t.wasGone = t.value, t.gone
+	t.previous, t.wasGone = t.value, t.gone
 	t.value, t.gone, t.local, t.changed = value, gone, false, now
 }
 
-// publish makes key ours.
+// publish makes the tuple with this key ours.
 func (tb *table) publish(key, value string, now time.Time) {
 	t := tb.tuples[key]
 	if t == nil {
 		t = newTuple(key)
 		tb.tuples[key] = t
 	}
-	if !t.own {
-		t.own = true
-		tb.owned++
-		tb.out.drop(key)
+	if !t.ours {
+		t.ours = true
+		tb.ours++
+		tb.news.drop(key)
 	} else if t.value == value {
 		return
 	}
-	t.vouch(nil)
+	t.setOwner(nil)
 	tb.set(t, value, false, now)
-	tb.touch(t)
+	tb.moveToEnd(t)
 }
 
-// unpublish takes back a key of our own; another's is only forgotten here.
+// unpublish takes back a tuple of ours. Another one is only removed from the table.
 func (tb *table) unpublish(key string, now time.Time) {
 	t := tb.tuples[key]
 	switch {
 	case t == nil || t.gone:
-	case t.own:
-		t.own = false
-		tb.owned--
+	case t.ours:
+		t.ours = false
+		tb.ours--
 		delete(tb.delayed, t)
 		tb.set(t, tombstone(t.value), true, now)
-		tb.touch(t)
+		tb.moveToEnd(t)
 	default:
-		tb.out.drop(key)
-		tb.forget(t)
+		tb.news.drop(key)
+		tb.remove(t)
 	}
 }
 
-func (tb *table) forget(t *tuple) {
+// remove forgets t at once, without a tombstone.
+func (tb *table) remove(t *tuple) {
 	if !t.gone {
 		tb.live--
 	}
-	t.vouch(nil)
+	t.setOwner(nil)
 	delete(tb.delayed, t)
 	delete(tb.tuples, t.key)
 }
 
-// learn takes in what l published. The strings are copied when they are kept.
-func (tb *table) learn(l *link, key, value []byte, now time.Time) verdict {
+// learn takes in what l published. It copies the key and the value if it keeps them.
+func (tb *table) learn(l *link, key, value []byte, now time.Time) outcome {
 	t := tb.tuples[string(key)]
 	gone := len(value) == 0 || value[0] == '|'
 	switch {
+	case t == nil && gone:
+		return tupleKnown
 	case t == nil:
-		if gone {
-			return tupleKnown
-		}
-		if tb.live >= tb.max || !l.hub && l.tuples >= tb.max/2 {
+		if tb.live >= tb.max || !l.hub && l.owned >= tb.max/2 {
 			return tupleRefused
 		}
 		t = newTuple(string(key))
 		tb.tuples[t.key] = t
 		tb.accept(t, l, string(value), now)
 		return tupleNew
-	case t.own:
+	case t.ours:
 		if t.value != string(value) {
-			tb.delay(t, now)
+			tb.holdBack(t, now)
 			return tupleDefended
 		}
 		return tupleKnown
@@ -238,137 +231,153 @@ func (tb *table) learn(l *link, key, value []byte, now time.Time) verdict {
 	case !t.gone && t.value == string(value):
 		tb.confirm(t, l)
 		return tupleKnown
-	case !l.hub && !l.pings && now.Sub(t.changed) < echoWindow &&
-		t.from != l && (gone && t.wasGone || !gone && t.prev == string(value)):
-		return tupleEcho
+	case tb.isReflected(t, l, value, gone, now):
+		return tupleReflected
 	case gone:
-		tb.bury(t, l, string(value), now)
+		tb.takeBack(t, l, string(value), now)
 		return tupleGone
-	case t.gone && tb.live >= tb.max, t.from != l && !l.hub && l.tuples >= tb.max/2:
+	case t.gone && tb.live >= tb.max, t.owner != l && !l.hub && l.owned >= tb.max/2:
 		return tupleRefused
 	}
 	tb.accept(t, l, string(value), now)
 	return tupleChanged
 }
 
-func (tb *table) accept(t *tuple, l *link, value string, now time.Time) {
-	t.vouch(l)
-	tb.relay(t, value, false, now)
-	tb.out.put(t)
+// isReflected reports whether value, which differs from that of t, is the value before
+// the last change and l a client that sends such values back.
+func (tb *table) isReflected(t *tuple, l *link, value []byte, gone bool, now time.Time) bool {
+	if l.hub || l.pings || t.owner == l || now.Sub(t.changed) >= reflectionWindow {
+		return false
+	}
+	if gone {
+		return t.wasGone
+	}
+	return t.previous == string(value)
 }
 
-// relay sets what came from a link, and has all others told, at once unless it is
-// restless.
-func (tb *table) relay(t *tuple, value string, gone bool, now time.Time) {
-	if t.calm(now) {
+// accept gives t a value from l.
+func (tb *table) accept(t *tuple, l *link, value string, now time.Time) {
+	t.setOwner(l)
+	tb.change(t, value, false, now)
+	tb.news.put(t)
+}
+
+// change gives t a value from elsewhere and has it sent to all links: at once unless it is
+// flapping.
+func (tb *table) change(t *tuple, value string, gone bool, now time.Time) {
+	if t.isStable(now) {
 		t.changes = 0
 	}
 	t.changes++
-	later := t.changes > restless
-	if later {
-		tb.delay(t, now)
+	flapping := t.changes > flappingChanges
+	if flapping {
+		tb.holdBack(t, now)
 	}
 	tb.set(t, value, gone, now)
-	if !later {
-		tb.touch(t)
+	if !flapping {
+		tb.moveToEnd(t)
 	}
 }
 
-// calm tells whether t was left alone for twice the last wait: what comes now is
-// another matter.
-func (t *tuple) calm(now time.Time) bool { return now.Sub(t.changed) > 2*t.wait.Current()+time.Second }
-
-// confirm notes that l repeated what we know. Another link takes over from one
-// that is down, and the word of a client that pings is worth more than the echo
-// of one that does not. Nobody takes over from a client that pings: who repeats its
-// word may have it from us, by way of another hub, and both would vouch for it for
-// ever. If it lives, and has lost only its way to us, it says its tuple again when it
-// hears the end of it.
+// confirm notes that l published what we know already. l becomes the owner if the present
+// owner is down, or if l pings and the present owner is a client that does not, which may
+// only have sent back what we sent to it.
+//
+// It never takes over from a client that pings, even if that is down. l may have the
+// tuple from us, by way of another hub: then each of us would own it because of the other,
+// and it would stay for ever. If the client is alive and has only lost its connection with
+// us, it publishes its tuple again when it receives the tombstone.
 func (tb *table) confirm(t *tuple, l *link) {
-	switch f := t.from; {
-	case f == l:
+	switch o := t.owner; {
+	case o == l:
 		t.epoch = l.epoch
-	case f == nil, !f.down.IsZero() && (f.hub || !f.pings), !f.hub && !f.pings && l.pings:
-		t.vouch(l)
+	case o == nil, !o.downSince.IsZero() && (o.hub || !o.pings), !o.hub && !o.pings && l.pings:
+		t.setOwner(l)
 	}
 }
 
-// bury takes t back. l, who said so, is not told again; nil tells everybody.
-func (tb *table) bury(t *tuple, l *link, value string, now time.Time) {
+// takeBack gives t a tombstone. l, which sent it, is not sent it again; with nil it is sent
+// to every link.
+func (tb *table) takeBack(t *tuple, l *link, tombstone string, now time.Time) {
 	if len(tb.tuples)-tb.live > tb.max {
-		tb.purge(now)
+		tb.removeTombstones(now)
 	}
-	t.vouch(l)
-	tb.relay(t, value, true, now)
-	tb.out.put(t)
+	t.setOwner(l)
+	tb.change(t, tombstone, true, now)
+	tb.news.put(t)
 }
 
-// purge forgets the tombstones that are older than now.
-func (tb *table) purge(now time.Time) {
+// removeTombstones removes the tuples that were taken back at this time or earlier.
+func (tb *table) removeTombstones(until time.Time) {
 	for _, t := range tb.tuples {
-		if t.gone && !t.changed.After(now) {
-			tb.forget(t)
+		if t.gone && !t.changed.After(until) {
+			tb.remove(t)
 		}
 	}
 }
 
-// lose takes back what l vouched for: all of it, or only what it has not
-// repeated since its last HELLO. Hubs are not told of a hub's loss: they know
-// better what they hold.
-func (tb *table) lose(l *link, staleOnly bool, now time.Time) (n int) {
-	if l.tuples == 0 {
+// dropOwned takes back all tuples that l owns, and returns how many there were.
+func (tb *table) dropOwned(l *link, now time.Time) (n int) { return tb.drop(l, false, now) }
+
+// dropUnrepeated takes back the tuples that l owns and has not repeated since its last
+// HELLO.
+func (tb *table) dropUnrepeated(l *link, now time.Time) (n int) { return tb.drop(l, true, now) }
+
+func (tb *table) drop(l *link, unrepeatedOnly bool, now time.Time) (n int) {
+	if l.owned == 0 {
 		return 0
 	}
 	for _, t := range tb.tuples {
 		switch {
-		case t.from != l || staleOnly && t.epoch == l.epoch:
+		case t.owner != l || unrepeatedOnly && t.epoch == l.epoch:
 		case t.gone:
-			if !staleOnly {
-				t.vouch(nil)
+			if !unrepeatedOnly {
+				t.setOwner(nil)
 			}
 		default:
-			tb.bury(t, nil, tombstone(t.value), now)
-			t.local = l.hub
+			tb.takeBack(t, nil, tombstone(t.value), now)
+			t.local = l.hub // other hubs know themselves which of its tuples are left
 			n++
 		}
 	}
 	return n
 }
 
-// delay has t told later.
-func (tb *table) delay(t *tuple, now time.Time) {
+// holdBack has t sent after a delay.
+func (tb *table) holdBack(t *tuple, now time.Time) {
 	if _, ok := tb.delayed[t]; ok {
 		return
 	}
-	if t.calm(now) {
-		t.wait.Reset()
+	if t.isStable(now) {
+		t.delay.Reset()
 	}
-	t.tellAt = now.Add(t.wait.Next())
+	t.sendAt = now.Add(t.delay.Next())
 	tb.delayed[t] = struct{}{}
 }
 
-// tick tells what was delayed and forgets old tombstones.
+// tick has the tuples sent whose delay is over and removes old tombstones.
 func (tb *table) tick(now time.Time) {
 	for t := range tb.delayed {
-		if !t.tellAt.After(now) {
+		if !t.sendAt.After(now) {
 			delete(tb.delayed, t)
 			t.changed = now
-			tb.touch(t)
+			tb.moveToEnd(t)
 		}
 	}
 	if len(tb.tuples) > tb.live {
-		tb.purge(now.Add(-tombstoneTTL))
+		tb.removeTombstones(now.Add(-tombstoneTTL))
 	}
 }
 
-// probe gives an own tuple to repeat, each one in its turn.
-func (tb *table) probe(turn int) *tuple {
-	if tb.owned == 0 {
+// oursInTurn returns a tuple of ours: for turn 0, 1, 2 … each one in its turn. It returns
+// nil if there is none.
+func (tb *table) oursInTurn(turn int) *tuple {
+	if tb.ours == 0 {
 		return nil
 	}
-	turn %= tb.owned
+	turn %= tb.ours
 	for _, e := range tb.log {
-		if e.t.own && !tb.stale(e) {
+		if e.t.ours && !tb.isSuperseded(e) {
 			if turn == 0 {
 				return e.t
 			}

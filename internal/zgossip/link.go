@@ -1,0 +1,36 @@
+package zgossip
+
+import "time"
+
+// link is a connection with one neighbour: a client of our ROUTER, or a hub that we are a
+// client of.
+type link struct {
+	hub   bool   // the neighbour is a hub
+	pings bool   // it is a client that sends PING, so its silence means that it is gone
+	id    []byte // the routing id of a client
+
+	heard     time.Time // when the last frame came from it
+	downSince time.Time // when its connection was lost; zero while there is one
+	checkedAt time.Time // when we last had libzmq say whether a silent client is connected
+
+	sent     uint64 // the order of the last tuple that was sent to it
+	joinedAt uint64 // the order of the table at its HELLO: older tombstones are not sent
+	blocked  bool   // it takes no frames at present; the next tick tries again
+
+	epoch      uint64    // the number of its HELLOs; its tuples are to be repeated after each
+	resyncEnds time.Time // when the tuples that it has not repeated are dropped; zero for never
+	owned      int       // the number of tuples that it owns
+}
+
+// wants reports whether t has to be sent to l.
+func (l *link) wants(t *tuple) bool {
+	switch {
+	case t.owner == l:
+		return false // it sent us t
+	case !t.gone:
+		return true
+	case l.hub:
+		return !t.local
+	}
+	return t.order > l.joinedAt // otherwise it has never heard of t
+}
