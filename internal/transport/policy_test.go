@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"log/slog"
+	"runtime"
 	"testing"
 	"time"
 
@@ -43,6 +44,7 @@ func TestPolicy_SetKeys(t *testing.T) {
 	go func() {
 		defer close(asked)
 		for !p.Allows("bob") || p.Allows("ann") {
+			runtime.Gosched()
 		}
 	}()
 	p.SetKeys(keys)

@@ -50,7 +50,9 @@ func TestResolver_Start(t *testing.T) {
 	}
 }
 
-func TestResolver_Results(t *testing.T) {
+func TestResolver_Results(t *testing.T) { synctest.Test(t, testResults) }
+
+func testResults(t *testing.T) {
 	noSuchHost := errors.New("no such host")
 	r := NewResolver()
 	defer r.Close()
@@ -74,7 +76,9 @@ func TestResolver_Results(t *testing.T) {
 	}
 	for _, test := range tests {
 		for range 2 { // again, once it is done
-			for !r.Start(test.endpoint) {
+			synctest.Wait()
+			if !r.Start(test.endpoint) {
+				t.Fatalf("Start(%s) = false, want true", test.endpoint)
 			}
 			got := <-r.Results()
 			if got.Endpoint != test.endpoint || !slices.Equal(got.Numeric, test.numeric) || (got.Err != nil) != test.err {
