@@ -55,7 +55,7 @@ func (t *ZMQ) Listen(opts ListenOptions) (Inbox, error) {
 
 // attach prepares to receive, and to wait for it.
 func (in *zmqInbox) attach(secure bool) (err error) {
-	if in.messages, err = zmqmsg.Of(in.soc, secure); err != nil {
+	if in.messages, err = in.transport.messages(in.soc, secure); err != nil {
 		return err
 	}
 	in.check = in.readable

@@ -54,7 +54,7 @@ func (t *ZMQ) Dial(endpoint string, opts DialOptions) (Mailbox, error) {
 	}
 	m := &zmqMailbox{transport: t, soc: soc, endpoint: endpoint}
 	if err = m.connect(!secure); err == nil {
-		m.messages, err = zmqmsg.Of(soc, false)
+		m.messages, err = t.messages(soc, false)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("zyre: dial %s: %w", endpoint, err), soc.Close())

@@ -7,6 +7,7 @@ import (
 
 	zmq "github.com/pebbe/zmq4"
 
+	"github.com/go-zyre/zyre/internal/zmqmsg"
 	"github.com/go-zyre/zyre/internal/zmqwait"
 )
 
@@ -16,7 +17,8 @@ type ZMQ struct {
 	open    atomic.Int32 // sockets not yet closed
 	closed  atomic.Bool
 
-	noInproc bool // neither offer connections by inproc nor take those of others
+	noInproc   bool // neither offer connections by inproc nor take those of others
+	publicOnly bool // move messages by what zmq4 exports, as with a release of it that is not known
 }
 
 // NewZMQ returns a transport that holds the shared context until Close.
@@ -59,6 +61,15 @@ func (t *ZMQ) RegisterPolicy(domain string, p *Policy) (unique string, err error
 // is closed: while nobody answers for a domain, libzmq lets everyone in. It does nothing
 // for an empty domain.
 func (t *ZMQ) UnregisterPolicy(unique string) error { return t.context.zap.unregister(unique) }
+
+// messages returns what moves whole messages for a socket; with users it tells who sent
+// each.
+func (t *ZMQ) messages(soc *zmq.Socket, users bool) (*zmqmsg.Socket, error) {
+	if t.publicOnly {
+		return zmqmsg.OfPublic(soc, users)
+	}
+	return zmqmsg.Of(soc, users)
+}
 
 // socket makes a socket and sets its options.
 func (t *ZMQ) socket(kind zmq.Type, configure func(*zmq.Socket) error) (*zmq.Socket, error) {
