@@ -125,7 +125,7 @@ func (s *Socket) Fill(one bool) (messages int, more bool, err error) {
 	return int(s.batch.messages), s.batch.err != C.EAGAIN, nil
 }
 
-// Ready says whether Next has a frame.
+// Ready reports whether Next has a frame.
 func (s *Socket) Ready() bool {
 	if s.public != nil {
 		return s.next < len(s.public.frames)

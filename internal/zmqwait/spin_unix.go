@@ -55,7 +55,7 @@ func (s *spinner) parked(d time.Duration, work bool) {
 	s.short, s.run = work && d < shortPark, 0
 }
 
-// due says whether to spin instead of the next park.
+// due decides whether to spin instead of the next park.
 func (s *spinner) due() bool {
 	if !s.short {
 		return false
