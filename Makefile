@@ -46,10 +46,10 @@ bench-plot: deps ## Plots and tables in docs/ from the results of make bench
 soak: deps-test ## Tests that go on for DURATION=5m each
 	@scripts/soak $(TESTFLAGS)
 
-lint: deps ## gofmt, go vet, staticcheck, govulncheck
+lint: deps ## golangci-lint by .golangci.yml, and govulncheck
 	@scripts/lint
 
-check-docs: ## Every exported symbol has its comment; nothing in the library panics or exits
+check-docs: ## Fields have comments, files that documents name exist, no path of one machine
 	@scripts/check-docs
 
 check: lint check-docs test ## All that a change must pass
