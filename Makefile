@@ -59,7 +59,7 @@ soak: deps-test ## Tests that go on for DURATION=5m each
 lint: deps ## golangci-lint by .golangci.yml, and govulncheck
 	@scripts/lint
 
-check-docs: ## Fields have comments, files that documents name exist, no path of one machine
+check-docs: ## Fields of the API have comments, files that documents name exist, no path of one machine
 	@scripts/check-docs
 
 check: lint check-docs test ## All that a change must pass
