@@ -3,17 +3,18 @@
 FUZZTIME  ?= 20s
 DURATION  ?= 5m
 BENCHTIME ?= 1s
+SEEDS     ?= 1500
 TESTFLAGS ?=
 ifdef BENCH_SHORT
 BENCHTIME = 100ms
 endif
-export FUZZTIME DURATION BENCHTIME BENCH_SHORT
+export FUZZTIME DURATION BENCHTIME SEEDS BENCH_SHORT
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test build demo test test-net fuzz bench bench-plot soak lint check-docs check
+.PHONY: help deps deps-test build demo test unit e2e sim fuzz bench bench-smoke bench-plot soak lint check-docs check
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
 
 deps: ## Install libzmq, pkg-config and a C compiler, as far as they are missing
 	@scripts/install-deps
@@ -27,11 +28,17 @@ build: deps ## Compile every package of every module
 demo: deps ## See nodes find each other and talk, on this machine
 	@go run ./examples/demo
 
-test: deps-test ## Install what is missing; go vet, gofmt and all tests with -race (TESTFLAGS=…)
-	@scripts/test $(TESTFLAGS)
+test: deps-test ## All tests with -race: unit and e2e (TESTFLAGS=…)
+	@scripts/test all $(TESTFLAGS)
 
-test-net: deps-test ## Tests of several hosts in network namespaces; needs root
-	@scripts/test-net $(TESTFLAGS)
+unit: deps-test ## Tests of each package by itself; no root
+	@scripts/test unit $(TESTFLAGS)
+
+e2e: deps-test ## Tests of processes, hosts and other implementations; root for the hosts
+	@scripts/test e2e $(TESTFLAGS)
+
+sim: deps ## The simulated tests, each with SEEDS=1500
+	@scripts/sim $(TESTFLAGS)
 
 fuzz: deps ## Run every fuzz target for FUZZTIME=20s
 	@scripts/fuzz
@@ -40,16 +47,19 @@ bench: deps ## Benchmarks, BENCHTIME=1s each; BENCH_SHORT=1 for a quick look
 	@scripts/microbench
 	@scripts/bench
 
+bench-smoke: deps ## Every benchmark for a moment, to see that it runs
+	@$(MAKE) --no-print-directory bench BENCH_SHORT=1
+
 bench-plot: deps ## Plots and tables in docs/ from the results of make bench
 	@scripts/bench-plot
 
 soak: deps-test ## Tests that go on for DURATION=5m each
 	@scripts/soak $(TESTFLAGS)
 
-lint: deps ## gofmt, go vet, staticcheck, govulncheck
+lint: deps ## golangci-lint by .golangci.yml, and govulncheck
 	@scripts/lint
 
-check-docs: ## Every exported symbol has its comment; nothing in the library panics or exits
+check-docs: ## Fields of the API have comments, files that documents name exist, no path of one machine
 	@scripts/check-docs
 
 check: lint check-docs test ## All that a change must pass

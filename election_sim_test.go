@@ -95,17 +95,8 @@ func simAgreed(s *sim) {
 // TestNode_randomElections lets members come, go and die. On a network that works,
 // all agree 3 s after the last change; after failures, once the dead have expired.
 func TestNode_randomElections(t *testing.T) {
-	if *simSeed != 0 {
-		randomElections(t, *simSeed)
-		return
-	}
-	seeds := int64(1500)
-	if testing.Short() {
-		seeds = 100
-	}
-	for seed := int64(1); seed <= seeds; seed++ {
-		randomElections(t, seed)
-	}
+	t.Parallel()
+	simEachSeed(1, func(seed int64) { randomElections(t, seed) })
 }
 
 func randomElections(t *testing.T, seed int64) {
@@ -327,28 +318,27 @@ func (h *simElector) turn() {
 // challenger and as member: at first and after one stops all agree. Several of libzyre
 // that meet amid a wave can hang, with each other: they count what they once missed.
 func TestNode_electionsWithLibzyre(t *testing.T) {
-	seeds := int64(1000)
-	if testing.Short() {
-		seeds = 60
+	t.Parallel()
+	simEachSeed(1, func(seed int64) { electionWithLibzyre(t, seed) })
+}
+
+func electionWithLibzyre(t *testing.T, seed int64) {
+	s := newSim(t, seed)
+	for range 1 + s.rng.Intn(3) {
+		s.member(s.rng.Intn(3) > 0)
 	}
-	for seed := int64(1); seed <= seeds; seed++ {
-		s := newSim(t, seed)
-		for range 1 + s.rng.Intn(3) {
-			s.member(s.rng.Intn(3) > 0)
+	s.elector(s.rng.Intn(2) > 0)
+	s.member(true)
+	s.run(4 * time.Second)
+	simAgreed(s)
+	for _, h := range slices.Clone(s.hosts) {
+		if _, contests := simCandidate(h); contests && len(s.hosts) > 2 && s.rng.Intn(2) == 0 {
+			s.stop(h)
+			break
 		}
-		s.elector(s.rng.Intn(2) > 0)
-		s.member(true)
-		s.run(4 * time.Second)
-		simAgreed(s)
-		for _, h := range slices.Clone(s.hosts) {
-			if _, contests := simCandidate(h); contests && len(s.hosts) > 2 && s.rng.Intn(2) == 0 {
-				s.stop(h)
-				break
-			}
-		}
-		s.run(5 * time.Second)
-		simAgreed(s)
 	}
+	s.run(5 * time.Second)
+	simAgreed(s)
 }
 
 // ELECT and LEADER leave no trace in a node unless it, the sender and the candidate are

@@ -1,29 +1,18 @@
 package zyre
 
 import (
-	"flag"
 	"fmt"
 	"slices"
 	"testing"
 	"time"
 )
 
-var (
-	simSeed  = flag.Int64("sim.seed", 0, "run the random simulation with this seed only")
-	simSeeds = flag.Int64("sim.seeds", 1000, "run the random simulation with so many seeds")
-)
-
 // TestNode_randomNetwork lets some nodes live through everything a network can do
 // to them. At every moment the events of each node must be in order and its tables
 // consistent; in the end, when all is well again, the nodes must see each other.
 func TestNode_randomNetwork(t *testing.T) {
-	if *simSeed != 0 {
-		randomNetwork(t, *simSeed)
-		return
-	}
-	for seed := int64(1); seed <= *simSeeds; seed++ {
-		randomNetwork(t, seed)
-	}
+	t.Parallel()
+	simEachSeed(1, func(seed int64) { randomNetwork(t, seed) })
 }
 
 func randomNetwork(t *testing.T, seed int64) {

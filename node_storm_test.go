@@ -99,12 +99,14 @@ func simGreetAnew(s *sim, from, to simHost) {
 // No storms: whatever made two hosts greet each other anew, few HELLOs and events
 // follow, and both are connected in the end, also ten seconds later.
 func TestNode_noStorm(t *testing.T) {
-	for _, kind := range []simKind{"ours", simLibzyre, simGoZeromq, simZyreJS} {
+	t.Parallel()
+	kinds := []simKind{"ours", simLibzyre, simGoZeromq, simZyreJS}
+	for _, kind := range kinds {
 		for _, storm := range simStorms {
 			t.Run(string(kind)+"/"+storm.name, func(t *testing.T) {
-				for seed := range int64(20) {
+				simEachSeed(int64(len(kinds)*len(simStorms)), func(seed int64) {
 					noStorm(t, kind, storm.happen, seed, 0)
-				}
+				})
 			})
 		}
 	}
@@ -113,11 +115,16 @@ func TestNode_noStorm(t *testing.T) {
 // The same on a network that is slow: an answer may come when it is no longer
 // expected.
 func TestNode_noStormSlow(t *testing.T) {
-	for _, kind := range []simKind{"ours", simLibzyre} {
-		for _, latency := range []time.Duration{300 * time.Millisecond, 700 * time.Millisecond} {
+	t.Parallel()
+	kinds := []simKind{"ours", simLibzyre}
+	latencies := []time.Duration{300 * time.Millisecond, 700 * time.Millisecond}
+	for _, kind := range kinds {
+		for _, latency := range latencies {
 			for _, storm := range simStorms {
 				t.Run(fmt.Sprint(kind, "/", latency, "/", storm.name), func(t *testing.T) {
-					noStorm(t, kind, storm.happen, 1, latency)
+					simEachSeed(int64(len(kinds)*len(latencies)*len(simStorms)), func(seed int64) {
+						noStorm(t, kind, storm.happen, seed, latency)
+					})
 				})
 			}
 		}

@@ -68,7 +68,7 @@ func FuzzBeaconMsg(f *testing.F) {
 	f.Fuzz(func(t *testing.T, datagram []byte) {
 		v, err := parseBeacon(datagram)
 		if err != nil {
-			if err != errNotBeacon || v != (beaconView{}) {
+			if !errors.Is(err, errNotBeacon) || v != (beaconView{}) {
 				t.Fatalf("parseBeacon(%x) = %+v, %v, want zero, errNotBeacon", datagram, v, err)
 			}
 			return

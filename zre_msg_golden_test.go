@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -112,7 +113,7 @@ func TestZreView_golden(t *testing.T) {
 			case r.Transport == "udp" || r.Transport == "tcp raw" || strings.Contains(r.What, "identity"):
 				continue
 			case strings.HasPrefix(r.What, "gossip"):
-				if err := new(zreView).parse(r.frames[0]); err != errBadSignature {
+				if err := new(zreView).parse(r.frames[0]); !errors.Is(err, errBadSignature) {
 					t.Errorf("%s: parse(%s) = %v, want %v", tt.file, r.What, err, errBadSignature)
 				}
 				continue

@@ -116,7 +116,7 @@ func TestZreView_parse_everyPrefix(t *testing.T) {
 				want = errBadSignature
 			}
 			var v zreView
-			if err := v.parse(frame[:n:n]); err != want {
+			if err := v.parse(frame[:n:n]); !errors.Is(err, want) {
 				t.Errorf("%s: parse(first %d of %d bytes) = %v, want %v", tt.name, n, len(frame), err, want)
 			}
 			if rest := (zreView{id: v.id, sequence: v.sequence}); !reflect.DeepEqual(v, rest) {
@@ -138,11 +138,11 @@ func TestZreView_parse_everyID(t *testing.T) {
 		}
 		var v zreView
 		err := v.parse(appendPlain(nil, uint8(id), 0x1234))
-		if err != want || int(v.id) != id || v.sequence != 0x1234 {
+		if !errors.Is(err, want) || int(v.id) != id || v.sequence != 0x1234 {
 			t.Errorf("parse(id %d) = %v, id %d, sequence %#x, want %v, %d, 0x1234", id, err, v.id, v.sequence, want, id)
 		}
 		_, err = NewZreMsg(uint8(id)).append(nil)
-		if wantErr := want == errUnknownID; errors.Is(err, errUnknownID) != wantErr || (err != nil) != wantErr {
+		if wantErr := errors.Is(want, errUnknownID); errors.Is(err, errUnknownID) != wantErr || (err != nil) != wantErr {
 			t.Errorf("append(id %d) = %v, want an error: %t", id, err, wantErr)
 		}
 	}
@@ -176,7 +176,7 @@ func TestZreView_parse_order(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			frame := zreFrame(t, tt.frame)
 			var v zreView
-			if err := v.parse(frame); err != tt.want {
+			if err := v.parse(frame); !errors.Is(err, tt.want) {
 				t.Errorf("parse(%x) = %v, want %v", frame, err, tt.want)
 			}
 			if n := testing.AllocsPerRun(10, func() { v.parse(frame) }); n != 0 {

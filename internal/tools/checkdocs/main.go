@@ -1,7 +1,7 @@
-// Command checkdocs checks what no linter does: every exported symbol has a doc
-// comment; library code never calls panic, os.Exit, log.Fatal or log.Panic; no file
-// names a path of the machine that it was written on. It prints one line for each
-// fault and exits with status 1 if there are any.
+// Command checkdocs checks what no linter does: every field that users see has a
+// comment; files that a document names exist; no file names a path of the
+// machine that it was written on. It prints one line for each fault and exits with
+// status 1 if there are any.
 //
 //	go run ./internal/tools/checkdocs MODULE-DIR…
 package main
@@ -14,8 +14,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
+
+// hidden are the packages that no user imports.
+var hidden = regexp.MustCompile(`(^|/)(internal|e2e)/`)
 
 // checker collects faults.
 type checker struct {
@@ -65,7 +69,7 @@ func (c *checker) walk(root string) error {
 			}
 			return nil
 		}
-		if !d.Type().IsRegular() {
+		if !d.Type().IsRegular() || d.Name() == ".git" { // a file in a linked worktree
 			return nil
 		}
 		return c.file(path)
@@ -78,6 +82,9 @@ func (c *checker) file(path string) error {
 		return err
 	}
 	c.faults = append(c.faults, c.paths.check(path, data)...)
+	if strings.HasSuffix(path, ".md") {
+		c.faults = append(c.faults, missingFiles(path, data)...)
+	}
 	if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 		return nil
 	}
@@ -86,92 +93,38 @@ func (c *checker) file(path string) error {
 		return err
 	}
 	c.files++
-	if f.Name.Name == "main" {
+	if f.Name.Name == "main" || hidden.MatchString(filepath.ToSlash(path)) {
 		return nil
 	}
 	for _, d := range f.Decls {
-		switch d := d.(type) {
-		case *ast.FuncDecl:
-			c.funcDecl(d)
-		case *ast.GenDecl:
-			c.genDecl(d)
+		if d, ok := d.(*ast.GenDecl); ok {
+			c.types(d)
 		}
 	}
-	c.calls(f)
 	return nil
 }
 
-func (c *checker) funcDecl(d *ast.FuncDecl) {
-	if !d.Name.IsExported() {
-		return
-	}
-	if d.Recv != nil && !ast.IsExported(receiver(d.Recv.List[0].Type)) {
-		return
-	}
-	if !documents(d.Doc, d.Name.Name) {
-		c.fault(d.Pos(), "func %s has no doc comment that begins with its name", d.Name.Name)
-	}
-}
-
-// receiver is the name of a receiver's type.
-func receiver(x ast.Expr) string {
-	switch x := x.(type) {
-	case *ast.StarExpr:
-		return receiver(x.X)
-	case *ast.IndexExpr:
-		return receiver(x.X)
-	case *ast.IndexListExpr:
-		return receiver(x.X)
-	case *ast.Ident:
-		return x.Name
-	}
-	return ""
-}
-
-func (c *checker) genDecl(d *ast.GenDecl) {
-	line := newBlock(c.fset)
+// types checks the structs that a declaration has.
+func (c *checker) types(d *ast.GenDecl) {
 	for _, s := range d.Specs {
-		switch s := s.(type) {
-		case *ast.TypeSpec:
-			if !s.Name.IsExported() {
-				continue
-			}
-			doc := s.Doc
-			if doc == nil {
-				doc = d.Doc
-			}
-			if !documents(doc, s.Name.Name) {
-				c.fault(s.Pos(), "type %s has no doc comment that begins with its name", s.Name.Name)
-			}
-			c.members(s)
-		case *ast.ValueSpec:
-			ok := line.documented(s, s.Doc, s.Comment) || d.Doc != nil
-			for _, name := range s.Names {
-				if name.IsExported() && !ok {
-					c.fault(name.Pos(), "%s %s has no doc comment", d.Tok, name.Name)
-				}
-			}
+		t, ok := s.(*ast.TypeSpec)
+		if !ok || !t.Name.IsExported() {
+			continue
+		}
+		if x, ok := t.Type.(*ast.StructType); ok {
+			c.fields(t.Name.Name, x.Fields)
 		}
 	}
 }
 
-// members checks the fields of a struct and the methods of an interface.
-func (c *checker) members(t *ast.TypeSpec) {
-	var list *ast.FieldList
-	switch x := t.Type.(type) {
-	case *ast.StructType:
-		list = x.Fields
-	case *ast.InterfaceType:
-		list = x.Methods
-	default:
-		return
-	}
+// fields checks the fields of a struct.
+func (c *checker) fields(owner string, list *ast.FieldList) {
 	line := newBlock(c.fset)
 	for _, f := range list.List {
 		ok := line.documented(f, f.Doc, f.Comment)
 		for _, name := range f.Names {
 			if name.IsExported() && !ok {
-				c.fault(name.Pos(), "%s.%s has no comment", t.Name.Name, name.Name)
+				c.fault(name.Pos(), "%s.%s has no comment", owner, name.Name)
 			}
 		}
 	}
@@ -195,44 +148,4 @@ func (b *block) documented(n ast.Node, doc, comment *ast.CommentGroup) bool {
 		b.ok = true
 	}
 	return b.ok || comment != nil
-}
-
-// documents says whether doc is a comment on name: "A Name …" and "The Name …" count.
-func documents(doc *ast.CommentGroup, name string) bool {
-	text := doc.Text()
-	for _, article := range []string{"A ", "An ", "The "} {
-		text = strings.TrimPrefix(text, article)
-	}
-	rest, ok := strings.CutPrefix(text, name)
-	return ok && rest != "" && !isWord(rest[0])
-}
-
-func isWord(b byte) bool {
-	return b == '_' || '0' <= b && b <= '9' || 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z'
-}
-
-// calls finds the calls that a library must not make.
-func (c *checker) calls(f *ast.File) {
-	ast.Inspect(f, func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		if !ok {
-			return true
-		}
-		switch fun := call.Fun.(type) {
-		case *ast.Ident:
-			if fun.Name == "panic" {
-				c.fault(call.Pos(), "library code calls panic")
-			}
-		case *ast.SelectorExpr:
-			pkg, ok := fun.X.(*ast.Ident)
-			if !ok {
-				return true
-			}
-			name := pkg.Name + "." + fun.Sel.Name
-			if name == "os.Exit" || strings.HasPrefix(name, "log.Fatal") || strings.HasPrefix(name, "log.Panic") {
-				c.fault(call.Pos(), "library code calls %s", name)
-			}
-		}
-		return true
-	})
 }

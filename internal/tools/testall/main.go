@@ -1,9 +1,9 @@
-// Command testall runs go test in every module of the repository, prints what go test
-// prints, and sums up: how many tests passed and failed, which took long, and which were
-// skipped and why.
-// Its arguments are go test's flags.
+// Command testall runs go test, once for each group of arguments that -- parts, and says
+// every few seconds what it is doing. It prints what go test prints, and sums up: how many
+// tests passed and failed, which took long, and which were skipped and why. That no test
+// ran at all is a failure.
 //
-//	go run ./internal/tools/testall -race -shuffle=on
+//	go run ./internal/tools/testall -race ./... -- -C bench -race ./...
 package main
 
 import (
@@ -13,12 +13,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -46,61 +46,74 @@ const (
 	slowListed  = 15
 )
 
+// progressEvery is the time between two lines that say what is going on.
+const progressEvery = 15 * time.Second
+
 // summary counts tests, not subtests.
 type summary struct {
-	out            io.Writer
+	out   io.Writer
+	start time.Time
+
+	mu             sync.Mutex // the progress is told while events come
 	passed, failed int
 	skipped        []skip
 	slow           []timing
+	running        map[string]*testPackage
 	pending        map[string][]string // output of tests that are still running
 }
 
+// testPackage is a package whose tests are running.
+type testPackage struct {
+	done  int
+	tests []runningTest // in order of their start
+}
+
+type runningTest struct {
+	name  string
+	since time.Time
+}
+
+func newSummary(out io.Writer) *summary {
+	return &summary{out: out, start: time.Now(), running: make(map[string]*testPackage), pending: make(map[string][]string)}
+}
+
 func main() {
-	dirs, err := modules(".")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "testall:", err)
-		os.Exit(1)
-	}
-	start, failed := time.Now(), false
-	s := &summary{out: os.Stdout, pending: make(map[string][]string)}
-	for _, dir := range dirs {
-		if err := s.runModule(dir, os.Args[1:]); err != nil {
-			fmt.Fprintf(os.Stderr, "testall: module %s: %v\n", dir, err)
+	s, failed := newSummary(os.Stdout), false
+	go s.tellProgress() // ends with the process
+	for _, args := range split(os.Args[1:]) {
+		if err := s.run(args); err != nil {
+			fmt.Fprintf(os.Stderr, "testall: go test %s: %v\n", strings.Join(args, " "), err)
 			failed = true
 		}
 	}
-	s.print(time.Since(start))
+	s.print(time.Since(s.start))
+	if s.passed+s.failed+len(s.skipped) == 0 {
+		fmt.Fprintln(os.Stderr, "testall: no tests")
+		failed = true
+	}
 	if failed {
 		os.Exit(1)
 	}
 }
 
-// modules gives the directories of all modules at and below root, root first.
-func modules(root string) ([]string, error) {
-	var dirs []string
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+// split parts arguments at each --.
+func split(args []string) (groups [][]string) {
+	for {
+		i := slices.Index(args, "--")
+		if i < 0 {
+			return append(groups, args)
 		}
-		name := d.Name()
-		if d.IsDir() && path != root &&
-			(name == "node_modules" || name == "testdata" || strings.HasPrefix(name, ".")) {
-			return fs.SkipDir
-		}
-		if name == "go.mod" {
-			dirs = append(dirs, filepath.Dir(path))
-		}
-		return nil
-	})
-	slices.Sort(dirs)
-	return dirs, err
+		groups, args = append(groups, args[:i]), args[i+1:]
+	}
 }
 
-// runModule runs go test in one module and takes in what it reports.
-func (s *summary) runModule(dir string, flags []string) error {
-	args := append([]string{"test", "-json"}, flags...)
-	cmd := exec.Command("go", append(args, "./...")...)
-	cmd.Dir = dir
+// run runs go test and takes in what it reports.
+func (s *summary) run(args []string) error {
+	command := []string{"test"}
+	if len(args) > 1 && args[0] == "-C" { // go wants it to be first
+		command, args = append(command, args[:2]...), args[2:]
+	}
+	cmd := exec.Command("go", append(append(command, "-json"), args...)...)
 	cmd.Stderr = os.Stderr
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -110,6 +123,60 @@ func (s *summary) runModule(dir string, flags []string) error {
 		return err
 	}
 	return errors.Join(s.read(stdout), cmd.Wait())
+}
+
+// tellProgress says what is going on, for ever.
+func (s *summary) tellProgress() {
+	for now := range time.Tick(progressEvery) {
+		s.mu.Lock()
+		fmt.Fprintln(s.out, s.progress(now))
+		s.mu.Unlock()
+	}
+}
+
+// progress says in a line how far the tests are: for each package how many are done, and
+// which runs for how long.
+func (s *summary) progress(now time.Time) string {
+	line := fmt.Sprintf("-- %v: %d tests done, %d failed", now.Sub(s.start).Round(time.Second),
+		s.passed+s.failed+len(s.skipped), s.failed)
+	if len(s.running) == 0 {
+		return line + "; building"
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.running)) {
+		p := s.running[name]
+		line += fmt.Sprintf("; %s: %d", strings.TrimPrefix(name, "github.com/go-zyre/"), p.done)
+		if len(p.tests) > 0 {
+			t := p.tests[0]
+			line += fmt.Sprintf(", %s for %v", t.name, now.Sub(t.since).Round(time.Second))
+		}
+	}
+	return line
+}
+
+// follow keeps account of what is running.
+func (s *summary) follow(e event, now time.Time) {
+	if e.Test == "" {
+		switch e.Action {
+		case "start":
+			s.running[e.Package] = &testPackage{}
+		case "pass", "fail", "skip":
+			delete(s.running, e.Package)
+		}
+		return
+	}
+	p := s.running[e.Package]
+	if p == nil || strings.Contains(e.Test, "/") {
+		return
+	}
+	switch e.Action {
+	case "run", "cont":
+		p.tests = append(p.tests, runningTest{e.Test, now})
+	case "pause", "pass", "fail", "skip":
+		p.tests = slices.DeleteFunc(p.tests, func(t runningTest) bool { return t.name == e.Test })
+		if e.Action != "pause" {
+			p.done++
+		}
+	}
 }
 
 // read takes in events until the end of r.
@@ -122,7 +189,9 @@ func (s *summary) read(r io.Reader) error {
 			if json.Unmarshal(line, &e) == nil {
 				s.add(e)
 			} else {
+				s.mu.Lock()
 				fmt.Fprintf(s.out, "%s", line)
+				s.mu.Unlock()
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -135,6 +204,9 @@ func (s *summary) read(r io.Reader) error {
 }
 
 func (s *summary) add(e event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.follow(e, time.Now())
 	// The output of a subtest is kept with its test.
 	test, _, isSub := strings.Cut(e.Test, "/")
 	key := e.Package + "." + test
@@ -182,6 +254,8 @@ func reason(lines []string) string {
 }
 
 func (s *summary) print(took time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	// A test that never ended says in its output why: a panic, a race, a timeout.
 	s.failed += len(s.pending)
 	for key, lines := range s.pending {
@@ -200,6 +274,6 @@ func (s *summary) print(took time.Duration) {
 			fmt.Fprintf(s.out, "  %s: %s\n", k.name, k.reason)
 		}
 	}
-	fmt.Fprintf(s.out, "\nall modules, %.0f s\ntests: %d passed, %d failed, %d skipped\n",
+	fmt.Fprintf(s.out, "\nin %.0f s\ntests: %d passed, %d failed, %d skipped\n",
 		took.Seconds(), s.passed, s.failed, len(s.skipped))
 }

@@ -2,9 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -29,7 +26,7 @@ not JSON
 {"Action":"fail","Package":"p"}
 `
 	var out bytes.Buffer
-	s := &summary{out: &out, pending: make(map[string][]string)}
+	s := newSummary(&out)
 	if err := s.read(strings.NewReader(lines)); err != nil {
 		t.Fatalf("read() = %v, want nil", err)
 	}
@@ -49,20 +46,38 @@ not JSON
 	}
 }
 
-func TestModules(t *testing.T) {
-	root := t.TempDir()
-	for _, dir := range []string{".", "bench", "a/b", "node_modules/x", "testdata/y", ".cache/z"} {
-		err := errors.Join(
-			os.MkdirAll(filepath.Join(root, dir), 0o755),
-			os.WriteFile(filepath.Join(root, dir, "go.mod"), nil, 0o644),
-		)
-		if err != nil {
-			t.Fatal(err)
-		}
+func TestSummary_progress(t *testing.T) {
+	s := newSummary(nil)
+	at := s.start
+	if got, want := s.progress(at), "-- 0s: 0 tests done, 0 failed; building"; got != want {
+		t.Errorf("progress() = %q, want %q", got, want)
 	}
-	got, err := modules(root)
-	want := []string{root, filepath.Join(root, "a/b"), filepath.Join(root, "bench")}
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("modules() = %v, %v, want %v", got, err, want)
+	for _, e := range []event{
+		{Action: "start", Package: "github.com/go-zyre/zyre"},
+		{Action: "start", Package: "q"},
+		{Action: "run", Package: "q", Test: "TestA"},
+		{Action: "pause", Package: "q", Test: "TestA"},
+		{Action: "run", Package: "q", Test: "TestB"},
+		{Action: "run", Package: "q", Test: "TestB/one"},
+		{Action: "pass", Package: "q", Test: "TestB/one"},
+		{Action: "pass", Package: "q", Test: "TestB"},
+		{Action: "cont", Package: "q", Test: "TestA"},
+		{Action: "start", Package: "r"},
+		{Action: "pass", Package: "r"},
+	} {
+		at = at.Add(time.Second)
+		s.follow(e, at)
+	}
+	want := "-- 11s: 0 tests done, 0 failed; zyre: 0; q: 1, TestA for 2s"
+	if got := s.progress(at); got != want {
+		t.Errorf("progress() = %q, want %q", got, want)
+	}
+}
+
+func TestSplit(t *testing.T) {
+	got := split([]string{"-race", "./...", "--", "-C", "bench"})
+	want := [][]string{{"-race", "./..."}, {"-C", "bench"}}
+	if !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("split() = %q, want %q", got, want)
 	}
 }

@@ -1,0 +1,17 @@
+// Package bubble is for tests that run in a bubble of testing/synctest, where time
+// stands still until all its goroutines wait.
+package bubble
+
+import (
+	"testing/synctest"
+	"time"
+)
+
+// Sleep moves the clock of the bubble on by d, and returns once all that was due by then
+// has been done. One goroutine of a bubble calls it at a time. Outside a bubble it panics:
+// a test that sleeps for real is slow, and on a busy machine wrong.
+func Sleep(d time.Duration) {
+	synctest.Wait() // panics outside a bubble, before any time is lost
+	time.Sleep(d)
+	synctest.Wait()
+}
