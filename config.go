@@ -272,8 +272,8 @@ func (z *Zyre) SetVerbose() *Zyre {
 
 // SetLogger sets where the node logs. By default, and with nil, it logs nothing. Level
 // Info is about the node itself, Warn about what it had to refuse or to try again, and
-// Debug about every peer and beacon. No effect after Start. Libzyre has nothing
-// like it.
+// Debug about every peer, beacon and refused message. No effect after Start. Libzyre
+// has nothing like it.
 func (z *Zyre) SetLogger(logger *slog.Logger) *Zyre {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
