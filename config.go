@@ -28,19 +28,20 @@ const (
 
 var evasiveDefault, expiredDefault atomic.Int64
 
-// SetEvasive sets after how long a silence a peer is pinged, and reported
-// EVASIVE if it does not answer, for nodes made by NewZyre afterwards. The
-// default is 5 s (RFC 36). Values below 10 ms are ignored. For one node use
-// [Zyre.SetEvasiveTimeout].
+// SetEvasive sets the evasive timeout of nodes that NewZyre makes afterwards: a peer
+// from which nothing comes for so long is pinged, and reported EVASIVE if it does not
+// answer. The default is 5 s (RFC 36). Values below 10 ms are ignored. For one node
+// use [Zyre.SetEvasiveTimeout]. Libzyre has nothing like it.
 func SetEvasive(evasive time.Duration) {
 	if evasive >= minTimeout {
 		evasiveDefault.Store(int64(evasive))
 	}
 }
 
-// SetExpired sets after how long a silence a peer is removed with an EXIT, for
-// nodes made by NewZyre afterwards. The default is 30 s (RFC 36). Values below
-// 10 ms are ignored. For one node use [Zyre.SetExpiredTimeout].
+// SetExpired sets the expired timeout of nodes that NewZyre makes afterwards: a peer
+// from which nothing comes for so long exits. The default is 30 s (RFC 36). Values
+// below 10 ms are ignored. For one node use [Zyre.SetExpiredTimeout]. Libzyre has
+// nothing like it.
 func SetExpired(expired time.Duration) {
 	if expired >= minTimeout {
 		expiredDefault.Store(int64(expired))
@@ -117,11 +118,10 @@ func (z *Zyre) set(change func(c *config)) *Zyre {
 	return z
 }
 
-// SetName sets the node's name, which peers see in ENTER; at most 255 bytes. By
-// default it is the first six characters of the UUID. After Start it reaches
-// the peers that enter later. It is zyre_set_name of libzyre. A name that
-// cannot be sent makes Start return an error that wraps ErrTooLong; after Start
-// it is ignored and logged.
+// SetName sets the node's name, which peers see in ENTER. The default is the first six
+// characters of the UUID. A name set after Start is seen by peers that enter later. A
+// name longer than 255 bytes makes Start return an error that wraps ErrTooLong; after
+// Start it is ignored and logged. It is zyre_set_name of libzyre.
 func (z *Zyre) SetName(name string) *Zyre {
 	if len(name) > maxString {
 		return z.tooLong("set name", name)
@@ -131,12 +131,11 @@ func (z *Zyre) SetName(name string) *Zyre {
 	return z
 }
 
-// SetHeader sets a header, which peers see in ENTER. The value is formatted as
-// by fmt.Sprintf; without args it is taken as it is. The name holds at most 255
-// bytes. Setting a header again replaces it. After Start it reaches the peers
-// that enter later. It is zyre_set_header of libzyre. A name that cannot be
-// sent makes Start return an error that wraps ErrTooLong; after Start it is
-// ignored and logged.
+// SetHeader sets a header, which peers see in ENTER. The value is formatted as by
+// fmt.Sprintf; without args it is used as it is. Setting a header again replaces its
+// value. A header set after Start is seen by peers that enter later. A header name
+// longer than 255 bytes makes Start return an error that wraps ErrTooLong; after Start
+// it is ignored and logged. It is zyre_set_header of libzyre.
 func (z *Zyre) SetHeader(name, format string, args ...interface{}) *Zyre {
 	value := sprintf(format, args)
 	if len(name) > maxString {
@@ -168,41 +167,43 @@ func (z *Zyre) header(name string) string {
 	return z.cfg.headers[name]
 }
 
-// SetInterface sets the network interface to beacon on and bind to: its name
-// ("eth0"), one of its addresses, or "*" for every suitable one. By default the
-// node chooses an interface that is up, can broadcast and is not virtual, the
-// one with the default route if several are, and logs which and why. "lo" keeps
-// the node on this host. An interface that does not exist makes Start return an
-// error that wraps ErrNoInterface. No effect after Start. It is
-// zyre_set_interface of libzyre, but of this node alone.
+// SetInterface sets the network interface on which the node sends beacons and listens:
+// its name ("eth0"), one of its addresses ("192.168.1.7"), or "*" for every suitable
+// interface. "lo" keeps the node on this host. By default the node chooses an
+// interface that is up, can broadcast and is not virtual, preferably the one with the
+// default route, and logs which one and why. An interface that does not exist makes
+// Start return an error that wraps ErrNoInterface. No effect after Start. It is
+// zyre_set_interface of libzyre, but applies to this node only.
 func (z *Zyre) SetInterface(iface string) *Zyre {
 	return z.set(func(c *config) { c.iface = iface })
 }
 
-// SetInterval sets the time between two beacons; the default is 1 s, the least
-// is 10 ms. No effect after Start. It is zyre_set_interval of libzyre.
+// SetInterval sets the time between two beacons. The default is 1 s; less than 10 ms
+// makes Start return an error that wraps ErrInvalid. No effect after Start. It is
+// zyre_set_interval of libzyre.
 func (z *Zyre) SetInterval(interval time.Duration) *Zyre {
 	return z.setDuration("set interval", interval, func(c *config) { c.interval = interval })
 }
 
-// SetEvasiveTimeout sets after how long without traffic a peer is pinged; one
-// that does not answer is reported EVASIVE. The default is 5 s, the least 10 ms.
-// No effect after Start. It is zyre_set_evasive_timeout of libzyre.
+// SetEvasiveTimeout sets after how long a peer from which nothing comes is pinged, and
+// reported EVASIVE if it does not answer. The default is 5 s; less than 10 ms makes
+// Start return an error that wraps ErrInvalid. No effect after Start. It is
+// zyre_set_evasive_timeout of libzyre.
 func (z *Zyre) SetEvasiveTimeout(timeout time.Duration) *Zyre {
 	return z.setDuration("set evasive timeout", timeout, func(c *config) { c.evasive = timeout })
 }
 
-// SetSilentTimeout sets after how long without traffic, and with a ping
-// unanswered, a peer is reported SILENT. The default is 10 s, the least 10 ms.
-// No effect after Start. It is zyre_set_silent_timeout of libzyre, which sets
-// the evasive timeout instead.
+// SetSilentTimeout sets after how long a peer from which nothing comes, and which did
+// not answer a ping, is reported SILENT. The default is 10 s; less than 10 ms makes
+// Start return an error that wraps ErrInvalid. No effect after Start. It is
+// zyre_set_silent_timeout of libzyre, which sets the evasive timeout instead.
 func (z *Zyre) SetSilentTimeout(timeout time.Duration) *Zyre {
 	return z.setDuration("set silent timeout", timeout, func(c *config) { c.silent = timeout })
 }
 
-// SetExpiredTimeout sets after how long without traffic a peer is removed with
-// an EXIT. The default is 30 s, the least 10 ms. No effect after Start. It is
-// zyre_set_expired_timeout of libzyre.
+// SetExpiredTimeout sets after how long a peer from which nothing comes exits. The
+// default is 30 s; less than 10 ms makes Start return an error that wraps ErrInvalid.
+// No effect after Start. It is zyre_set_expired_timeout of libzyre.
 func (z *Zyre) SetExpiredTimeout(timeout time.Duration) *Zyre {
 	return z.setDuration("set expired timeout", timeout, func(c *config) { c.expired = timeout })
 }
@@ -217,10 +218,11 @@ func (z *Zyre) setDuration(op string, d time.Duration, change func(c *config)) *
 	})
 }
 
-// SetPort sets the UDP port of the beacons, 1 to 65535; the default is 5670.
-// Nodes with different ports never see each other. An endpoint or gossip turns
-// beacons off; calling SetPort, with any port, keeps them on beside those. No effect
-// after Start. It is zyre_set_port of libzyre.
+// SetPort sets the UDP port of the beacons. The default is 5670; a port outside 1 to
+// 65535 makes Start return an error that wraps ErrInvalid. Nodes with different ports
+// do not hear each other's beacons. SetEndpoint and gossip turn beacons off; calling
+// SetPort, with any port, keeps them on. No effect after Start. It is zyre_set_port of
+// libzyre.
 func (z *Zyre) SetPort(port int) *Zyre {
 	return z.set(func(c *config) {
 		if port < 1 || port > 65535 {
@@ -231,10 +233,10 @@ func (z *Zyre) SetPort(port int) *Zyre {
 	})
 }
 
-// SetBeaconPeerPort sets the TCP port on which peers connect to this node, for
-// firewalls; 0, the default, takes any free one. A busy port makes Start return
-// an error that names it. No effect after Start. It is
-// zyre_set_beacon_peer_port of libzyre.
+// SetBeaconPeerPort sets the TCP port on which peers connect to this node, so that a
+// firewall can let it pass. 0, the default, takes any free port. A busy port makes
+// Start return an error that names it, and an impossible one an error that wraps
+// ErrInvalid. No effect after Start. It is zyre_set_beacon_peer_port of libzyre.
 func (z *Zyre) SetBeaconPeerPort(port int) *Zyre {
 	return z.set(func(c *config) {
 		if port < 0 || port > 65535 {
@@ -245,10 +247,13 @@ func (z *Zyre) SetBeaconPeerPort(port int) *Zyre {
 	})
 }
 
-// SetQueueLimit sets how many bytes of undelivered events the node holds, 64 MiB
-// by default and 64 KiB at the least. Beyond it the node stops reading what its
-// peers send, so that their Whisper and Shout wait; nothing is dropped. Each
-// event counts its payload and 256 bytes. No effect after Start.
+// SetQueueLimit sets how many bytes of events the node keeps that the application has
+// not read. Beyond that the node stops reading what its peers send, so that they wait
+// in Whisper and Shout, until the application has read half of it. Nothing is dropped,
+// all other methods work as before, and no peer is reported as gone because of the
+// pause. Each event counts its payload and 256 bytes. The default is 64 MiB; less than
+// 64 KiB makes Start return an error that wraps ErrInvalid. No effect after Start.
+// Libzyre has nothing like it.
 func (z *Zyre) SetQueueLimit(bytes int) *Zyre {
 	return z.set(func(c *config) {
 		if bytes < minQueueLimit {
@@ -259,16 +264,17 @@ func (z *Zyre) SetQueueLimit(bytes int) *Zyre {
 	})
 }
 
-// SetVerbose logs everything the node does, at level Debug, to standard error.
-// No effect after Start. It is zyre_set_verbose of libzyre; see [Zyre.SetLogger]
-// for a logger of your own.
+// SetVerbose makes the node log everything that it does, at level Debug, to standard
+// error. To log elsewhere use [Zyre.SetLogger]. No effect after Start. It is
+// zyre_set_verbose of libzyre.
 func (z *Zyre) SetVerbose() *Zyre {
 	return z.SetLogger(verboseLogger())
 }
 
-// SetLogger sets where the node logs; by default it is silent. Level Info tells
-// about the node, Warn about what it had to refuse or retry, Debug about every
-// peer and message. Nil is silence again. No effect after Start.
+// SetLogger sets where the node logs. By default, and with nil, it logs nothing. Level
+// Info is about the node itself, Warn about what it had to refuse or to try again, and
+// Debug about every peer, beacon and refused message. No effect after Start. Libzyre
+// has nothing like it.
 func (z *Zyre) SetLogger(logger *slog.Logger) *Zyre {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)

@@ -6,13 +6,15 @@ import (
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
-// SetEndpoint binds the node's mailbox to an endpoint of the application's choice,
-// formatted as by fmt.Sprintf, instead of a port on each network interface: tcp
-// ("tcp://192.168.1.7:49152"; a port of * takes any), ipc or inproc. It turns beacons
-// off, unless SetPort is called too, which works only with tcp: the node then is found
-// by gossip or RequirePeer. It returns an error that wraps ErrInvalid for an endpoint
-// that makes no sense, and ErrRunning after Start; one that cannot be bound makes
-// Start return an error. It is zyre_set_endpoint of libzyre.
+// SetEndpoint sets the endpoint on which peers connect to this node, instead of a port
+// on each network interface: tcp ("tcp://192.168.1.7:49152"; the port * takes any free
+// one), ipc or inproc. It is formatted as by fmt.Sprintf; without args it is used as it
+// is. SetEndpoint turns beacons off, so that the node is found by gossip or
+// RequirePeer; with a tcp endpoint, calling SetPort too keeps them on.
+//
+// It returns an error that wraps ErrInvalid if the endpoint is invalid, or ErrRunning
+// after Start. An endpoint that cannot be bound makes Start return an error. It is
+// zyre_set_endpoint of libzyre.
 func (z *Zyre) SetEndpoint(format string, args ...interface{}) error {
 	endpoint := sprintf(format, args)
 	if transport.CheckBindEndpoint(endpoint) != nil {
@@ -25,10 +27,11 @@ func (z *Zyre) SetEndpoint(format string, args ...interface{}) error {
 	return nil
 }
 
-// SetAdvertisedEndpoint sets what the node tells its peers of where to reach it, for
-// use behind NAT or in a container: in HELLO and in gossip, with beacons too. It is
-// zyre_set_advertised_endpoint of libzyre. An endpoint that makes no sense makes Start
-// return an error that wraps ErrInvalid. No effect after Start.
+// SetAdvertisedEndpoint sets the endpoint that the node gives to its peers, in HELLO
+// and in gossip, if they reach it at another address than the one it is bound to:
+// behind NAT, or in a container. It works with beacons too. An invalid endpoint makes
+// Start return an error that wraps ErrInvalid. No effect after Start. It is
+// zyre_set_advertised_endpoint of libzyre.
 func (z *Zyre) SetAdvertisedEndpoint(endpoint string) *Zyre {
 	return z.set(func(c *config) {
 		if _, err := transport.ParseEndpoint(endpoint); err != nil && !errors.Is(err, transport.ErrNeedsLookup) {

@@ -1,6 +1,7 @@
-// Package zyre finds other nodes on the local network and talks to them: no
-// configuration, no broker. It is a port of the Zyre API and speaks ZRE, the
-// ZeroMQ Realtime Exchange Protocol (RFC 36), as libzyre 2.0.1 does on the wire.
+// Package zyre finds other nodes on the local network and exchanges messages with
+// them, without configuration and without a server. It is a port of the Zyre API
+// to Go. It speaks ZRE, the ZeroMQ Realtime Exchange Protocol (RFC 36), in the same
+// way as libzyre 2.0.1.
 //
 //	node := zyre.NewZyre(ctx).SetName("alice")
 //	node.Join("hall")
@@ -13,68 +14,68 @@
 //		case "ENTER":
 //			node.Whispers(event.PeerUUID, "hello %s", event.PeerName)
 //		case "SHOUT":
-//			fmt.Printf("%s: %s\n", event.PeerName, event.Msg)
+//			fmt.Printf("%q: %q\n", event.PeerName, event.Msg)
 //		}
 //	}
 //
 // # Concepts
 //
-// A node has a UUID, a name and headers. When another node appears on the network
-// it enters (ENTER), and when it goes it exits (EXIT); while it is here it is a
-// peer. Nodes join groups. A message goes to one peer (WHISPER) or to all peers in
-// a group (SHOUT).
+// A node has a UUID, a name and headers. Another node on the network is a peer: it
+// enters (ENTER) when it appears, and exits (EXIT) when it goes. Nodes join groups. A
+// message goes to one peer (WHISPER) or to all peers in a group (SHOUT).
 //
 // # Life cycle
 //
-// NewZyre makes a node, the Set methods configure it, Start brings it up. Stop, or
-// cancelling the context, takes it down: peers learn of it at once, the Events
-// channel delivers a STOP event and is closed. Start after Stop begins anew with
-// the same UUID, name, headers and groups, and a fresh Events channel.
+// NewZyre makes a node, the Set methods configure it, and Start brings it up. Stop, or
+// cancelling the context, ends it: the peers learn of it at once, and the Events
+// channel delivers a STOP event and is closed. Start after Stop starts the node again,
+// with the same UUID, name, headers and groups, and with a fresh Events channel.
 //
-// Every method may be called at any time by any number of goroutines. What needs a
-// running node does nothing, or says ErrNotRunning, when there is none.
+// Any number of goroutines may call any method at any time. Before Start and after
+// Stop, a method that needs a running node does nothing or returns ErrNotRunning.
 //
 // # Discovery
 //
-// Nodes beacon: each sends a small UDP datagram to the broadcast address of its
-// network (on IPv6, to all nodes on the link) once a second, on port 5670 unless
-// SetPort says otherwise. Whoever hears it connects by TCP to the sender and both
-// say HELLO; nodes of one process connect by inproc instead, if they are not secure.
-// Without SetInterface the node chooses an interface, and logs which and why; it
-// follows changes of the network by itself.
+// Each node sends a beacon once a second: a small UDP datagram to the broadcast address
+// of its network (on IPv6, to all nodes on the link), on port 5670 unless SetPort says
+// otherwise. A node that receives a beacon connects to the sender by TCP, and both say
+// HELLO. Nodes of one process connect by inproc instead, unless they are secure. Without
+// SetInterface the node chooses an interface, and logs which one and why. It follows
+// changes of the network.
 //
-// Where datagrams do not pass, nodes find each other through the hubs of gossip
-// (GossipBind, GossipConnect), or are named one by one (RequirePeer).
+// Where beacons do not pass, nodes find each other through hubs (GossipBind,
+// GossipConnect), or are named one by one (RequirePeer).
 //
 // # Presence
 //
-// For each peer the events are ENTER, then JOIN, LEAVE, WHISPER, SHOUT and the like
-// in any number, then EXIT: one pair for each time that it is here. A peer that
-// says nothing for 5 s is pinged; one that does not answer is reported EVASIVE,
-// after 10 s SILENT, each once, and after 30 s it is removed with EXIT. A node that
-// stops, or is replaced by another at the same endpoint, exits at once. An idle,
-// healthy network causes no events.
+// The events of one peer are ENTER, then any number of JOIN, LEAVE, WHISPER, SHOUT and
+// others, then EXIT. Each time that it comes and goes there is one ENTER and one EXIT.
+//
+// A peer from which nothing has come for 5 s is pinged. If it does not answer it is
+// reported as EVASIVE, once; after 10 s as SILENT, once; and after 30 s it exits. A node
+// that stops exits at once, and so does one that is replaced by another at the same
+// endpoint. An idle, healthy network causes no events.
 //
 // # Delivery
 //
-// Between ENTER and EXIT messages from one peer arrive in the order in which they
-// were sent, and none is missing: if messages are lost, because a connection broke,
-// the peer exits and enters again. Nothing is lost silently.
+// Between ENTER and EXIT, messages from one peer arrive in the order in which they were
+// sent, and none is missing. If messages are lost because a connection broke, the peer
+// exits and enters again, so that the application learns of the loss.
 //
-// Nor is anything dropped because somebody is slow. Events that the application
-// does not read are held, up to SetQueueLimit bytes; then the node stops reading,
-// and those who send to it wait in Whisper or Shout. WhisperContext and
-// ShoutContext bound that wait and tell what happened. A message to a peer that is
-// not here is dropped, as in libzyre.
+// Nothing is dropped because an application is slow. A node keeps the events that are not
+// read, up to SetQueueLimit bytes. Beyond that it stops reading what its peers send, and
+// those peers wait in Whisper or Shout. WhisperContext and ShoutContext limit this wait
+// and report what happened. A message to a peer that has not entered is dropped, as in
+// libzyre.
 //
 // # Security
 //
-// On a plain network everybody can join, read and forge. SetZCert makes a node secure,
-// by CURVE, and SetAuthorizedKeys says who may talk with it. Nothing that arrives can
-// crash a node; see SECURITY.md.
+// On a plain network everybody can take part, listen and forge messages. SetZCert makes
+// a node secure by CURVE, and SetAuthorizedKeys lists the keys that may connect. Nothing
+// that a node receives can crash it. SECURITY.md has the details.
 //
 // # Elections
 //
-// SetContestInGroup has a node stand for election in a group. Every member reports who
-// leads, and whenever that changes, with a LEADER event.
+// With SetContestInGroup a node stands for election as the leader of a group. Every
+// member of the group gets a LEADER event whenever the leader changes.
 package zyre

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// Dump writes what the node is and knows, for people to read: its UUID, name,
-// endpoints, headers and groups, its peers with theirs, how many of them are in each
-// group, and leaders. It is one consistent snapshot. Before Start and after
-// Stop it writes what is set. Errors of the writer are not reported. It is zyre_print
-// of libzyre.
+// Dump writes the state of the node for people to read: its UUID, name, endpoints,
+// headers and groups, the same of its peers, and the number of members and the leader
+// of each group. It is one consistent snapshot; text from peers is quoted. Before Start
+// and after Stop it writes what has been set. Errors of the writer are not reported. It
+// is zyre_print of libzyre.
 func (z *Zyre) Dump(w io.Writer) {
 	text := ask(z, (*node).dump)
 	if text == "" {

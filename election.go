@@ -15,13 +15,14 @@ const (
 	electionAlone    = 1500 * time.Millisecond
 )
 
-// SetContestInGroup has the node stand for election in a group, which it also has to
-// join: among the members that contest, the one with the smallest UUID is elected, and
-// every member, whether it contests or not, reports it with a LEADER event, once for
-// each change. When the leader leaves or exits another is elected. It is
-// zyre_set_contest_in_group of libzyre.
+// SetContestInGroup makes the node stand for election as the leader of a group, which it
+// also has to join. Of the members that contest, the one with the smallest UUID is
+// elected. Every member, whether it contests or not, gets a LEADER event for each change
+// of the leader. When the leader leaves the group or exits, another is elected. A name
+// longer than 255 bytes makes Start return an error that wraps ErrTooLong. It works at
+// any time. It is zyre_set_contest_in_group of libzyre.
 //
-// Contest only in groups whose members are nodes of libzyre or of this package: the
+// Use it only in groups whose members are all nodes of libzyre or of this package: the
 // commands of an election are not in RFC 36, and pyre, zyre.js and gyre break on them.
 func (z *Zyre) SetContestInGroup(group string) *Zyre {
 	z.set(func(c *config) {

@@ -9,42 +9,43 @@ import (
 // Errors that a caller can act on. They come wrapped in an [Error] that says
 // what was being done; compare with [errors.Is].
 var (
-	// ErrNotRunning is returned by what needs a running node: before Start,
+	// ErrNotRunning is returned by methods that need a running node: before Start,
 	// after Stop, or once the context is cancelled.
 	ErrNotRunning = errors.New("node is not running")
 
-	// ErrRunning is returned by Start on a node that runs already, and by
-	// setters that return an error and have no effect after Start.
+	// ErrRunning is returned by Start if the node runs already, and by SetEndpoint
+	// after Start.
 	ErrRunning = errors.New("node is already running")
 
-	// ErrUnknownPeer is returned for a peer that is not here: it never
-	// entered, has exited, or exited before it could take the message.
+	// ErrUnknownPeer is returned for a peer that has not entered, has exited, or
+	// exited before it took the message.
 	ErrUnknownPeer = errors.New("unknown peer")
 
 	// ErrUnknownGroup is returned for a group that no peer has joined.
 	ErrUnknownGroup = errors.New("no peer in that group")
 
-	// ErrTooLong is returned for a name of more than 255 bytes: of a node,
-	// group or header. The wire format holds no more.
+	// ErrTooLong is returned for a name of a node, group or header that is longer
+	// than 255 bytes: its length is one byte in RFC 36.
 	ErrTooLong = errors.New("longer than 255 bytes")
 
-	// ErrInvalid is returned for an argument that makes no sense.
+	// ErrInvalid is returned for an invalid argument.
 	ErrInvalid = errors.New("invalid argument")
 
-	// ErrNoInterface is returned by Start when the network interface that was
-	// asked for does not exist.
+	// ErrNoInterface is returned by Start if the network interface given to
+	// SetInterface does not exist.
 	ErrNoInterface = netif.ErrNoInterface
 
-	// ErrPushedBack is returned when a bounded wait ended before every peer
-	// had room for a message. It comes with the context's own error.
+	// ErrPushedBack is returned by WhisperContext and ShoutContext if the context
+	// ended before every peer had room for the message. It comes with the
+	// context's own error.
 	ErrPushedBack = errors.New("peer takes no more messages")
 )
 
-// Error says which operation failed, and on what.
+// Error says which operation failed, on what, and why.
 type Error struct {
-	Op     string // what was being done: "start", "whisper", "set endpoint", …
+	Op     string // the operation: "start", "whisper", "set endpoint", …
 	Target string // the peer, group, endpoint or interface; may be empty
-	Err    error  // why
+	Err    error  // the reason
 }
 
 // Error returns the text "zyre: op target: reason".

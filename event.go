@@ -20,28 +20,29 @@ const (
 	eventStop    = "STOP"
 )
 
-// Event is one thing that happened to a node, read from [Zyre.Events]. It is
+// Event is something that happened to a node. Events come from [Zyre.Events]. Event is
 // the zyre_event class of libzyre.
 //
 // Which fields are set depends on Type:
 //
-//	ENTER    a peer said HELLO          PeerUUID PeerName PeerAddr Headers
-//	EXIT     a peer is gone             PeerUUID PeerName PeerAddr
-//	JOIN     a peer joined a group      PeerUUID PeerName Group
-//	LEAVE    a peer left a group        PeerUUID PeerName Group
-//	WHISPER  a message to this node     PeerUUID PeerName Msg Frames
-//	SHOUT    a message to a group       PeerUUID PeerName Group Msg Frames
-//	EVASIVE  a peer does not answer     PeerUUID PeerName
-//	SILENT   and still does not answer  PeerUUID PeerName
-//	LEADER   a group has a new leader   PeerUUID PeerName Group
-//	STOP     this node stopped          PeerUUID PeerName (its own)
+//	ENTER    a peer appeared                PeerUUID PeerName PeerAddr Headers
+//	EXIT     a peer is gone                 PeerUUID PeerName PeerAddr
+//	JOIN     a peer joined a group          PeerUUID PeerName Group
+//	LEAVE    a peer left a group            PeerUUID PeerName Group
+//	WHISPER  a message to this node         PeerUUID PeerName Msg Frames
+//	SHOUT    a message to a group           PeerUUID PeerName Group Msg Frames
+//	EVASIVE  a peer did not answer a ping   PeerUUID PeerName
+//	SILENT   it has still not answered      PeerUUID PeerName
+//	LEADER   a group has a new leader       PeerUUID PeerName Group
+//	STOP     this node has stopped          PeerUUID PeerName, its own
 //
-// For each peer the events are ENTER, then any of the others, then EXIT: one
-// pair for each time the peer is here. A peer that exits leaves its groups
-// without LEAVE events.
+// The events of one peer are ENTER, then any number of the others, then EXIT. Each
+// time that it comes and goes there is one ENTER and one EXIT. A peer that exits
+// leaves its groups without LEAVE events.
 //
-// An event belongs to whoever received it: the node keeps no reference to it
-// and never changes it.
+// An event belongs to the application: the node keeps no reference to it and never
+// changes it. Name, headers, group and message are as the peer sent them, and can be
+// any bytes: quote them before you print them to a terminal.
 type Event struct {
 	Type     string            // ENTER, EXIT, JOIN, LEAVE, WHISPER, SHOUT, EVASIVE, SILENT, LEADER or STOP
 	PeerUUID string            // the peer, as 32 upper-case hexadecimal digits
@@ -55,8 +56,8 @@ type Event struct {
 	single [1][]byte // backs Frames of the common message of one frame
 }
 
-// Header returns the value of one of the peer's headers, and whether the peer
-// sent it. Only ENTER carries headers. It is zyre_event_header of libzyre.
+// Header returns the value of one of the peer's headers, and whether the peer has
+// that header. Only ENTER has headers. It is zyre_event_header of libzyre.
 func (e *Event) Header(name string) (string, bool) {
 	value, ok := e.Headers[name]
 	return value, ok

@@ -21,36 +21,37 @@ type gossipHub struct{ endpoint, key string }
 
 func (c *gossipConfig) enabled() bool { return len(c.binds)+len(c.hubs) > 0 }
 
-// GossipBind makes the node a hub of gossip discovery at an endpoint, formatted as
-// by fmt.Sprintf: tcp ("tcp://192.168.1.7:9999"; a port of * takes any), ipc or
-// inproc. Nodes that GossipConnect to it find each other without UDP. It may be
+// GossipBind makes the node a hub of gossip discovery at an endpoint: tcp
+// ("tcp://192.168.1.7:9999"; the port * takes any free one), ipc or inproc. The
+// endpoint is formatted as by fmt.Sprintf; without args it is used as it is. Nodes that
+// connect to the hub (GossipConnect) find each other without UDP. GossipBind may be
 // called several times. Gossip turns beacons off, unless SetPort is called too. An
-// endpoint that cannot be bound makes Start return an error. No effect after Start.
-// It is zyre_gossip_bind of libzyre.
+// endpoint that cannot be bound makes Start return an error. No effect after Start. It
+// is zyre_gossip_bind of libzyre.
 //
-// The hub of a node with [Zyre.SetZCert] is secured by the same keys and, as in
-// libzyre, admits only clients that use GossipConnectCurve with its key; of those,
-// with [Zyre.SetAuthorizedKeys], only the authorized ones. An inproc hub stays within
-// the process and is not secured. A hub of a plain node, or of CZMQ without keys,
-// serves secure nodes too: the tuples are public then, the mailboxes stay closed.
+// The hub of a node with [Zyre.SetZCert] is secured by the same keys. As in libzyre, it
+// admits only clients that use GossipConnectCurve with its key, and with
+// [Zyre.SetAuthorizedKeys] only authorized ones. An inproc hub is not secured, because
+// it stays within the process. A hub of a plain node, or of CZMQ without keys, serves
+// secure nodes too: everybody can then see the tuples, but not connect to the nodes.
 func (z *Zyre) GossipBind(format string, args ...interface{}) *Zyre {
 	endpoint := sprintf(format, args)
 	return z.set(func(c *config) { c.gossip.binds = append(c.gossip.binds, endpoint) })
 }
 
-// GossipConnect connects the node to a hub of gossip discovery, now or whenever it
-// comes up; the endpoint is formatted as by fmt.Sprintf. It may be called several
-// times: two hubs have no single point of failure. Gossip turns beacons off, unless
-// SetPort is called too. No effect after Start. It is zyre_gossip_connect of
-// libzyre.
+// GossipConnect makes the node a client of a hub of gossip discovery. The endpoint is
+// formatted as by fmt.Sprintf; without args it is used as it is. The hub need not be up
+// yet: the node connects as soon as it is. GossipConnect may be called several times:
+// with two hubs there is no single point of failure. Gossip turns beacons off, unless
+// SetPort is called too. No effect after Start. It is zyre_gossip_connect of libzyre.
 func (z *Zyre) GossipConnect(format string, args ...interface{}) *Zyre {
 	return z.GossipConnectCurve("", format, args...)
 }
 
-// GossipConnectCurve is GossipConnect to a hub that is itself secured: publicKey is
-// the hub's key, in Z85, and the hub is shown the node's own key, or a fresh one if it
-// has none. A key that is none makes Start return an error that wraps
-// ErrInvalid. It is zyre_gossip_connect_curve of libzyre.
+// GossipConnectCurve is GossipConnect to a secured hub, whose public key is publicKey,
+// in Z85. The node shows the hub its own key, or a fresh one if it has none. An invalid
+// key makes Start return an error that wraps ErrInvalid. No effect after Start. It is
+// zyre_gossip_connect_curve of libzyre.
 func (z *Zyre) GossipConnectCurve(publicKey, format string, args ...interface{}) *Zyre {
 	endpoint := sprintf(format, args)
 	return z.set(func(c *config) {
@@ -62,9 +63,9 @@ func (z *Zyre) GossipConnectCurve(publicKey, format string, args ...interface{})
 	})
 }
 
-// GossipUnpublish forgets what gossip says of a node, given by UUID: here, and if it
-// is this node's own tuple everywhere. It does nothing before Start and after Stop.
-// It is zyre_gossip_unpublish of libzyre.
+// GossipUnpublish takes back this node's own tuple everywhere, if uuid is its UUID.
+// With another UUID, this node alone forgets what gossip told of that node. It does
+// nothing before Start and after Stop. It is zyre_gossip_unpublish of libzyre.
 func (z *Zyre) GossipUnpublish(uuid string) *Zyre {
 	id, ok := canonicalUUID(uuid)
 	z.configure(func(n *node, _ time.Time) {
@@ -76,8 +77,9 @@ func (z *Zyre) GossipUnpublish(uuid string) *Zyre {
 	return z
 }
 
-// GossipEndpoint returns the first endpoint that GossipBind has bound, with its port
-// resolved; "" if there is none, before Start and after Stop.
+// GossipEndpoint returns the first endpoint that GossipBind has bound, with the number
+// of its port. It is "" if there is none, before Start and after Stop. Libzyre has
+// nothing like it.
 func (z *Zyre) GossipEndpoint() string {
 	return ask(z, func(n *node, _ time.Time) string {
 		if len(n.gossip.bound) == 0 {

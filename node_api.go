@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Peers returns the UUIDs of the peers that have entered, in order; none before
-// Start and after Stop. It is zyre_peers of libzyre.
+// Peers returns the UUIDs of the peers that have entered, sorted; none before Start
+// and after Stop. It is zyre_peers of libzyre.
 func (z *Zyre) Peers() []string {
 	return ask(z, func(n *node, _ time.Time) []string {
 		var ids []string
@@ -22,8 +22,8 @@ func (z *Zyre) Peers() []string {
 	})
 }
 
-// PeersByGroup returns the UUIDs of the peers in a group, in order; none before
-// Start and after Stop. It is zyre_peers_by_group of libzyre.
+// PeersByGroup returns the UUIDs of the peers that have joined a group, sorted; none
+// before Start and after Stop. It is zyre_peers_by_group of libzyre.
 func (z *Zyre) PeersByGroup(group string) []string {
 	return ask(z, func(n *node, _ time.Time) []string {
 		var ids []string
@@ -37,34 +37,36 @@ func (z *Zyre) PeersByGroup(group string) []string {
 	})
 }
 
-// OwnGroups returns the groups that this node has joined, in order. It works at
-// any time. It is zyre_own_groups of libzyre.
+// OwnGroups returns the groups that this node has joined, sorted. It works at any
+// time. It is zyre_own_groups of libzyre.
 func (z *Zyre) OwnGroups() []string {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	return slices.Sorted(slices.Values(z.cfg.groups))
 }
 
-// PeerGroups returns the groups that at least one peer is in, in order; none
-// before Start and after Stop. It is zyre_peer_groups of libzyre.
+// PeerGroups returns the groups that at least one peer has joined, sorted; none before
+// Start and after Stop. It is zyre_peer_groups of libzyre.
 func (z *Zyre) PeerGroups() []string {
 	return ask(z, func(n *node, _ time.Time) []string { return slices.Sorted(maps.Keys(n.groups)) })
 }
 
-// PeerAddress returns the endpoint of a peer, such as "tcp://192.168.1.7:49152",
-// or "" for one that is not here. It is zyre_peer_address of libzyre.
+// PeerAddress returns the endpoint of a peer, such as "tcp://192.168.1.7:49152", or ""
+// for one that has not entered, before Start and after Stop. It is zyre_peer_address of
+// libzyre.
 func (z *Zyre) PeerAddress(peer string) string {
 	return askPeer(z, peer, func(p *Peer) string { return p.endpoint })
 }
 
-// PeerName returns the name of a peer, or "" for one that is not here. It is
-// zyre_peer_name of libzyre.
+// PeerName returns the name of a peer, or "" for one that has not entered, before Start
+// and after Stop. Libzyre has nothing like it.
 func (z *Zyre) PeerName(peer string) string {
 	return askPeer(z, peer, func(p *Peer) string { return p.Name })
 }
 
-// PeerHeaderValue returns the value of a header of a peer, and whether the peer is
-// here and has that header. It is zyre_peer_header_value of libzyre.
+// PeerHeaderValue returns the value of a header of a peer, and whether the peer has
+// entered and has that header; "" and false before Start and after Stop. It is
+// zyre_peer_header_value of libzyre.
 func (z *Zyre) PeerHeaderValue(peer, name string) (string, bool) {
 	type header struct {
 		value string

@@ -23,17 +23,17 @@ type curveConfig struct {
 
 func (c *curveConfig) enabled() bool { return c.secretKey != "" }
 
-// SetZCert makes the node secure: it talks, encrypted and authenticated by CURVE,
-// only with nodes that are secure too. The keys are Z85 strings of 40 characters, as
+// SetZCert makes the node secure: it talks only with other secure nodes, encrypted and
+// authenticated by CURVE. The keys are Z85 strings of 40 characters, as
 // zmq.NewCurveKeypair of github.com/pebbe/zmq4 returns them. It works with beacons,
-// gossip and required peers alike. Keys that do not belong together make Start
-// return an error that wraps ErrInvalid. No effect after Start. It is zyre_set_zcert
-// of libzyre.
+// gossip and required peers. Keys that do not belong together make Start return an
+// error that wraps ErrInvalid. CURVE needs tcp or ipc: with an inproc endpoint Start
+// returns an error. No effect after Start. It is zyre_set_zcert of libzyre.
 //
-// Without [Zyre.SetAuthorizedKeys] any node with a key may connect, as in libzyre:
-// nobody can listen then, but anybody can take part, and by connecting under the UUID
-// of another cut that node's connection, for a second or so: EXIT, then ENTER. CURVE
-// needs tcp or ipc: with an inproc endpoint Start returns an error.
+// Without [Zyre.SetAuthorizedKeys] any node with a key may connect, as in libzyre.
+// Then nobody can listen, but anybody with a key can take part. By connecting under
+// the UUID of another node, somebody can also cut that node's connection for about a
+// second: EXIT, then ENTER.
 func (z *Zyre) SetZCert(publicKey, secretKey string) *Zyre {
 	return z.set(func(c *config) {
 		if err := transport.CheckKeyPair(publicKey, secretKey); err != nil {
@@ -44,18 +44,18 @@ func (z *Zyre) SetZCert(publicKey, secretKey string) *Zyre {
 	})
 }
 
-// SetZapDomain sets the ZAP domain of a secure node, "global" by default. It never
-// goes on the wire; the log names it. More than 200 bytes make Start return an error.
-// No effect after Start. It is zyre_set_zap_domain of libzyre.
+// SetZapDomain sets the ZAP domain of a secure node, "global" by default. The domain
+// appears in the log only, and is never sent to others. More than 200 bytes make Start
+// return an error. No effect after Start. It is zyre_set_zap_domain of libzyre.
 func (z *Zyre) SetZapDomain(domain string) *Zyre {
 	return z.set(func(c *config) { c.curve.zapDomain = domain })
 }
 
-// SetAuthorizedKeys sets the public keys, in Z85, of the nodes that may talk with
-// this one; no keys at all means nobody. It replaces those set before, and belongs to
-// this node alone. Other nodes are refused, counted in [Stats] and logged, and cause
-// no event. Without [Zyre.SetZCert], or with a key that is none, Start returns an error
-// that wraps ErrInvalid. No effect after Start.
+// SetAuthorizedKeys sets the public keys, in Z85, of the nodes that may talk with this
+// one. Without any keys, no node may. It replaces the keys set before, and applies to
+// this node only. Other nodes are refused, counted in [Stats] and logged, and cause no
+// event. Without [Zyre.SetZCert], or with an invalid key, Start returns an error that
+// wraps ErrInvalid. No effect after Start. It takes the place of libzyre's zauth actor.
 func (z *Zyre) SetAuthorizedKeys(publicKeys ...string) *Zyre {
 	return z.set(func(c *config) {
 		for _, key := range publicKeys {

@@ -71,11 +71,12 @@ func (n *node) revisit(now time.Time) {
 	}
 }
 
-// RequirePeer has the node connect to a peer that no beacon and no gossip tells of,
-// now or whenever it can be reached, until Stop: its UUID, its endpoint (tcp, ipc or
-// inproc; a host name is looked up) and, if this node is secure, its CURVE public key
-// in Z85. Before Start it is kept for Start. It returns an error that wraps
-// ErrInvalid if one of them makes no sense. It is zyre_require_peer of libzyre.
+// RequirePeer makes the node connect to a peer that neither beacons nor gossip announce.
+// The peer is given by its UUID, its endpoint (tcp, ipc or inproc; a host name is
+// looked up) and, if this node is secure, its CURVE public key in Z85. The node tries
+// to reach the peer until Stop, also after it exited. Called before Start, it takes
+// effect at Start. It returns an error that wraps ErrInvalid if an argument is
+// invalid. It is zyre_require_peer of libzyre.
 func (z *Zyre) RequirePeer(uuid, endpoint, publicKey string) error {
 	id, ok := canonicalUUID(uuid)
 	_, err := transport.ParseEndpoint(endpoint)

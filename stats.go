@@ -6,43 +6,44 @@ import (
 	"time"
 )
 
-// Stats is what a node has counted since Start, and how it stands now. All of it
-// is one consistent snapshot. Libzyre has nothing like it.
+// Stats holds what a node has counted since Start, and its present state. All of it is
+// one consistent snapshot, taken by [Zyre.Stats]. Libzyre has nothing like it.
 type Stats struct {
 	Peers    int // peers that have entered
-	HalfOpen int // nodes heard of whose HELLO has not come: invisible otherwise
-	Groups   int // groups with at least one peer
+	HalfOpen int // nodes that were heard of, but have not said HELLO; they cause no events
+	Groups   int // groups that at least one peer has joined
 
-	HeldEvents int  // events that the application has not taken yet
-	HeldBytes  int  // and what they count against the queue limit
-	Paused     bool // the node is not reading its inbox, until some of them are taken
+	HeldEvents int  // events that the application has not read yet
+	HeldBytes  int  // what these events count against the queue limit
+	Paused     bool // whether the node has stopped reading until the application has read some of them
 
-	Received         uint64 // messages from peers that were in order and well-formed
-	WhispersReceived uint64 // messages to this node that became events
-	ShoutsReceived   uint64 // messages to its groups that became events
-	WhispersSent     uint64 // messages of the application to a peer
-	ShoutsSent       uint64 // messages of the application to a group
+	Received         uint64 // messages from peers that were in sequence
+	WhispersReceived uint64 // WHISPER events
+	ShoutsReceived   uint64 // SHOUT events
+	WhispersSent     uint64 // messages that the application sent to a peer
+	ShoutsSent       uint64 // messages that the application sent to a group
 
-	Pauses         uint64 // times that the node stopped reading its inbox
-	PushedBack     uint64 // times that a peer took no more messages
-	Gaps           uint64 // times that messages from a peer were missing: EXIT, ENTER
-	Unsent         uint64 // messages given up because their peer went
-	NetworkChanges uint64 // changes of the interfaces that the node uses
+	Pauses         uint64 // how often the node stopped reading because the application was slow
+	PushedBack     uint64 // how often a peer took no more messages, so that senders had to wait
+	Gaps           uint64 // how often messages from a peer were missing: EXIT, ENTER
+	Unsent         uint64 // messages that were given up because their peer exited
+	NetworkChanges uint64 // changes of the interfaces and addresses that the node uses
 
-	Beacon   BeaconStats // zero if the node sends none
-	Dropped  Dropped     // what was not acted on
-	PeerList []PeerStats // in the order of UUIDs
+	Beacon   BeaconStats // zero if the node sends no beacons
+	Dropped  Dropped     // what the node did not act on
+	PeerList []PeerStats // the peers that have entered, in the order of their UUIDs
 }
 
-// BeaconStats is what a node's UDP sockets did. Errors are tried again, ever more
-// slowly; SendErrors that grow while Sent does not mean that nobody can find the node.
+// BeaconStats holds the counters of a node's UDP sockets. A beacon that could not be
+// sent is tried again, after longer and longer pauses. If SendErrors grows and Sent does
+// not, nobody can find the node.
 type BeaconStats struct {
-	Sent          uint64 // datagrams, one for each interface each time
+	Sent          uint64 // datagrams sent, one for each interface each time
 	SendErrors    uint64 // datagrams that the system refused to send
-	Received      uint64 // datagrams, our own included
-	ReceiveErrors uint64 // datagrams that could not be read
-	Ignored       uint64 // of Received: other interfaces, not ZRE, of no possible size or source
-	Overflowed    uint64 // of Received: beyond what the node could look at
+	Received      uint64 // datagrams received, the node's own included
+	ReceiveErrors uint64 // failures to receive a datagram
+	Ignored       uint64 // of Received: from other interfaces, not ZRE, or with an impossible size or source
+	Overflowed    uint64 // of Received: dropped because the node was busy
 }
 
 func (s *beaconStats) snapshot() BeaconStats {
@@ -57,42 +58,43 @@ func (s *beaconStats) snapshot() BeaconStats {
 	}
 }
 
-// Dropped is what a node did not act on. None of it was an event.
+// Dropped counts what a node did not act on. None of it caused an event, except for the
+// JOINs and LEAVEs of StatusMismatch.
 type Dropped struct {
-	ToUnknownPeer   uint64 // messages sent to a peer that is not here
-	ToUnknownGroup  uint64 // messages sent to a group without members
-	BadIdentity     uint64 // messages from a connection that names no UUID, or ours
-	Foreign         uint64 // messages with another signature or version
-	Malformed       uint64 // messages cut short or with impossible lengths
-	UnknownCommand  uint64 // messages with a command that is not known
-	Strangers       uint64 // messages from a peer that had not said HELLO
-	HelloRefused    uint64 // HELLOs out of place, or with an endpoint that is not the sender's
-	HelloBarred     uint64 // times a peer was shut out because it began anew too often
-	Unreachable     uint64 // HELLOs with an endpoint that cannot be used
-	StatusMismatch  uint64 // JOINs and LEAVEs with an unexpected count; obeyed all the same
+	ToUnknownPeer   uint64 // messages sent to a peer that has not entered, or has exited
+	ToUnknownGroup  uint64 // messages sent to a group that no peer has joined
+	BadIdentity     uint64 // messages from a connection that names no UUID, or this node's own
+	Foreign         uint64 // messages with another signature or version than ZRE's
+	Malformed       uint64 // messages that were cut short or had impossible lengths
+	UnknownCommand  uint64 // messages with an unknown command
+	Strangers       uint64 // messages from a node that had not said HELLO
+	HelloRefused    uint64 // HELLOs out of sequence, with too many headers or this node's endpoint, or beyond the limits for new nodes
+	HelloBarred     uint64 // times a peer was ignored for a while because it restarted its session too often
+	Unreachable     uint64 // endpoints from HELLO, gossip or RequirePeer that cannot be used, or not yet
+	StatusMismatch  uint64 // JOINs and LEAVEs with an unexpected count; they are acted on
 	GroupsRefused   uint64 // groups beyond the limit for one peer
-	LateShouts      uint64 // SHOUTs to a group that this node is not in
-	BadBeacons      uint64 // datagrams that are no beacon, or one of a secure node
-	OwnBeacons      uint64 // beacons with our UUID or endpoint
-	BeaconsRefused  uint64 // beacons of new nodes beyond the rate that is accepted
-	HalfOpenEvicted uint64 // half-open peers that gave way to newer ones
-	NeverEntered    uint64 // half-open peers that never said HELLO
-	KeysRefused     uint64 // connections, messages and sightings under a wrong key, or none
-	ElectionIgnored uint64 // ELECTs and LEADERs from outside a group, or for somebody outside
-	Errors          uint64 // errors from the sockets
+	LateShouts      uint64 // SHOUTs to a group that this node has not joined, or has left
+	BadBeacons      uint64 // datagrams that are no beacon, or that come from a secure node to a plain one or the reverse
+	OwnBeacons      uint64 // beacons with this node's UUID or endpoint
+	BeaconsRefused  uint64 // beacons and endpoints of new nodes beyond the limits
+	HalfOpenEvicted uint64 // half-open nodes forgotten to make room for newer ones
+	NeverEntered    uint64 // half-open nodes forgotten because they did not say HELLO in time
+	KeysRefused     uint64 // connections, messages, beacons and tuples with a wrong key or none
+	ElectionIgnored uint64 // ELECTs and LEADERs from nodes outside the group, or for such nodes
+	Errors          uint64 // errors of the sockets
 }
 
-// PeerStats is how one peer stands.
+// PeerStats is the present state of one peer.
 type PeerStats struct {
 	UUID     string        // 32 upper-case hexadecimal digits
 	Name     string        // from its HELLO
-	Endpoint string        // where it is connected to
-	Groups   []string      // that it has joined, in order
-	Idle     time.Duration // since its last message
+	Endpoint string        // the endpoint that this node is connected to
+	Groups   []string      // the groups that it has joined, sorted
+	Idle     time.Duration // time since its last message
 	Received uint64        // messages from it
 	Sent     uint64        // messages to it
-	Waiting  int           // messages for which it has no room at present
-	Evasive  bool          // it left a ping unanswered
+	Waiting  int           // messages that wait because it takes no more at present
+	Evasive  bool          // whether it left a ping unanswered
 }
 
 // counters is what the node counts as it goes.
@@ -106,7 +108,8 @@ type counters struct {
 	receiveErrors, sendErrors, dialErrors                                uint64
 }
 
-// Stats returns the node's counters; zero before Start and after Stop.
+// Stats returns the node's counters and its present state. It is zero before Start and
+// after Stop. Libzyre has nothing like it.
 func (z *Zyre) Stats() Stats {
 	return ask(z, (*node).stats)
 }

@@ -13,13 +13,13 @@ import (
 )
 
 // Zyre is one node: it finds the other nodes on its network, joins groups, and
-// exchanges messages with them. Make one with [NewZyre], set it up with the Set
+// exchanges messages with them. Make one with [NewZyre], configure it with the Set
 // methods, call Start, and range over Events.
 //
-// All methods may be called by any number of goroutines at once. None panics and
-// none blocks for ever, whether before Start, after Stop or after the context
-// is cancelled: what needs a running node then does nothing, answers with
-// nothing, or returns [ErrNotRunning]. It is the zyre class of libzyre.
+// Any number of goroutines may call any method at any time. No method panics or
+// blocks for ever. Before Start, after Stop and after the context is cancelled, a
+// method that needs a running node does nothing, returns nothing, or returns
+// [ErrNotRunning]. It is the zyre class of libzyre.
 type Zyre struct {
 	uuid [16]byte
 	id   string // uuid as 32 upper-case hexadecimal digits
@@ -39,9 +39,9 @@ type Zyre struct {
 	forget    func() bool // ends the watch on ctx, which would keep a stopped node in memory
 }
 
-// NewZyre makes a node with a fresh UUID. It does nothing until Start. Cancelling
-// ctx stops the node as Stop does, and keeps it from starting again; nil means a
-// context that is never cancelled. It is zyre_new of libzyre.
+// NewZyre makes a node with a fresh UUID. The node does nothing until Start.
+// Cancelling ctx stops the node as Stop does, and it cannot be started again. A nil
+// ctx is a context that is never cancelled. It is zyre_new of libzyre.
 func NewZyre(ctx context.Context) *Zyre {
 	if ctx == nil {
 		ctx = context.Background()
@@ -72,11 +72,12 @@ func (z *Zyre) cancelled() {
 	}
 }
 
-// UUID returns the node's UUID, 32 upper-case hexadecimal digits; the same
-// before Start, after Stop and when started again. It is zyre_uuid of libzyre.
+// UUID returns the node's UUID as 32 upper-case hexadecimal digits. It is the same
+// before Start, after Stop and when the node is started again. It is zyre_uuid of
+// libzyre.
 func (z *Zyre) UUID() string { return z.id }
 
-// Name returns the node's name: the one set, or the first six characters of the
+// Name returns the name set by SetName, or else the first six characters of the
 // UUID. It works at any time. It is zyre_name of libzyre.
 func (z *Zyre) Name() string {
 	z.mu.Lock()
@@ -87,13 +88,13 @@ func (z *Zyre) Name() string {
 	return z.cfg.name
 }
 
-// Start brings the node up: it binds its mailbox, begins to beacon and returns.
-// From then on peers enter. Having no network is not an error: the node waits for
-// one. Start returns an error for a setting that makes no sense, an interface
-// that does not exist ([ErrNoInterface]), a port that is taken, or a cancelled
-// context ([ErrNotRunning]), and [ErrRunning] if the node runs already. After a
-// Stop, Start begins anew with the same UUID, name, headers and groups, and a
-// fresh Events channel. It is zyre_start of libzyre.
+// Start brings the node up: it binds the node's mailbox, starts the beacon and
+// returns. From then on peers enter. Having no network is not an error: the node waits
+// for one. Start returns an error if a setting is invalid, an interface does not exist
+// ([ErrNoInterface]), a port is taken, the context is cancelled ([ErrNotRunning]), or
+// the node runs already ([ErrRunning]). After Stop, Start starts the node again, with
+// the same UUID, name, headers and groups, and with a fresh Events channel. It is
+// zyre_start of libzyre.
 func (z *Zyre) Start() error {
 	z.lifecycle.Lock()
 	defer z.lifecycle.Unlock()
@@ -145,12 +146,13 @@ func (z *Zyre) startNode() error {
 	return nil
 }
 
-// Stop takes the node down politely: messages already accepted are given a
-// moment to leave, the peers are told (they report EXIT at once), the Events
-// channel gets one STOP event and is closed. When Stop returns nothing of the
-// node is left: no goroutine, socket or thread. It takes about a millisecond,
-// and at most a second when peers do not answer. Before Start it does nothing,
-// nor when called again; concurrent calls all return once the node is down. It
+// Stop ends the node: messages already accepted are given time to arrive, the peers
+// are told (they see EXIT at once), and the Events channel delivers a STOP event and
+// is closed. When Stop returns, no goroutine, socket or thread of the node is left.
+// It takes about a millisecond, and at most a second if peers do not answer. Events
+// that the application had not read stay in the channel, up to 1,024 of them; those
+// behind them are dropped, and their number is logged. Stop does nothing before Start
+// or when called again; calls at the same time all return once the node has ended. It
 // is zyre_stop of libzyre.
 func (z *Zyre) Stop() {
 	z.lifecycle.Lock()
@@ -172,23 +174,24 @@ func (z *Zyre) stopNode() {
 	z.mu.Unlock()
 }
 
-// Events returns the channel of what happens to the node. It is closed after a
-// STOP event when the node stops, so that a range over it ends; Start after Stop
-// makes a fresh one. Before Start it is the channel that Start will fill.
+// Events returns the channel on which the node reports what happens. When the node
+// stops, the channel delivers a STOP event and is closed, so that a range over it
+// ends. Start after Stop makes a fresh channel. Before Start, Events returns the
+// channel that Start will use.
 //
-// Read it steadily: the node holds what is not read, up to the queue limit, and
-// then stops reading what its peers send, so that they wait. See
-// [Zyre.SetQueueLimit].
+// Read it steadily. The node keeps the events that are not read, up to the queue
+// limit; beyond that it stops reading what its peers send, so that they wait. See
+// [Zyre.SetQueueLimit]. It takes the place of zyre_recv and zyre_event_new of libzyre.
 func (z *Zyre) Events() chan *Event {
 	z.mu.Lock()
 	defer z.mu.Unlock()
 	return z.events
 }
 
-// Join joins a group: the node then receives what peers shout to it, and its
-// peers see a JOIN event. Joining before Start is kept for Start; joining twice
-// is harmless. A name longer than 255 bytes is ignored and logged. It is
-// zyre_join of libzyre.
+// Join joins a group: the node then receives what peers shout to the group, and its
+// peers see a JOIN event. A group joined before Start is part of the first HELLO.
+// Joining a group twice is harmless. A name longer than 255 bytes is ignored and
+// logged. It is zyre_join of libzyre.
 func (z *Zyre) Join(group string) {
 	if !validGroup(group) {
 		z.warn("zyre: group name too long", "group", group[:20]+"…")
@@ -202,8 +205,8 @@ func (z *Zyre) Join(group string) {
 	z.followGroups(group)
 }
 
-// Leave leaves a group; the peers see a LEAVE event. Leaving a group that was
-// not joined does nothing. It is zyre_leave of libzyre.
+// Leave leaves a group, and the peers see a LEAVE event. Leaving a group that the node
+// has not joined does nothing. It works at any time. It is zyre_leave of libzyre.
 func (z *Zyre) Leave(group string) {
 	z.set(func(c *config) {
 		c.groups = slices.DeleteFunc(c.groups, func(g string) bool { return g == group })
@@ -224,12 +227,12 @@ func (z *Zyre) followGroups(group string) {
 	})
 }
 
-// Whisper sends a message of one frame to one peer. The payload is copied before
-// Whisper returns. Messages from one goroutine arrive in order. While the peer
-// does not keep up Whisper waits until there is room, the peer is gone or the
-// node stops; [Zyre.WhisperContext] bounds the wait and tells what happened. A
-// message to a peer that is not here is dropped, and so is every message before
-// Start and after Stop. It is zyre_whisper of libzyre.
+// Whisper sends a message of one frame to one peer, given by its UUID. It copies the
+// payload before it returns. Messages from one goroutine arrive in order. If the peer
+// does not keep up, Whisper waits until there is room, the peer exits or the node
+// stops; [Zyre.WhisperContext] limits the wait and reports what happened. A message to
+// a peer that has not entered is dropped, and so is every message before Start and
+// after Stop. It is zyre_whisper of libzyre.
 func (z *Zyre) Whisper(peer string, payload []byte) {
 	id, ok := canonicalUUID(peer)
 	if n := z.node.Load(); n != nil && ok {
@@ -237,36 +240,39 @@ func (z *Zyre) Whisper(peer string, payload []byte) {
 	}
 }
 
-// Whispers sends a message to one peer, formatted as by fmt.Sprintf; without args
-// it is sent as it is. In all else it is Whisper. It is zyre_whispers of libzyre.
+// Whispers sends a text to one peer as Whisper does. The text is formatted as by
+// fmt.Sprintf; without args it is sent as it is. It is zyre_whispers of libzyre.
 func (z *Zyre) Whispers(peer, format string, args ...interface{}) {
 	z.Whisper(peer, []byte(sprintf(format, args)))
 }
 
-// Shout sends a message of one frame to every peer in a group, whether this node
-// has joined it or not; the node itself does not receive it. While one of the
-// members does not keep up Shout waits as Whisper does, and
-// [Zyre.ShoutContext] bounds the wait. A message to a group without members is
-// dropped, and so is every message before Start and after Stop. It is zyre_shout
-// of libzyre.
+// Shout sends a message of one frame to every peer in a group. This node need not have
+// joined the group, and does not receive the message itself. If one of the members
+// does not keep up, Shout waits as Whisper does; [Zyre.ShoutContext] limits the wait
+// and reports what happened. A message to a group without peers is dropped, and so is
+// every message before Start and after Stop. It is zyre_shout of libzyre.
 func (z *Zyre) Shout(group string, payload []byte) {
 	if n := z.node.Load(); n != nil && validGroup(group) {
 		_ = n.outbox.message(call{kind: callShout, group: group, payload: slices.Clone(payload)})
 	}
 }
 
-// Shouts sends a message to a group, formatted as by fmt.Sprintf; without args it
-// is sent as it is. In all else it is Shout. It is zyre_shouts of libzyre.
+// Shouts sends a text to a group as Shout does. The text is formatted as by
+// fmt.Sprintf; without args it is sent as it is. It is zyre_shouts of libzyre.
 func (z *Zyre) Shouts(group, format string, args ...interface{}) {
 	z.Shout(group, []byte(sprintf(format, args)))
 }
 
-// WhisperContext sends a message of any number of frames to one peer and returns
-// once it has been handed to the network, with nil. No frames at all are sent as
-// one empty frame. It returns [ErrUnknownPeer] if the peer is not here or exits
-// first, [ErrPushedBack] together with the context's error if the peer takes
-// nothing until ctx ends — the message then was not sent and will not be — and
-// [ErrNotRunning] before Start and after Stop.
+// WhisperContext sends a message of any number of frames to one peer, and returns nil
+// once libzmq has taken the message. Without frames it sends one empty frame. It
+// returns
+//
+//   - [ErrUnknownPeer] if the peer has not entered, or exits first;
+//   - [ErrPushedBack], together with the context's error, if the peer takes no more
+//     messages until ctx ends: the message was not sent and will not be;
+//   - [ErrNotRunning] before Start and after Stop.
+//
+// It is zyre_whisper of libzyre, whose messages have any number of frames too.
 func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte) error {
 	n := z.node.Load()
 	if n == nil {
@@ -279,13 +285,18 @@ func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte
 	return opError("whisper", peer, n.deliver(ctx, call{kind: callWhisper, peer: id, frames: cloneFrames(frames)}))
 }
 
-// ShoutContext sends a message of any number of frames to every peer in a group
-// and returns once it has been handed to the network for all of them, with nil.
-// No frames at all are sent as one empty frame. It returns [ErrUnknownGroup] if
-// no peer has joined the group, [ErrPushedBack] together with the context's error
-// if some members take nothing until ctx ends — those will not get the message,
-// the others have it — and [ErrNotRunning] before Start and after Stop. Members
-// that exit meanwhile are no error: the application sees their EXIT.
+// ShoutContext sends a message of any number of frames to every peer in a group, and
+// returns nil once libzmq has taken it for all of them. Without frames it sends one
+// empty frame. It returns
+//
+//   - [ErrUnknownGroup] if no peer has joined the group;
+//   - [ErrPushedBack], together with the context's error, if some members take no more
+//     messages until ctx ends: they will not get the message, the others have it;
+//   - [ErrTooLong] if the name of the group is longer than 255 bytes;
+//   - [ErrNotRunning] before Start and after Stop.
+//
+// A member that exits in the meantime is no error: the application sees its EXIT. It
+// is zyre_shout of libzyre, whose messages have any number of frames too.
 func (z *Zyre) ShoutContext(ctx context.Context, group string, frames ...[]byte) error {
 	n := z.node.Load()
 	if n == nil {

@@ -18,11 +18,11 @@ type goal struct {
 }
 
 var goalList = []goal{
-	{"whispers of 100 B one way, to a bare zmq4 loop", "one-way-100B", "rate", "zmq4", "×", true, 0.55},
-	{"shouts of 100 B to eight processes, to eight bare DEALERs", "shout-to-8", "deliveries", "zmq4", "×", true, 0.5},
-	{"round trip, median, to libzmq in C", "round-trip", "p50", "libzmq in C", "×", false, 1.6},
-	{"round trip, 99 %, to libzmq in C", "round-trip", "p99", "libzmq in C", "×", false, 3},
-	{"Start to ENTER, median", "start-to-enter", "p50", "", "ms", false, 5},
+	{"whispers of 100 B one way, compared with a bare zmq4 loop", "one-way-100B", "rate", "zmq4", "×", true, 0.55},
+	{"shouts of 100 B to eight processes, compared with eight bare DEALERs", "shout-to-8", "deliveries", "zmq4", "×", true, 0.5},
+	{"round trip, median, compared with libzmq in C", "round-trip", "p50", "libzmq in C", "×", false, 1.6},
+	{"round trip, 99 %, compared with libzmq in C", "round-trip", "p99", "libzmq in C", "×", false, 3},
+	{"from Start to ENTER, median", "start-to-enter", "p50", "", "ms", false, 5},
 	{"50 nodes in one process find each other: time", "mesh-of-50", "time", "", "s", false, 0.75},
 	{"… CPU", "mesh-of-50", "CPU", "", "s", false, 1},
 	{"… memory", "mesh-of-50", "memory", "", "MB", false, 120},
@@ -45,10 +45,10 @@ func (r *report) goals(b *strings.Builder) {
 		}
 	}
 	for _, by := range []struct{ prefix, metric, what string }{
-		{oneTalks, "CPU to receive", "CPU to receive a message from one of 1 to 200 peers, dearest to cheapest"},
-		{oneTalks, "CPU to send", "CPU to send one to one of them"},
+		{oneTalks, "CPU to receive", "CPU to receive a message from one of 1 to 200 peers: highest to lowest"},
+		{oneTalks, "CPU to send", "CPU to send a message to one of them"},
 		{allTalk, "CPU to receive", "CPU to receive a message from all of them in turn"},
-		{allTalk, "CPU to send", "CPU to send one to all of them in turn"},
+		{allTalk, "CPU to send", "CPU to send a message to all of them in turn"},
 	} {
 		g := goal{what: by.what, unit: "×", limit: 1.2}
 		g.write(b, r.flatness(by.prefix, sides[0], by.metric), r.flatness(by.prefix, sides[1], by.metric))

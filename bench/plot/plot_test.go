@@ -11,11 +11,70 @@ import (
 	"testing"
 )
 
-const results = "../../docs/bench/results.json"
+// metric is one number of a sample.
+type metric = struct {
+	Name, Unit string
+	Value      float64
+}
 
-// The plots and tables can be made from the results in the repository.
+// everything is a report of all measurements, as bench -json writes them.
+func everything() report {
+	small, sizes := []string{"zyre", "zmq4"}, []string{"zyre", "zmq4", "libzmq in C"}
+	peers := []string{"CPU to send", "CPU to receive", "received", "memory of a peer"}
+	mesh := []string{"time", "CPU", "memory", "threads of a process", "processes"}
+	way := []string{"rate", "throughput", "CPU, receiver", "CPU, sender"}
+	quantiles := []string{"p50", "p90", "p99", "max"}
+	var r report
+	for i, m := range []struct {
+		name           string
+		sides, metrics []string
+	}{
+		{"one-way-100B", sizes, way}, {"one-way-1KiB", sizes, way},
+		{"one-way-64KiB", sizes, way}, {"one-way-1MiB", sizes, way},
+		{"shout-to-8", small, []string{"deliveries", "CPU, receivers", "CPU, sender"}},
+		{"round-trip", sides, quantiles}, {"start-to-enter", small, quantiles},
+		{"idle-10-peers", small[:1], []string{"CPU", "threads"}},
+		{"mesh-of-10", small, mesh}, {"mesh-of-50", small, mesh}, {"mesh-of-200", small[:1], mesh},
+		{"with-1-peers", small, peers}, {"with-200-peers", small, peers},
+		{"one-of-1-peers", small, peers}, {"one-of-200-peers", small, peers},
+	} {
+		res := &result{Name: m.name, Sides: map[string][]sample{}}
+		for j, side := range m.sides {
+			for turn := range 3 {
+				s := sample{}
+				for k, name := range m.metrics {
+					s.Metrics = append(s.Metrics, metric{name, "µs", float64(1 + i + j + turn + k)})
+				}
+				if m.metrics[0] == "p50" {
+					for q := range 101 {
+						s.Quantiles = append(s.Quantiles, float64(100+q+j+turn))
+					}
+				}
+				res.Sides[side] = append(res.Sides[side], s)
+			}
+		}
+		r.Results = append(r.Results, res)
+	}
+	return r
+}
+
+// save writes a report to a file.
+func save(t *testing.T, file string, r report) {
+	t.Helper()
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Plots and tables of a whole run.
 func TestRun(t *testing.T) {
 	dir := t.TempDir()
+	results := filepath.Join(dir, "results.json")
+	save(t, results, everything())
 	doc := filepath.Join(dir, "doc.md")
 	old := "before\n" + beginMark + "\nold\n" + endMark + "\nafter\n"
 	if err := os.WriteFile(doc, []byte(old), 0o600); err != nil {
@@ -36,6 +95,11 @@ func TestRun(t *testing.T) {
 	}
 	if n := strings.Count(got, "### Goals"); n != 1 {
 		t.Errorf("%d tables of goals, want 1", n)
+	}
+	for _, title := range []string{"### One way", "### By number of peers", "### By number of nodes", "### Other"} {
+		if !strings.Contains(got, "\n"+title) {
+			t.Errorf("no table %q", title)
+		}
 	}
 	columns := 0
 	for line := range strings.Lines(got) {
@@ -76,13 +140,10 @@ func checkSVG(t *testing.T, file string) {
 func TestRun_little(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "results.json")
-	one := func(name, metric string) *result {
+	one := func(measurement, name string) *result {
 		s := sample{}
-		s.Metrics = append(s.Metrics, struct {
-			Name, Unit string
-			Value      float64
-		}{metric, "µs", 7})
-		return &result{Name: name, Sides: map[string][]sample{"zyre": {s}}}
+		s.Metrics = append(s.Metrics, metric{name, "µs", 7})
+		return &result{Name: measurement, Sides: map[string][]sample{"zyre": {s}}}
 	}
 	tests := map[string][]*result{
 		"none":    nil,
@@ -94,13 +155,7 @@ func TestRun_little(t *testing.T) {
 	}
 	for name, results := range tests {
 		t.Run(name, func(t *testing.T) {
-			text, err := json.Marshal(report{Results: results})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, text, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			save(t, file, report{Results: results})
 			doc := filepath.Join(dir, "doc.md")
 			if err := os.WriteFile(doc, []byte(beginMark+endMark), 0o600); err != nil {
 				t.Fatal(err)

@@ -43,43 +43,120 @@ func (r *report) markdown() string {
 	fmt.Fprintf(&b, "Measured on %s%s: %s, %d CPUs, Linux %s, %s, libzmq %s, zmq4 %s, this package at %s.\n",
 		r.Time.Format("2 January 2006"), short, m.CPU, m.CPUs, m.Kernel, m.Go, m.Libzmq, m.Zmq4, m.Zyre)
 	r.goals(&b)
-	b.WriteString("\n### One way\n\n")
-	r.family(&b, "one-way-", "rate", "messages a second")
-	r.family(&b, "one-way-", "throughput", "MB/s")
-	r.family(&b, "one-way-", "CPU, receiver", "CPU of the receiver, µs a message")
-	r.family(&b, "one-way-", "CPU, sender", "CPU of the sender, µs a message")
+	b.WriteString("\n### One way, by size of message\n\n")
+	r.grid(&b, true, []rows{
+		{"one-way-", "rate", "messages a second"},
+		{"one-way-", "CPU, receiver", "CPU of the receiver, µs a message"},
+		{"one-way-", "CPU, sender", "CPU of the sender, µs a message"},
+	})
 	b.WriteString("### By number of peers\n\n")
-	r.family(&b, oneTalks, "CPU to receive", "CPU to receive from one of them, µs a message")
-	r.family(&b, oneTalks, "CPU to send", "CPU to send to one of them, µs a message")
-	r.family(&b, allTalk, "CPU to receive", "CPU to receive from all in turn, µs a message")
-	r.family(&b, allTalk, "CPU to send", "CPU to send to all in turn, µs a message")
-	r.family(&b, allTalk, "memory of a peer", "memory for each peer, kB")
-	for _, t := range []struct{ prefix, title string }{
-		{"shout-to-8", "Shouts to eight processes"}, {"round-trip", "Round trip"},
-		{"start-to-enter", "From Start to ENTER"}, {"mesh-of-", "nodes that all find each other"},
-		{"idle-10-peers", "A node with ten peers and nothing to do"},
-	} {
-		for _, res := range r.Results {
-			if rest, ok := strings.CutPrefix(res.Name, t.prefix); ok {
-				title := strings.TrimSpace(rest + " " + t.title)
-				fmt.Fprintf(&b, "### %s\n\n", title)
-				res.table(&b)
-			}
-		}
-	}
+	r.grid(&b, true, []rows{
+		{oneTalks, "CPU to receive", "CPU to receive from one of them, µs a message"},
+		{oneTalks, "CPU to send", "CPU to send to one of them, µs a message"},
+		{allTalk, "CPU to receive", "CPU to receive from all in turn, µs a message"},
+		{allTalk, "CPU to send", "CPU to send to all in turn, µs a message"},
+		{allTalk, "memory of a peer", "memory for each peer, kB"},
+	})
+	b.WriteString("### By number of nodes that all find each other\n\n")
+	r.grid(&b, false, []rows{
+		{meshes, "time", "time, s"}, {meshes, "CPU", "CPU, s"}, {meshes, "memory", "memory, MB"},
+		{meshes, "threads of a process", "threads of a process"}, {meshes, "processes", "processes"},
+	})
+	b.WriteString("### Other measurements\n\n")
+	r.others(&b)
 	return b.String()
 }
 
-// heading begins a table.
-func heading(b *strings.Builder, first string, names []string) {
-	fmt.Fprintf(b, "| %s |", first)
+// rows are those of a grid for one metric of the measurements with a prefix.
+type rows struct{ prefix, metric, title string }
+
+// meshes is the prefix of the measurements of nodes that all find each other.
+const meshes = "mesh-of-"
+
+// grid writes a table with a column for each measurement, named after its prefix, and
+// rows for each metric: one for each side, and with ratios one for each side that zyre
+// is compared with.
+func (r *report) grid(b *strings.Builder, ratios bool, metrics []rows) {
+	var columns []string
+	cells := map[string]*result{} // by whole name
+	for _, m := range metrics {
+		for _, res := range r.Results {
+			if column, ok := strings.CutPrefix(res.Name, m.prefix); ok {
+				cells[res.Name] = res
+				if !slices.Contains(columns, column) {
+					columns = append(columns, column)
+				}
+			}
+		}
+	}
+	if columns == nil {
+		return
+	}
+	b.WriteString("| | |")
+	for _, column := range columns {
+		fmt.Fprintf(b, " %s |", strings.TrimSuffix(column, "-peers"))
+	}
+	b.WriteString("\n|---|---|" + strings.Repeat("---:|", len(columns)) + "\n")
+	for _, m := range metrics {
+		title := m.title // in the first row alone
+		line := func(name string, values func(*result) []float64) {
+			text, measured := "", false
+			for _, column := range columns {
+				var v []float64
+				if res := cells[m.prefix+column]; res != nil {
+					v = values(res)
+				}
+				text, measured = text+" "+spread(v)+" |", measured || len(v) > 0
+			}
+			if measured {
+				fmt.Fprintf(b, "| %s | %s |%s\n", title, name, text)
+				title = ""
+			}
+		}
+		for _, side := range sides {
+			line(side, func(res *result) []float64 { return res.values(side, m.metric) })
+		}
+		for _, side := range compared(sides) {
+			if ratios {
+				line("zyre ÷ "+side, func(res *result) []float64 { return res.ratios(m.metric, side) })
+			}
+		}
+	}
+	b.WriteString("\n")
+}
+
+// others writes one table of all metrics of the measurements that are made only once.
+func (r *report) others(b *strings.Builder) {
+	var measured []*result
+	var titles, names []string
+	for _, t := range []struct{ name, title string }{
+		{"shout-to-8", "shouts to eight processes"}, {"round-trip", "round trip"},
+		{"start-to-enter", "from Start to ENTER"}, {"idle-10-peers", "idle node with ten peers"},
+	} {
+		for _, res := range r.Results {
+			if res.Name == t.name {
+				measured, titles = append(measured, res), append(titles, t.title)
+				names = append(names, res.names()...)
+			}
+		}
+	}
+	if measured == nil {
+		return
+	}
+	names = slices.DeleteFunc(slices.Clone(sides), func(n string) bool { return !slices.Contains(names, n) })
+	b.WriteString("| |")
 	for _, n := range names {
 		fmt.Fprintf(b, " %s |", n)
 	}
-	for _, n := range others(names) {
+	for _, n := range compared(names) {
 		fmt.Fprintf(b, " zyre ÷ %s |", n)
 	}
-	b.WriteString("\n|---|" + strings.Repeat("---:|", len(names)+len(others(names))) + "\n")
+	b.WriteString("\n|---|" + strings.Repeat("---:|", len(names)+len(compared(names))) + "\n")
+	for i, res := range measured {
+		for _, m := range res.Sides[res.names()[0]][0].Metrics {
+			res.row(b, titles[i]+": "+strings.TrimSpace(m.Name+" "+m.Unit), m.Name, names)
+		}
+	}
 }
 
 // row writes one metric of a measurement.
@@ -88,35 +165,8 @@ func (res *result) row(b *strings.Builder, first, metric string, names []string)
 	for _, n := range names {
 		fmt.Fprintf(b, " %s |", spread(res.values(n, metric)))
 	}
-	for _, n := range others(names) {
+	for _, n := range compared(names) {
 		fmt.Fprintf(b, " %s |", spread(res.ratios(metric, n)))
-	}
-	b.WriteString("\n")
-}
-
-// family writes a table of one metric of all measurements with a prefix.
-func (r *report) family(b *strings.Builder, prefix, metric, title string) {
-	var names []string
-	for _, res := range r.Results {
-		rest, ok := strings.CutPrefix(res.Name, prefix)
-		if !ok {
-			continue
-		}
-		if names == nil {
-			names = res.names()
-			heading(b, title, names)
-		}
-		res.row(b, strings.TrimSuffix(rest, "-peers"), metric, names)
-	}
-	b.WriteString("\n")
-}
-
-// table writes all metrics of one measurement.
-func (res *result) table(b *strings.Builder) {
-	names := res.names()
-	heading(b, "", names)
-	for _, m := range res.Sides[names[0]][0].Metrics {
-		res.row(b, strings.TrimSpace(m.Name+" "+m.Unit), m.Name, names)
 	}
 	b.WriteString("\n")
 }
@@ -131,8 +181,8 @@ func (res *result) names() (n []string) {
 	return n
 }
 
-// others are the sides that zyre is compared with.
-func others(names []string) []string {
+// compared are the sides that zyre is compared with.
+func compared(names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return strings.HasPrefix(n, sides[0]) })
 }
 

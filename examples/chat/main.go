@@ -1,15 +1,16 @@
-// Chat talks to everybody in a group. Start it in two terminals:
+// Chat sends what you type to everybody in a group, and shows what others type. Start
+// it in two terminals:
 //
 //	go run ./examples/chat -name alice -iface lo
 //	go run ./examples/chat -name bob -iface lo
 //
-// What is typed goes to the group. Lines that begin with a slash are commands:
+// Lines that begin with a slash are commands:
 //
-//	/w NAME TEXT   whisper to one person
-//	/join GROUP    talk in another group
+//	/w NAME TEXT   whisper to one peer
+//	/join GROUP    join a group, and talk there from now on
 //	/leave GROUP   leave a group
-//	/who           who is here
-//	/quit          leave, as Ctrl-C and the end of the input do
+//	/who           list the peers
+//	/quit          end the program, as Ctrl-C and the end of the input do
 package main
 
 import (
@@ -22,6 +23,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"unicode"
 
 	"github.com/go-zyre/zyre"
 )
@@ -31,7 +33,7 @@ func main() {
 	group := flag.String("group", "chat", "the group to talk in")
 	iface := flag.String("iface", "", `network interface, or one of its addresses; "lo" stays on this host`)
 	port := flag.Int("port", 5670, "UDP port of the beacons")
-	verbose := flag.Bool("verbose", false, "tell what the node does")
+	verbose := flag.Bool("verbose", false, "log what the node does")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -46,7 +48,7 @@ func main() {
 	}
 	c := &chat{node: node, group: *group, prompt: "> "}
 	if info, err := os.Stdin.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		c.prompt = "" // nobody is typing
+		c.prompt = "" // the input is not a terminal
 	}
 	go c.read(stop)
 	for event := range node.Events() {
@@ -56,11 +58,11 @@ func main() {
 
 type chat struct {
 	node   *zyre.Zyre
-	group  string // only the goroutine that reads the keyboard uses it
+	group  string // where to talk; used only by the goroutine that reads the keyboard
 	prompt string
 }
 
-// read does what is typed, until there is no more; then it stops the node.
+// read carries out what is typed. At the end of the input it stops the node.
 func (c *chat) read(stop func()) {
 	defer stop()
 	lines := bufio.NewScanner(os.Stdin)
@@ -88,7 +90,7 @@ func (c *chat) read(stop func()) {
 	}
 }
 
-// whisper sends to the person whose name begins the text.
+// whisper sends a text to the peer whose name comes first in rest.
 func (c *chat) whisper(rest string) {
 	name, text, _ := strings.Cut(rest, " ")
 	for _, peer := range c.node.Peers() {
@@ -97,33 +99,47 @@ func (c *chat) whisper(rest string) {
 			return
 		}
 	}
-	fmt.Printf("? nobody called %s is here\n", name)
+	fmt.Printf("? nobody called %s is here\n", printable(name))
 }
 
+// who lists the peers.
 func (c *chat) who() {
 	for _, peer := range c.node.Peers() {
-		fmt.Printf("* %s at %s\n", c.node.PeerName(peer), c.node.PeerAddress(peer))
+		fmt.Printf("* %s at %s\n", printable(c.node.PeerName(peer)), printable(c.node.PeerAddress(peer)))
 	}
 }
 
-// show prints what happened, in place of the prompt, which then follows.
+// printable replaces everything in a text that is not a visible character or a space. A
+// peer can send any bytes: without this they could move the cursor, clear the screen or
+// look like a line of somebody else.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
+}
+
+// show prints what happened in place of the prompt, and then the prompt again.
 func (c *chat) show(e *zyre.Event) {
+	name, group, msg := printable(e.PeerName), printable(e.Group), printable(string(e.Msg))
 	text := ""
 	switch e.Type {
 	case "ENTER":
-		text = fmt.Sprintf("* %s is here", e.PeerName)
+		text = fmt.Sprintf("* %s is here", name)
 	case "EXIT":
-		text = fmt.Sprintf("* %s is gone", e.PeerName)
+		text = fmt.Sprintf("* %s is gone", name)
 	case "JOIN":
-		text = fmt.Sprintf("* %s joins #%s", e.PeerName, e.Group)
+		text = fmt.Sprintf("* %s joins #%s", name, group)
 	case "LEAVE":
-		text = fmt.Sprintf("* %s leaves #%s", e.PeerName, e.Group)
+		text = fmt.Sprintf("* %s leaves #%s", name, group)
 	case "SHOUT":
-		text = fmt.Sprintf("#%s <%s> %s", e.Group, e.PeerName, e.Msg)
+		text = fmt.Sprintf("#%s <%s> %s", group, name, msg)
 	case "WHISPER":
-		text = fmt.Sprintf("%s whispers: %s", e.PeerName, e.Msg)
+		text = fmt.Sprintf("%s whispers: %s", name, msg)
 	case "EVASIVE":
-		text = fmt.Sprintf("* %s does not answer", e.PeerName)
+		text = fmt.Sprintf("* %s does not answer", name)
 	case "STOP":
 		text = "* goodbye"
 	default:

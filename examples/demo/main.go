@@ -1,7 +1,7 @@
 // Demo runs three chat processes on the loopback interface and plays a scene with
-// them: they find each other by beacon, enter, join, shout, whisper, leave and
-// stop. It shows what each of them prints, and ends with status 0 only if every
-// step of the scene happened.
+// them: they find each other by beacons, join groups, shout, whisper, leave and stop. It
+// shows what each of them prints, and exits with status 0 only if every step of the
+// scene happened.
 //
 //	go run ./examples/demo
 package main
@@ -22,7 +22,7 @@ import (
 const patience = 8 * time.Second // for the whole scene
 
 func main() {
-	port := flag.Int("port", 0, "UDP port of the beacons; 0 takes one that nobody uses")
+	port := flag.Int("port", 0, "UDP port of the beacons; 0 takes a free one")
 	flag.Parse()
 	if *port == 0 {
 		*port = freePort()
@@ -42,7 +42,7 @@ func main() {
 	fmt.Printf("\nEvery step happened, in %v.\n", time.Since(start).Round(time.Millisecond))
 }
 
-// freePort finds a UDP port for this scene alone.
+// freePort finds a UDP port that no other program uses.
 func freePort() int {
 	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -52,7 +52,7 @@ func freePort() int {
 	return c.LocalAddr().(*net.UDPAddr).Port
 }
 
-// build makes the chat program, in a folder that remove removes.
+// build compiles the chat program into a temporary directory, which remove deletes.
 func build() (chat string, remove func(), err error) {
 	dir, err := os.MkdirTemp("", "zyre-demo")
 	if err != nil {
@@ -69,12 +69,13 @@ func build() (chat string, remove func(), err error) {
 	return chat, remove, nil
 }
 
-// step is one line of the scene: somebody types, and others must see.
+// step is one step of the scene: one process is given a line to type, and others must
+// print certain lines.
 type step struct {
 	title string
-	who   string            // who types; "" if nobody has to
-	types string            // what
-	sees  map[string]string // a line that each of the others must print
+	who   string            // who types; "" if nobody does
+	types string            // what is typed
+	sees  map[string]string // by name: a line that this process must print
 }
 
 var scene = []step{
@@ -169,7 +170,7 @@ type line struct {
 	text string
 }
 
-// enter starts a chat process, whose output arrives on lines.
+// enter starts a chat process and sends the lines that it prints to lines.
 func enter(chat, name string, port, column int, lines chan<- line) (*actor, error) {
 	a := &actor{name: name, column: column, printed: map[string]bool{}}
 	a.cmd = exec.Command(chat, "-name", name, "-group", "hall", "-iface", "lo", "-port", fmt.Sprint(port))
@@ -200,18 +201,18 @@ func (a *actor) say(text string) error {
 	return err
 }
 
-// show prints a line in the actor's column.
+// show prints a line in the column of the actor.
 func (a *actor) show(text string) {
 	fmt.Printf("%s%-6s│ %s\n", strings.Repeat(" ", 4+a.column*24), a.name, text)
 }
 
-// leave ends the process, if the scene has not.
+// leave ends the process if it still runs.
 func (a *actor) leave() {
 	_ = a.stdin.Close()
 	_ = a.cmd.Process.Kill()
 }
 
-// bold marks a text, on a terminal.
+// bold prints a text in bold letters if the output is a terminal.
 func bold(text string) string {
 	if info, err := os.Stdout.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 		return "\033[1m" + text + "\033[0m"

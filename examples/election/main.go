@@ -1,5 +1,5 @@
-// Election runs five nodes that elect a leader, and stops the leader again and again:
-// each time the others agree on the next.
+// Election runs five nodes that elect a leader. Whenever they agree on a leader it stops
+// that node, and the others elect the next.
 //
 //	go run ./examples/election
 package main
@@ -13,7 +13,7 @@ import (
 	"github.com/go-zyre/zyre"
 )
 
-const port = 15673 // UDP port of the beacons, apart from the usual one
+const port = 15673 // UDP port of the beacons; not the default, to meet no other nodes
 
 func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -23,7 +23,7 @@ func main() {
 	}
 }
 
-// news is that a node reports a leader.
+// news says that a node has reported a leader.
 type news struct{ node, leader string }
 
 func run(ctx context.Context) error {
@@ -66,7 +66,7 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// agreed says whether all nodes have reported the same leader, which is one of them.
+// agreed returns the leader if all nodes have reported the same one, and it still runs.
 func agreed(nodes map[string]*zyre.Zyre, reported map[string]string) (leader string, ok bool) {
 	for name := range nodes {
 		if leader == "" {

@@ -1,10 +1,10 @@
-// Gossip joins nodes where UDP does not pass, as in containers, VPNs and clouds: one
-// node is the hub, whose address the others know. By itself it runs a hub and two
-// nodes in one process:
+// Gossip shows how nodes find each other where UDP does not pass, as in containers,
+// VPNs and clouds: one node is the hub, and the others know its address. Without flags
+// it runs a hub and two nodes in one process:
 //
 //	go run ./examples/gossip
 //
-// Or across hosts, a hub and any number of nodes:
+// With flags it runs one node, so that a hub and other nodes can be on different hosts:
 //
 //	go run ./examples/gossip -endpoint tcp://192.168.1.7:* -hub tcp://192.168.1.7:9999
 //	go run ./examples/gossip -endpoint tcp://192.168.1.8:* -connect tcp://192.168.1.7:9999
@@ -22,9 +22,9 @@ import (
 )
 
 func main() {
-	endpoint := flag.String("endpoint", "tcp://127.0.0.1:*", "where peers reach this node")
+	endpoint := flag.String("endpoint", "tcp://127.0.0.1:*", "endpoint on which peers connect to this node")
 	hub := flag.String("hub", "", "be a hub at this endpoint")
-	connect := flag.String("connect", "", "find the others through the hub at this endpoint")
+	connect := flag.String("connect", "", "find other nodes through the hub at this endpoint")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -40,7 +40,7 @@ func main() {
 		log.Fatal(err)
 	}
 	for e := range node.Events() {
-		fmt.Println(e.Type, e.PeerName, e.PeerAddr)
+		fmt.Printf("%s %q %q\n", e.Type, e.PeerName, e.PeerAddr)
 	}
 }
 
@@ -65,7 +65,7 @@ func start(ctx context.Context, name, endpoint, hub, connect string) (*zyre.Zyre
 	return node, nil
 }
 
-// three runs a hub and two nodes, until those two have met.
+// three runs a hub and two nodes until these two have found each other.
 func three(ctx context.Context) error {
 	hub, err := start(ctx, "hub", "tcp://127.0.0.1:*", "tcp://127.0.0.1:*", "")
 	if err != nil {
@@ -83,7 +83,7 @@ func three(ctx context.Context) error {
 	}
 	defer bob.Stop()
 	for e := range alice.Events() {
-		fmt.Println("alice sees", e.Type, e.PeerName)
+		fmt.Printf("alice sees %s %q\n", e.Type, e.PeerName)
 		if e.PeerName == "bob" {
 			return nil
 		}

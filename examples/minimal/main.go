@@ -1,5 +1,5 @@
-// Minimal is the program of the README: it enters the network, greets whoever
-// comes, prints what happens, and leaves on Ctrl-C.
+// Minimal is the program of the README: it enters the network, greets every peer that
+// enters, prints what happens, and stops on Ctrl-C.
 package main
 
 import (
@@ -25,7 +25,7 @@ func main() {
 		log.Fatal(err)
 	}
 	for event := range node.Events() {
-		fmt.Println(event.Type, event.PeerName, event.Group, string(event.Msg))
+		fmt.Printf("%s %q %q %q\n", event.Type, event.PeerName, event.Group, event.Msg)
 		switch event.Type {
 		case "ENTER":
 			node.Whispers(event.PeerUUID, "hello %s, I am %s", event.PeerName, node.Name())

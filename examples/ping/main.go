@@ -1,4 +1,4 @@
-// Ping measures how long a message takes to each peer and back. Start it in two
+// Ping measures how long a message to each peer and back takes. Start it in two
 // terminals or on two hosts:
 //
 //	go run ./examples/ping -iface lo
@@ -21,7 +21,7 @@ func main() {
 	iface := flag.String("iface", "", `network interface; "lo" stays on this host`)
 	port := flag.Int("port", 5670, "UDP port of the beacons")
 	every := flag.Duration("every", time.Second, "time between two pings")
-	count := flag.Int("count", 0, "stop after so many answers; 0 goes on until Ctrl-C")
+	count := flag.Int("count", 0, "stop after so many answers; 0 means never")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -55,23 +55,24 @@ func main() {
 	}
 }
 
-// answered answers a question, and prints and reports an answer.
+// answered replies if the event is a question. If it is an answer, answered prints the
+// time that it took and returns true.
 func answered(node *zyre.Zyre, e *zyre.Event, start time.Time) bool {
 	switch {
 	case e.Type == "ENTER" || e.Type == "EXIT":
-		fmt.Println(e.Type, e.PeerName, e.PeerAddr)
+		fmt.Printf("%s %q %q\n", e.Type, e.PeerName, e.PeerAddr)
 	case e.Type == "WHISPER" && len(e.Msg) == 9 && e.Msg[0] == '?':
 		e.Msg[0] = '!'
 		node.Whisper(e.PeerUUID, e.Msg)
 	case e.Type == "WHISPER" && len(e.Msg) == 9 && e.Msg[0] == '!':
 		sent := time.Duration(binary.BigEndian.Uint64(e.Msg[1:]))
-		fmt.Printf("%s answers after %v\n", e.PeerName, (time.Since(start) - sent).Round(time.Microsecond))
+		fmt.Printf("%q answers after %v\n", e.PeerName, (time.Since(start) - sent).Round(time.Microsecond))
 		return true
 	}
 	return false
 }
 
-// stamp is a message: a question with the time at which it was asked.
+// stamp makes a message: its kind ('?' is a question), and the time at which it was sent.
 func stamp(kind byte, at time.Duration) []byte {
 	return binary.BigEndian.AppendUint64([]byte{kind}, uint64(at))
 }

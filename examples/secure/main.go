@@ -1,5 +1,6 @@
-// Secure runs two nodes that know each other's keys, and a third whose key nobody
-// knows: the two talk, encrypted, and the third meets nobody.
+// Secure runs two nodes that have authorized each other's keys, and a third node whose
+// key they have not authorized. The two talk with each other, encrypted; the third is
+// refused.
 //
 //	go run ./examples/secure
 package main
@@ -14,7 +15,7 @@ import (
 	zmq "github.com/pebbe/zmq4"
 )
 
-const port = 15672 // UDP port of the beacons, apart from the usual one
+const port = 15672 // UDP port of the beacons; not the default, to meet no other nodes
 
 func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -25,8 +26,8 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	// Real programs make their keys once, keep the secret one secret, and hand the
-	// public one to those who may talk with them.
+	// A real program makes its key pair once, keeps the secret key to itself, and gives
+	// the public key to those who may talk with it.
 	alicePublic, aliceSecret, err := zmq.NewCurveKeypair()
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func run(ctx context.Context) error {
 		defer n.Stop()
 	}
 	for e := range alice.Events() {
-		fmt.Println("alice sees", e.Type, e.PeerName)
+		fmt.Printf("alice sees %s %q\n", e.Type, e.PeerName)
 		if e.Type == "ENTER" {
 			alice.Whispers(e.PeerUUID, "our secret")
 			break
@@ -57,12 +58,12 @@ func run(ctx context.Context) error {
 	}
 	for e := range bob.Events() {
 		if e.Type == "WHISPER" {
-			fmt.Printf("bob sees WHISPER %s %q\n", e.PeerName, e.Msg)
+			fmt.Printf("bob sees WHISPER %q %q\n", e.PeerName, e.Msg)
 			break
 		}
 	}
 	for alice.Stats().Dropped.KeysRefused == 0 && ctx.Err() == nil {
-		time.Sleep(50 * time.Millisecond) // mallory's beacon comes each second
+		time.Sleep(50 * time.Millisecond) // mallory sends a beacon once a second
 	}
 	fmt.Println("alice refused mallory, who sees", len(mallory.Peers()), "peers")
 	return ctx.Err()
