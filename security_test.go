@@ -133,7 +133,7 @@ func (d *rawDealer) send(sequence uint16, m *ZreMsg) {
 	if err == nil {
 		_, err = d.soc.SendMessageDontwait(header, m.content())
 	}
-	if err != nil {
+	if err != nil && zmq.AsErrno(err) != errnoAgain { // refused already: there is no way left to send on
 		d.t.Fatal(err)
 	}
 }
