@@ -111,6 +111,8 @@ func NewPeer(ctx context.Context, identity string) *Peer {
 		p.uuid, p.Identity = id, uuidString(id)
 	}
 	if ctx != nil {
+		p.mu.Lock() // a context that is cancelled already destroys the peer at once
+		defer p.mu.Unlock()
 		p.forget = context.AfterFunc(ctx, p.Destroy)
 	}
 	return p
@@ -175,10 +177,12 @@ func (p *Peer) disconnect() {
 // not be used afterwards, except that every method is still harmless. It is
 // zyre_peer_destroy of libzyre.
 func (p *Peer) Destroy() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.forget != nil {
 		p.forget()
 	}
-	p.Disconnect()
+	p.disconnect()
 }
 
 // Send sends a message with the next sequence number; the message is not
