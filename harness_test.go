@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"runtime"
@@ -243,4 +244,41 @@ func checkLeaks(t *testing.T) {
 		buf := make([]byte, 1<<20)
 		t.Errorf("the process held %+v before, %+v after\n%s", before, after, buf[:runtime.Stack(buf, true)])
 	})
+}
+
+// firstEndpoint is where a running node's inbox is bound.
+func firstEndpoint(z *Zyre) string {
+	return ask(z, func(n *node, _ time.Time) string { return n.net.endpoints[0] })
+}
+
+// everyMethod calls each method that must be harmless at any time.
+func everyMethod(z *Zyre) map[string]func() {
+	ctx := context.Background()
+	return map[string]func(){
+		"Join": func() { z.Join("g") }, "Leave": func() { z.Leave("g") },
+		"Join long": func() { z.Join(strings.Repeat("x", 256)) },
+		"Name":      func() { _ = z.Name() },
+		"UUID":      func() { _ = z.UUID() },
+		"Peers":     func() { _ = z.Peers() },
+		"SetHeader": func() { z.SetHeader("a", "b") },
+		"SetName":   func() { z.SetName("n") },
+		"Shout":     func() { z.Shout("g", nil) }, "Shouts": func() { z.Shouts("g", "100%") },
+		"Whisper": func() { z.Whisper("", nil) }, "Whispers": func() { z.Whispers("nobody", "100%") },
+		"Whisper stranger": func() { z.Whisper(strings.Repeat("0", 32), []byte("x")) },
+		"WhisperContext":   func() { _ = z.WhisperContext(ctx, "x") },
+		"ShoutContext":     func() { _ = z.ShoutContext(ctx, strings.Repeat("x", 300)) },
+		"PeersByGroup":     func() { _ = z.PeersByGroup("g") },
+		"OwnGroups":        func() { _ = z.OwnGroups() },
+		"PeerGroups":       func() { _ = z.PeerGroups() },
+		"PeerAddress":      func() { _ = z.PeerAddress("x") },
+		"PeerName":         func() { _ = z.PeerName("x") },
+		"PeerHeaderValue":  func() { _, _ = z.PeerHeaderValue("x", "y") },
+		"Stats":            func() { _ = z.Stats() },
+		"Events":           func() { _ = z.Events() },
+		"Dump":             func() { z.Dump(io.Discard) },
+		"GossipEndpoint":   func() { _ = z.GossipEndpoint() },
+		"GossipUnpublish":  func() { z.GossipUnpublish("nobody") },
+		"RequirePeer":      func() { _ = z.RequirePeer("x", "y", "") },
+		"SetEndpoint":      func() { _ = z.SetEndpoint("nonsense") },
+	}
 }

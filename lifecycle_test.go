@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -28,30 +27,6 @@ func mustStopSoon(t *testing.T, z *Zyre) time.Duration {
 		t.Errorf("Stop(%s) took %v, want at most %v", z.Name(), took, stopTime)
 	}
 	return took
-}
-
-// Every method answers at once in every state. The best time of several counts: what
-// waits for something that does not happen is slow each time.
-func TestLifecycle_methodsAnswerAtOnce(t *testing.T) {
-	checkLeaks(t)
-	reach := maps.Clone(states)
-	reach["when running"] = func(z *Zyre, _ func()) error { return z.Start() }
-	for when, reach := range reach {
-		ctx, cancel := context.WithCancel(context.Background())
-		z := NewZyre(ctx).SetInterface("lo").SetPort(freeUDPPort(t))
-		if err := reach(z, cancel); err != nil {
-			t.Errorf("%s: Start = %v, want nil", when, err)
-		}
-		for _, methods := range []map[string]func(){everyMethod(z), everySetter(z)} {
-			for name, call := range methods {
-				if took := timed(5, call)[0]; took > 10*time.Millisecond {
-					t.Errorf("%s %s took %v, want at most 10ms", name, when, took)
-				}
-			}
-		}
-		cancel()
-		z.Stop()
-	}
 }
 
 // Stop waits neither for a peer that takes nothing nor for those who wait for it.
@@ -217,51 +192,6 @@ func TestLifecycle_lastWords(t *testing.T) {
 		}
 		bob.Stop()
 		mustStart(t, bob)
-	}
-}
-
-// Nodes leave nothing behind, however they end.
-func TestLifecycle_cyclesLeaveNothing(t *testing.T) {
-	port := freeUDPPort(t)
-	cycle := map[string]func() error{
-		"Stop": func() error {
-			z := NewZyre(context.Background()).SetInterface("lo").SetPort(port)
-			err := z.Start()
-			z.Stop()
-			return err
-		},
-		"cancel": func() error {
-			ctx, cancel := context.WithCancel(context.Background())
-			z := NewZyre(ctx).SetInterface("lo").SetPort(port)
-			err := z.Start()
-			cancel()
-			for range z.Events() {
-			}
-			return err
-		},
-		"failed Start": func() error {
-			z := NewZyre(context.Background()).SetInterface("lo").SetPort(port).SetBeaconPeerPort(1)
-			if syscall.Getuid() == 0 {
-				z.SetInterface("203.0.113.9")
-			}
-			if z.Start() == nil {
-				return errors.New("Start = nil, want an error")
-			}
-			return nil
-		},
-	}
-	for name, once := range cycle {
-		t.Run(name, func(t *testing.T) {
-			if err := once(); err != nil { // what is made once and kept
-				t.Fatal(err)
-			}
-			checkLeaks(t)
-			for range long(1000, 200) {
-				if err := once(); err != nil {
-					t.Fatal(err)
-				}
-			}
-		})
 	}
 }
 
