@@ -227,35 +227,6 @@ func TestDelivery_stoppedProcessExpires(t *testing.T) {
 	}
 }
 
-// Whoever misses a message of a peer sees EXIT and ENTER, and then goes on.
-func TestDelivery_gap(t *testing.T) {
-	port := freeUDPPort(t)
-	alice := newLoopbackNode(t, "alice", port)
-	mustStart(t, alice)
-	ra := record(alice)
-	raw := newRawPeer(t, "raw", firstEndpoint(alice))
-	raw.hello()
-	ra.wait(t, "ENTER raw", 1)
-	raw.expectHello()
-	raw.send(&ZreMsg{id: WhisperID, Content: []byte("one")})
-	ra.wait(t, "WHISPER raw one", 1)
-
-	raw.sequence++ // what had this number is lost
-	lost := time.Now()
-	raw.send(&ZreMsg{id: WhisperID, Content: []byte("three")})
-	ra.wait(t, "EXIT raw", 1)
-	raw.expectHello()
-	raw.hello()
-	raw.send(&ZreMsg{id: WhisperID, Content: []byte("four")})
-	ra.wait(t, "WHISPER raw four", 1)
-	if took := time.Since(lost); took > 2*time.Second {
-		t.Errorf("messages flow again after %v, want 2s", took)
-	}
-	if n, m := ra.count("ENTER raw"), ra.count("EXIT raw"); n != 2 || m != 1 || ra.count("WHISPER raw three") != 0 {
-		t.Errorf("%d ENTER, %d EXIT, want 2 and 1 and no message of after the gap:\n%s", n, m, ra)
-	}
-}
-
 // presence lists what a recorder saw beside messages.
 func presence(r *recorder) string {
 	seen, _ := r.events()
@@ -328,22 +299,6 @@ func TestDelivery_presenceWhileStalled(t *testing.T) {
 	}
 	if n := ra.count("EXIT bob"); n != 0 {
 		t.Errorf("alice saw %d EXIT bob, want 0", n)
-	}
-}
-
-// Everything in an event counts against the queue limit.
-func TestEvent_size(t *testing.T) {
-	for _, c := range []struct {
-		event *Event
-		want  int
-	}{
-		{&Event{Type: eventJoin}, eventOverhead},
-		{&Event{Type: eventWhisper, Frames: [][]byte{make([]byte, 1000), make([]byte, 1)}}, eventOverhead + 1001},
-		{&Event{Type: eventEnter, Headers: map[string]string{"name": strings.Repeat("x", 100)}}, eventOverhead + headerOverhead + 104},
-	} {
-		if got := c.event.size(); got != c.want {
-			t.Errorf("size(%s) = %d, want %d", c.event.Type, got, c.want)
-		}
 	}
 }
 

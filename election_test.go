@@ -61,38 +61,6 @@ func TestZyre_contestWhileRunning(t *testing.T) {
 	r.wait(t, "LEADER alone deck", 1)
 }
 
-func TestZyre_membersReportTheSmallestContestant(t *testing.T) {
-	port := freeUDPPort(t)
-	nodes, recorders := map[string]*Zyre{}, map[string]*recorder{}
-	var contestants []string
-	for i := range 5 {
-		z := newLoopbackNode(t, fmt.Sprint("node", i), port)
-		z.Join("crew")
-		if i < 3 {
-			z.SetContestInGroup("crew")
-			contestants = append(contestants, z.UUID())
-		}
-		mustStart(t, z)
-		nodes[z.UUID()], recorders[z.UUID()] = z, record(z)
-	}
-	outsider := newLoopbackNode(t, "outsider", port)
-	mustStart(t, outsider)
-	ro := record(outsider)
-	slices.Sort(contestants)
-	for i, id := range contestants {
-		agree(t, nodes, recorders, id)
-		if i == 0 {
-			nodes[id].Leave("crew")
-		} else {
-			nodes[id].Stop()
-		}
-		delete(nodes, id)
-	}
-	if n := ro.count("LEADER"); n != 0 {
-		t.Errorf("a node outside the group saw %d LEADER events, want 0", n)
-	}
-}
-
 // agree waits until all nodes report the same leader, each once.
 func agree(t *testing.T, nodes map[string]*Zyre, recorders map[string]*recorder, want string) {
 	t.Helper()

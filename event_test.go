@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -85,5 +86,21 @@ func TestFifo_order(t *testing.T) {
 	}
 	if cap(f.items) > eventBuffer {
 		t.Errorf("memory kept = %d items, want at most %d", cap(f.items), eventBuffer)
+	}
+}
+
+// Everything in an event counts against the queue limit.
+func TestEvent_size(t *testing.T) {
+	for _, c := range []struct {
+		event *Event
+		want  int
+	}{
+		{&Event{Type: eventJoin}, eventOverhead},
+		{&Event{Type: eventWhisper, Frames: [][]byte{make([]byte, 1000), make([]byte, 1)}}, eventOverhead + 1001},
+		{&Event{Type: eventEnter, Headers: map[string]string{"name": strings.Repeat("x", 100)}}, eventOverhead + headerOverhead + 104},
+	} {
+		if got := c.event.size(); got != c.want {
+			t.Errorf("size(%s) = %d, want %d", c.event.Type, got, c.want)
+		}
 	}
 }

@@ -1,4 +1,4 @@
-package zyre
+package local_test
 
 import (
 	"context"
@@ -7,7 +7,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/go-zyre/zyre"
+	"github.com/go-zyre/zyre/e2e/kit"
 )
 
 // mixers is how many goroutines use three nodes at once.
@@ -16,30 +18,30 @@ const mixers = 64
 // A group of goroutines uses every method of three nodes at once. Every answer is
 // the right one, and every message arrives, in the order of its sender.
 func TestDelivery_everythingAtOnce(t *testing.T) {
-	port := freeUDPPort(t)
-	var zs []*Zyre
-	var rs []*recorder
+	port := kit.FreeUDPPort(t)
+	var zs []*zyre.Zyre
+	var rs []*kit.Recorder
 	for i := range 3 {
-		z := newLoopbackNode(t, fmt.Sprint("node", i), port)
+		z := kit.NewNode(t, fmt.Sprint("node", i), port)
 		z.SetHeader("number", "%d", i).Join("all")
-		mustStart(t, z)
-		zs, rs = append(zs, z), append(rs, record(z))
+		kit.MustStart(t, z)
+		zs, rs = append(zs, z), append(rs, kit.Record(z))
 	}
 	for i, r := range rs {
 		for j, z := range zs {
 			if i != j {
-				r.wait(t, "JOIN "+z.Name()+" all", 1)
+				r.Wait(t, "JOIN "+z.Name()+" all", 1)
 			}
 		}
 	}
 	var sent [mixers]int
 	var wg sync.WaitGroup
-	end := time.Now().Add(long(20*time.Second, 4*time.Second))
+	each := kit.Long(5000, 1000)
 	for g := range mixers {
 		wg.Go(func() {
 			from := g % 3
 			to := (from + 1 + g/3%2) % 3
-			for time.Now().Before(end) {
+			for sent[g] < each {
 				sent[g]++
 				if err := mixed(zs[from], zs[to], g, sent[g]); err != nil {
 					t.Errorf("goroutine %d: %v", g, err)
@@ -53,8 +55,8 @@ func TestDelivery_everythingAtOnce(t *testing.T) {
 	for _, n := range sent {
 		total += n + 2*shouted(n)
 	}
-	eventuallyAll(t, "everything has arrived", total, func() int {
-		return messages(rs[0]) + messages(rs[1]) + messages(rs[2])
+	kit.EventuallyAll(t, "everything has arrived", total, func() int {
+		return rs[0].Messages() + rs[1].Messages() + rs[2].Messages()
 	})
 	t.Logf("%d messages", total)
 	for i, r := range rs {
@@ -63,35 +65,35 @@ func TestDelivery_everythingAtOnce(t *testing.T) {
 }
 
 // checkMixed checks that node i got what goroutines have sent it, in order.
-func checkMixed(t *testing.T, i int, r *recorder, sent [mixers]int) {
+func checkMixed(t *testing.T, i int, r *kit.Recorder, sent [mixers]int) {
 	t.Helper()
 	var whispers, shouts [mixers]int
-	seen, _ := r.events()
+	seen, _ := r.Events()
 	for _, e := range seen {
-		if e.Type == eventExit {
-			t.Errorf("%s saw %s", r.name, describe(e))
+		if e.Type == "EXIT" {
+			t.Errorf("%s saw %s", r.Name, kit.Describe(e))
 		}
-		if e.Type != eventWhisper && e.Type != eventShout {
+		if e.Type != "WHISPER" && e.Type != "SHOUT" {
 			continue
 		}
 		var g, n int
 		if _, err := fmt.Sscanf(string(e.Msg), "%d.%d", &g, &n); err != nil {
-			t.Fatalf("%s got %s %q: %v", r.name, e.Type, e.Msg, err)
+			t.Fatalf("%s got %s %q: %v", r.Name, e.Type, e.Msg, err)
 		}
 		count, due := &whispers[g], n
-		if e.Type == eventShout {
+		if e.Type == "SHOUT" {
 			count, due = &shouts[g], shouted(n)
 		}
 		if *count++; *count != due {
-			t.Fatalf("%s got %s %s as the %d. of its kind", r.name, e.Type, e.Msg, *count)
+			t.Fatalf("%s got %s %s as the %d. of its kind", r.Name, e.Type, e.Msg, *count)
 		}
 	}
 	for g, n := range sent {
 		if (g%3+1+g/3%2)%3 == i && whispers[g] != n {
-			t.Errorf("%s got %d whispers of goroutine %d, want %d", r.name, whispers[g], g, n)
+			t.Errorf("%s got %d whispers of goroutine %d, want %d", r.Name, whispers[g], g, n)
 		}
 		if g%3 != i && shouts[g] != shouted(n) {
-			t.Errorf("%s got %d shouts of goroutine %d, want %d", r.name, shouts[g], g, shouted(n))
+			t.Errorf("%s got %d shouts of goroutine %d, want %d", r.Name, shouts[g], g, shouted(n))
 		}
 	}
 }
@@ -103,7 +105,7 @@ const shoutAt = 6
 func shouted(n int) int { return (n + 10 - shoutAt) / 10 }
 
 // mixed whispers the n-th message of goroutine g and asks something.
-func mixed(z, peer *Zyre, g, n int) error {
+func mixed(z, peer *zyre.Zyre, g, n int) error {
 	if g%2 == 0 {
 		z.Whispers(peer.UUID(), "%d.%d", g, n)
 	} else if err := z.WhisperContext(context.Background(), peer.UUID(), fmt.Appendf(nil, "%d.%d", g, n)); err != nil {
@@ -116,8 +118,8 @@ func mixed(z, peer *Zyre, g, n int) error {
 			return fmt.Errorf("PeerName(%s) = %q, want %q", peer.UUID(), name, peer.Name())
 		}
 	case 1:
-		if err := z.WhisperContext(context.Background(), z.UUID(), nil); !errors.Is(err, ErrUnknownPeer) {
-			return fmt.Errorf("WhisperContext(itself) = %v, want ErrUnknownPeer", err)
+		if err := z.WhisperContext(context.Background(), z.UUID(), nil); !errors.Is(err, zyre.ErrUnknownPeer) {
+			return fmt.Errorf("WhisperContext(itself) = %v, want zyre.ErrUnknownPeer", err)
 		}
 	case 2:
 		want := peer.Name()[len("node"):]
