@@ -15,6 +15,7 @@ type world struct {
 	t       *testing.T
 	m       *Model
 	now     time.Time
+	quiet   bool // keep only the last message
 	log     []string
 	sent    []Message
 	wire    [][][]byte // the same as frames
@@ -65,12 +66,19 @@ func (w *world) Send(peer [16]byte, header []byte, frames [][]byte) {
 		w.t.Errorf("the model sent %x: %v", header, err)
 	}
 	m.Content = frames
+	if w.quiet {
+		w.sent = append(w.sent[:0], m)
+		return
+	}
 	w.sent = append(w.sent, m)
 	w.wire = append(w.wire, append([][]byte{slices.Clone(header)}, frames...))
 	w.add("%s#%d to %s", commandName(m.ID), m.Sequence, peer[:1])
 }
 
 func (w *world) Event(e Event) {
+	if w.quiet {
+		return
+	}
 	if e.Type == Crashed {
 		w.add("CRASH")
 		return
