@@ -32,7 +32,7 @@ func randomNetwork(t *testing.T, seed int64) {
 		s.hwm = 4
 	}
 	s.nodes(2 + s.rng.Intn(3))
-	kind := []simKind{"", simLibzyre, simGoZeromq, simZyreJS}[seed%4]
+	kind := append([]simKind{""}, simKinds...)[seed%int64(1+len(simKinds))]
 	healing := simHealing
 	if kind != "" {
 		s.foreign(kind)
