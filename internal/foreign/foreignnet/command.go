@@ -100,6 +100,18 @@ func (p *Peer) setFrozen(frozen bool) error {
 	})
 }
 
+// CloseMailbox closes the mailbox. The peer goes on to send.
+func (p *Peer) CloseMailbox() error {
+	return p.do(func() error {
+		if p.router == nil {
+			return nil
+		}
+		err := p.router.Close()
+		p.router = nil
+		return err
+	})
+}
+
 // Announce sends a beacon now.
 func (p *Peer) Announce() error {
 	return p.do(func() error {

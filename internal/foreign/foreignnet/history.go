@@ -7,6 +7,9 @@ import (
 	"sync"
 )
 
+// lastShown is how many items an error shows.
+const lastShown = 10
+
 // history is a list that grows, and that one can wait for.
 type history[T any] struct {
 	mu   sync.Mutex
@@ -68,6 +71,7 @@ func (h *history[T]) wait(ctx context.Context, done <-chan struct{}, nth int, ma
 			err = ErrClosed
 		}
 		var none T
-		return none, fmt.Errorf("foreignnet: %d of %d came, among %v: %w", matched, nth, all, err)
+		last := all[max(0, len(all)-lastShown):]
+		return none, fmt.Errorf("foreignnet: %d of %d came; of %d others the last are %v: %w", matched, nth, len(all)-matched, last, err)
 	}
 }

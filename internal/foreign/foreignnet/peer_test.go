@@ -212,6 +212,11 @@ func TestPeer_raw(t *testing.T) {
 	}
 	p.must(c.Say(foreign.Message{ID: foreign.WhisperID})) // a gap
 	p.expect("EXIT", "", "")
+	for range 2 {
+		p.must(p.peer.CloseMailbox())
+	}
+	p.must(c.SayHello()) // it can still send
+	p.expect("ENTER", "", "")
 	p.must(c.Close())
 	if err := c.Send(nil); !errors.Is(err, foreignnet.ErrClosed) {
 		t.Errorf("Send after Close = %v, want %v", err, foreignnet.ErrClosed)

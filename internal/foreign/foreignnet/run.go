@@ -141,7 +141,7 @@ func (p *Peer) runCommands() (end bool) {
 
 // readable is asked by the waiter before it parks.
 func (p *Peer) readable() bool {
-	if p.frozen {
+	if p.frozen || p.router == nil {
 		return false
 	}
 	state, err := p.router.GetEvents()
@@ -150,7 +150,7 @@ func (p *Peer) readable() bool {
 
 // receive takes all messages from the mailbox.
 func (p *Peer) receive() error {
-	for {
+	for p.router != nil {
 		frames, err := p.router.RecvMessageBytes(zmq.DONTWAIT)
 		if err != nil {
 			return ignoreAgain(err)
@@ -167,6 +167,7 @@ func (p *Peer) receive() error {
 			p.model.Message(time.Now(), r.From, r.Frames[0], r.Frames[1:])
 		}
 	}
+	return nil
 }
 
 // turn does what is due, and returns when it is to be called again.
