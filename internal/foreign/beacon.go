@@ -37,15 +37,26 @@ func (m *Model) Datagram(now time.Time, host string, datagram []byte) {
 		m.react(m.traits.BadBeacon, "a datagram that is no beacon")
 		return
 	}
-	if datagram[3] != beaconVersion {
-		return
-	}
-	uuid, port := [16]byte(datagram[4:20]), binary.BigEndian.Uint16(datagram[20:])
-	if port == 0 {
+	switch uuid, endpoint, ok := ParseBeacon(host, datagram); {
+	case !ok:
+	case endpoint == "":
 		m.Goodbye(uuid)
-		return
+	default:
+		m.Beacon(now, uuid, endpoint)
 	}
-	m.Beacon(now, uuid, "tcp://"+net.JoinHostPort(host, strconv.Itoa(int(port))))
+}
+
+// ParseBeacon reads a plain beacon that came from a host. The endpoint is empty if it
+// says goodbye. Bytes that are left over are no error.
+func ParseBeacon(host string, datagram []byte) (uuid [16]byte, endpoint string, ok bool) {
+	if len(datagram) < beaconSize || !bytes.HasPrefix(datagram, beaconProtocol) || datagram[3] != beaconVersion {
+		return uuid, "", false
+	}
+	port := binary.BigEndian.Uint16(datagram[20:])
+	if port != 0 {
+		endpoint = "tcp://" + net.JoinHostPort(host, strconv.Itoa(int(port)))
+	}
+	return [16]byte(datagram[4:20]), endpoint, true
 }
 
 // UUIDText is how a UUID is written in elections, by gossip and in the events of most
