@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 )
 
 // target is what a mailbox is connected to.
@@ -131,5 +132,35 @@ func TestShortcut_nodes(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A peer that goes without a goodbye holds up nobody before it expires: a shortcut takes
+// no messages for it, but TCP does, as long as there is room.
+func TestShortcut_vanishedPeer(t *testing.T) {
+	port := freeUDPPort(t)
+	alice, bob := newLoopbackNode(t, "alice", port), newLoopbackNode(t, "bob", port)
+	for _, z := range []*Zyre{alice, bob} {
+		z.transport = shortcutTransport
+		z.Join("g")
+		mustStart(t, z)
+	}
+	ra, rb := record(alice), record(bob)
+	rb.wait(t, "JOIN alice g", 1)
+	ra.wait(t, "JOIN bob g", 1)
+	raw := newRawPeer(t, "raw", bob.PeerAddress(alice.UUID()))
+	raw.hello()
+	raw.send(&ZreMsg{id: JoinID, Group: "g", Status: 1})
+	ra.wait(t, "JOIN raw g", 1)
+	if err := raw.inbox.close(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		alice.Shout("g", []byte("hello"))
+		rb.wait(t, "SHOUT alice g hello", i+1)
+		pause(5 * time.Millisecond) // libzmq looks for the end of a pipe once a millisecond
+	}
+	if ra.count("EXIT raw") != 0 {
+		t.Error("the shouts came only after EXIT")
 	}
 }

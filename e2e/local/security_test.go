@@ -13,6 +13,7 @@ import (
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/internal/foreign"
+	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 )
 
 func TestZyre_secureGossip(t *testing.T) {
@@ -91,18 +92,25 @@ func securePair(t *testing.T, open bool, port int) (a, b *zyre.Zyre, pa, pb stri
 func TestZyre_forgedHello(t *testing.T) {
 	a, b, pa, pb, ra, rb := securePair(t, true, 0)
 	pm, sm := kit.KeyPair(t)
-	hello := func(header string) *foreign.Message { return strangerHello("tcp://127.0.0.1:9", header) }
-	at, keys := kit.Endpoint(t, a), curveKeys{pa, pm, sm}
-	for name, header := range map[string]string{
-		"none": "", "of another": pb, "bad Z85": strings.Repeat("~", 40), "short": pm[:39], "zeros": strings.Repeat("0", 40),
+	at, keys := kit.Endpoint(t, a), foreignnet.ConnOptions{ServerKey: pa, PublicKey: pm, SecretKey: sm}
+	hello := func(keys foreignnet.ConnOptions, name string, headers ...foreign.Header) {
+		s := newStranger(t, foreignnet.Options{Name: name, Headers: headers})
+		s.dial(at, keys)
+		s.say(s.Hello())
+	}
+	for name, key := range map[string]string{
+		"of another": pb, "bad Z85": strings.Repeat("~", 40), "short": pm[:39], "zeros": strings.Repeat("0", 40), "none": "",
 	} {
 		before := a.Stats().Dropped.KeysRefused
-		newDealer(t, at, routingID([16]byte{7}), keys).send(hello(header))
+		hello(keys, "forger", foreign.Header{Key: publicKeyHeader, Value: key})
 		kit.Eventually(t, "refuse a HELLO with key "+name, func() bool { return a.Stats().Dropped.KeysRefused > before })
 	}
-	newDealer(t, at, routingID([16]byte{8}), curveKeys{}).send(hello("")) // no CURVE at all
+	before := a.Stats().Dropped.KeysRefused
+	hello(keys, "forger")
+	kit.Eventually(t, "refuse a HELLO without a key", func() bool { return a.Stats().Dropped.KeysRefused > before })
+	hello(foreignnet.ConnOptions{}, "forger") // no CURVE at all
 	// One who tells the truth enters, and nobody who came before.
-	newDealer(t, at, routingID([16]byte{9}), keys).send(strangerHello(newMuteInbox(t), pm))
+	hello(keys, "stranger", foreign.Header{Key: publicKeyHeader, Value: pm})
 	ra.Wait(t, "ENTER stranger", 1)
 	b.Whisper(a.UUID(), []byte("still here"))
 	ra.Wait(t, "WHISPER bob still here", 1)
@@ -123,10 +131,13 @@ func TestZyre_forgedUUID(t *testing.T) {
 		t.Run(fmt.Sprint("open=", open), func(t *testing.T) {
 			a, b, pa, _, ra, rb := securePair(t, open, 0)
 			pm, sm := kit.KeyPair(t)
-			d := newDealer(t, kit.Endpoint(t, a), routingID(kit.UUIDBytes(t, b)), curveKeys{pa, pm, sm})
-			d.send(strangerHello("tcp://127.0.0.1:9", pm))
-			d.send(&foreign.Message{ID: foreign.WhisperID, Content: [][]byte{[]byte("forged")}})
-			d.send(&foreign.Message{ID: foreign.GoodbyeID})
+			forger := newStranger(t, foreignnet.Options{
+				UUID: kit.UUIDBytes(t, b), Headers: []foreign.Header{{Key: publicKeyHeader, Value: pm}},
+			})
+			forger.dial(kit.Endpoint(t, a), foreignnet.ConnOptions{ServerKey: pa, PublicKey: pm, SecretKey: sm})
+			forger.say(forger.Hello())
+			forger.whisper("forged")
+			forger.say(foreign.Message{ID: foreign.GoodbyeID})
 			kit.Eventually(t, "refuse another's UUID", func() bool { return a.Stats().Dropped.KeysRefused > 0 })
 			start := time.Now()
 			b.Whisper(a.UUID(), []byte("lost perhaps"))
@@ -156,7 +167,7 @@ func TestZyre_forgedBeacon(t *testing.T) {
 	before := a.Stats().Dropped
 	bad := func() uint64 { return a.Stats().Dropped.BadBeacons - before.BadBeacons }
 	refused := func() uint64 { return a.Stats().Dropped.KeysRefused - before.KeysRefused }
-	sendDatagrams(t, port,
+	broadcast(t, port,
 		foreign.AppendBeacon(nil, bob, 0), // a plain goodbye
 		secureBeacon(bob, 0, pm),          // a goodbye under a wrong key
 		secureBeacon(bob, 0, pb),          // and under the right one, which everybody can read

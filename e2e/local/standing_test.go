@@ -11,7 +11,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
-	"github.com/go-zyre/zyre/internal/foreign"
+	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 )
 
 // A required peer comes up late, goes, and comes back, and each time it enters.
@@ -98,7 +98,7 @@ func TestZyre_waysToMeet(t *testing.T) {
 			at := kit.Endpoint(t, a)
 			tell := map[string]func(){ // bob of alice
 				"beacon": func() {
-					sendDatagrams(t, port, foreign.AppendBeacon(nil, kit.UUIDBytes(t, a), uint16(kit.Port(t, at))))
+					sendBeacon(t, port, kit.UUIDBytes(t, a), kit.Port(t, at))
 				},
 				"gossip": func() { g.publish(a.UUID(), at) },
 				"required": func() {
@@ -130,21 +130,15 @@ func TestZyre_waysToMeet(t *testing.T) {
 	}
 }
 
-// mutePeer says HELLO to a node and nothing else, ever.
-func mutePeer(t *testing.T, to *zyre.Zyre) {
-	t.Helper()
-	d := newDealer(t, kit.Endpoint(t, to), routingID([16]byte{9}), curveKeys{})
-	d.send(strangerHello(newMuteInbox(t), "", "hall"))
-}
-
 func TestZyre_silence(t *testing.T) {
 	a, patient := kit.NewStaticNode(t, "alice"), kit.NewStaticNode(t, "patient")
 	a.SetEvasiveTimeout(200 * time.Millisecond).SetSilentTimeout(500 * time.Millisecond).SetExpiredTimeout(900 * time.Millisecond)
 	kit.MustStart(t, a)
 	kit.MustStart(t, patient)
 	ra, rp := kit.Record(a), kit.Record(patient)
-	mutePeer(t, a)
-	mutePeer(t, patient)
+	for _, z := range []*zyre.Zyre{a, patient} { // says HELLO and nothing else, ever
+		newStranger(t, foreignnet.Options{Name: "stranger"}).greet(z, "hall")
+	}
 	rp.Wait(t, "ENTER stranger", 1)
 	ra.Wait(t, "JOIN stranger hall", 1)
 	if got := a.PeerGroups(); !slices.Equal(got, []string{"hall"}) {
