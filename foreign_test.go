@@ -354,42 +354,6 @@ func (f *fakePeer) state() (ready, deaf bool) {
 	return f.ready, f.deaf
 }
 
-func TestForeign_meets(t *testing.T) {
-	for name, model := range map[string]func(*fakePeer, *ZreMsg){
-		"libzyre": likeLibzyre, "go-zeromq": likeGoZeroMQ,
-	} {
-		t.Run(name, func(t *testing.T) {
-			port := freeUDPPort(t)
-			z := newLoopbackNode(t, "ours", port)
-			z.Join("hall")
-			mustStart(t, z)
-			r := record(z)
-			f := newFakePeer(t, name, z, model)
-			f.announce()
-			r.wait(t, "ENTER "+name, 1)
-			f.say(&ZreMsg{id: JoinID, Group: "hall", Status: 1})
-			r.wait(t, "JOIN "+name+" hall", 1)
-			f.whisper("one")
-			r.wait(t, "WHISPER "+name+" one", 1)
-			f.say(&ZreMsg{id: ShoutID, Group: "hall", Content: []byte("two")})
-			r.wait(t, "SHOUT "+name+" hall two", 1)
-			z.Whispers(f.uuidText(), "three")
-			z.Shouts("hall", "four")
-			eventually(t, "fake hears WHISPER and SHOUT", func() bool {
-				return f.heard(WhisperID, "three") == 1 && f.heard(ShoutID, "four") == 1
-			})
-			if e := r.count("EXIT"); e != 0 {
-				t.Errorf("EXIT came %d times, want 0:\n%s", e, r)
-			}
-			if n := f.heard(HelloID); n != 1 {
-				t.Errorf("fake got %d HELLOs, want 1", n)
-			}
-			sendBeacon(t, port, f.uuid, 0)
-			r.wait(t, "EXIT "+name, 1)
-		})
-	}
-}
-
 // bystander is a pair of healthy nodes that talk while something else is attacked:
 // watch is one whose events are checked, and it hears beats from the other.
 type bystander struct {
@@ -454,3 +418,14 @@ func (b *bystander) check() {
 
 // dropped returns the victim's counters of what it refused.
 func (b *bystander) dropped() Dropped { return b.victim.Stats().Dropped }
+
+// silence fails the test if the application saw anything of anybody but the healthy peer.
+func (b *bystander) silence(name string) {
+	b.t.Helper()
+	seen, _ := b.events.events()
+	for _, e := range seen {
+		if e.PeerName != "good" {
+			b.t.Errorf("event of %s: %s", name, describe(e))
+		}
+	}
+}
