@@ -96,6 +96,23 @@ func (h *simForeign) whisper(to [16]byte, text string) bool {
 	return h.model.HasEntered(to) && h.model.Whisper(to, []byte(text))
 }
 
+// talk has the application of a foreign host do something.
+func (h *simForeign) talk(pick func(n int) int) {
+	group := []string{"A", "B", "C"}[pick(3)]
+	switch pick(8) {
+	case 0:
+		h.model.Join(group)
+	case 1:
+		h.model.Leave(group)
+	case 2:
+		h.model.Shout(group, []byte("s"))
+	default:
+		for range 1 + pick(5) {
+			h.whisper(h.net.hosts[pick(len(h.net.hosts))].base().uuid, "w")
+		}
+	}
+}
+
 // simExchange checks that messages flow both ways between a node and a host.
 func simExchange(s *sim, a *simNode, h simHost, text string) {
 	s.tb.Helper()

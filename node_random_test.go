@@ -59,6 +59,7 @@ func simStep(s *sim, pick func(n int) int) {
 	}
 	h := s.hosts[pick(len(s.hosts))]
 	ours, _ := h.(*simNode)
+	alien, _ := h.(*simForeign)
 	switch k := pick(100); {
 	case k < 45:
 		if list := s.deliverable(); len(list) > 0 {
@@ -72,6 +73,8 @@ func simStep(s *sim, pick func(n int) int) {
 		s.advance(time.Duration(pick(12)) * time.Second)
 	case k < 85 && ours != nil && !ours.frozen():
 		simTalk(s, ours, pick)
+	case k < 85 && alien != nil && !alien.frozen():
+		alien.talk(pick)
 	case k < 88:
 		simRestart(s, h, pick)
 	case k < 91:

@@ -36,7 +36,10 @@ var (
 )
 
 // A Header is one pair of the dictionary in HELLO.
-type Header struct{ Key, Value string }
+type Header struct {
+	Key   string // at most 255 bytes
+	Value string // at most 4 GiB
+}
 
 // A Message is one ZRE message:
 //
@@ -44,8 +47,8 @@ type Header struct{ Key, Value string }
 //
 // Fields that its command does not have are zero.
 type Message struct {
-	ID       uint8
-	Sequence uint16
+	ID       uint8  // the command
+	Sequence uint16 // counts the messages on a connection from 1
 
 	Endpoint string   // HELLO
 	Groups   []string // HELLO

@@ -35,10 +35,10 @@ const (
 
 // An Event is what the application of a model sees.
 type Event struct {
-	Type    string
+	Type    string   // Enter, Exit, …
 	Peer    [16]byte // for LEADER the leader
 	Name    string   // of the peer, "" before its HELLO
-	Group   string
+	Group   string   // JOIN, LEAVE, SHOUT, LEADER
 	Headers []Header // ENTER
 	Content [][]byte // WHISPER, SHOUT
 	Reason  string   // CRASH
@@ -46,11 +46,11 @@ type Event struct {
 
 // Config says who a model is.
 type Config struct {
-	Kind     Kind
-	UUID     [16]byte
-	Endpoint string // of its mailbox, for HELLO
-	Name     string
-	Headers  []Header
+	Kind     Kind     // the implementation
+	UUID     [16]byte // of the model
+	Endpoint string   // of its mailbox, for HELLO
+	Name     string   // for HELLO
+	Headers  []Header // for HELLO
 
 	// RoutingByte comes before the UUID in the routing id, 0 for the usual 1;
 	// haskell-zre has the character '1'.

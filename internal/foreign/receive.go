@@ -56,7 +56,7 @@ func (m *Model) takes(msg *Message, err error) bool {
 	case errors.Is(err, wire.ErrShort):
 		return m.react(m.traits.Malformed, "a message cut short")
 	}
-	return true
+	return msg.ID != HelloID || msg.Sequence == 1 || !m.traits.HelloFirst
 }
 
 // react reports whether to go on.

@@ -43,6 +43,7 @@ var encounters = []struct {
 		"":       "dial P tcp://P:1, hello#1 to P, close P, EXIT P",
 		GoZeroMQ: "dial P tcp://P:1, hello#1 to P",
 		Gyre:     "dial P tcp://P:1, hello#1 to P",
+		ZyreJS:   "",
 	}},
 	{"WHISPER of a stranger", func(w *world) { w.whisper("P", 1, "x") }, each{"": ""}},
 	{"WHISPER before HELLO", func(w *world) { w.beacon("P"); w.log = nil; w.whisper("P", 1, "x") }, each{

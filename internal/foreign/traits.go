@@ -51,6 +51,7 @@ type Traits struct {
 	EvasiveEvents bool          // reports EVASIVE with each PING, from the second on SILENT too
 
 	BeaconRefreshes bool     // a beacon of a known peer counts as a sign of life
+	HelloFirst      bool     // drops a HELLO whose sequence number is not 1
 	RepeatedHello   Reaction // HELLO of a peer that is ready: Accept makes the peer anew, Ignore treats it as any command
 	Gap             Reaction // a sequence number that was not expected: Remove, or Ignore for ever
 	BeforeHello     Reaction // a command of a peer that has not said HELLO
@@ -142,7 +143,7 @@ func zyreJS() Traits {
 	t := libzyre
 	t.SequenceModulo, t.StatusModulo, t.LastID = 1<<16-1, 1<<8-1, PingOkID
 	t.PingOnce, t.EvasiveEvents, t.BeaconRefreshes = true, false, true
-	t.RepeatedHello, t.BeforeHello, t.SameEndpoint = Ignore, Accept, Ignore
+	t.HelloFirst, t.RepeatedHello, t.BeforeHello, t.SameEndpoint = true, Ignore, Accept, Ignore
 	t.Malformed, t.BadStatus, t.BadEndpoint, t.ReplacesText = Ignore, Accept, Crash, true
 	t.RoutingIDSize, t.AllFrames, t.CString, t.Elects = 0, false, false, false
 	t.JoinFirst, t.OwnGroupsOnly, t.RepeatsJoin, t.UnknownGoodbye = true, true, true, true

@@ -20,8 +20,8 @@ type ConnOptions struct {
 	Anonymous   bool   // no routing id: the other side makes one up
 	HighWater   int    // messages that it holds; 0: no limit
 	ServerKey   string // of the node, for CURVE; in Z85, as the others
-	PublicKey   string
-	SecretKey   string
+	PublicKey   string // of this connection
+	SecretKey   string // of this connection
 	noReconnect bool
 }
 

@@ -33,11 +33,11 @@ const (
 
 // Options say what a peer is.
 type Options struct {
-	Kind    foreign.Kind // "": no model, the peer does only what it is told
-	Name    string
-	UUID    [16]byte // zero: a random one
-	Headers []foreign.Header
-	Groups  []string // that it has joined when it starts
+	Kind    foreign.Kind     // "": no model, the peer does only what it is told
+	Name    string           // in its HELLO
+	UUID    [16]byte         // zero: a random one
+	Headers []foreign.Header // in its HELLO
+	Groups  []string         // that it has joined when it starts
 
 	UDPPort  int           // of the beacons; 0: no beacons
 	Interval time.Duration // of the beacons; 0: 1 s
@@ -63,8 +63,8 @@ type Received struct {
 
 // A Sighting is where a node is, by its beacons.
 type Sighting struct {
-	UUID     [16]byte
-	Endpoint string // "" when it said goodbye
+	UUID     [16]byte // of the node
+	Endpoint string   // "" when it said goodbye
 }
 
 // A Peer is a node of foreign make. All its methods may be called by any goroutine.
