@@ -2,7 +2,6 @@ package zyre
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -26,17 +25,12 @@ func freeUDPPort(t testing.TB) int {
 	return c.LocalAddr().(*net.UDPAddr).Port
 }
 
-// shortcutsWanted has the nodes of the tests take shortcuts, as those of an application
-// do. Without it they do not: most tests are about what nodes on different hosts do.
-var shortcutsWanted = flag.Bool("shortcuts", false, "connect nodes of this process by inproc")
-
-// loopbackNode makes a node that stays on this host.
+// loopbackNode makes a node that stays on this host. It takes no shortcuts: the tests here
+// are about what nodes on different hosts do.
 func loopbackNode(name string, port int) *Zyre {
 	z := NewZyre(context.Background()).SetName(name).SetInterface("lo").SetPort(port).
 		SetInterval(100 * time.Millisecond)
-	if !*shortcutsWanted {
-		z.transport = tcpTransport
-	}
+	z.transport = tcpTransport
 	return z
 }
 

@@ -8,9 +8,12 @@ import (
 	"time"
 )
 
-// Holdings is what a process holds. Of the threads only libzmq's count: the Go runtime
-// keeps its own.
-type Holdings struct{ Goroutines, Descriptors, ZMQThreads int }
+// Holdings is what a process holds.
+type Holdings struct {
+	Goroutines  int // of Go
+	Descriptors int // open ones
+	ZMQThreads  int // of libzmq; the Go runtime keeps its own threads
+}
 
 // CountHoldings counts what this process holds, or skips the test where there is no /proc.
 func CountHoldings(t testing.TB) Holdings {
