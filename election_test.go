@@ -36,31 +36,6 @@ func lastLeader(r *recorder) (leader string, repeated int) {
 	return leader, repeated
 }
 
-func TestZyre_loneContestantLeads(t *testing.T) {
-	z := newLoopbackNode(t, "alone", freeUDPPort(t))
-	z.SetContestInGroup("crew").Join("crew")
-	mustStart(t, z)
-	if e := record(z).wait(t, "LEADER alone crew", 1); e.PeerUUID != z.UUID() {
-		t.Errorf("leader = %s, want %s", e.PeerUUID, z.UUID())
-	}
-}
-
-// Contesting and joining while running, in either order.
-func TestZyre_contestWhileRunning(t *testing.T) {
-	z := newLoopbackNode(t, "alone", freeUDPPort(t))
-	mustStart(t, z)
-	r := record(z)
-	z.SetContestInGroup("crew")
-	if n := ask(z, func(n *node, _ time.Time) int { return len(n.elections) }); n != 0 {
-		t.Errorf("%d elections before Join, want none", n)
-	}
-	z.Join("crew")
-	z.Join("deck")
-	z.SetContestInGroup("deck")
-	r.wait(t, "LEADER alone crew", 1)
-	r.wait(t, "LEADER alone deck", 1)
-}
-
 // agree waits until all nodes report the same leader, each once.
 func agree(t *testing.T, nodes map[string]*Zyre, recorders map[string]*recorder, want string) {
 	t.Helper()
