@@ -10,9 +10,13 @@ import (
 // Every test that the documents name exists.
 func TestDocs_namedTests(t *testing.T) {
 	exists := map[string]bool{}
-	sources, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
+	var sources []string
+	for _, pattern := range []string{"*_test.go", "e2e/*/*_test.go"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, found...)
 	}
 	for _, name := range sources {
 		for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllSubmatch(readFile(t, name), -1) {

@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -198,16 +197,6 @@ func eventuallyAll(t testing.TB, what string, want int, count func() int) {
 			t.Fatalf("%s: %d of %d, and no more in %v", what, got, want, patience)
 		}
 	}
-}
-
-// soakTime is how long a soak lasts, or the test is skipped.
-func soakTime(t *testing.T) time.Duration {
-	t.Helper()
-	d, err := time.ParseDuration(os.Getenv("ZYRE_SOAK"))
-	if err != nil {
-		t.Skip("goes on for a while: make soak DURATION=…")
-	}
-	return d
 }
 
 // pause gives the system time between two looks at something that has no event.
