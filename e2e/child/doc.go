@@ -3,7 +3,7 @@
 //
 // Such a process is the test binary again. Each package whose tests start one has
 //
-//	func TestMain(m *testing.M) { child.Main(m, nil) }
+//	func TestMain(m *testing.M) { os.Exit(child.Main(m, nil)) }
 //
 // A test starts a process with [Start] and makes nodes in it with [Process.Node]; their
 // methods are those of zyre.Zyre as far as tests use them, and their events arrive in a

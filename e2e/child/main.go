@@ -24,17 +24,18 @@ const maxLine = 256 << 20
 // Verbs are commands that a package adds for its own tests, by name.
 type Verbs map[string]func(r *Reporter, c Command) (answer any, err error)
 
-// Main runs the tests, or the child if this process is one. Call it from TestMain.
-func Main(m *testing.M, verbs Verbs) {
+// Main runs the tests, or the child if this process is one, and returns the status with
+// which TestMain is to exit.
+func Main(m *testing.M, verbs Verbs) (status int) {
 	if os.Getenv(childEnv) == "" {
-		os.Exit(m.Run())
+		return m.Run()
 	}
 	stderr := os.Stderr
 	if err := run(os.Stdin, os.Stdout, verbs); err != nil {
 		fmt.Fprintln(stderr, "child:", err)
-		os.Exit(1)
+		return 1
 	}
-	os.Exit(0)
+	return 0
 }
 
 // A Reporter writes what a child has to say. It may be used by many goroutines.

@@ -46,11 +46,7 @@ func (c *inside) makeNode(command Command) (uuid string, err error) {
 	if c.nodes[n.cfg.Name] != nil {
 		return "", fmt.Errorf("there is a node %q", n.cfg.Name)
 	}
-	level := slog.LevelInfo
-	if n.cfg.Debug {
-		level = slog.LevelDebug
-	}
-	log := slog.New(slog.NewTextHandler(logWriter{c.Reporter}, &slog.HandlerOptions{Level: level}))
+	log := slog.New(slog.NewTextHandler(logWriter{c.Reporter}, nil))
 	n.Zyre, err = n.cfg.newZyre(log)
 	if err != nil {
 		return "", err
@@ -82,9 +78,6 @@ func (cfg *Config) newZyre(log *slog.Logger) (*zyre.Zyre, error) {
 			i.set(i.value)
 		}
 	}
-	for name, value := range cfg.Headers {
-		z.SetHeader(name, "%s", value)
-	}
 	if cfg.Contest != "" {
 		z.SetContestInGroup(cfg.Contest)
 	}
@@ -96,9 +89,6 @@ func (cfg *Config) newZyre(log *slog.Logger) (*zyre.Zyre, error) {
 	}
 	if cfg.PublicKey != "" {
 		z.SetZCert(cfg.PublicKey, cfg.SecretKey)
-	}
-	if cfg.Authorized != nil {
-		z.SetAuthorizedKeys(cfg.Authorized...)
 	}
 	for _, group := range cfg.Groups {
 		z.Join(group)

@@ -158,12 +158,6 @@ func (p *Process) StartAll() {
 	p.Do("start", "", nil, nil)
 }
 
-// StopAll stops all nodes of the process at once.
-func (p *Process) StopAll() {
-	p.t.Helper()
-	p.Do("stop", "", nil, nil)
-}
-
 // Usage tells what the process has used so far.
 func (p *Process) Usage() (u Usage) {
 	p.t.Helper()

@@ -11,30 +11,31 @@ import (
 
 // Config says what a node is like. What is zero is left as NewZyre has it.
 type Config struct {
-	Name      string
-	Interface string
-	Headers   map[string]string
+	Name      string   // also that of the node in its process
+	Interface string   // for SetInterface
 	Groups    []string // to join before Start
 	Contest   string   // group in which it stands for election
 
-	Port, PeerPort                      int // UDP and TCP
-	Interval, Evasive, Silent, Expired  time.Duration
-	QueueLimit                          int
-	Endpoint, GossipBind, GossipConnect string
+	Port, PeerPort                     int           // UDP and TCP
+	Interval, Evasive, Silent, Expired time.Duration // of beacons, and the timeouts
+	QueueLimit                         int           // in bytes
 
-	PublicKey, SecretKey string
-	Authorized           []string
-	Required             []Required
+	Endpoint                  string // for SetEndpoint
+	GossipBind, GossipConnect string // endpoint of its own hub, and of another
+
+	PublicKey, SecretKey string     // for SetZCert
+	Required             []Required // for RequirePeer
 
 	Unread  bool          // its events are not read until the command read
 	Tally   bool          // numbered messages are counted, and not reported
 	Echo    bool          // it whispers back what is whispered to it
 	Chatter time.Duration // if not 0, it whispers a running number to each peer at this interval
-	Debug   bool          // log from level Debug, not Info
 }
 
 // Required is a peer that a node is told of.
-type Required struct{ UUID, Endpoint, Key string }
+type Required struct {
+	UUID, Endpoint, Key string // as for RequirePeer
+}
 
 // Started is how a node runs.
 type Started struct {
@@ -45,7 +46,7 @@ type Started struct {
 // Tally counts the numbered messages of a peer, of which none may be missing between its
 // ENTER and its EXIT, nor come twice.
 type Tally struct {
-	Count, Missing, Twice int
+	Count, Missing, Twice int // that came, that did not, and that came again
 	Last                  int // number of the last one
 }
 
@@ -57,15 +58,15 @@ type Usage struct {
 
 // Slowest is the method that took longest, by the best of several calls.
 type Slowest struct {
-	Took   time.Duration
-	Method string
+	Took   time.Duration // the best time
+	Method string        // its name
 }
 
 // BeaconConfig says what a Beacon is like.
 type BeaconConfig struct {
-	Port      int
-	Interface string
-	Datagram  []byte
+	Port      int    // UDP
+	Interface string // for the command INTERFACE
+	Datagram  []byte // for the command PUBLISH
 }
 
 // arguments are those of all commands but node and beacon.
@@ -80,9 +81,9 @@ type arguments struct {
 
 // A Command is a line that a process reads.
 type Command struct {
-	Do   string          `json:"do"`
-	Node string          `json:"node,omitempty"`
-	With json.RawMessage `json:"with,omitempty"`
+	Do   string          `json:"do"`             // what
+	Node string          `json:"node,omitempty"` // by whom, all if empty
+	With json.RawMessage `json:"with,omitempty"` // arguments
 }
 
 // report is a line that a process writes.

@@ -14,10 +14,10 @@ import (
 // A Node is a node in a child. Its Log has the events of all its runs.
 type Node struct {
 	*watch.Log
-	Process *Process
-	Config  Config
-	UUID    string
-	Started Started // set by Start; empty if all nodes were started at once
+	Process *Process // where it is
+	Config  Config   // as it was made
+	UUID    string   // 32 upper-case hexadecimal digits
+	Started Started  // set by Start; empty if all nodes were started at once
 
 	sentMu sync.Mutex
 	sent   int
@@ -107,9 +107,9 @@ func (n *Node) String() string {
 
 // A Beacon is a zyre.Beacon in a child.
 type Beacon struct {
-	Process *Process
-	Name    string
-	Address string // that it used at first
+	Process *Process // where it is
+	Name    string   // in its process
+	Address string   // that it used at first
 
 	mu    sync.Mutex
 	heard []*zyre.Signal

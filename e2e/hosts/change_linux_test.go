@@ -36,47 +36,52 @@ func TestNet_noNetworkAtStart(t *testing.T) {
 	}
 }
 
+// A gap lasts while the network of a host is away.
+type gap func()
+
+// changes are what can happen to the network of host a, on which a node uses an
+// interface. A long gap is one in which peers expire.
+var changes = []struct {
+	name, iface string
+	change      func(h *netns.Host, long, short gap)
+}{
+	{"down", "", func(h *netns.Host, long, _ gap) { h.Down("eth0"); long(); h.Up("eth0") }},
+	{"downBriefly", "", func(h *netns.Host, _, short gap) { h.Down("eth0"); short(); h.Up("eth0") }},
+	{"downNamed", "eth0", func(h *netns.Host, long, _ gap) { h.Down("eth0"); long(); h.Up("eth0") }},
+	{"downAll", "*", func(h *netns.Host, _, short gap) { h.Down("eth0"); short(); h.Up("eth0") }},
+	{"address", "eth0", func(h *netns.Host, _, _ gap) {
+		h.AddAddr("eth0", "10.78.0.9/24")
+		h.RemoveAddr("eth0", "10.78.0.1/24")
+		h.AddAddr("eth0", "10.78.0.9/24")
+	}},
+	{"addressGap", "", func(h *netns.Host, _, short gap) {
+		h.FlushAddrs("eth0")
+		short()
+		h.AddAddr("eth0", "10.78.0.9/24")
+	}},
+	{"addressLapse", "", func(h *netns.Host, _, short gap) { // the same one comes back
+		h.FlushAddrs("eth0")
+		short()
+		h.AddAddr("eth0", "10.78.0.1/24")
+	}},
+	{"replaced", "", func(h *netns.Host, _, short gap) {
+		h.Disconnect("eth0")
+		short()
+		h.Connect("lan", "eth0", "10.78.0.1/24")
+	}},
+	{"replacedNamed", "eth0", func(h *netns.Host, _, _ gap) {
+		h.Disconnect("eth0")
+		h.Connect("lan", "eth0", "10.78.0.7/24")
+	}},
+	{"renamed", "", func(h *netns.Host, _, _ gap) {
+		h.Disconnect("eth0")
+		h.Connect("lan", "wlan0", "10.78.0.8/24")
+	}},
+}
+
 // Whatever happens to the network of a host, its peers come back by themselves.
 func TestNet_change(t *testing.T) {
-	type gap func() // lasts while the network is away
-	tests := []struct {
-		name, iface string
-		change      func(h *netns.Host, long, short gap)
-	}{
-		{"down", "", func(h *netns.Host, long, _ gap) { h.Down("eth0"); long(); h.Up("eth0") }},
-		{"downBriefly", "", func(h *netns.Host, _, short gap) { h.Down("eth0"); short(); h.Up("eth0") }},
-		{"downNamed", "eth0", func(h *netns.Host, long, _ gap) { h.Down("eth0"); long(); h.Up("eth0") }},
-		{"downAll", "*", func(h *netns.Host, _, short gap) { h.Down("eth0"); short(); h.Up("eth0") }},
-		{"address", "eth0", func(h *netns.Host, _, _ gap) {
-			h.AddAddr("eth0", "10.78.0.9/24")
-			h.RemoveAddr("eth0", "10.78.0.1/24")
-			h.AddAddr("eth0", "10.78.0.9/24")
-		}},
-		{"addressGap", "", func(h *netns.Host, _, short gap) {
-			h.FlushAddrs("eth0")
-			short()
-			h.AddAddr("eth0", "10.78.0.9/24")
-		}},
-		{"addressLapse", "", func(h *netns.Host, _, short gap) { // the same one comes back
-			h.FlushAddrs("eth0")
-			short()
-			h.AddAddr("eth0", "10.78.0.1/24")
-		}},
-		{"replaced", "", func(h *netns.Host, _, short gap) {
-			h.Disconnect("eth0")
-			short()
-			h.Connect("lan", "eth0", "10.78.0.1/24")
-		}},
-		{"replacedNamed", "eth0", func(h *netns.Host, _, _ gap) {
-			h.Disconnect("eth0")
-			h.Connect("lan", "eth0", "10.78.0.7/24")
-		}},
-		{"renamed", "", func(h *netns.Host, _, _ gap) {
-			h.Disconnect("eth0")
-			h.Connect("lan", "wlan0", "10.78.0.8/24")
-		}},
-	}
-	for _, test := range tests {
+	for _, test := range changes {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			h := netns.NewLAN(t, "a", "b", "c")

@@ -14,7 +14,7 @@ import (
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
-func TestMain(m *testing.M) { child.Main(m, nil) }
+func TestMain(m *testing.M) { os.Exit(child.Main(m, nil)) }
 
 // long makes the tests take the time that things take in life.
 var long = os.Getenv("ZYRE_LONG") != ""

@@ -15,7 +15,7 @@ import (
 	"github.com/go-zyre/zyre/internal/interop/zyrejs"
 )
 
-func TestMain(m *testing.M) { child.Main(m, nil) }
+func TestMain(m *testing.M) { os.Exit(child.Main(m, nil)) }
 
 // local makes a node of this process that stays on this host, and is stopped when the
 // test ends.

@@ -17,6 +17,20 @@ import (
 	"github.com/go-zyre/zyre/internal/interop/zyrejs"
 )
 
+// checkEntered waits for a peer, and fails the test unless it has a UUID and headers.
+func checkEntered(t *testing.T, r *watch.Log, name, uuid string, headers map[string]string) {
+	t.Helper()
+	e := r.Wait(t, "ENTER "+name, 1)
+	if e.PeerUUID != uuid || len(e.Headers) != len(headers) {
+		t.Errorf("%s: ENTER of %s with %d headers, want %s with %d", r.Name, e.PeerUUID, len(e.Headers), uuid, len(headers))
+	}
+	for k, want := range headers {
+		if v, ok := e.Header(k); v != want || !ok {
+			t.Errorf("%s: Header(%s) = %q, %v, want %q, true", r.Name, k, v, ok, want)
+		}
+	}
+}
+
 func TestZyreJS_talk(t *testing.T) {
 	leak.Check(t)
 	port := child.FreeUDPPort(t)
@@ -30,21 +44,8 @@ func TestZyreJS_talk(t *testing.T) {
 	r := mustStart(t, z)
 	js := startJS(t, zyrejs.Options{Name: "Жанна", BeaconPort: port, Headers: headers})
 
-	for _, side := range []struct {
-		r           *watch.Log
-		name, other string
-	}{{r, "Жанна", js.UUID()}, {js.Log, "Jürgen ☃", z.UUID()}} {
-		e := side.r.Wait(t, "ENTER "+side.name, 1)
-		if e.PeerUUID != side.other || len(e.Headers) != len(headers) {
-			t.Errorf("%s: ENTER of %s with %d headers, want %s with %d", side.r.Name, e.PeerUUID,
-				len(e.Headers), side.other, len(headers))
-		}
-		for k, want := range headers {
-			if v, ok := e.Header(k); v != want || !ok {
-				t.Errorf("%s: Header(%s) = %q, %v, want %q, true", side.r.Name, k, v, ok, want)
-			}
-		}
-	}
+	checkEntered(t, r, "Жанна", js.UUID(), headers)
+	checkEntered(t, js.Log, "Jürgen ☃", z.UUID(), headers)
 	if got := z.PeerAddress(js.UUID()); got != js.Endpoint() {
 		t.Errorf("PeerAddress(js) = %q, want %q", got, js.Endpoint())
 	}

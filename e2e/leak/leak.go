@@ -15,7 +15,9 @@ import (
 
 // Holdings is what a process holds. Of the threads only libzmq's count: the Go runtime
 // keeps its own.
-type Holdings struct{ Goroutines, Descriptors, Threads int }
+type Holdings struct {
+	Goroutines, Descriptors, Threads int // how many
+}
 
 // Count tells what this process holds now, or skips the test where that cannot be told.
 func Count(t testing.TB) Holdings {

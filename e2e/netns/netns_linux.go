@@ -21,7 +21,7 @@ type Network struct {
 
 // A Host is a host of a Network. Its loopback interface is up.
 type Host struct {
-	Name  string
+	Name  string // in its network
 	net   *Network
 	space string
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
-func TestMain(m *testing.M) { child.Main(m, nil) }
+func TestMain(m *testing.M) { os.Exit(child.Main(m, nil)) }
 
 const (
 	answerTime = 100 * time.Millisecond  // for a method that does not wait for a peer

@@ -16,7 +16,7 @@ import (
 	"github.com/go-zyre/zyre/e2e/child"
 )
 
-func TestMain(m *testing.M) { child.Main(m, soakVerbs()) }
+func TestMain(m *testing.M) { os.Exit(child.Main(m, soakVerbs())) }
 
 // soakVerbs are the commands of a child that is a host of a soak: "soak host" makes it
 // from a soakBirth, "soak" is a soakCommand.

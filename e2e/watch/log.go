@@ -21,7 +21,7 @@ const (
 
 // An Entry is an event and when the node reported it.
 type Entry struct {
-	At time.Time
+	At time.Time // by the clock of the process of the node
 	*zyre.Event
 }
 
@@ -139,9 +139,6 @@ func (l *Log) CheckCount(t testing.TB, pattern string, want int) {
 		t.Errorf("%s saw %q %d times, want %d; it saw:\n%s", l.Name, pattern, got, want, l)
 	}
 }
-
-// Messages counts the whispers and shouts so far.
-func (l *Log) Messages() int { return l.Count("WHISPER") + l.Count("SHOUT") }
 
 // Presence lists what came beside messages.
 func (l *Log) Presence() string {
