@@ -1,15 +1,11 @@
 package zyre
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -164,80 +160,6 @@ func TestBeacon_flood(t *testing.T) {
 	if got := b.stats.droppedFull.Load(); got == 0 {
 		t.Error("stats.droppedFull = 0, want what did not fit")
 	}
-}
-
-// beaconHelper is a Beacon in a process: ADDRESS of CONFIGURE, then each new
-// HEARD datagram. Lines in: bye DATAGRAM, publish DATAGRAM, stats.
-func beaconHelper(args []string, in io.Reader, out io.Writer) error {
-	port, err := strconv.Atoi(args[0])
-	if err != nil {
-		return err
-	}
-	b := newBeacon(beaconConfig{linkSignals: true})
-	defer b.Close()
-	for _, cmd := range []*Cmd{
-		{ID: "INTERFACE", Payload: args[1]},
-		{ID: "INTERVAL", Payload: 100 * time.Millisecond},
-		{ID: "SUBSCRIBE", Payload: "ZRE"},
-		{ID: "PUBLISH", Payload: []byte(args[2])},
-		{ID: "CONFIGURE", Payload: port},
-	} {
-		reply := b.SetBeaconCmd(cmd)
-		if reply.Err != nil {
-			return reply.Err
-		}
-		if cmd.ID == "CONFIGURE" {
-			fmt.Fprintf(out, "ADDRESS %v\n", reply.Payload)
-		}
-	}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer b.Close()
-	wg.Go(func() { // ends with the Beacon
-		for s := range b.Signals {
-			if s.Transmit == nil {
-				fmt.Fprintf(out, "LINKS %s\n", formatLinks(s.links))
-				continue
-			}
-			fmt.Fprintf(out, "HEARD %q from %s on %s\n", s.Transmit, s.Addr, s.link.name)
-		}
-	})
-	for lines := bufio.NewScanner(in); lines.Scan(); {
-		verb, rest, _ := strings.Cut(lines.Text(), " ")
-		switch verb {
-		case "bye":
-			b.farewell([]byte(rest))
-		case "publish":
-			if r := b.SetBeaconCmd(&Cmd{ID: "PUBLISH", Payload: []byte(rest)}); r.Err != nil {
-				return r.Err
-			}
-		case "stats":
-			fmt.Fprintf(out, "STATS sent %d errors %d\n", b.stats.sent.Load(), b.stats.sendErrors.Load())
-		}
-	}
-	return nil
-}
-
-var _ = registerHelper("beacon", beaconHelper)
-
-func TestBeacon_processes(t *testing.T) {
-	lo, port := loopback(t), strconv.Itoa(freePort(t))
-	var procs []*testProc
-	for i := range 5 {
-		p := startHelper(t, nil, "beacon", port, lo, fmt.Sprintf("ZRE%d", i))
-		p.expect("^ADDRESS 127.0.0.1")
-		procs = append(procs, p)
-	}
-	for i, p := range procs {
-		for j := range procs {
-			if i != j {
-				p.expect(fmt.Sprintf(`^HEARD "ZRE%d" from 127.0.0.1 on %s`, j, lo))
-			}
-		}
-	}
-	procs[0].send("bye ZREbye")
-	procs[1].expect("^HEARD \"ZREbye\"")
-	procs[2].expect("^HEARD \"ZREbye\"")
 }
 
 // settle waits until a count is back to what it was.

@@ -3,9 +3,7 @@ package zyre
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -181,30 +179,6 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// eventuallyAll waits until a count has reached what is wanted, as long as it changes.
-func eventuallyAll(t testing.TB, what string, want int, count func() int) {
-	t.Helper()
-	got, since := count(), time.Now()
-	for got < want {
-		pause(5 * time.Millisecond)
-		if now := count(); now != got {
-			got, since = now, time.Now()
-		} else if time.Since(since) > patience {
-			t.Fatalf("%s: %d of %d, and no more in %v", what, got, want, patience)
-		}
-	}
-}
-
-// soakTime is how long a soak lasts, or the test is skipped.
-func soakTime(t *testing.T) time.Duration {
-	t.Helper()
-	d, err := time.ParseDuration(os.Getenv("ZYRE_SOAK"))
-	if err != nil {
-		t.Skip("goes on for a while: make soak DURATION=…")
-	}
-	return d
-}
-
 // pause gives the system time between two looks at something that has no event.
 func pause(d time.Duration) {
 	timer := time.NewTimer(d)
@@ -240,39 +214,10 @@ func checkLeaks(t *testing.T) {
 	})
 }
 
-// firstEndpoint is where a running node's inbox is bound.
-func firstEndpoint(z *Zyre) string {
-	return ask(z, func(n *node, _ time.Time) string { return n.net.endpoints[0] })
-}
-
-// everyMethod calls each method that must be harmless at any time.
-func everyMethod(z *Zyre) map[string]func() {
-	ctx := context.Background()
-	return map[string]func(){
-		"Join": func() { z.Join("g") }, "Leave": func() { z.Leave("g") },
-		"Join long": func() { z.Join(strings.Repeat("x", 256)) },
-		"Name":      func() { _ = z.Name() },
-		"UUID":      func() { _ = z.UUID() },
-		"Peers":     func() { _ = z.Peers() },
-		"SetHeader": func() { z.SetHeader("a", "b") },
-		"SetName":   func() { z.SetName("n") },
-		"Shout":     func() { z.Shout("g", nil) }, "Shouts": func() { z.Shouts("g", "100%") },
-		"Whisper": func() { z.Whisper("", nil) }, "Whispers": func() { z.Whispers("nobody", "100%") },
-		"Whisper stranger": func() { z.Whisper(strings.Repeat("0", 32), []byte("x")) },
-		"WhisperContext":   func() { _ = z.WhisperContext(ctx, "x") },
-		"ShoutContext":     func() { _ = z.ShoutContext(ctx, strings.Repeat("x", 300)) },
-		"PeersByGroup":     func() { _ = z.PeersByGroup("g") },
-		"OwnGroups":        func() { _ = z.OwnGroups() },
-		"PeerGroups":       func() { _ = z.PeerGroups() },
-		"PeerAddress":      func() { _ = z.PeerAddress("x") },
-		"PeerName":         func() { _ = z.PeerName("x") },
-		"PeerHeaderValue":  func() { _, _ = z.PeerHeaderValue("x", "y") },
-		"Stats":            func() { _ = z.Stats() },
-		"Events":           func() { _ = z.Events() },
-		"Dump":             func() { z.Dump(io.Discard) },
-		"GossipEndpoint":   func() { _ = z.GossipEndpoint() },
-		"GossipUnpublish":  func() { z.GossipUnpublish("nobody") },
-		"RequirePeer":      func() { _ = z.RequirePeer("x", "y", "") },
-		"SetEndpoint":      func() { _ = z.SetEndpoint("nonsense") },
+// must fails the test if there is an error.
+func must(t *testing.T, what string, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%s = %v, want nil", what, err)
 	}
 }

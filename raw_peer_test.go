@@ -4,7 +4,6 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // rawPeer speaks ZRE without a node: it can do what a node never does.
@@ -70,20 +69,4 @@ func (r *rawPeer) send(msg *ZreMsg) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-}
-
-// expectHello waits for a HELLO of the node.
-func (r *rawPeer) expectHello() {
-	r.t.Helper()
-	deadline := time.Now().Add(patience)
-	for time.Now().Before(deadline) {
-		r.inbox.wait(deadline)
-		for r.inbox.recv(&r.packet) == nil {
-			var v zreView
-			if v.parse(r.packet.header) == nil && v.id == HelloID {
-				return
-			}
-		}
-	}
-	r.t.Fatalf("no HELLO within %v", patience)
 }

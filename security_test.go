@@ -2,8 +2,6 @@ package zyre
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"sync"
@@ -61,53 +59,6 @@ func TestNode_forgedBeaconDoesNotKeepOwnerOut(t *testing.T) {
 	a.n.receive(s.now, &packet{from: appendIdentity(nil, bob), header: header, userID: pb})
 	if p := a.n.peers[bob]; p == nil || !p.entered() || p.key != pb {
 		t.Error("the owner's HELLO is refused for a forged beacon")
-	}
-}
-
-// A secure node in a process of its own: secureNode PUBLIC SECRET UUID ENDPOINT KEY
-// requires a peer and echoes what it whispers.
-var _ = registerHelper("secureNode", func(args []string, in io.Reader, out io.Writer) error {
-	z := NewZyre(context.Background()).SetName("child").SetInterface("lo").SetZCert(args[0], args[1])
-	if err := z.SetEndpoint("tcp://127.0.0.1:*"); err != nil {
-		return err
-	}
-	if err := z.RequirePeer(args[2], args[3], args[4]); err != nil {
-		return err
-	}
-	if err := z.Start(); err != nil {
-		return err
-	}
-	go func() { _, _ = io.Copy(io.Discard, in); z.Stop() }()
-	for e := range z.Events() {
-		fmt.Fprintln(out, describe(e))
-		if e.Type == eventWhisper {
-			z.Whisper(e.PeerUUID, e.Msg)
-		}
-	}
-	return nil
-})
-
-func TestZyre_secureProcesses(t *testing.T) {
-	a := newStaticNode(t, "alice")
-	pa, sa := keyPair(t)
-	pb, sb := keyPair(t)
-	a.SetZCert(pa, sa).SetAuthorizedKeys(pb)
-	mustStart(t, a)
-	ra := record(a)
-	child := startHelper(t, nil, "secureNode", pb, sb, a.UUID(), firstEndpoint(a), pa)
-	e := ra.wait(t, "ENTER child", 1)
-	child.expect("^ENTER alice")
-	a.Whispers(e.PeerUUID, "echo")
-	ra.wait(t, "WHISPER child echo", 1)
-	child.kill() // without a word
-	again := startHelper(t, nil, "secureNode", pb, sb, a.UUID(), firstEndpoint(a), pa)
-	again.expect("^ENTER alice")
-	ra.wait(t, "ENTER child", 2)
-	start := time.Now()
-	again.stop()
-	ra.wait(t, "EXIT child", 1)
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("EXIT of a secure process after %v", took)
 	}
 }
 
