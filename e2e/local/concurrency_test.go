@@ -36,7 +36,7 @@ func TestDelivery_everythingAtOnce(t *testing.T) {
 	}
 	var sent [mixers]int
 	var wg sync.WaitGroup
-	each := kit.Long(5000, 1000)
+	each := kit.Long(5000, 400)
 	for g := range mixers {
 		wg.Go(func() {
 			from := g % 3

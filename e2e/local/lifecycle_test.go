@@ -276,7 +276,7 @@ func TestLifecycle_signalFlood(t *testing.T) {
 	sent := make(chan int, 1)
 	go func() {
 		i := 0
-		for i < kit.Long(500_000, 30_000) {
+		for i < kit.Long(500_000, 15_000) {
 			i++
 			parts := [][]byte{kit.NumberedPayload(i, 10), make([]byte, i%5000), kit.NumberedPayload(i, 200)}
 			if err := alice.WhisperContext(context.Background(), bob.UUID(), parts...); err != nil {
