@@ -5,7 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
-	"time"
+	"testing/synctest"
 )
 
 // outboxNode empties an outbox as a node would, until stop is called, which
@@ -87,28 +87,26 @@ func TestOutbox_manySenders(t *testing.T) {
 	}
 }
 
-// waits checks that fn does not return before open is called, and returns its error.
+// waits checks that fn does not return before open is called, and returns its error. It
+// runs in a bubble, where waiting for ever is noticed at once.
 func waits(t *testing.T, fn func() error, open func()) error {
 	t.Helper()
 	result := make(chan error, 1)
 	go func() { result <- fn() }()
+	synctest.Wait()
 	select {
 	case err := <-result:
 		t.Errorf("returned %v, want to wait", err)
 		return err
-	case <-time.After(10 * time.Millisecond): // long enough to catch a mistake, never a false alarm
+	default:
 	}
 	open()
-	select {
-	case err := <-result:
-		return err
-	case <-time.After(10 * time.Second):
-		t.Fatal("waits for ever")
-	}
-	return nil
+	return <-result
 }
 
-func TestOutbox_gate(t *testing.T) {
+func TestOutbox_gate(t *testing.T) { synctest.Test(t, outboxGate) }
+
+func outboxGate(t *testing.T) {
 	peer, other := [16]byte{1}, [16]byte{2}
 	whisper := call{kind: callWhisper, peer: peer}
 	shout := call{kind: callShout, group: "G"}
@@ -146,7 +144,9 @@ func TestOutbox_gate(t *testing.T) {
 }
 
 // A full outbox makes messages wait, but not calls; beacons are dropped.
-func TestOutbox_room(t *testing.T) {
+func TestOutbox_room(t *testing.T) { synctest.Test(t, outboxRoom) }
+
+func outboxRoom(t *testing.T) {
 	for _, fill := range []call{{kind: callWhisper}, {kind: callWhisper, payload: make([]byte, outboxBytes/8)}} {
 		o := newOutbox(func() {})
 		count := 0
