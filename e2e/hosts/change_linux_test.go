@@ -40,7 +40,7 @@ func TestNet_noNetworkAtStart(t *testing.T) {
 type gap func()
 
 // changes are what can happen to the network of host a, on which a node uses an
-// interface. A long gap is one in which peers expire.
+// interface. A long gap is one in which a expires at its peers.
 var changes = []struct {
 	name, iface string
 	change      func(h *netns.Host, long, short gap)
@@ -88,8 +88,8 @@ func TestNet_change(t *testing.T) {
 			a, b, c := node(h[0], child.Config{Interface: test.iface}), node(h[1], child.Config{}), node(h[2], child.Config{})
 			within(t, 3*time.Second, "meshed", meshed(a, b, c), a, b, c)
 			changed := time.Now()
-			test.change(h[0], func() { // until all have given a up
-				within(t, times.expired+2*time.Second, "parted", apart([]*child.Node{a}, []*child.Node{b, c}), a, b, c)
+			test.change(h[0], func() { // until b and c have given a up
+				within(t, times.expired+2*time.Second, "parted", lost("a", b, c), a, b, c)
 			}, func() { // until b and c miss a
 				within(t, times.expired, "missed", func() bool {
 					return len(b.Since(changed, "SILENT a")) > 0 && len(c.Since(changed, "SILENT a")) > 0
