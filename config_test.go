@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/leak"
 )
 
 // What cannot be sent is refused by a running node, and neither it nor the next suffers.
@@ -33,7 +34,7 @@ func TestZyre_longNamesWhenRunning(t *testing.T) {
 }
 
 func TestZyre_startReportsBadSettings(t *testing.T) {
-	kit.CheckLeaks(t)
+	leak.Check(t)
 	long := strings.Repeat("x", 256)
 	public, secret := kit.KeyPair(t)
 	port := kit.FreeUDPPort(t)

@@ -4,13 +4,14 @@ import (
 	"testing"
 
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 )
 
 func TestZyre_loneContestantLeads(t *testing.T) {
 	z := kit.NewNode(t, "alone", kit.FreeUDPPort(t))
 	z.SetContestInGroup("crew").Join("crew")
 	kit.MustStart(t, z)
-	if e := kit.Record(z).Wait(t, "LEADER alone crew", 1); e.PeerUUID != z.UUID() {
+	if e := watch.Record(z).Wait(t, "LEADER alone crew", 1); e.PeerUUID != z.UUID() {
 		t.Errorf("leader = %s, want %s", e.PeerUUID, z.UUID())
 	}
 }
@@ -19,7 +20,7 @@ func TestZyre_loneContestantLeads(t *testing.T) {
 func TestZyre_contestWhileRunning(t *testing.T) {
 	z := kit.NewNode(t, "alone", kit.FreeUDPPort(t))
 	kit.MustStart(t, z)
-	r := kit.Record(z)
+	r := watch.Record(z)
 	z.SetContestInGroup("crew")
 	z.Join("deck")
 	z.SetContestInGroup("deck")

@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/leak"
+	"github.com/go-zyre/zyre/e2e/watch"
 )
 
 // from is the UUID of this side in the tests of Peer.
@@ -28,7 +30,7 @@ func newMailbox(t *testing.T, endpoint string) *mailbox {
 	t.Helper()
 	soc, err := zmq.NewSocket(zmq.ROUTER)
 	if err == nil {
-		err = errors.Join(soc.SetRcvtimeo(kit.Patience), soc.SetRouterHandover(true), soc.Bind(endpoint))
+		err = errors.Join(soc.SetRcvtimeo(watch.Patience), soc.SetRouterHandover(true), soc.Bind(endpoint))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -202,7 +204,7 @@ func TestPeer_pushedBack(t *testing.T) {
 // Cancelling the context destroys the peer, also if that was done before.
 func TestPeer_cancelled(t *testing.T) {
 	box := newMailbox(t, "tcp://127.0.0.1:*")
-	kit.CheckLeaks(t)
+	leak.Check(t)
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
 	for range 100 {
@@ -216,7 +218,7 @@ func TestPeer_cancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	kit.Eventually(t, "the peer is destroyed", func() bool {
+	watch.Until(t, "the peer is destroyed", func() bool {
 		return errors.Is(p.Send(newWhisper("x")), zyre.ErrNotRunning)
 	})
 }

@@ -15,6 +15,8 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/leak"
+	"github.com/go-zyre/zyre/e2e/watch"
 )
 
 // states are what a node can be in, and how it gets there.
@@ -66,7 +68,7 @@ func TestZyre_everyMethodIsCalled(t *testing.T) {
 
 // A node that does not run answers with what is set, with nothing, or with an error.
 func TestZyre_answersWhenNotRunning(t *testing.T) {
-	kit.CheckLeaks(t)
+	leak.Check(t)
 	for when, reach := range states {
 		ctx, cancel := context.WithCancel(context.Background())
 		z := zyre.NewZyre(ctx).SetName("idle").SetInterface("lo").SetPort(kit.FreeUDPPort(t))
@@ -137,7 +139,7 @@ func TestZyre_contextForgetsStopped(t *testing.T) {
 		z.Stop()
 	}
 	z = nil
-	kit.Eventually(t, "the node is collected", func() bool {
+	watch.Until(t, "the node is collected", func() bool {
 		runtime.GC()
 		return kept.Value() == nil
 	})
@@ -146,7 +148,7 @@ func TestZyre_contextForgetsStopped(t *testing.T) {
 // Every method answers at once in every state. The best time of several counts: what
 // waits for something that does not happen is slow each time.
 func TestLifecycle_methodsAnswerAtOnce(t *testing.T) {
-	kit.CheckLeaks(t)
+	leak.Check(t)
 	reach := maps.Clone(states)
 	reach["when running"] = func(z *zyre.Zyre, _ func()) error { return z.Start() }
 	for when, reach := range reach {
@@ -202,7 +204,7 @@ func TestLifecycle_cyclesLeaveNothing(t *testing.T) {
 			if err := once(); err != nil { // what is made once and kept
 				t.Fatal(err)
 			}
-			kit.CheckLeaks(t)
+			leak.Check(t)
 			for range kit.Long(1000, 200) {
 				if err := once(); err != nil {
 					t.Fatal(err)

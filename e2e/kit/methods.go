@@ -88,7 +88,7 @@ func SlowestMethod(z *zyre.Zyre) (took time.Duration, name string) {
 			took, name = best, what
 		}
 	}
-	return took, strings.ReplaceAll(name, " ", "_")
+	return took, name
 }
 
 // BestTime calls fn a number of times and returns the shortest time that it took.

@@ -97,14 +97,3 @@ func UUIDBytes(t testing.TB, z *zyre.Zyre) (uuid [16]byte) {
 	}
 	return uuid
 }
-
-// UUIDText returns a UUID as events have it: 32 upper-case hexadecimal digits.
-func UUIDText(uuid [16]byte) string { return strings.ToUpper(hex.EncodeToString(uuid[:])) }
-
-// Waiting returns how many messages wait in a node for room at its peers.
-func Waiting(z *zyre.Zyre) (n int) {
-	for _, p := range z.Stats().PeerList {
-		n += p.Waiting
-	}
-	return n
-}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 )
 
@@ -18,7 +19,7 @@ type bystander struct {
 	victim  *zyre.Zyre
 	good    *zyre.Zyre
 	port    int // UDP
-	events  *kit.Recorder
+	events  *watch.Log
 	beats   int
 	slowest time.Duration
 }
@@ -30,8 +31,8 @@ func newBystander(t testing.TB) *bystander {
 	b := &bystander{t: t, port: port, victim: kit.NewNode(t, "victim", port), good: kit.NewNode(t, "good", port)}
 	b.victim.Join("hall")
 	kit.MustStart(t, b.victim, b.good)
-	b.events = kit.Record(b.victim)
-	r := kit.Record(b.good)
+	b.events = watch.Record(b.victim)
+	r := watch.Record(b.good)
 	b.events.Wait(t, "ENTER good", 1)
 	r.Wait(t, "ENTER victim", 1)
 	return b
@@ -74,7 +75,7 @@ func (b *bystander) beat() {
 // without a break.
 func (b *bystander) check() {
 	b.t.Helper()
-	seen, _ := b.events.Events()
+	seen := b.events.Entries()
 	next := 1
 	for _, e := range seen {
 		if e.PeerName != "good" {
@@ -97,10 +98,10 @@ func (b *bystander) check() {
 // peer.
 func (b *bystander) checkSilence() {
 	b.t.Helper()
-	seen, _ := b.events.Events()
+	seen := b.events.Entries()
 	for _, e := range seen {
 		if e.PeerName != "good" {
-			b.t.Errorf("event of another than the healthy peer: %s", kit.Describe(e))
+			b.t.Errorf("event of another than the healthy peer: %s", watch.Describe(e.Event))
 		}
 	}
 }
@@ -112,7 +113,7 @@ func (b *bystander) dropped() zyre.Dropped { return b.victim.Stats().Dropped }
 // if it grows beyond.
 func (b *bystander) checkCount(what string, before, n uint64, counter func(d zyre.Dropped) uint64) {
 	b.t.Helper()
-	kit.EventuallyAll(b.t, what+" counted", int(n), func() int { return int(counter(b.dropped()) - before) })
+	watch.Reaches(b.t, what+" counted", int(n), func() int { return int(counter(b.dropped()) - before) })
 	b.beat()
 	if got := counter(b.dropped()) - before; got != n {
 		b.t.Errorf("%s counted %d times, want %d", what, got, n)

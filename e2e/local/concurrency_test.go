@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 )
 
 // mixers is how many goroutines use three nodes at once.
@@ -20,12 +21,12 @@ const mixers = 64
 func TestDelivery_everythingAtOnce(t *testing.T) {
 	port := kit.FreeUDPPort(t)
 	var zs []*zyre.Zyre
-	var rs []*kit.Recorder
+	var rs []*watch.Log
 	for i := range 3 {
 		z := kit.NewNode(t, fmt.Sprint("node", i), port)
 		z.SetHeader("number", "%d", i).Join("all")
 		kit.MustStart(t, z)
-		zs, rs = append(zs, z), append(rs, kit.Record(z))
+		zs, rs = append(zs, z), append(rs, watch.Record(z))
 	}
 	for i, r := range rs {
 		for j, z := range zs {
@@ -55,8 +56,8 @@ func TestDelivery_everythingAtOnce(t *testing.T) {
 	for _, n := range sent {
 		total += n + 2*shouted(n)
 	}
-	kit.EventuallyAll(t, "everything has arrived", total, func() int {
-		return rs[0].Messages() + rs[1].Messages() + rs[2].Messages()
+	watch.Reaches(t, "everything has arrived", total, func() int {
+		return messages(rs[0]) + messages(rs[1]) + messages(rs[2])
 	})
 	t.Logf("%d messages", total)
 	for i, r := range rs {
@@ -64,14 +65,17 @@ func TestDelivery_everythingAtOnce(t *testing.T) {
 	}
 }
 
+// messages counts the whispers and shouts that a node has reported.
+func messages(l *watch.Log) int { return l.Count("WHISPER") + l.Count("SHOUT") }
+
 // checkMixed checks that node i got what goroutines have sent it, in order.
-func checkMixed(t *testing.T, i int, r *kit.Recorder, sent [mixers]int) {
+func checkMixed(t *testing.T, i int, r *watch.Log, sent [mixers]int) {
 	t.Helper()
 	var whispers, shouts [mixers]int
-	seen, _ := r.Events()
+	seen := r.Entries()
 	for _, e := range seen {
 		if e.Type == "EXIT" {
-			t.Errorf("%s saw %s", r.Name, kit.Describe(e))
+			t.Errorf("%s saw %s", r.Name, watch.Describe(e.Event))
 		}
 		if e.Type != "WHISPER" && e.Type != "SHOUT" {
 			continue

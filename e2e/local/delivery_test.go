@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign"
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 )
@@ -14,7 +15,7 @@ func TestDelivery_gap(t *testing.T) {
 	port := kit.FreeUDPPort(t)
 	alice := kit.NewNode(t, "alice", port)
 	kit.MustStart(t, alice)
-	ra := kit.Record(alice)
+	ra := watch.Record(alice)
 	raw := newStranger(t, foreignnet.Options{Name: "raw"})
 	raw.greet(alice)
 	ra.Wait(t, "ENTER raw", 1)

@@ -2,16 +2,18 @@ package local_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 )
 
 func TestZyre_membersReportTheSmallestContestant(t *testing.T) {
 	port := kit.FreeUDPPort(t)
-	nodes, recorders := map[string]*zyre.Zyre{}, map[string]*kit.Recorder{}
+	nodes, logs := map[string]*zyre.Zyre{}, map[string]*watch.Log{}
 	var contestants []string
 	for i := range 5 {
 		z := kit.NewNode(t, fmt.Sprint("node", i), port)
@@ -21,20 +23,20 @@ func TestZyre_membersReportTheSmallestContestant(t *testing.T) {
 			contestants = append(contestants, z.UUID())
 		}
 		kit.MustStart(t, z)
-		nodes[z.UUID()], recorders[z.UUID()] = z, kit.Record(z)
+		nodes[z.UUID()], logs[z.UUID()] = z, watch.Record(z)
 	}
 	outsider := kit.NewNode(t, "outsider", port)
 	kit.MustStart(t, outsider)
-	ro := kit.Record(outsider)
+	ro := watch.Record(outsider)
 	slices.Sort(contestants)
 	for i, id := range contestants {
-		kit.Agree(t, nodes, recorders, id)
+		watch.Agree(t, id, slices.Collect(maps.Values(logs))...)
 		if i == 0 {
 			nodes[id].Leave("crew")
 		} else {
 			nodes[id].Stop()
 		}
-		delete(nodes, id)
+		delete(logs, id)
 	}
 	ro.Wait(t, "EXIT", 2)
 	if n := ro.Count("LEADER"); n != 0 {

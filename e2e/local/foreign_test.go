@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign"
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 )
@@ -16,7 +17,7 @@ func TestForeign_meets(t *testing.T) {
 			z := kit.NewNode(t, "ours", port)
 			z.Join("hall")
 			kit.MustStart(t, z)
-			r := kit.Record(z)
+			r := watch.Record(z)
 			f := newStranger(t, foreignnet.Options{Kind: kind, Name: name, UDPPort: port, Interval: 100 * time.Millisecond})
 			r.Wait(t, "ENTER "+name, 1)
 			f.waitEvent(foreign.Enter, z, 1)

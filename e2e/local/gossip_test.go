@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/zgossip"
 )
 
@@ -26,7 +27,7 @@ func TestZyre_gossipRestartOnSameEndpoint(t *testing.T) {
 			kit.MustStart(t, hub)
 			b.GossipConnect("%s", hub.GossipEndpoint())
 			kit.MustStart(t, b)
-			rh := kit.Record(hub)
+			rh := watch.Record(hub)
 			rh.Wait(t, "ENTER bob", 1)
 			at, old := kit.Endpoint(t, b), b.UUID()
 			b.Stop()
@@ -39,18 +40,18 @@ func TestZyre_gossipRestartOnSameEndpoint(t *testing.T) {
 				newGossip(t, hub.GossipEndpoint()).publish(old, at)
 				newGossip(t, hub.GossipEndpoint()).wait(old, true)
 			}
-			kit.Eventually(t, "bob starts again", func() bool { return again.Start() == nil })
+			watch.Until(t, "bob starts again", func() bool { return again.Start() == nil })
 			rh.Wait(t, "ENTER bob", 2)
 			late := kit.NewStaticNode(t, "late")
 			late.GossipConnect("%s", hub.GossipEndpoint())
 			kit.MustStart(t, late)
-			rl := kit.Record(late)
+			rl := watch.Record(late)
 			rl.Wait(t, "ENTER bob", 1)
 			rl.Wait(t, "ENTER hub", 1)
-			kit.Eventually(t, "the hub has asked bob, who has the old one's endpoint, whether he is there", func() bool {
+			watch.Until(t, "the hub has asked bob, who has the old one's endpoint, whether he is there", func() bool {
 				return !killed || peerStats(hub, again.UUID()).Received > 0
 			})
-			ra := kit.Record(again)
+			ra := watch.Record(again)
 			ra.Wait(t, "ENTER hub", 1)
 			ra.Wait(t, "ENTER late", 1)
 			again.Whispers(hub.UUID(), "still here")
@@ -80,7 +81,7 @@ func TestZyre_gossipAnnouncesRealAddress(t *testing.T) {
 	kit.MustStart(t, hub)
 	a.GossipConnect("%s", hub.GossipEndpoint())
 	kit.MustStart(t, a)
-	rh := kit.Record(hub)
+	rh := watch.Record(hub)
 	rh.Wait(t, "ENTER alice", 1)
 	if got := hub.PeerAddress(a.UUID()); !strings.HasPrefix(got, "tcp://127.0.0.1:") || strings.HasSuffix(got, "*") {
 		t.Errorf("PeerAddress(alice) = %q, want an address of lo and a port", got)
@@ -128,7 +129,7 @@ func TestZyre_gossipUnpublish(t *testing.T) {
 	kit.MustStart(t, hub)
 	a.GossipConnect("%s", hub.GossipEndpoint()).GossipBind("tcp://127.0.0.1:*")
 	kit.MustStart(t, a)
-	ra := kit.Record(a)
+	ra := watch.Record(a)
 	ra.Wait(t, "ENTER hub", 1)
 	atHub, atAlice := newGossip(t, hub.GossipEndpoint()), newGossip(t, a.GossipEndpoint())
 	for _, g := range []*gossip{atHub, atAlice} {
@@ -214,7 +215,7 @@ func (g *gossip) knows(key string) bool {
 // wait waits until a tuple is known, or is not.
 func (g *gossip) wait(key string, known bool) {
 	g.t.Helper()
-	kit.Eventually(g.t, fmt.Sprintf("tuple %s is known: %t", key, known), func() bool { return g.knows(key) == known })
+	watch.Until(g.t, fmt.Sprintf("tuple %s is known: %t", key, known), func() bool { return g.knows(key) == known })
 }
 
 func (g *gossip) publish(key, value string) {

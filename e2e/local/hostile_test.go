@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign"
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 )
@@ -202,7 +203,7 @@ func TestHostile_identities(t *testing.T) {
 		if i%50 == 0 {
 			b.beat()
 		}
-		kit.Eventually(t, "BadIdentity", func() bool { return b.dropped().BadIdentity-before.BadIdentity >= want })
+		watch.Until(t, "BadIdentity", func() bool { return b.dropped().BadIdentity-before.BadIdentity >= want })
 	}
 	b.checkSilence()
 	b.check()
@@ -293,7 +294,7 @@ func TestHostile_claims(t *testing.T) {
 		sendBeacon(t, b.port, kit.UUIDBytes(t, b.good), 1) // and another's UUID
 		b.beat()
 	}
-	kit.Eventually(t, "no half-open peers are left", func() bool { return b.victim.Stats().HalfOpen <= 1 })
+	watch.Until(t, "no half-open peers are left", func() bool { return b.victim.Stats().HalfOpen <= 1 })
 	b.checkSilence()
 	b.check()
 }
@@ -326,7 +327,7 @@ func TestHostile_lengthsAllocateNothing(t *testing.T) {
 			sent += len(frame)
 		}
 	}
-	kit.EventuallyAll(t, "all are counted", rounds*len(bad), func() int { return int(b.dropped().Malformed - before.Malformed) })
+	watch.Reaches(t, "all are counted", rounds*len(bad), func() int { return int(b.dropped().Malformed - before.Malformed) })
 	runtime.ReadMemStats(&m1)
 	allocated := int(m1.TotalAlloc - m0.TotalAlloc)
 	t.Logf("sent %d bytes, allocated %d", sent, allocated)

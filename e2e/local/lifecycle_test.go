@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/leak"
+	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign"
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 )
@@ -39,18 +41,18 @@ func mustStopSoon(t *testing.T, z *zyre.Zyre) time.Duration {
 // Stop does not wait for a reader: what lies in the channel stays there, and STOP
 // comes after it.
 func TestLifecycle_stopWithUnreadEvents(t *testing.T) {
-	kit.CheckLeaks(t)
+	leak.Check(t)
 	port := kit.FreeUDPPort(t)
 	alice, bob := kit.NewNode(t, "alice", port), kit.NewNode(t, "bob", port)
 	eventBuffer := cap(bob.Events()) - 1 // one place is for STOP
 	kit.MustStart(t, alice)
 	kit.MustStart(t, bob)
-	ra := kit.Record(alice)
+	ra := watch.Record(alice)
 	ra.Wait(t, "ENTER bob", 1)
 	for i := 1; i <= 2*eventBuffer; i++ {
 		alice.Whisper(bob.UUID(), kit.NumberedPayload(i, 10))
 	}
-	kit.EventuallyAll(t, "bob has got them", 2*eventBuffer, func() int { return int(bob.Stats().WhispersReceived) })
+	watch.Reaches(t, "bob has got them", 2*eventBuffer, func() int { return int(bob.Stats().WhispersReceived) })
 	mustStopSoon(t, bob)
 	var types []string
 	next := 1
@@ -71,14 +73,14 @@ func TestLifecycle_stopWithUnreadEvents(t *testing.T) {
 
 // Stop does not wait for nodes that were announced but cannot be reached.
 func TestLifecycle_stopWithUnreachablePeers(t *testing.T) {
-	kit.CheckLeaks(t)
+	leak.Check(t)
 	port := kit.FreeUDPPort(t)
 	z := kit.NewNode(t, "z", port)
 	kit.MustStart(t, z)
 	for i := range 5 {
 		sendBeacon(t, port, [16]byte{byte(i + 1)}, 1) // a port where nobody is
 	}
-	kit.Eventually(t, "a half-open peer", func() bool { return z.Stats().HalfOpen > 0 })
+	watch.Until(t, "a half-open peer", func() bool { return z.Stats().HalfOpen > 0 })
 	z.Join("hall")
 	mustStopSoon(t, z)
 }
@@ -93,10 +95,10 @@ func TestLifecycle_lastWords(t *testing.T) {
 	kit.MustStart(t, bob)
 	rounds := 20
 	for round := 1; round <= rounds; round++ {
-		rb := kit.Record(bob)
+		rb := watch.Record(bob)
 		alice := kit.NewNode(t, fmt.Sprint("alice", round), port)
 		kit.MustStart(t, alice)
-		ra := kit.Record(alice)
+		ra := watch.Record(alice)
 		ra.Wait(t, "JOIN bob hall", 1)
 		rb.Wait(t, "ENTER "+alice.Name(), 1)
 		talking := make(chan struct{})
@@ -129,13 +131,13 @@ func TestLifecycle_joins(t *testing.T) {
 	const nodes = 4
 	port := kit.FreeUDPPort(t)
 	var zs []*zyre.Zyre
-	var rs []*kit.Recorder
+	var rs []*watch.Log
 	for i := range nodes {
 		z := kit.NewNode(t, fmt.Sprint("n", i), port)
 		z.Join("before")
 		kit.MustStart(t, z)
 		z.Join("at once")
-		rs = append(rs, kit.Record(z))
+		rs = append(rs, watch.Record(z))
 		if i > 0 {
 			rs[0].Wait(t, "JOIN "+z.Name()+" at once", 1)
 		}
@@ -154,7 +156,7 @@ func TestLifecycle_joins(t *testing.T) {
 	}
 	outsider := kit.NewNode(t, "outsider", port)
 	kit.MustStart(t, outsider)
-	ro := kit.Record(outsider)
+	ro := watch.Record(outsider)
 	for _, z := range zs {
 		ro.Wait(t, "JOIN "+z.Name()+" before", 1)
 	}
@@ -184,11 +186,11 @@ func TestLifecycle_joins(t *testing.T) {
 // timeout must be longer than that.
 func TestLifecycle_bigMessage(t *testing.T) {
 	port := kit.FreeUDPPort(t)
-	alice := kit.QuickTimeouts(kit.NewNode(t, "alice", port), 200*time.Millisecond, kit.Patience)
-	bob := kit.QuickTimeouts(kit.NewNode(t, "bob", port), 200*time.Millisecond, kit.Patience)
+	alice := kit.QuickTimeouts(kit.NewNode(t, "alice", port), 200*time.Millisecond, watch.Patience)
+	bob := kit.QuickTimeouts(kit.NewNode(t, "bob", port), 200*time.Millisecond, watch.Patience)
 	kit.MustStart(t, alice, bob)
 	theirs := newStranger(t, foreignnet.Options{Kind: foreign.Libzyre, Name: "theirs", UDPPort: port})
-	ra, rb := kit.Record(alice), kit.Record(bob)
+	ra, rb := watch.Record(alice), watch.Record(bob)
 	ra.Wait(t, "ENTER bob", 1)
 	ra.Wait(t, "ENTER theirs", 1)
 	theirs.waitEvent(foreign.Enter, alice, 1)
@@ -231,22 +233,22 @@ func TestLifecycle_undrainedPresence(t *testing.T) {
 		raw.say(foreign.Message{ID: foreign.JoinID, Group: fmt.Sprint("g", i), Status: byte(2*i + 1)})
 		raw.say(foreign.Message{ID: foreign.LeaveID, Group: fmt.Sprint("g", i), Status: byte(2*i + 2)})
 	}
-	kit.Eventually(t, "the queue is full", func() bool { return z.Stats().Paused })
+	watch.Until(t, "the queue is full", func() bool { return z.Stats().Paused })
 	var slowest time.Duration
 	for range 20 {
 		slowest = max(slowest, kit.CheckAnswers(t, z))
 	}
 	t.Logf("slowest method %v", slowest)
-	r := kit.Record(z)
+	r := watch.Record(z)
 	r.Wait(t, "LEAVE raw", peers)
-	seen, _ := r.Events()
+	seen := r.Entries()
 	if len(seen) != 2*peers+1 {
 		t.Errorf("%d events, want %d", len(seen), 2*peers+1)
 	}
 	for i, e := range seen[1:] {
 		want := fmt.Sprintf("%s raw g%d", []string{"JOIN", "LEAVE"}[i%2], i/2)
-		if kit.Describe(e) != want {
-			t.Fatalf("event %d is %s, want %s", i, kit.Describe(e), want)
+		if watch.Describe(e.Event) != want {
+			t.Fatalf("event %d is %s, want %s", i, watch.Describe(e.Event), want)
 		}
 	}
 }
@@ -259,7 +261,7 @@ func TestLifecycle_signalFlood(t *testing.T) {
 	alice, bob := kit.NewNode(t, "alice", port), kit.NewNode(t, "bob", port)
 	kit.MustStart(t, alice)
 	kit.MustStart(t, bob)
-	ra := kit.Record(alice)
+	ra := watch.Record(alice)
 	ra.Wait(t, "ENTER bob", 1)
 	var wg sync.WaitGroup
 	stop := make(chan struct{})

@@ -11,10 +11,12 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/leak"
+	"github.com/go-zyre/zyre/e2e/watch"
 )
 
 func TestZyre_secureBeacons(t *testing.T) {
-	kit.CheckLeaks(t)
+	leak.Check(t)
 	port := kit.FreeUDPPort(t)
 	a, b := kit.NewNode(t, "alice", port), kit.NewNode(t, "bob", port)
 	plain := kit.NewNode(t, "plain", port)
@@ -25,7 +27,7 @@ func TestZyre_secureBeacons(t *testing.T) {
 	for _, z := range []*zyre.Zyre{a, b, plain} {
 		kit.MustStart(t, z)
 	}
-	ra, rb, rp := kit.Record(a), kit.Record(b), kit.Record(plain)
+	ra, rb, rp := watch.Record(a), watch.Record(b), watch.Record(plain)
 	e := ra.Wait(t, "ENTER bob", 1)
 	if key, _ := e.Header("X-PUBLICKEY"); key != pb {
 		t.Errorf("bob's key = %q, want %q", key, pb)
@@ -39,10 +41,10 @@ func TestZyre_secureBeacons(t *testing.T) {
 	pm, sm := kit.KeyPair(t)
 	mallory.SetZCert(pm, sm)
 	kit.MustStart(t, mallory)
-	rm := kit.Record(mallory)
+	rm := watch.Record(mallory)
 	rb.Wait(t, "ENTER mallory", 1)
 	rm.Wait(t, "ENTER bob", 1)
-	kit.Eventually(t, "alice refuses mallory", func() bool { return a.Stats().Dropped.KeysRefused > 0 })
+	watch.Until(t, "alice refuses mallory", func() bool { return a.Stats().Dropped.KeysRefused > 0 })
 	// Another whom alice knows enters after mallory has been refused, at the others too.
 	late := kit.NewNode(t, "late", port)
 	late.SetZCert(pb, sb)
@@ -56,7 +58,7 @@ func TestZyre_secureBeacons(t *testing.T) {
 	kit.MustStart(t, other)
 	rp.Wait(t, "ENTER other", 1)
 	for _, c := range []struct {
-		r       *kit.Recorder
+		r       *watch.Log
 		pattern string
 		want    int
 	}{{ra, "ENTER mallory", 0}, {rm, "ENTER alice", 0}, {rp, "ENTER", 1}} {
@@ -72,7 +74,7 @@ func TestZyre_secureBeacons(t *testing.T) {
 func TestZyre_requiredPeer(t *testing.T) {
 	for _, secure := range []bool{false, true} {
 		t.Run(fmt.Sprint("secure=", secure), func(t *testing.T) {
-			kit.CheckLeaks(t)
+			leak.Check(t)
 			a, b := zyre.NewZyre(context.Background()).SetName("alice"), zyre.NewZyre(context.Background()).SetName("bob")
 			keyA, keyB := "", ""
 			if secure {
@@ -89,7 +91,7 @@ func TestZyre_requiredPeer(t *testing.T) {
 				t.Cleanup(z.Stop)
 				kit.MustStart(t, z)
 			}
-			ra, rb := kit.Record(a), kit.Record(b)
+			ra, rb := watch.Record(a), watch.Record(b)
 			if err := a.RequirePeer(b.UUID(), kit.Endpoint(t, b), keyB); err != nil {
 				t.Fatal(err)
 			}
@@ -105,12 +107,12 @@ func TestZyre_requiredPeer(t *testing.T) {
 func TestZyre_gossip(t *testing.T) {
 	for _, hub := range []string{"tcp://127.0.0.1:*", "ipc", "inproc://gossip-hub"} {
 		t.Run(hub, func(t *testing.T) {
-			kit.CheckLeaks(t)
+			leak.Check(t)
 			if hub == "ipc" {
 				hub = "ipc://" + t.TempDir() + "/hub"
 			}
 			var nodes []*zyre.Zyre
-			var recorders []*kit.Recorder
+			var recorders []*watch.Log
 			for i := range 10 {
 				z := zyre.NewZyre(context.Background()).SetName(fmt.Sprint("node", i))
 				t.Cleanup(z.Stop)
@@ -123,7 +125,7 @@ func TestZyre_gossip(t *testing.T) {
 					z.GossipConnect("%s", nodes[0].GossipEndpoint())
 				}
 				kit.MustStart(t, z)
-				nodes, recorders = append(nodes, z), append(recorders, kit.Record(z))
+				nodes, recorders = append(nodes, z), append(recorders, watch.Record(z))
 			}
 			for i, r := range recorders {
 				for j := range nodes {
@@ -144,7 +146,7 @@ func TestZyre_gossip(t *testing.T) {
 }
 
 func TestZyre_beaconGossipAndRequiredTogether(t *testing.T) {
-	kit.CheckLeaks(t)
+	leak.Check(t)
 	port := kit.FreeUDPPort(t)
 	a, b := kit.NewNode(t, "alice", port), kit.NewNode(t, "bob", port)
 	a.GossipBind("tcp://127.0.0.1:*")
@@ -154,21 +156,21 @@ func TestZyre_beaconGossipAndRequiredTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	kit.MustStart(t, b)
-	ra, rb := kit.Record(a), kit.Record(b)
+	ra, rb := watch.Record(a), watch.Record(b)
 	ra.Wait(t, "ENTER bob", 1)
 	rb.Wait(t, "ENTER alice", 1)
 	// What beacons, gossip and RequirePeer tell again, they tell before a newcomer enters.
 	late := kit.NewNode(t, "late", port)
 	late.GossipConnect("%s", a.GossipEndpoint())
 	kit.MustStart(t, late)
-	for _, r := range []*kit.Recorder{ra, rb} {
+	for _, r := range []*watch.Log{ra, rb} {
 		r.Wait(t, "ENTER late", 1)
 	}
 	late.Stop()
-	for _, r := range []*kit.Recorder{ra, rb} {
+	for _, r := range []*watch.Log{ra, rb} {
 		r.Wait(t, "EXIT late", 1)
 	}
-	for _, r := range []*kit.Recorder{ra, rb} {
+	for _, r := range []*watch.Log{ra, rb} {
 		if enters, exits := r.Count("ENTER"), r.Count("EXIT"); enters != 2 || exits != 1 {
 			t.Errorf("%s saw %d ENTER and %d EXIT, want one for each and the EXIT of late", r.Name, enters, exits)
 		}
@@ -186,7 +188,7 @@ func TestZyre_advertisedEndpoint(t *testing.T) {
 	a, b := kit.NewNode(t, "alice", port), kit.NewNode(t, "bob", port)
 	a.SetAdvertisedEndpoint("tcp://127.0.0.1:65000")
 	kit.MustStart(t, a, b)
-	kit.Record(b).Wait(t, "ENTER alice", 1)
+	watch.Record(b).Wait(t, "ENTER alice", 1)
 	if got := helloOf(t, a).Endpoint; got != "tcp://127.0.0.1:65000" {
 		t.Errorf("HELLO endpoint = %q, want the advertised one", got)
 	}
@@ -197,7 +199,7 @@ func helloOf(t *testing.T, z *zyre.Zyre) *zyre.ZreMsg {
 	t.Helper()
 	inbox, err := zmq.NewSocket(zmq.ROUTER)
 	if err == nil {
-		err = errors.Join(inbox.SetRcvtimeo(kit.Patience), inbox.Bind("tcp://127.0.0.1:*"))
+		err = errors.Join(inbox.SetRcvtimeo(watch.Patience), inbox.Bind("tcp://127.0.0.1:*"))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -12,12 +12,14 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/leak"
+	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign"
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 )
 
 func TestZyre_secureGossip(t *testing.T) {
-	kit.CheckLeaks(t)
+	leak.Check(t)
 	hub, bob := kit.NewStaticNode(t, "hub"), kit.NewStaticNode(t, "bob")
 	keyless, plain, outsider := kit.NewStaticNode(t, "keyless"), kit.NewStaticNode(t, "plain"), kit.NewStaticNode(t, "outsider")
 	ph, sh := kit.KeyPair(t)
@@ -31,15 +33,15 @@ func TestZyre_secureGossip(t *testing.T) {
 	keyless.SetZCert(pk, sk).GossipConnect("%s", at)
 	plain.GossipConnect("%s", at)
 	outsider.SetZCert(po, so).GossipConnectCurve(ph, "%s", at)
-	var all []*kit.Recorder
+	var all []*watch.Log
 	for _, z := range []*zyre.Zyre{bob, keyless, plain, outsider} {
 		kit.MustStart(t, z)
-		all = append(all, kit.Record(z))
+		all = append(all, watch.Record(z))
 	}
-	rh := kit.Record(hub)
+	rh := watch.Record(hub)
 	all[0].Wait(t, "ENTER hub", 1)
 	rh.Wait(t, "ENTER bob", 1)
-	kit.Eventually(t, "the hub refuses the outsider", func() bool { return hub.Stats().Dropped.KeysRefused > 0 })
+	watch.Until(t, "the hub refuses the outsider", func() bool { return hub.Stats().Dropped.KeysRefused > 0 })
 	start := time.Now()
 	bob.Stop()
 	rh.Wait(t, "EXIT bob", 1)
@@ -63,7 +65,7 @@ func TestZyre_secureGossip(t *testing.T) {
 
 // securePair starts two static nodes that talk. Open ones let anybody with a key in, and
 // with a UDP port they hear beacons too.
-func securePair(t *testing.T, open bool, port int) (a, b *zyre.Zyre, pa, pb string, ra, rb *kit.Recorder) {
+func securePair(t *testing.T, open bool, port int) (a, b *zyre.Zyre, pa, pb string, ra, rb *watch.Log) {
 	t.Helper()
 	a, b = kit.NewStaticNode(t, "alice"), kit.NewStaticNode(t, "bob")
 	pa, sa := kit.ZeroKeyPair(t)
@@ -83,7 +85,7 @@ func securePair(t *testing.T, open bool, port int) (a, b *zyre.Zyre, pa, pb stri
 	if err := a.RequirePeer(b.UUID(), kit.Endpoint(t, b), pb); err != nil {
 		t.Fatal(err)
 	}
-	ra, rb = kit.Record(a), kit.Record(b)
+	ra, rb = watch.Record(a), watch.Record(b)
 	ra.Wait(t, "ENTER bob", 1)
 	rb.Wait(t, "ENTER alice", 1)
 	return a, b, pa, pb, ra, rb
@@ -103,11 +105,11 @@ func TestZyre_forgedHello(t *testing.T) {
 	} {
 		before := a.Stats().Dropped.KeysRefused
 		hello(keys, "forger", foreign.Header{Key: publicKeyHeader, Value: key})
-		kit.Eventually(t, "refuse a HELLO with key "+name, func() bool { return a.Stats().Dropped.KeysRefused > before })
+		watch.Until(t, "refuse a HELLO with key "+name, func() bool { return a.Stats().Dropped.KeysRefused > before })
 	}
 	before := a.Stats().Dropped.KeysRefused
 	hello(keys, "forger")
-	kit.Eventually(t, "refuse a HELLO without a key", func() bool { return a.Stats().Dropped.KeysRefused > before })
+	watch.Until(t, "refuse a HELLO without a key", func() bool { return a.Stats().Dropped.KeysRefused > before })
 	hello(foreignnet.ConnOptions{}, "forger") // no CURVE at all
 	// One who tells the truth enters, and nobody who came before.
 	hello(keys, "stranger", foreign.Header{Key: publicKeyHeader, Value: pm})
@@ -116,7 +118,7 @@ func TestZyre_forgedHello(t *testing.T) {
 	ra.Wait(t, "WHISPER bob still here", 1)
 	a.Whisper(b.UUID(), []byte("so am I"))
 	rb.Wait(t, "WHISPER alice so am I", 1)
-	for r, want := range map[*kit.Recorder]int{ra: 2, rb: 1} {
+	for r, want := range map[*watch.Log]int{ra: 2, rb: 1} {
 		if n, m := r.Count("ENTER"), r.Count("EXIT"); n != want || m != 0 {
 			t.Errorf("%s saw %d ENTER, %d EXIT, want %d and 0:\n%s", r.Name, n, m, want, r)
 		}
@@ -138,10 +140,10 @@ func TestZyre_forgedUUID(t *testing.T) {
 			forger.say(forger.Hello())
 			forger.whisper("forged")
 			forger.say(foreign.Message{ID: foreign.GoodbyeID})
-			kit.Eventually(t, "refuse another's UUID", func() bool { return a.Stats().Dropped.KeysRefused > 0 })
+			watch.Until(t, "refuse another's UUID", func() bool { return a.Stats().Dropped.KeysRefused > 0 })
 			start := time.Now()
 			b.Whisper(a.UUID(), []byte("lost perhaps"))
-			kit.Eventually(t, "hear bob", func() bool {
+			watch.Until(t, "hear bob", func() bool {
 				b.Whisper(a.UUID(), []byte("still here"))
 				return ra.Count("WHISPER bob still here") > 0
 			})
@@ -149,7 +151,7 @@ func TestZyre_forgedUUID(t *testing.T) {
 			if n := ra.Count("WHISPER bob forged"); n != 0 {
 				t.Errorf("the forger was heard %d times, want 0", n)
 			}
-			for _, r := range []*kit.Recorder{ra, rb} {
+			for _, r := range []*watch.Log{ra, rb} {
 				n, m := r.Count("ENTER"), r.Count("EXIT")
 				if !open && m != 0 || n != m+1 {
 					t.Errorf("%s saw %d ENTER, %d EXIT, want 1 and 0:\n%s", r.Name, n, m, r)
@@ -173,7 +175,7 @@ func TestZyre_forgedBeacon(t *testing.T) {
 		secureBeacon(bob, 0, pb),          // and under the right one, which everybody can read
 		secureBeacon(bob, 9, pm),          // news that bob has moved
 	)
-	kit.Eventually(t, "alice refuses the forged beacons", func() bool { return bad() >= 1 && refused() >= 2 })
+	watch.Until(t, "alice refuses the forged beacons", func() bool { return bad() >= 1 && refused() >= 2 })
 	// What alice asks bob because of them, she asks before this, and he answers before that.
 	a.Whispers(b.UUID(), "are you there")
 	rb.Wait(t, "WHISPER alice are you there", 1)
@@ -182,7 +184,7 @@ func TestZyre_forgedBeacon(t *testing.T) {
 	if bad() != 1 || refused() != 2 {
 		t.Errorf("forged beacons: %d bad, %d under a wrong key; want 1 and 2", bad(), refused())
 	}
-	for _, r := range []*kit.Recorder{ra, rb} {
+	for _, r := range []*watch.Log{ra, rb} {
 		if n := r.Count("EXIT"); n != 0 {
 			t.Errorf("forged beacons: %s saw %d EXIT, want 0", r.Name, n)
 		}
@@ -252,7 +254,7 @@ func TestZyre_eavesdropper(t *testing.T) {
 			b.SetAdvertisedEndpoint(at)
 			kit.MustStart(t, a)
 			kit.MustStart(t, b)
-			ra, rb := kit.Record(a), kit.Record(b)
+			ra, rb := watch.Record(a), watch.Record(b)
 			if err := a.RequirePeer(b.UUID(), at, key); err != nil {
 				t.Fatal(err)
 			}
@@ -284,8 +286,8 @@ func TestZyre_publicKeyHeader(t *testing.T) {
 	if err := other.RequirePeer(z.UUID(), kit.Endpoint(t, z), public); err != nil {
 		t.Fatal(err)
 	}
-	kit.Discard(z)
-	e := kit.Record(other).Wait(t, "ENTER z", 1)
+	watch.Record(z)
+	e := watch.Record(other).Wait(t, "ENTER z", 1)
 	if got, _ := e.Header(publicKeyHeader); got != public {
 		t.Errorf("%s in ENTER = %q, want %q", publicKeyHeader, got, public)
 	}

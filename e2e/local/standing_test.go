@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/leak"
+	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 )
 
@@ -25,14 +27,14 @@ func TestZyre_requiredPeerComesAndGoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	kit.MustStart(t, a) // RequirePeer before Start, with a host name
-	ra := kit.Record(a)
-	kit.Eventually(t, "alice tries before bob is there", func() bool { return a.Stats().HalfOpen > 0 })
+	ra := watch.Record(a)
+	watch.Until(t, "alice tries before bob is there", func() bool { return a.Stats().HalfOpen > 0 })
 	if err := b.SetEndpoint("%s", at); err != nil {
 		t.Fatal(err)
 	}
 	for times := 1; times <= 2; times++ {
 		start := time.Now()
-		kit.Eventually(t, "bob starts", func() bool { return b.Start() == nil })
+		watch.Until(t, "bob starts", func() bool { return b.Start() == nil })
 		ra.Wait(t, "ENTER bob", times)
 		t.Logf("entered %v after its start", time.Since(start))
 		start = time.Now()
@@ -48,7 +50,7 @@ func TestZyre_requiredPeerComesAndGoes(t *testing.T) {
 func TestZyre_endpointKinds(t *testing.T) {
 	for _, kind := range []string{"tcp://127.0.0.1:*", "ipc", "inproc"} {
 		t.Run(kind, func(t *testing.T) {
-			kit.CheckLeaks(t)
+			leak.Check(t)
 			var nodes []*zyre.Zyre
 			for _, name := range []string{"alice", "bob"} {
 				z := zyre.NewZyre(context.Background()).SetName(name)
@@ -70,7 +72,7 @@ func TestZyre_endpointKinds(t *testing.T) {
 			if err := a.RequirePeer(b.UUID(), kit.Endpoint(t, b), ""); err != nil {
 				t.Fatal(err)
 			}
-			ra, rb := kit.Record(a), kit.Record(b)
+			ra, rb := watch.Record(a), watch.Record(b)
 			ra.Wait(t, "ENTER bob", 1)
 			rb.Wait(t, "ENTER alice", 1)
 			b.Whispers(a.UUID(), "hello")
@@ -92,7 +94,7 @@ func TestZyre_waysToMeet(t *testing.T) {
 			kit.MustStart(t, hub, a, late)
 			b.GossipConnect("%s", hub.GossipEndpoint())
 			kit.MustStart(t, b)
-			ra, rb := kit.Record(a), kit.Record(b)
+			ra, rb := watch.Record(a), watch.Record(b)
 			rb.Wait(t, "ENTER hub", 1)
 			g := newGossip(t, hub.GossipEndpoint())
 			at := kit.Endpoint(t, a)
@@ -121,7 +123,7 @@ func TestZyre_waysToMeet(t *testing.T) {
 			rb.Wait(t, "ENTER late", 1)
 			b.Whispers(a.UUID(), "hello")
 			ra.Wait(t, "WHISPER bob hello", 1)
-			for r, enter := range map[*kit.Recorder]string{ra: "ENTER bob", rb: "ENTER alice"} {
+			for r, enter := range map[*watch.Log]string{ra: "ENTER bob", rb: "ENTER alice"} {
 				if enters, exits := r.Count(enter), r.Count("EXIT"); enters != 1 || exits != 0 {
 					t.Errorf("%s saw %d %s and %d EXIT, want 1 and 0:\n%s", r.Name, enters, enter, exits, r)
 				}
@@ -135,7 +137,7 @@ func TestZyre_silence(t *testing.T) {
 	a.SetEvasiveTimeout(200 * time.Millisecond).SetSilentTimeout(500 * time.Millisecond).SetExpiredTimeout(900 * time.Millisecond)
 	kit.MustStart(t, a)
 	kit.MustStart(t, patient)
-	ra, rp := kit.Record(a), kit.Record(patient)
+	ra, rp := watch.Record(a), watch.Record(patient)
 	for _, z := range []*zyre.Zyre{a, patient} { // says HELLO and nothing else, ever
 		newStranger(t, foreignnet.Options{Name: "stranger"}).greet(z, "hall")
 	}
@@ -148,7 +150,7 @@ func TestZyre_silence(t *testing.T) {
 	a.Stop()
 	<-ra.Done
 	var types []string
-	seen, _ := ra.Events()
+	seen := ra.Entries()
 	for _, e := range seen {
 		types = append(types, e.Type)
 	}
@@ -169,8 +171,8 @@ func TestZyre_queries(t *testing.T) {
 	if err := a.RequirePeer(b.UUID(), kit.Endpoint(t, b), ""); err != nil {
 		t.Fatal(err)
 	}
-	ra := kit.Record(a)
-	kit.Record(b)
+	ra := watch.Record(a)
+	watch.Record(b)
 	ra.Wait(t, "JOIN bob kitchen", 1)
 	id := strings.ToLower(b.UUID())
 	value, ok := a.PeerHeaderValue(id, "X-ROLE")
@@ -213,14 +215,14 @@ func TestZyre_advertisedEndpointIsUsed(t *testing.T) {
 	if err := b.RequirePeer(a.UUID(), kit.Endpoint(t, a), ""); err != nil {
 		t.Fatal(err)
 	}
-	ra := kit.Record(a)
-	kit.Record(b)
+	ra := watch.Record(a)
+	watch.Record(b)
 	ra.Wait(t, "ENTER bob", 1)
 	if got := a.PeerAddress(b.UUID()); got != at {
 		t.Errorf("PeerAddress(bob) = %q, want the advertised %q", got, at)
 	}
 	a.Whispers(b.UUID(), "through the proxy")
-	kit.Eventually(t, "the proxy passes it on", func() bool { return tap.contains("through the proxy") })
+	watch.Until(t, "the proxy passes it on", func() bool { return tap.contains("through the proxy") })
 	a.Stop()
 	b.Stop()
 }
@@ -237,7 +239,7 @@ func TestZyre_wrongRequiredEndpoint(t *testing.T) {
 	kit.MustStart(t, a)
 	b.GossipConnect("%s", a.GossipEndpoint())
 	kit.MustStart(t, b)
-	ra, rb := kit.Record(a), kit.Record(b)
+	ra, rb := watch.Record(a), watch.Record(b)
 	rb.Wait(t, "ENTER alice", 1)
 	a.Whispers(b.UUID(), "here")
 	rb.Wait(t, "WHISPER alice here", 1)
@@ -260,7 +262,7 @@ func TestZyre_requiredWhileRunning(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	rb := kit.Record(b)
+	rb := watch.Record(b)
 	rb.Wait(t, "ENTER alice", 1)
 	a.Stop()
 	rb.Wait(t, "EXIT alice", 1)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign"
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 )
@@ -31,7 +32,7 @@ type stormPair struct {
 	port   int // UDP
 	z      *zyre.Zyre
 	uuid   [16]byte // of z
-	events *kit.Recorder
+	events *watch.Log
 	f      *stranger
 	ice    *freezer
 	talks  int
@@ -43,7 +44,7 @@ func newStormPair(t *testing.T, kind foreign.Kind) *stormPair {
 	ice := newFreezer()
 	z := kit.QuickTimeouts(kit.NewNode(t, "ours", port), stormEvasive, stormExpired).SetLogger(slog.New(ice))
 	kit.MustStart(t, z)
-	p := &stormPair{t: t, port: port, z: z, uuid: kit.UUIDBytes(t, z), events: kit.Record(z), ice: ice}
+	p := &stormPair{t: t, port: port, z: z, uuid: kit.UUIDBytes(t, z), events: watch.Record(z), ice: ice}
 	p.f = newStranger(t, foreignnet.Options{Kind: kind, Name: "fake", UDPPort: port, Interval: 100 * time.Millisecond})
 	p.events.Wait(t, "ENTER fake", 1)
 	p.f.waitEvent(foreign.Enter, z, 1)
@@ -62,7 +63,7 @@ func (p *stormPair) hellos() int {
 // pings of one who has heard nothing for a while.
 func (p *stormPair) settle(first int) {
 	p.t.Helper()
-	kit.Eventually(p.t, "no more HELLOs, but pings", func() bool {
+	watch.Until(p.t, "no more HELLOs, but pings", func() bool {
 		pings := 0
 		for _, m := range p.f.Messages()[first:] {
 			switch {
@@ -103,11 +104,11 @@ func (p *stormPair) gap() {
 
 // watch starts a node that reports ours, or theirs, as gone when they have been frozen for
 // longer than the expired timeout of ours.
-func (p *stormPair) watch() *kit.Recorder {
+func (p *stormPair) watch() *watch.Log {
 	p.t.Helper()
 	w := kit.QuickTimeouts(kit.NewNode(p.t, "watch", p.port), stormEvasive, stormExpired+stormExpired/2)
 	kit.MustStart(p.t, w)
-	r := kit.Record(w)
+	r := watch.Record(w)
 	r.Wait(p.t, "ENTER ours", 1)
 	r.Wait(p.t, "ENTER fake", 1)
 	p.events.Wait(p.t, "ENTER watch", 1)
@@ -240,11 +241,11 @@ func TestStorm_helloFlood(t *testing.T) {
 			b.beat()
 		}
 	}
-	kit.Eventually(t, "what comes too often is refused", func() bool {
+	watch.Until(t, "what comes too often is refused", func() bool {
 		return b.dropped().HelloBarred > 0 && b.dropped().HelloRefused > 0
 	})
 	f.whisper("after all of it")
-	kit.Eventually(t, "it is a stranger now", func() bool { return b.dropped().Strangers > 0 })
+	watch.Until(t, "it is a stranger now", func() bool { return b.dropped().Strangers > 0 })
 	b.beat()
 	exits, back := b.events.Count("EXIT fake"), f.heard(foreign.HelloID)
 	t.Logf("%d HELLOs gave %d EXITs, and %d HELLOs came back", flood, exits, back)
@@ -309,7 +310,7 @@ func TestStorm_restartWithSameUUID(t *testing.T) {
 			port := kit.FreeUDPPort(t)
 			z := kit.NewNode(t, "ours", port)
 			kit.MustStart(t, z)
-			uuid, r := kit.UUIDBytes(t, z), kit.Record(z)
+			uuid, r := kit.UUIDBytes(t, z), watch.Record(z)
 			o := foreignnet.Options{Kind: kind, Name: "fake", UDPPort: port, Interval: 100 * time.Millisecond}
 			old := newStranger(t, o)
 			r.Wait(t, "ENTER fake", 1)
@@ -325,7 +326,7 @@ func TestStorm_restartWithSameUUID(t *testing.T) {
 			again.must(again.Whisper(uuid, []byte("second life")))
 			r.Wait(t, "WHISPER fake second life", 1)
 			n := 0
-			kit.Eventually(t, "the new one hears WHISPER", func() bool {
+			watch.Until(t, "the new one hears WHISPER", func() bool {
 				n++
 				z.Whispers(again.UUIDText(), "to you %d", n)
 				return again.heard(foreign.WhisperID) > 0
@@ -346,7 +347,7 @@ func TestStorm_restartWithSameUUID(t *testing.T) {
 func TestStorm_restartUnnoticed(t *testing.T) {
 	z := kit.NewNode(t, "ours", kit.FreeUDPPort(t))
 	kit.MustStart(t, z)
-	r := kit.Record(z)
+	r := watch.Record(z)
 	f := newStranger(t, foreignnet.Options{Name: "fake"})
 	f.greet(z, "hall")
 	r.Wait(t, "ENTER fake", 1)

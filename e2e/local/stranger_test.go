@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign"
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 )
@@ -95,7 +96,7 @@ func (s *stranger) heard(id uint8, content ...string) int {
 // waitHeard waits until as many messages with a command have come.
 func (s *stranger) waitHeard(id uint8, times int) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), kit.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), watch.Patience)
 	defer cancel()
 	_, err := s.WaitMessage(ctx, times, foreignnet.IsMessage(id))
 	s.must(err)
@@ -104,7 +105,7 @@ func (s *stranger) waitHeard(id uint8, times int) {
 // waitEvent waits for an event about a node at the peer's application.
 func (s *stranger) waitEvent(kind string, z *zyre.Zyre, times int) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), kit.Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), watch.Patience)
 	defer cancel()
 	_, err := s.WaitEvent(ctx, times, foreignnet.IsEvent(kind, kit.UUIDBytes(s.t, z)))
 	s.must(err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign"
 )
 
@@ -83,7 +84,7 @@ func TestZMTP_goldenConnection(t *testing.T) {
 			}
 		}
 		got := make([]byte, len(step.want))
-		err := conn.SetReadDeadline(time.Now().Add(kit.Patience))
+		err := conn.SetReadDeadline(time.Now().Add(watch.Patience))
 		if _, e := io.ReadFull(conn, got); errors.Join(err, e) != nil {
 			t.Fatalf("after %q: %v", step.answerTo, errors.Join(err, e))
 		}

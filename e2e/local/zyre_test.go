@@ -9,16 +9,18 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/leak"
+	"github.com/go-zyre/zyre/e2e/watch"
 )
 
 func TestZyre_twoNodesTalk(t *testing.T) {
-	kit.CheckLeaks(t)
+	leak.Check(t)
 	port := kit.FreeUDPPort(t)
 	a, b := kit.NewNode(t, "alice", port), kit.NewNode(t, "bob", port)
 	a.SetHeader("X-Wert", "%s", "grün").Join("hall")
 	kit.MustStart(t, a)
 	kit.MustStart(t, b)
-	ra, rb := kit.Record(a), kit.Record(b)
+	ra, rb := watch.Record(a), watch.Record(b)
 
 	enter := rb.Wait(t, "ENTER alice", 1)
 	if v, ok := enter.Header("X-Wert"); v != "grün" || !ok {
@@ -54,7 +56,7 @@ func TestZyre_manyFrames(t *testing.T) {
 	b.Join("hall")
 	kit.MustStart(t, a)
 	kit.MustStart(t, b)
-	ra, rb := kit.Record(a), kit.Record(b)
+	ra, rb := watch.Record(a), watch.Record(b)
 	ra.Wait(t, "JOIN bob hall", 1)
 	thousand := make([][]byte, 1000)
 	for i := range thousand {
@@ -86,12 +88,12 @@ func TestZyre_manyFrames(t *testing.T) {
 }
 
 func TestZyre_startStopStart(t *testing.T) {
-	kit.CheckLeaks(t)
+	leak.Check(t)
 	port := kit.FreeUDPPort(t)
 	watcher, z := kit.NewNode(t, "watcher", port), kit.NewNode(t, "again", port)
 	z.Join("hall")
 	kit.MustStart(t, watcher)
-	r := kit.Record(watcher)
+	r := watch.Record(watcher)
 	for i := 1; i <= 100; i++ {
 		kit.MustStart(t, z)
 		r.Wait(t, "ENTER again", i)
@@ -108,7 +110,7 @@ func TestZyre_stats(t *testing.T) {
 	a, b := kit.NewNode(t, "alice", port), kit.NewNode(t, "bob", port)
 	b.Join("hall")
 	kit.MustStart(t, a, b)
-	ra, rb := kit.Record(a), kit.Record(b)
+	ra, rb := watch.Record(a), watch.Record(b)
 	ra.Wait(t, "JOIN bob hall", 1)
 	for range 3 {
 		a.Whispers(b.UUID(), "one")
@@ -143,7 +145,7 @@ func checkPeerStats(t *testing.T, list []zyre.PeerStats, want zyre.PeerStats) {
 	if p.UUID != want.UUID || p.Name != want.Name || p.Endpoint != want.Endpoint || !slices.Equal(p.Groups, want.Groups) {
 		t.Errorf("PeerList = %+v, want %+v", p, want)
 	}
-	if p.Received == 0 || p.Sent == 0 || p.Waiting != 0 || p.Evasive || p.Idle > kit.Patience {
+	if p.Received == 0 || p.Sent == 0 || p.Waiting != 0 || p.Evasive || p.Idle > watch.Patience {
 		t.Errorf("PeerList = %+v, want messages both ways, and nothing waiting", p)
 	}
 }
