@@ -152,7 +152,7 @@ var storms = []struct {
 		p.ice.freeze(p)
 		others.Wait(p.t, "EXIT ours", 1)
 		p.f.must(p.f.Forget(p.uuid))
-		p.ice.Unlock()
+		p.ice.thaw()
 	}},
 	{"both frozen", func(p *stormPair) {
 		others := p.watch()
@@ -162,7 +162,7 @@ var storms = []struct {
 		others.Wait(p.t, "EXIT fake", 1)
 		p.f.must(p.f.Forget(p.uuid))
 		p.f.must(p.f.Thaw())
-		p.ice.Unlock()
+		p.ice.thaw()
 	}},
 }
 
@@ -170,12 +170,15 @@ var storms = []struct {
 // message; only its threads in libzmq and its Beacon go on.
 type freezer struct {
 	slog.Handler
-	sync.Mutex // held while the node is frozen
-	reached    chan struct{}
+	reached chan struct{} // closed when the node is frozen
+	thawed  chan struct{} // closed when it may go on
+	thaw    func()        // closes thawed, once
 }
 
 func newFreezer() *freezer {
-	return &freezer{Handler: slog.DiscardHandler, reached: make(chan struct{}, 1)}
+	f := &freezer{Handler: slog.DiscardHandler, reached: make(chan struct{}), thawed: make(chan struct{})}
+	f.thaw = sync.OnceFunc(func() { close(f.thawed) })
+	return f
 }
 
 func (f *freezer) Enabled(context.Context, slog.Level) bool { return true }
@@ -183,21 +186,24 @@ func (f *freezer) WithAttrs([]slog.Attr) slog.Handler       { return f }
 
 func (f *freezer) Handle(_ context.Context, r slog.Record) error {
 	if r.Message == "zyre: malformed message" {
-		f.reached <- struct{}{}
-		f.Lock()
-		defer f.Unlock()
+		close(f.reached)
+		<-f.thawed
 	}
 	return nil
 }
 
-// freeze freezes the node until Unlock.
+// freeze freezes the node until thaw.
 func (f *freezer) freeze(p *stormPair) {
 	p.t.Helper()
+	p.t.Cleanup(f.thaw) // a frozen node would not stop
 	cold := newStranger(p.t, foreignnet.Options{Name: "cold"})
 	cold.dial(kit.Endpoint(p.t, p.z), foreignnet.ConnOptions{})
-	f.Lock()
 	cold.must(cold.conn.Send([]byte{0xAA, 0xA1, foreign.ShoutID, 2}))
-	<-f.reached
+	select {
+	case <-f.reached:
+	case <-time.After(watch.Patience):
+		p.t.Fatal("the node logs no malformed message")
+	}
 }
 
 func TestStorm_none(t *testing.T) {
