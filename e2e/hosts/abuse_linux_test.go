@@ -18,7 +18,7 @@ func TestNet_beaconFlood(t *testing.T) {
 	within(t, 3*time.Second, "meshed", meshed(a, b), a, b)
 	// The firewall of b counts what comes in: its sockets may overflow.
 	h[1].Filter(netns.In("ip saddr 10.78.0.1 udp dport 5670 counter"))
-	count, target := uint64(20), "10.78.0.255:5670"
+	count, target := 20, "10.78.0.255:5670"
 	if long { // and at the full rate, at which a bridge cannot copy to all
 		count, target = 80, "10.78.0.1:5670"
 	}

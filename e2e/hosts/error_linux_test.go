@@ -68,7 +68,7 @@ func TestNet_flapping(t *testing.T) {
 	for i := range 10 {
 		for _, host := range h[:2] {
 			host.Down("eth0")
-			beacon(t, uint64(1+3*i/2), c)
+			beacon(t, 1+3*i/2, c)
 			host.Up("eth0")
 		}
 	}

@@ -209,11 +209,11 @@ func expire(t *testing.T, h *netns.Host, nodes ...*child.Node) {
 
 // beacon lasts until each of the nodes has sent so many more beacons: whoever can hear
 // them has heard one.
-func beacon(t *testing.T, count uint64, nodes ...*child.Node) {
+func beacon(t *testing.T, count int, nodes ...*child.Node) {
 	t.Helper()
 	for _, n := range nodes {
 		before := n.Stats().Beacon.Sent
-		watch.Until(t, n.Name+" beacons", func() bool { return n.Stats().Beacon.Sent >= before+count })
+		watch.Reaches(t, n.Name+" beacons", count, func() int { return int(n.Stats().Beacon.Sent - before) })
 	}
 }
 

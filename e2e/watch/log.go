@@ -23,6 +23,7 @@ const (
 type Entry struct {
 	At time.Time // by the clock of the process of the node
 	*zyre.Event
+	text string // in words, with a space at the end
 }
 
 // A Log keeps the events of one node. Events are matched by patterns
@@ -56,9 +57,10 @@ func Record(z *zyre.Zyre) *Log {
 
 // Add takes note of an event.
 func (l *Log) Add(at time.Time, e *zyre.Event) {
+	text := Describe(e) + " "
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.seen = append(l.seen, Entry{at, e})
+	l.seen = append(l.seen, Entry{at, e, text})
 	close(l.news)
 	l.news = make(chan struct{})
 }
@@ -79,8 +81,8 @@ func (l *Log) look() ([]Entry, <-chan struct{}) {
 func (l *Log) Wait(t testing.TB, pattern string, times int) *zyre.Event {
 	t.Helper()
 	n := 0
-	e := l.Find(func(e *zyre.Event) bool {
-		if matches(e, pattern) {
+	e := l.find(func(e *Entry) bool {
+		if e.matches(pattern) {
 			n++
 		}
 		return n == times
@@ -95,13 +97,17 @@ func (l *Log) Wait(t testing.TB, pattern string, times int) *zyre.Event {
 // once nothing new has come for Patience. However long a busy machine takes, it is
 // waited for as long as it gets on; only a storm is cut off.
 func (l *Log) Find(found func(e *zyre.Event) bool) *zyre.Event {
+	return l.find(func(e *Entry) bool { return found(e.Event) })
+}
+
+func (l *Log) find(found func(e *Entry) bool) *zyre.Event {
 	quiet, storm := time.NewTimer(Patience), time.NewTimer(stormPatience)
 	defer quiet.Stop()
 	defer storm.Stop()
 	for at := 0; ; {
 		seen, news := l.look()
 		for ; at < len(seen); at++ {
-			if found(seen[at].Event) {
+			if found(&seen[at]) {
 				return seen[at].Event
 			}
 		}
@@ -117,12 +123,19 @@ func (l *Log) Find(found func(e *zyre.Event) bool) *zyre.Event {
 }
 
 // Count tells how many events so far match.
-func (l *Log) Count(pattern string) int { return len(l.Since(time.Time{}, pattern)) }
+func (l *Log) Count(pattern string) (n int) {
+	for _, e := range l.Entries() {
+		if e.matches(pattern) {
+			n++
+		}
+	}
+	return n
+}
 
 // Since returns the events after a moment that match; those of all kinds match "".
 func (l *Log) Since(moment time.Time, pattern string) (found []Entry) {
 	for _, e := range l.Entries() {
-		if e.At.After(moment) && (pattern == "" || matches(e.Event, pattern)) {
+		if e.At.After(moment) && (pattern == "" || e.matches(pattern)) {
 			found = append(found, e)
 		}
 	}
@@ -162,9 +175,8 @@ func (l *Log) text(wanted func(*zyre.Event) bool) string {
 	return strings.Join(lines, "\n")
 }
 
-func matches(e *zyre.Event, pattern string) bool {
-	kind, _, _ := strings.Cut(pattern, " ")
-	return e.Type == kind && strings.HasPrefix(Describe(e)+" ", pattern+" ")
+func (e *Entry) matches(pattern string) bool {
+	return len(e.text) > len(pattern) && e.text[:len(pattern)] == pattern && e.text[len(pattern)] == ' '
 }
 
 // Describe puts an event into words.
