@@ -7,5 +7,6 @@
 //	interop  nodes of other implementations
 //
 // What they share is child, the one program that runs nodes in processes of their own,
-// netns, which makes the hosts, and watch, which waits for what nodes report.
+// netns, which makes the hosts, watch, which waits for what nodes report, and leak, which
+// tells what a process holds.
 package e2e

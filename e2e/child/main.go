@@ -155,6 +155,8 @@ func (c *inside) obey(command Command) (answer any, err error) {
 		return c.connect(with.To, with.Count), nil
 	case "tallies", "stats", "poke", "start":
 		return c.ask(command)
+	case "stop", "read", "join", "leave", "shout", "whisper", "number":
+		return nil, c.each(command.Node, func(n *node) error { return n.obey(command.Do, with) })
 	}
-	return nil, c.each(command.Node, func(n *node) error { return n.obey(command.Do, with) })
+	return nil, fmt.Errorf("unknown command %q", command.Do)
 }

@@ -170,8 +170,6 @@ func (n *node) obey(do string, with arguments) error {
 	case "number":
 		stopped := n.stopped
 		n.running.Go(func() { n.number(with, stopped) })
-	default:
-		return fmt.Errorf("unknown command %q", do)
 	}
 	return nil
 }
