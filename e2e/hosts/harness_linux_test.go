@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"cmp"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -14,7 +15,17 @@ import (
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
-func TestMain(m *testing.M) { os.Exit(child.Main(m, nil)) }
+// parallel is how many of these tests run at once unless -parallel says otherwise: they
+// wait most of the time.
+const parallel = "6"
+
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", parallel); err != nil {
+		fmt.Fprintln(os.Stderr, "hosts:", err)
+		os.Exit(1)
+	}
+	os.Exit(child.Main(m, nil))
+}
 
 // long makes the tests take the time that things take in life.
 var long = os.Getenv("ZYRE_LONG") != ""
