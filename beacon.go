@@ -18,7 +18,7 @@ const (
 	beaconScan        = time.Second           // between two looks at the interfaces
 	beaconMaxBackoff  = 5 * time.Second       // between two tries on a failing link
 	beaconMaxSize     = 255                   // of a datagram, as in CZMQ
-	beaconFarewells   = 3                     // UDP may lose one
+	beaconGoodbyes    = 3                     // UDP may lose one
 	beaconSignals     = 256                   // room in the Signals channel
 )
 
@@ -62,9 +62,11 @@ type Beacon struct {
 	// set by newBeacon, then read-only
 	listen       func(network string, port int) (beaconConn, error)
 	interfaces   func() ([]netif.Interface, error)
-	linkSignals  bool
+	sightings    bool
+	tellLinks    bool
 	awaitPublish bool
-	dull         func(*Signal) bool
+	datagrams    chan []byte       // the latest one that a node wants announced; one slot
+	linkChanges  chan []netif.Link // to a node: the links in use, after CONFIGURE and each change
 	calls        chan beaconCall
 	quit         chan struct{} // closed to end the actor
 	done         chan struct{} // closed when all has ended
@@ -73,6 +75,9 @@ type Beacon struct {
 	readers  sync.WaitGroup
 	log      atomic.Pointer[slog.Logger]
 	stats    beaconStats
+
+	// written by the node, read by the readers
+	ignored atomic.Pointer[map[beaconOrigin]struct{}]
 
 	// written by the actor, read by the readers
 	filter atomic.Pointer[[]byte] // nil: hear nothing
@@ -95,9 +100,22 @@ type Signal struct {
 	Addr     string // where it came from
 	Transmit []byte // the datagram
 
-	src   netip.Addr   // Addr, parsed
-	link  netif.Link   // that it came in on
-	links []netif.Link // the links now in use, if Transmit is nil: see beaconConfig
+	link     netif.Link // that it came in on
+	sighting sighting   // for a node: what the datagram says
+}
+
+// sighting is a node's beacon that was heard.
+type sighting struct {
+	beaconOrigin          // port 0 is a goodbye
+	key          [32]byte // CURVE public key, raw, if secure
+	secure       bool
+}
+
+// beaconOrigin is who sends a beacon, and where it says that it can be reached: at the
+// datagram's source address and the port in it.
+type beaconOrigin struct {
+	uuid [16]byte
+	at   netip.AddrPort
 }
 
 // beaconStats counts what happened to a Beacon. It is read while it runs.
@@ -114,6 +132,7 @@ type beaconStats struct {
 	droppedFilter atomic.Uint64 // not what was subscribed to
 	droppedOwn    atomic.Uint64 // our own
 	droppedFull   atomic.Uint64 // nobody takes the Signals
+	malformed     atomic.Uint64 // for a node: no beacon of a node
 }
 
 // ownDatagrams are those to ignore: what we announce and, for a while, what we
@@ -126,9 +145,9 @@ type ownDatagrams struct {
 
 // beaconCall is a command with a place for its answer.
 type beaconCall struct {
-	cmd      *Cmd
-	farewell []byte // instead of cmd
-	reply    chan *Cmd
+	cmd     *Cmd
+	goodbye []byte // instead of cmd
+	reply   chan *Cmd
 }
 
 // beaconConfig is what a node, or a test, can ask of a Beacon at its start.
@@ -137,16 +156,14 @@ type beaconConfig struct {
 	logger     *slog.Logger
 	listen     func(network string, port int) (beaconConn, error)
 	interfaces func() ([]netif.Interface, error)
-	// linkSignals asks for a Signal with a nil Transmit, and the links, after
-	// CONFIGURE and whenever they change. It is never lost.
-	linkSignals bool
-	// awaitPublish makes a change of the links silence the Beacon until the next
-	// PUBLISH: what it announced need not be true on the new ones.
+	// sightings has each Signal carry a sighting; datagrams that are none are dropped and
+	// counted.
+	sightings bool
+	// tellLinks has linkChanges tell the links in use, after CONFIGURE and each change.
+	tellLinks bool
+	// awaitPublish makes a change of the links silence the Beacon until the next datagram
+	// is given to it: what it announced need not be true on the new ones.
 	awaitPublish bool
-	// dull says of a datagram that it tells nothing new and need not be signalled.
-	// The goroutine that reads asks, so that many nodes that beacon each second wake
-	// no other. May be nil.
-	dull func(*Signal) bool
 }
 
 // NewBeacon starts a Beacon. Close must be called to end it.
@@ -159,9 +176,11 @@ func newBeacon(config beaconConfig) *Beacon {
 		Replies:      make(chan *Cmd, 1),
 		listen:       config.listen,
 		interfaces:   config.interfaces,
-		linkSignals:  config.linkSignals,
+		sightings:    config.sightings,
+		tellLinks:    config.tellLinks,
 		awaitPublish: config.awaitPublish,
-		dull:         config.dull,
+		datagrams:    make(chan []byte, 1),
+		linkChanges:  make(chan []netif.Link),
 		calls:        make(chan beaconCall),
 		quit:         make(chan struct{}),
 		done:         make(chan struct{}),
@@ -197,10 +216,25 @@ func (b *Beacon) SetBeaconCmd(req *Cmd) *Cmd {
 	return b.call(beaconCall{cmd: req})
 }
 
-// farewell sends a last datagram a few times on each link and then announces
+// announceLatest has a datagram announced, as PUBLISH does, in place of one that was
+// given before and not yet looked at. It never waits. Only one goroutine may call it.
+func (b *Beacon) announceLatest(datagram []byte) {
+	select {
+	case <-b.datagrams:
+	default:
+	}
+	b.datagrams <- datagram // there is room: nobody else sends
+}
+
+// ignore says which datagrams tell the node nothing new and need not be signalled, so
+// that many nodes that beacon each second wake no other. The map must not be changed
+// afterwards. It never waits.
+func (b *Beacon) ignore(known map[beaconOrigin]struct{}) { b.ignored.Store(&known) }
+
+// goodbye sends a last datagram a few times on each link and then announces
 // nothing any more. It returns when that is done, at once after Close.
-func (b *Beacon) farewell(datagram []byte) {
-	b.call(beaconCall{farewell: datagram})
+func (b *Beacon) goodbye(datagram []byte) {
+	b.call(beaconCall{goodbye: datagram})
 }
 
 func (b *Beacon) call(c beaconCall) *Cmd {
@@ -233,7 +267,7 @@ func (b *Beacon) call(c beaconCall) *Cmd {
 }
 
 // Close ends the Beacon and waits until its goroutines have ended and its
-// socket is closed; it says no farewell. Signals is closed, with what lies in
+// socket is closed; it says no goodbye. Signals is closed, with what lies in
 // its buffer still to be had. Close may be called at any time, again, and by
 // many goroutines.
 func (b *Beacon) Close() {

@@ -28,7 +28,7 @@ type beaconActor struct {
 	scanFailed bool
 	host       netif.View // for a Beacon on the real network
 
-	linksDirty bool // the links have yet to be signalled
+	linksDirty bool // the node has yet to be told of the links
 	pending    *Cmd // an answer that nobody has taken from Replies yet
 	silent     bool // no logger was given: VERBOSE makes one
 }
@@ -61,10 +61,10 @@ func (a *beaconActor) run() {
 		} else {
 			replies = nil
 		}
-		var signals chan *Signal
-		var changed *Signal
+		var linkChanges chan []netif.Link
+		var links []netif.Link
 		if a.linksDirty {
-			signals, changed = a.Signals, &Signal{links: a.currentLinks()}
+			linkChanges, links = a.linkChanges, a.currentLinks()
 		}
 
 		select {
@@ -81,8 +81,10 @@ func (a *beaconActor) run() {
 			a.pending = a.execute(cmd)
 		case replies <- a.pending:
 			a.pending = nil
-		case signals <- changed:
+		case linkChanges <- links:
 			a.linksDirty = false
+		case datagram := <-a.datagrams:
+			_ = a.publish(datagram) // a node's beacon has the right size
 		case s := <-a.broken:
 			a.closeSocket(s)
 		case <-timer.C:
@@ -114,7 +116,7 @@ func (a *beaconActor) answer(call beaconCall) {
 		call.reply <- a.execute(call.cmd)
 		return
 	}
-	a.sayFarewell(call.farewell)
+	a.sendGoodbye(call.goodbye)
 	call.reply <- &Cmd{}
 }
 
@@ -190,7 +192,7 @@ func (a *beaconActor) configure(port int) error {
 		a.unconfigure()
 		return err
 	}
-	a.linksDirty = a.linkSignals
+	a.linksDirty = a.tellLinks
 	return nil
 }
 

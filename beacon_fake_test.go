@@ -134,7 +134,7 @@ func (c *fakeConn) put(data, src string, ifindex int) {
 }
 
 // command gives a command that must succeed.
-func command(t *testing.T, b *Beacon, id string, payload any) any {
+func beaconCmd(t *testing.T, b *Beacon, id string, payload any) any {
 	t.Helper()
 	reply := b.SetBeaconCmd(&Cmd{ID: id, Payload: payload})
 	if reply.Err != nil || reply.ID != id {
@@ -147,7 +147,10 @@ func command(t *testing.T, b *Beacon, id string, payload any) any {
 func fakeBeacon(t *testing.T, f *fakeNet, config beaconConfig, test func(t *testing.T, b *Beacon)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		config.listen, config.interfaces = f.listen, f.interfaces
+		config.listen = f.listen
+		if config.interfaces == nil {
+			config.interfaces = f.interfaces
+		}
 		b := newBeacon(config)
 		defer b.Close()
 		test(t, b)

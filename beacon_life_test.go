@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/bubble"
 	"github.com/go-zyre/zyre/internal/netif/netiftest"
 )
 
@@ -24,8 +25,8 @@ func TestBeacon_directCommands(t *testing.T) {
 		// An answer that nobody takes stops neither the beacons nor other callers.
 		b.Cmds <- &Cmd{ID: "PUBLISH", Payload: []byte("x")}
 		b.Cmds <- &Cmd{ID: "NONSENSE"}
-		time.Sleep(2500 * time.Millisecond)
-		command(t, b, "VERBOSE", false)
+		bubble.Sleep(2500 * time.Millisecond)
+		beaconCmd(t, b, "VERBOSE", false)
 		if got := len(f.take()); got != 3 {
 			t.Errorf("sent %d in 2.5 s, want 3", got)
 		}
@@ -59,7 +60,7 @@ func TestBeacon_cmdsClosedByOwner(t *testing.T) {
 func TestBeacon_concurrent(t *testing.T) {
 	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
-		command(t, b, "CONFIGURE", 5670)
+		beaconCmd(t, b, "CONFIGURE", 5670)
 		var callers sync.WaitGroup
 		for i := range 16 {
 			callers.Go(func() {
@@ -83,7 +84,7 @@ func TestBeacon_concurrent(t *testing.T) {
 		if r := b.SetBeaconCmd(&Cmd{ID: "SILENCE"}); !errors.Is(r.Err, errBeaconClosed) || r.ID != "SILENCE" {
 			t.Errorf("SetBeaconCmd after Close = %+v, want errBeaconClosed", r)
 		}
-		b.farewell([]byte("bye"))
+		b.goodbye([]byte("bye"))
 		b.Close()
 		if d := time.Since(start); d != 0 { // bubble time: nothing waited for a timer
 			t.Errorf("calls after Close took %v", d)

@@ -107,7 +107,7 @@ func (a *beaconActor) use(chosen netif.Choice, now time.Time) error {
 		}
 		a.used = used
 		a.links.Store(&chosen.Links)
-		a.linksDirty = a.linkSignals
+		a.linksDirty = a.tellLinks
 		if a.awaitPublish {
 			a.setDatagram(nil)
 		}
@@ -246,12 +246,16 @@ func (a *beaconActor) announce(u *usedLink, now time.Time) {
 	u.next = now.Add(u.retry.Next())
 }
 
-// sayFarewell sends a last datagram a few times on each link, then is silent.
-func (a *beaconActor) sayFarewell(datagram []byte) {
+// sendGoodbye sends a last datagram a few times on each link, then is silent.
+func (a *beaconActor) sendGoodbye(datagram []byte) {
+	select {
+	case <-a.datagrams: // older than the goodbye
+	default:
+	}
 	if len(datagram) > 0 && len(datagram) <= beaconMaxSize {
 		datagram = slices.Clone(datagram)
 		a.setDatagram(datagram) // ours, too, when it comes back
-		for range beaconFarewells {
+		for range beaconGoodbyes {
 			for _, u := range a.used {
 				if a.send(u.Link, datagram) == nil {
 					a.stats.sent.Add(1)

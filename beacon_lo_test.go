@@ -1,21 +1,15 @@
 package zyre
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/go-zyre/zyre/internal/netif/netiftest"
 )
 
 // Tests with real sockets. They send on the loopback interface only.
@@ -52,10 +46,10 @@ func loBeacon(t *testing.T, port int, on, filter string) *Beacon {
 	t.Helper()
 	b := NewBeacon()
 	t.Cleanup(b.Close)
-	command(t, b, "INTERFACE", on)
-	command(t, b, "CONFIGURE", port)
-	command(t, b, "SUBSCRIBE", filter)
-	command(t, b, "INTERVAL", 50*time.Millisecond)
+	beaconCmd(t, b, "INTERFACE", on)
+	beaconCmd(t, b, "CONFIGURE", port)
+	beaconCmd(t, b, "SUBSCRIBE", filter)
+	beaconCmd(t, b, "INTERVAL", 50*time.Millisecond)
 	return b
 }
 
@@ -87,14 +81,14 @@ func TestBeacon_loopback(t *testing.T) {
 			for i := range 5 {
 				b := loBeacon(t, port, on, "ZRE")
 				name := fmt.Sprintf("ZRE beacon %d", i)
-				command(t, b, "PUBLISH", []byte(name))
+				beaconCmd(t, b, "PUBLISH", []byte(name))
 				all, names = append(all, b), append(names, name)
 			}
 			for i, b := range all {
 				others := append(append([]string{}, names[:i]...), names[i+1:]...)
 				hear(t, b, others...)
 			}
-			all[0].farewell([]byte("ZRE bye"))
+			all[0].goodbye([]byte("ZRE bye"))
 			for _, b := range all[1:] {
 				hear(t, b, "ZRE bye")
 			}
@@ -106,8 +100,8 @@ func TestBeacon_loopbackFilter(t *testing.T) {
 	lo, port := loopback(t), freePort(t)
 	hearer, speaker := loBeacon(t, port, lo, "AB"), loBeacon(t, port, lo, "")
 	other := loBeacon(t, port, lo, "")
-	command(t, other, "PUBLISH", []byte("ACx"))
-	command(t, speaker, "PUBLISH", []byte("ABx"))
+	beaconCmd(t, other, "PUBLISH", []byte("ACx"))
+	beaconCmd(t, speaker, "PUBLISH", []byte("ABx"))
 	hear(t, speaker, "ACx")
 	s := <-hearer.Signals
 	if string(s.Transmit) != "ABx" || s.Addr != "127.0.0.1" || s.link.Name != lo {
@@ -123,7 +117,7 @@ func TestBeacon_loopbackFilter(t *testing.T) {
 func TestBeacon_loopbackUnknownInterface(t *testing.T) {
 	for _, on := range []string{"nosuchif0", "127.255.0.77", "fe80::1%nosuchif0"} {
 		b := NewBeacon()
-		command(t, b, "INTERFACE", on)
+		beaconCmd(t, b, "INTERFACE", on)
 		if r := b.SetBeaconCmd(&Cmd{ID: "CONFIGURE", Payload: freePort(t)}); !errors.Is(r.Err, ErrNoInterface) {
 			t.Errorf("CONFIGURE on %s = %v, want ErrNoInterface", on, r.Err)
 		}
@@ -148,7 +142,7 @@ func TestBeacon_flood(t *testing.T) {
 	if err := others.JoinGroup(ifi); err != nil {
 		t.Fatal(err)
 	}
-	command(t, b, "PUBLISH", []byte("ours"))
+	beaconCmd(t, b, "PUBLISH", []byte("ours"))
 	start := time.Now()
 	pace := time.NewTicker(2 * time.Millisecond)
 	defer pace.Stop()
@@ -158,7 +152,7 @@ func TestBeacon_flood(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	command(t, b, "SILENCE", nil)
+	beaconCmd(t, b, "SILENCE", nil)
 	due := time.Since(start) / (50 * time.Millisecond)
 	if got := b.stats.sent.Load(); got < uint64(due)/2 || got > uint64(due)+1 {
 		t.Errorf("stats.sent = %d, want about %d", got, due)
@@ -166,80 +160,6 @@ func TestBeacon_flood(t *testing.T) {
 	if got := b.stats.droppedFull.Load(); got == 0 {
 		t.Error("stats.droppedFull = 0, want what did not fit")
 	}
-}
-
-// beaconHelper is a Beacon in a process: ADDRESS of CONFIGURE, then each new
-// HEARD datagram. Lines in: bye DATAGRAM, publish DATAGRAM, stats.
-func beaconHelper(args []string, in io.Reader, out io.Writer) error {
-	port, err := strconv.Atoi(args[0])
-	if err != nil {
-		return err
-	}
-	b := newBeacon(beaconConfig{linkSignals: true})
-	defer b.Close()
-	for _, cmd := range []*Cmd{
-		{ID: "INTERFACE", Payload: args[1]},
-		{ID: "INTERVAL", Payload: 100 * time.Millisecond},
-		{ID: "SUBSCRIBE", Payload: "ZRE"},
-		{ID: "PUBLISH", Payload: []byte(args[2])},
-		{ID: "CONFIGURE", Payload: port},
-	} {
-		reply := b.SetBeaconCmd(cmd)
-		if reply.Err != nil {
-			return reply.Err
-		}
-		if cmd.ID == "CONFIGURE" {
-			fmt.Fprintf(out, "ADDRESS %v\n", reply.Payload)
-		}
-	}
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer b.Close()
-	wg.Go(func() { // ends with the Beacon
-		for s := range b.Signals {
-			if s.Transmit == nil {
-				fmt.Fprintf(out, "LINKS %s\n", netiftest.Format(s.links))
-				continue
-			}
-			fmt.Fprintf(out, "HEARD %q from %s on %s\n", s.Transmit, s.Addr, s.link.Name)
-		}
-	})
-	for lines := bufio.NewScanner(in); lines.Scan(); {
-		verb, rest, _ := strings.Cut(lines.Text(), " ")
-		switch verb {
-		case "bye":
-			b.farewell([]byte(rest))
-		case "publish":
-			if r := b.SetBeaconCmd(&Cmd{ID: "PUBLISH", Payload: []byte(rest)}); r.Err != nil {
-				return r.Err
-			}
-		case "stats":
-			fmt.Fprintf(out, "STATS sent %d errors %d\n", b.stats.sent.Load(), b.stats.sendErrors.Load())
-		}
-	}
-	return nil
-}
-
-var _ = registerHelper("beacon", beaconHelper)
-
-func TestBeacon_processes(t *testing.T) {
-	lo, port := loopback(t), strconv.Itoa(freePort(t))
-	var procs []*testProc
-	for i := range 5 {
-		p := startHelper(t, nil, "beacon", port, lo, fmt.Sprintf("ZRE%d", i))
-		p.expect("^ADDRESS 127.0.0.1")
-		procs = append(procs, p)
-	}
-	for i, p := range procs {
-		for j := range procs {
-			if i != j {
-				p.expect(fmt.Sprintf(`^HEARD "ZRE%d" from 127.0.0.1 on %s`, j, lo))
-			}
-		}
-	}
-	procs[0].send("bye ZREbye")
-	procs[1].expect("^HEARD \"ZREbye\"")
-	procs[2].expect("^HEARD \"ZREbye\"")
 }
 
 // settle waits until a count is back to what it was.
@@ -269,12 +189,12 @@ func TestBeacon_leavesNothing(t *testing.T) {
 		a, b := NewBeacon(), NewBeacon()
 		unused := NewBeacon()
 		for _, x := range []*Beacon{a, b} {
-			command(t, x, "INTERFACE", lo)
-			command(t, x, "CONFIGURE", port)
-			command(t, x, "CONFIGURE", port)
-			command(t, x, "SUBSCRIBE", "")
+			beaconCmd(t, x, "INTERFACE", lo)
+			beaconCmd(t, x, "CONFIGURE", port)
+			beaconCmd(t, x, "CONFIGURE", port)
+			beaconCmd(t, x, "SUBSCRIBE", "")
 		}
-		command(t, a, "PUBLISH", []byte("x"))
+		beaconCmd(t, a, "PUBLISH", []byte("x"))
 		hear(t, b, "x")
 		var wg sync.WaitGroup
 		for _, x := range []*Beacon{a, b, unused, a, b} {

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 const (
@@ -71,6 +73,17 @@ func (m *BeaconMsg) append(b []byte) ([]byte, error) {
 		b = append(b, m.key[:]...)
 	}
 	return b, nil
+}
+
+// beaconDatagram encodes the beacon of a node; port 0 is its goodbye, and a public key, in
+// Z85, makes it that of a secure node.
+func beaconDatagram(uuid [16]byte, port uint16, publicKey string) []byte {
+	msg := newBeaconMsg(uuid, port)
+	if raw, ok := transport.RawFromZ85(publicKey); ok {
+		msg = newSecureBeaconMsg(uuid, port, raw)
+	}
+	b, _ := msg.append(nil) // both are of a form that can be encoded
+	return b
 }
 
 // beaconView is a parsed beacon. It borrows nothing.

@@ -85,16 +85,35 @@ func (b *Beacon) deliver(datagram []byte, src netip.Addr, ifindex int) {
 	if src.Is6() && src.IsLinkLocalUnicast() {
 		src = src.WithZone(l.Name) // the system's name of it may be outdated
 	}
-	signal := &Signal{Addr: src.String(), Transmit: slices.Clone(datagram), src: src, link: l}
-	if b.dull != nil && b.dull(signal) {
-		return
+	var s sighting
+	if b.sightings {
+		if s, ok = b.parse(datagram, src); !ok {
+			return
+		}
 	}
+	signal := &Signal{Addr: src.String(), Transmit: slices.Clone(datagram), link: l, sighting: s}
 	select {
 	case b.Signals <- signal:
 		b.debug("beacon heard", l.Name, len(datagram))
 	default:
 		b.stats.droppedFull.Add(1)
 	}
+}
+
+// parse returns what a node's beacon says, unless it says nothing new or is none.
+func (b *Beacon) parse(datagram []byte, src netip.Addr) (sighting, bool) {
+	v, err := parseBeacon(datagram)
+	if err != nil {
+		b.stats.malformed.Add(1)
+		return sighting{}, false
+	}
+	origin := beaconOrigin{v.uuid, netip.AddrPortFrom(src, v.port)}
+	if ignored := b.ignored.Load(); ignored != nil {
+		if _, known := (*ignored)[origin]; known {
+			return sighting{}, false
+		}
+	}
+	return sighting{beaconOrigin: origin, key: v.key, secure: v.secure}, true
 }
 
 // linkOf finds the link that a datagram came in on. Where the system does not

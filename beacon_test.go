@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/bubble"
 	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/netif/netiftest"
 )
@@ -18,7 +20,7 @@ import (
 func TestBeacon_interval(t *testing.T) {
 	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
-		if addr := command(t, b, "CONFIGURE", 5670); addr != "192.0.2.7" {
+		if addr := beaconCmd(t, b, "CONFIGURE", 5670); addr != "192.0.2.7" {
 			t.Errorf("CONFIGURE = %v, want 192.0.2.7", addr)
 		}
 		start := time.Now()
@@ -30,21 +32,21 @@ func TestBeacon_interval(t *testing.T) {
 		}
 		expect := func(wait time.Duration, want ...int64) {
 			t.Helper()
-			time.Sleep(wait)
+			bubble.Sleep(wait)
 			synctest.Wait()
 			if got := offsets(); !slices.Equal(got, want) {
 				t.Errorf("sent at %v ms, want %v", got, want)
 			}
 		}
-		command(t, b, "PUBLISH", []byte("one"))
+		beaconCmd(t, b, "PUBLISH", []byte("one"))
 		expect(3500*time.Millisecond, 0, 1000, 2000, 3000)
-		command(t, b, "PUBLISH", []byte("two")) // at 3.5 s
+		beaconCmd(t, b, "PUBLISH", []byte("two")) // at 3.5 s
 		expect(time.Second, 3500, 4500)
-		command(t, b, "INTERVAL", 100*time.Millisecond) // at 4.5 s
+		beaconCmd(t, b, "INTERVAL", 100*time.Millisecond) // at 4.5 s
 		expect(250*time.Millisecond, 4600, 4700)
-		command(t, b, "INTERVAL", 3*time.Second) // at 4.75 s
+		beaconCmd(t, b, "INTERVAL", 3*time.Second) // at 4.75 s
 		expect(4*time.Second, 7700)
-		command(t, b, "SILENCE", nil)
+		beaconCmd(t, b, "SILENCE", nil)
 		expect(10 * time.Second)
 		if got := b.stats.sent.Load(); got != 9 {
 			t.Errorf("stats.sent = %d, want 9", got)
@@ -55,8 +57,8 @@ func TestBeacon_interval(t *testing.T) {
 func TestBeacon_publishBeforeConfigure(t *testing.T) {
 	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
-		command(t, b, "PUBLISH", []byte("early"))
-		command(t, b, "CONFIGURE", 5670)
+		beaconCmd(t, b, "PUBLISH", []byte("early"))
+		beaconCmd(t, b, "CONFIGURE", 5670)
 		synctest.Wait()
 		if sends := f.take(); len(sends) != 1 || sends[0].data != "early" {
 			t.Errorf("sent %v, want early once", sends)
@@ -95,12 +97,12 @@ func TestBeacon_commandErrors(t *testing.T) {
 			}
 		}
 		// Between CONFIGUREs, an error leaves things as they are.
-		command(t, b, "CONFIGURE", 5670)
+		beaconCmd(t, b, "CONFIGURE", 5670)
 		reply := b.SetBeaconCmd(&Cmd{ID: "INTERFACE", Payload: "eth9"})
 		if !errors.Is(reply.Err, ErrNoInterface) {
 			t.Errorf("INTERFACE eth9 = %v, want ErrNoInterface", reply.Err)
 		}
-		command(t, b, "PUBLISH", []byte("x"))
+		beaconCmd(t, b, "PUBLISH", []byte("x"))
 		synctest.Wait()
 		if sends := f.take(); len(sends) != 1 || sends[0].on != "eth0" {
 			t.Errorf("sent %v, want one on eth0", sends)
@@ -111,7 +113,7 @@ func TestBeacon_commandErrors(t *testing.T) {
 func TestBeacon_unknownInterface(t *testing.T) {
 	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
-		command(t, b, "INTERFACE", "usb0")
+		beaconCmd(t, b, "INTERFACE", "usb0")
 		reply := b.SetBeaconCmd(&Cmd{ID: "CONFIGURE", Payload: 5670})
 		if !errors.Is(reply.Err, ErrNoInterface) || !strings.Contains(reply.Err.Error(), "usb0") {
 			t.Fatalf("CONFIGURE = %v, want ErrNoInterface naming usb0", reply.Err)
@@ -120,7 +122,7 @@ func TestBeacon_unknownInterface(t *testing.T) {
 			t.Errorf("opened %d sockets, want 0", f.opened)
 		}
 		f.set(func() { f.host = append(f.host, netiftest.Interface(20, "usb0", netiftest.LANFlags, "10.0.0.1/8")) })
-		if addr := command(t, b, "CONFIGURE", 5670); addr != "10.0.0.1" {
+		if addr := beaconCmd(t, b, "CONFIGURE", 5670); addr != "10.0.0.1" {
 			t.Errorf("CONFIGURE = %v, want 10.0.0.1", addr)
 		}
 	})
@@ -140,8 +142,8 @@ func TestBeacon_portInUse(t *testing.T) {
 func TestBeacon_receive(t *testing.T) {
 	f := newFakeNet(netiftest.Eth, netiftest.Wlan, netiftest.IPv6LinkLocal)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
-		command(t, b, "INTERFACE", "eth0")
-		command(t, b, "CONFIGURE", 5670)
+		beaconCmd(t, b, "INTERFACE", "eth0")
+		beaconCmd(t, b, "CONFIGURE", 5670)
 		c := f.conn(udp4)
 		put := func(data, src string, ifindex int, want bool) {
 			t.Helper()
@@ -158,7 +160,7 @@ func TestBeacon_receive(t *testing.T) {
 			}
 		}
 		put("ZRE unasked", "192.0.2.8", 2, false)
-		command(t, b, "SUBSCRIBE", "ZRE")
+		beaconCmd(t, b, "SUBSCRIBE", "ZRE")
 		put("ZRE1", "192.0.2.8", 2, true)
 		put("ZR", "192.0.2.8", 2, false)
 		put("other", "192.0.2.8", 2, false)
@@ -172,21 +174,21 @@ func TestBeacon_receive(t *testing.T) {
 		put("ZRE"+strings.Repeat("x", 252), "192.0.2.8", 2, true)
 		put("ZRE"+strings.Repeat("x", 253), "192.0.2.8", 2, false)
 		put("ZRE"+strings.Repeat("x", 5000), "192.0.2.8", 2, false)
-		command(t, b, "SUBSCRIBE", []byte{})
+		beaconCmd(t, b, "SUBSCRIBE", []byte{})
 		put("anything", "192.0.2.8", 2, true)
 
-		command(t, b, "PUBLISH", []byte("mine"))
+		beaconCmd(t, b, "PUBLISH", []byte("mine"))
 		put("mine", "192.0.2.7", 2, false)
 		put("mine!", "192.0.2.7", 2, true)
-		command(t, b, "PUBLISH", []byte("mine too"))
+		beaconCmd(t, b, "PUBLISH", []byte("mine too"))
 		put("mine too", "192.0.2.7", 2, false)
 		put("mine", "192.0.2.7", 2, false)
-		time.Sleep(2 * time.Second)
+		bubble.Sleep(2 * time.Second)
 		put("mine", "192.0.2.7", 2, true)
-		b.farewell([]byte("bye"))
+		b.goodbye([]byte("bye"))
 		put("bye", "192.0.2.7", 2, false)
 		put("mine too", "192.0.2.7", 2, false)
-		command(t, b, "UNSUBSCRIBE", nil)
+		beaconCmd(t, b, "UNSUBSCRIBE", nil)
 		put("anything", "192.0.2.8", 2, false)
 
 		s := &b.stats
@@ -211,10 +213,10 @@ func TestBeacon_receive(t *testing.T) {
 func TestBeacon_zone(t *testing.T) {
 	f := newFakeNet(netiftest.IPv6LinkLocal)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
-		if addr := command(t, b, "CONFIGURE", 5670); addr != "fe80::a%eth7" {
+		if addr := beaconCmd(t, b, "CONFIGURE", 5670); addr != "fe80::a%eth7" {
 			t.Errorf("CONFIGURE = %v, want fe80::a%%eth7", addr)
 		}
-		command(t, b, "SUBSCRIBE", "")
+		beaconCmd(t, b, "SUBSCRIBE", "")
 		f.conn(udp6).put("hello", "fe80::b%oldname", 10)
 		if s := <-b.Signals; s.Addr != "fe80::b%eth7" {
 			t.Errorf("Signal.Addr = %s, want fe80::b%%eth7", s.Addr)
@@ -225,32 +227,33 @@ func TestBeacon_zone(t *testing.T) {
 // Nobody takes Signals: the actor goes on, and what does not fit is counted.
 func TestBeacon_signalsFull(t *testing.T) {
 	f := newFakeNet(netiftest.Eth)
-	fakeBeacon(t, f, beaconConfig{linkSignals: true}, func(t *testing.T, b *Beacon) {
-		command(t, b, "CONFIGURE", 5670)
-		command(t, b, "SUBSCRIBE", "")
+	fakeBeacon(t, f, beaconConfig{sightings: true, tellLinks: true}, func(t *testing.T, b *Beacon) {
+		beaconCmd(t, b, "CONFIGURE", 5670)
+		beaconCmd(t, b, "SUBSCRIBE", "")
 		synctest.Wait()
-		if s := <-b.Signals; s.Transmit != nil || netiftest.Format(s.links) != "eth0 192.0.2.7 192.0.2.255" {
-			t.Errorf("Signal after CONFIGURE = %+v, want the link eth0", s)
+		if got := netiftest.Format(<-b.linkChanges); got != "eth0 192.0.2.7 192.0.2.255" {
+			t.Errorf("links after CONFIGURE = %q, want eth0", got)
 		}
+		flood, _ := newBeaconMsg([16]byte{1}, 1).append(nil)
 		for range beaconSignals + 10 {
-			f.conn(udp4).put("flood", "192.0.2.8", 2)
+			f.conn(udp4).put(string(flood), "192.0.2.8", 2)
 		}
 		if got := b.stats.droppedFull.Load(); got != 10 {
 			t.Errorf("stats.droppedFull = %d, want 10", got)
 		}
 		// The links change twice meanwhile: the last state is told, late.
 		f.set(func() { f.host = []netif.Interface{netiftest.Wlan} })
-		time.Sleep(1500 * time.Millisecond)
+		bubble.Sleep(1500 * time.Millisecond)
 		f.set(func() { f.host = []netif.Interface{netiftest.Down(netiftest.Wlan)} })
-		time.Sleep(1500 * time.Millisecond)
-		command(t, b, "PUBLISH", []byte("alive"))
+		bubble.Sleep(1500 * time.Millisecond)
+		beaconCmd(t, b, "PUBLISH", []byte("alive"))
 		for range beaconSignals {
-			if s := <-b.Signals; s.Transmit == nil {
-				t.Errorf("Signal = %+v, want what was heard first", s)
+			if s := <-b.Signals; s.sighting.uuid != [16]byte{1} {
+				t.Errorf("Signal = %+v, want the flood", s)
 			}
 		}
-		if s := <-b.Signals; s.Transmit != nil || s.links == nil || len(s.links) != 0 {
-			t.Errorf("Signal = %+v, want no links", s)
+		if links := <-b.linkChanges; links == nil || len(links) != 0 {
+			t.Errorf("links = %v, want none", links)
 		}
 	})
 }
@@ -268,14 +271,14 @@ func testBackoff(t *testing.T, refusal syscall.Errno) {
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	fakeBeacon(t, f, beaconConfig{logger: logger}, func(t *testing.T, b *Beacon) {
-		command(t, b, "INTERFACE", "*")
-		command(t, b, "CONFIGURE", 5670)
+		beaconCmd(t, b, "INTERFACE", "*")
+		beaconCmd(t, b, "CONFIGURE", 5670)
 		f.set(func() { f.sendErr["eth0"] = refusal })
-		command(t, b, "PUBLISH", []byte("x"))
+		beaconCmd(t, b, "PUBLISH", []byte("x"))
 		start := time.Now()
-		time.Sleep(22*time.Second + time.Millisecond)
+		bubble.Sleep(22*time.Second + time.Millisecond)
 		f.set(func() { delete(f.sendErr, "eth0") })
-		time.Sleep(5 * time.Second)
+		bubble.Sleep(5 * time.Second)
 		synctest.Wait()
 		var bad, good []int
 		for _, s := range f.take() {
@@ -304,16 +307,50 @@ func testBackoff(t *testing.T, refusal syscall.Errno) {
 	}
 }
 
+// What the node had announced just before it stopped does not follow its goodbye.
+func TestBeacon_goodbyeIsLast(t *testing.T) {
+	for range 20 { // select picks at random
+		f := newFakeNet(netiftest.Eth)
+		var slow atomic.Pointer[chan struct{}]
+		interfaces := func() ([]netif.Interface, error) {
+			if gate := slow.Load(); gate != nil {
+				<-*gate
+			}
+			return f.interfaces()
+		}
+		config := beaconConfig{interfaces: interfaces, sightings: true, awaitPublish: true}
+		fakeBeacon(t, f, config, func(t *testing.T, b *Beacon) {
+			beaconCmd(t, b, "CONFIGURE", 5670)
+			b.announceLatest([]byte("live 1"))
+			synctest.Wait()
+			gate := make(chan struct{})
+			slow.Store(&gate)
+			bubble.Sleep(beaconScan + time.Millisecond)
+			f.take()
+			b.announceLatest([]byte("live 2"))
+			done := make(chan struct{})
+			go func() { b.goodbye([]byte("bye")); close(done) }()
+			synctest.Wait()
+			close(gate)
+			<-done
+			sends := f.take()
+			if last := sends[len(sends)-1].data; last != "bye" {
+				t.Errorf("the last datagram is %q, want the goodbye", last)
+			}
+		})
+	}
+}
+
 func TestBeacon_linkChanges(t *testing.T) {
 	f := newFakeNet(netiftest.Lo, netiftest.Down(netiftest.Eth))
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	fakeBeacon(t, f, beaconConfig{logger: logger, linkSignals: true}, func(t *testing.T, b *Beacon) {
-		command(t, b, "INTERFACE", "eth0")
-		if addr := command(t, b, "CONFIGURE", 5670); addr != "" {
+	fakeBeacon(t, f, beaconConfig{logger: logger, tellLinks: true}, func(t *testing.T, b *Beacon) {
+		beaconCmd(t, b, "INTERFACE", "eth0")
+		if addr := beaconCmd(t, b, "CONFIGURE", 5670); addr != "" {
 			t.Errorf("CONFIGURE = %v, want no address", addr)
 		}
-		command(t, b, "PUBLISH", []byte("x"))
+		beaconCmd(t, b, "PUBLISH", []byte("x"))
 		steps := []struct {
 			host  []netif.Interface
 			links string
@@ -326,22 +363,21 @@ func TestBeacon_linkChanges(t *testing.T) {
 			{[]netif.Interface{netiftest.Lo}, "", 0, 2},
 			{[]netif.Interface{netiftest.Lo, netiftest.Interface(30, "eth0", netiftest.LANFlags, "192.0.2.9/24")}, "eth0 192.0.2.9 192.0.2.255", 2, 3},
 		}
-		if s := <-b.Signals; len(s.links) != 0 {
-			t.Errorf("links = %v, want none", s.links)
+		if links := <-b.linkChanges; len(links) != 0 {
+			t.Errorf("links = %v, want none", links)
 		}
 		for _, step := range steps {
 			f.take()
 			f.set(func() { f.host = step.host })
 			changed := time.Now()
-			s := <-b.Signals
-			if got := netiftest.Format(s.links); got != step.links {
+			if got := netiftest.Format(<-b.linkChanges); got != step.links {
 				t.Errorf("links = %q, want %q", got, step.links)
 			}
 			if wait := time.Since(changed); wait > time.Second {
 				t.Errorf("change told after %v, want at most 1 s", wait)
 			}
 			at := time.Now() // the very instant, in a bubble
-			time.Sleep(1500 * time.Millisecond)
+			bubble.Sleep(1500 * time.Millisecond)
 			synctest.Wait()
 			sends := slices.DeleteFunc(f.take(), func(s fakeSend) bool { return s.at.Before(at) })
 			if len(sends) != step.sends {
@@ -368,8 +404,8 @@ func TestBeacon_linkChanges(t *testing.T) {
 func TestBeacon_readErrors(t *testing.T) {
 	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
-		command(t, b, "CONFIGURE", 5670)
-		command(t, b, "SUBSCRIBE", "")
+		beaconCmd(t, b, "CONFIGURE", 5670)
+		beaconCmd(t, b, "SUBSCRIBE", "")
 		c := f.conn(udp4)
 		for range beaconMaxReadErrors - 1 {
 			c.in <- fakeDatagram{err: syscall.ENETDOWN}
@@ -382,14 +418,14 @@ func TestBeacon_readErrors(t *testing.T) {
 			c.in <- fakeDatagram{err: syscall.EBADF}
 		}
 		f.set(func() { f.openErr = syscall.ENOBUFS })
-		time.Sleep(3 * time.Second)
-		command(t, b, "PUBLISH", []byte("no socket"))
-		time.Sleep(3 * time.Second)
+		bubble.Sleep(3 * time.Second)
+		beaconCmd(t, b, "PUBLISH", []byte("no socket"))
+		bubble.Sleep(3 * time.Second)
 		if f.opened != 1 || b.stats.sendErrors.Load() == 0 {
 			t.Errorf("opened %d sockets, %d send errors, want 1 and some", f.opened, b.stats.sendErrors.Load())
 		}
 		f.set(func() { f.openErr = nil })
-		time.Sleep(2 * time.Second)
+		bubble.Sleep(2 * time.Second)
 		synctest.Wait()
 		if f.opened != 2 {
 			t.Fatalf("opened %d sockets, want 2", f.opened)
@@ -404,10 +440,10 @@ func TestBeacon_readErrors(t *testing.T) {
 func TestBeacon_interfacesFail(t *testing.T) {
 	f := newFakeNet(netiftest.Eth)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
-		command(t, b, "CONFIGURE", 5670)
-		command(t, b, "PUBLISH", []byte("x"))
+		beaconCmd(t, b, "CONFIGURE", 5670)
+		beaconCmd(t, b, "PUBLISH", []byte("x"))
 		f.set(func() { f.hostErr = syscall.ENOBUFS })
-		time.Sleep(3500 * time.Millisecond)
+		bubble.Sleep(3500 * time.Millisecond)
 		synctest.Wait()
 		if got := len(f.take()); got != 4 {
 			t.Errorf("sent %d in 3.5 s, want 4", got)
@@ -418,12 +454,12 @@ func TestBeacon_interfacesFail(t *testing.T) {
 func TestBeacon_farewell(t *testing.T) {
 	f := newFakeNet(netiftest.Eth, netiftest.Wlan)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
-		command(t, b, "INTERFACE", "*")
-		command(t, b, "CONFIGURE", 5670)
-		command(t, b, "PUBLISH", []byte("x"))
+		beaconCmd(t, b, "INTERFACE", "*")
+		beaconCmd(t, b, "CONFIGURE", 5670)
+		beaconCmd(t, b, "PUBLISH", []byte("x"))
 		synctest.Wait()
 		f.take()
-		b.farewell([]byte("bye"))
+		b.goodbye([]byte("bye"))
 		count := map[string]int{}
 		for _, s := range f.take() {
 			count[s.on+" "+s.data]++
@@ -431,7 +467,7 @@ func TestBeacon_farewell(t *testing.T) {
 		if count["eth0 bye"] != 3 || count["wlan0 bye"] != 3 || len(count) != 2 {
 			t.Errorf("farewell sent %v, want bye 3 times on each", count)
 		}
-		time.Sleep(5 * time.Second)
+		bubble.Sleep(5 * time.Second)
 		if sends := f.take(); len(sends) != 0 {
 			t.Errorf("after farewell sent %v, want nothing", sends)
 		}

@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -9,22 +10,16 @@ import (
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
-// nullMailbox takes everything and keeps nothing.
-type nullMailbox struct{}
-
-func (nullMailbox) Send([]byte, [][]byte) error { return nil }
-func (nullMailbox) Close(time.Duration) error   { return nil }
-
-// newIdleNode makes a node that does not run, with one peer that has entered.
-func newIdleNode(ch chan *Event) (*node, *Peer) {
-	n := newNode([16]byte{1}, defaultConfig(), nil, newEventQueue(ch, defaultQueueLimit))
-	n.outbox = newOutbox(func() {})
-	p := newPeer([16]byte{2}, "tcp://127.0.0.1:1", time.Now())
-	p.state, p.want, p.mailbox = peerReady, 2, nullMailbox{}
-	n.peers[p.uuid] = p
-	g := NewGroup("group")
-	g.add(p)
-	n.groups["group"] = g
+// newIdleNode makes a node that does not run, with one peer that has entered, and the
+// group "group" with that peer in it.
+func newIdleNode(t testing.TB) (*node, *peer) {
+	now := time.Now()
+	n, in := newQueueNode(t, now)
+	p := meetPeer(t, now, n, in)
+	n.zre.joined(p, "group")
+	for len(n.events.ch) > 0 {
+		<-n.events.ch
+	}
 	return n, p
 }
 
@@ -39,7 +34,7 @@ func numberedWhisper(from [16]byte) *transport.Packet {
 
 func BenchmarkEventQueue(b *testing.B) {
 	q := newEventQueue(newEventChannel(), defaultQueueLimit)
-	_, p := newIdleNode(q.ch)
+	p := newPeer([16]byte{2}, "tcp://127.0.0.1:1", time.Now())
 	e := messageEvent(eventWhisper, p, "", [][]byte{make([]byte, 100)})
 	b.ReportAllocs()
 	for b.Loop() {
@@ -48,48 +43,49 @@ func BenchmarkEventQueue(b *testing.B) {
 	}
 }
 
-func BenchmarkOutbox(b *testing.B) {
-	o := newOutbox(func() {})
+func BenchmarkCommandQueue(b *testing.B) {
+	q := newCommandQueue(func() {})
 	payload := make([]byte, 100)
-	var calls []call
+	var commands []command
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := o.message(call{kind: callWhisper, peer: [16]byte{2}, payload: payload}); err != nil {
+		c := command{kind: cmdWhisper, message: message{peer: [16]byte{2}, payload: payload}}
+		if err := q.message(context.Background(), c); err != nil {
 			b.Fatal(err)
 		}
-		calls = o.take(calls)
+		commands = q.take(commands)
 	}
 }
 
 func BenchmarkNode_receiveWhisper(b *testing.B) {
-	n, p := newIdleNode(newEventChannel())
+	n, p := newIdleNode(b)
 	m := numberedWhisper(p.uuid)
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		putSequence(m.Header, p.want)
-		n.receive(now, m)
+		putSequence(m.Header, p.in.next)
+		n.zre.receive(now, m)
 		<-n.events.ch
 	}
 }
 
 func BenchmarkNode_whisper(b *testing.B) {
-	n, p := newIdleNode(newEventChannel())
-	calls := []call{{kind: callWhisper, peer: p.uuid, payload: make([]byte, 100)}}
+	n, p := newIdleNode(b)
+	commands := []command{{kind: cmdWhisper, message: message{peer: p.uuid, payload: make([]byte, 100)}}}
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		n.handle(now, calls)
+		n.handle(now, commands)
 	}
 }
 
 func BenchmarkNode_shout(b *testing.B) {
-	n, _ := newIdleNode(newEventChannel())
-	c := &call{kind: callShout, group: "group", payload: make([]byte, 100)}
+	n, _ := newIdleNode(b)
+	m := &message{group: "group", payload: make([]byte, 100)}
 	now := time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		n.shout(now, c)
+		n.zre.shout(now, m)
 	}
 }
 
@@ -149,12 +145,12 @@ func passOn(t testing.TB, in transport.Inbox, out transport.Mailbox, m *transpor
 }
 
 func TestAllocs_receiveWhisper(t *testing.T) {
-	n, p := newIdleNode(newEventChannel())
+	n, p := newIdleNode(t)
 	m := numberedWhisper(p.uuid)
 	now := time.Now()
 	got := testing.AllocsPerRun(2000, func() {
-		putSequence(m.Header, p.want)
-		n.receive(now, m)
+		putSequence(m.Header, p.in.next)
+		n.zre.receive(now, m)
 		<-n.events.ch
 	})
 	if got > 1 { // the Event
@@ -174,17 +170,17 @@ func TestAllocs_inbox(t *testing.T) {
 }
 
 func TestAllocs_whisper(t *testing.T) {
-	n, p := newIdleNode(newEventChannel())
+	n, p := newIdleNode(t)
 	z := NewZyre(t.Context())
 	z.node.Store(n)
 	defer z.node.Store(nil)
 	payload := make([]byte, 100)
-	var calls []call
+	var commands []command
 	now := time.Now()
 	got := testing.AllocsPerRun(2000, func() {
-		z.Whisper(p.Identity, payload)
-		calls = n.outbox.take(calls)
-		n.handle(now, calls[:1])
+		z.Whisper(p.id, payload)
+		commands = n.commands.take(commands)
+		n.handle(now, commands[:1])
 	})
 	if got > 1 { // the copy of the payload
 		t.Errorf("allocations to whisper = %v, want at most 1", got)
@@ -192,17 +188,17 @@ func TestAllocs_whisper(t *testing.T) {
 }
 
 func TestAllocs_shout(t *testing.T) {
-	n, _ := newIdleNode(newEventChannel())
+	n, _ := newIdleNode(t)
 	z := NewZyre(t.Context())
 	z.node.Store(n)
 	defer z.node.Store(nil)
 	payload := make([]byte, 100)
-	var calls []call
+	var commands []command
 	now := time.Now()
 	got := testing.AllocsPerRun(2000, func() {
 		z.Shout("group", payload)
-		calls = n.outbox.take(calls)
-		n.handle(now, calls[:1])
+		commands = n.commands.take(commands)
+		n.handle(now, commands[:1])
 	})
 	if got > 1 { // the copy of the payload
 		t.Errorf("allocations to shout = %v, want at most 1", got)

@@ -127,7 +127,7 @@ func (z *Zyre) SetName(name string) *Zyre {
 		return z.tooLong("set name", name)
 	}
 	z.set(func(c *config) { c.name = name })
-	z.configure(func(n *node, _ time.Time) { n.cfg.name = z.Name() })
+	z.configure(func(n *node, _ time.Time) { n.zre.name = z.Name() })
 	return z
 }
 
@@ -143,8 +143,8 @@ func (z *Zyre) SetHeader(name, format string, args ...interface{}) *Zyre {
 	}
 	z.set(func(c *config) { c.headers[name] = value })
 	z.configure(func(n *node, _ time.Time) {
-		if name != publicKeyHeader || !n.security.enabled {
-			n.cfg.headers[name] = z.header(name)
+		if name != publicKeyHeader || !n.zre.secure {
+			n.zre.headers[name] = z.header(name)
 		}
 	})
 	return z

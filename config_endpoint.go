@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/go-zyre/zyre/internal/transport"
 )
@@ -40,4 +41,22 @@ func (z *Zyre) SetAdvertisedEndpoint(endpoint string) *Zyre {
 		}
 		c.advertised = endpoint
 	})
+}
+
+// beaconing reports whether the node sends beacons: setting an endpoint or gossip turns
+// them off, calling SetPort keeps them on.
+func (c *config) beaconing() bool {
+	return c.portSet || c.endpoint == "" && !c.gossip.enabled()
+}
+
+// local reports whether the application uses an endpoint that only this host can reach.
+func (c *config) local() bool {
+	used := append([]string{c.endpoint, c.advertised}, c.gossip.binds...)
+	for _, h := range c.gossip.hubs {
+		used = append(used, h.endpoint)
+	}
+	for _, r := range c.required {
+		used = append(used, r.endpoint)
+	}
+	return slices.ContainsFunc(used, transport.IsLocal)
 }

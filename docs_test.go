@@ -14,7 +14,7 @@ import (
 func TestDocs_namedTests(t *testing.T) {
 	exists := map[string]bool{}
 	var sources []string
-	for _, pattern := range []string{"*_test.go", "internal/*/*_test.go", "internal/*/*/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "internal/*/*_test.go", "internal/*/*/*_test.go", "e2e/*_test.go", "e2e/*/*_test.go"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -26,7 +26,7 @@ func TestDocs_namedTests(t *testing.T) {
 			exists[string(m[1])] = true
 		}
 	}
-	for _, name := range []string{"README.md", "SECURITY.md", "docs/guarantees.md"} {
+	for _, name := range []string{"README.md", "SECURITY.md", "docs/guarantees.md", "docs/architecture.md"} {
 		for _, test := range regexp.MustCompile(`\bTest\w+_\w+`).FindAll(readFile(t, name), -1) {
 			if !exists[string(test)] {
 				t.Errorf("%s names %s, which does not exist", name, test)

@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/bubble"
 	"github.com/go-zyre/zyre/internal/transport/mem"
 )
 
@@ -19,7 +19,7 @@ import (
 func newMemNode(t *testing.T, network *mem.Network, name string) *Zyre {
 	t.Helper()
 	z := NewZyre(context.Background()).SetName(name)
-	z.transport = func() (transport.Transport, error) { return network, nil }
+	z.seams = func() (seams, error) { return seams{transport: network}, nil }
 	if err := z.SetEndpoint("inproc://%s", name); err != nil {
 		t.Fatal(err)
 	}
@@ -75,10 +75,10 @@ func TestDriver_deadPeer(t *testing.T) {
 		mustStart(t, b)
 		l := timelineOf(a)
 		synctest.Wait()
-		time.Sleep(3 * time.Second) // for whoever came second to be tried again
+		bubble.Sleep(3 * time.Second) // for whoever came second to be tried again
 		network.Partition("inproc://a", true)
 		network.Partition("inproc://b", true)
-		time.Sleep(time.Minute)
+		bubble.Sleep(time.Minute)
 		if got, want := l.types(), []string{"ENTER", "EVASIVE", "SILENT", "EXIT"}; !slices.Equal(got, want) {
 			t.Fatalf("events = %v, want %v", got, want)
 		}
@@ -92,7 +92,7 @@ func TestDriver_deadPeer(t *testing.T) {
 		}
 		network.Partition("inproc://a", false)
 		network.Partition("inproc://b", false)
-		time.Sleep(time.Minute)
+		bubble.Sleep(time.Minute)
 		if got, want := l.types()[4:], []string{"ENTER"}; !slices.Equal(got, want) {
 			t.Errorf("after healing: events = %v, want %v", got, want)
 		}
@@ -115,7 +115,7 @@ func TestDriver_idleNetworkIsQuiet(t *testing.T) {
 			mustStart(t, z)
 			lines = append(lines, timelineOf(z))
 		}
-		time.Sleep(10 * time.Minute)
+		bubble.Sleep(10 * time.Minute)
 		for i, l := range lines {
 			if got := l.types(); len(got) != 9 || slices.ContainsFunc(got, func(e string) bool { return e != "ENTER" }) {
 				t.Errorf("node %d: events = %v, want 9 × ENTER", i, got)
@@ -144,10 +144,10 @@ func TestDriver_idleNodeSleeps(t *testing.T) {
 					mustStart(t, z)
 					timelineOf(z)
 				}
-				time.Sleep(time.Minute)
+				bubble.Sleep(time.Minute)
 				const watched = 10 * time.Minute
 				before := network.Waits("inproc://node0")
-				time.Sleep(watched)
+				bubble.Sleep(watched)
 				got, limit := network.Waits("inproc://node0")-before, int64(watched/time.Second)+2*int64(peers)*int64(watched/defaultEvasive)
 				if got > limit+10 {
 					t.Errorf("woke %d times in %v with %d peers, want at most %d", got, watched, peers, limit)
@@ -175,9 +175,9 @@ func TestDriver_fortyNodesForAMinute(t *testing.T) {
 			mustStart(t, z)
 			lines = append(lines, timelineOf(z))
 		}
-		time.Sleep(time.Minute)
+		bubble.Sleep(time.Minute)
 		nodes[0].Shout("all", []byte("hello"))
-		time.Sleep(time.Second)
+		bubble.Sleep(time.Second)
 		for i, l := range lines {
 			want := map[string]int{"ENTER": 39, "JOIN": 39, "SHOUT": min(i, 1)}
 			got := map[string]int{}
@@ -207,7 +207,7 @@ func TestDriver_appThatDoesNotRead(t *testing.T) {
 		mustStart(t, b)
 		lb := timelineOf(b)
 		synctest.Wait()
-		time.Sleep(3 * time.Second)
+		bubble.Sleep(3 * time.Second)
 		const count = 20_000
 		sent := make(chan struct{})
 		go func() {
@@ -216,13 +216,13 @@ func TestDriver_appThatDoesNotRead(t *testing.T) {
 				b.Whisper(a.UUID(), []byte("one of many"))
 			}
 		}()
-		time.Sleep(10 * time.Minute) // nobody reads a's events
+		bubble.Sleep(10 * time.Minute) // nobody reads a's events
 		if s := a.Stats(); !s.Paused || s.HeldBytes > 2*minQueueLimit {
 			t.Errorf("Stats: paused %v, held %d bytes, want true, little more than %d", s.Paused, s.HeldBytes, minQueueLimit)
 		}
 		la := timelineOf(a)
 		<-sent
-		time.Sleep(time.Second)
+		bubble.Sleep(time.Second)
 		whispers := 0
 		for _, e := range la.types() {
 			if e == eventWhisper {

@@ -24,29 +24,30 @@ func (z *Zyre) Dump(w io.Writer) {
 
 func (n *node) dump(now time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "node %s %q\n", n.id, n.cfg.name)
-	fmt.Fprintf(&b, "  endpoints %s\n", list(n.net.endpoints))
-	if len(n.gossip.bound) > 0 {
+	z := n.zre
+	fmt.Fprintf(&b, "node %s %q\n", z.id, z.name)
+	fmt.Fprintf(&b, "  endpoints %s\n", list(n.binder.endpoints))
+	if n.gossip != nil && len(n.gossip.bound) > 0 {
 		fmt.Fprintf(&b, "  gossip hub %s\n", list(n.gossip.bound))
 	}
-	fmt.Fprintf(&b, "  headers %s\n", dumpHeaders(n.cfg.headers))
-	fmt.Fprintf(&b, "  groups %s\n", list(n.ownGroups()))
+	fmt.Fprintf(&b, "  headers %s\n", dumpHeaders(z.headers))
+	fmt.Fprintf(&b, "  groups %s\n", list(z.ownGroups()))
 	s := n.stats(now)
 	fmt.Fprintf(&b, "peers %d, half open %d\n", s.Peers, s.HalfOpen)
 	for _, p := range s.PeerList {
 		fmt.Fprintf(&b, "  %s %q %s\n", p.UUID, p.Name, p.Endpoint)
 		id, _ := parseUUID(p.UUID)
-		fmt.Fprintf(&b, "    headers %s\n", dumpHeaders(n.peers[id].Headers))
+		fmt.Fprintf(&b, "    headers %s\n", dumpHeaders(z.peers[id].headers))
 		fmt.Fprintf(&b, "    groups %s, idle %v, received %d, sent %d, waiting %d\n",
 			list(p.Groups), p.Idle.Round(time.Millisecond), p.Received, p.Sent, p.Waiting)
 	}
-	fmt.Fprintf(&b, "groups of peers %d\n", len(n.groups))
-	for _, name := range slices.Sorted(maps.Keys(n.groups)) {
+	fmt.Fprintf(&b, "groups of peers %d\n", len(z.groups))
+	for _, name := range slices.Sorted(maps.Keys(z.groups)) {
 		leader := ""
-		if e := n.elections[name]; e != nil && e.leader != "" {
+		if e := z.elections[name]; e != nil && e.leader != "" {
 			leader = ", leader " + e.leader
 		}
-		fmt.Fprintf(&b, "  %q: %d members%s\n", name, len(n.groups[name].peers), leader)
+		fmt.Fprintf(&b, "  %q: %d members%s\n", name, len(z.groups[name].peers), leader)
 	}
 	return b.String()
 }

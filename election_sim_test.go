@@ -1,7 +1,6 @@
 package zyre
 
 import (
-	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -45,7 +44,7 @@ func (s *sim) member(contests bool) *simNode {
 			cfg.contests = []string{simCrew}
 		}
 	})
-	h.n.stand(s.now)
+	h.n.zre.startElections(s.now)
 	return h
 }
 
@@ -53,10 +52,10 @@ func (s *sim) member(contests bool) *simNode {
 func simCandidate(h simHost) (member, contests bool) {
 	switch h := h.(type) {
 	case *simNode:
-		_, member = h.n.own[simCrew]
-		return member, member && h.n.contests(simCrew)
-	case *simElector:
-		return true, h.contest
+		_, member = h.n.zre.own[simCrew]
+		return member, member && h.n.zre.isContesting(simCrew)
+	case *simForeign:
+		return true, h.contests
 	}
 	return false, false
 }
@@ -80,10 +79,10 @@ func simAgreed(s *sim) {
 		switch h := h.(type) {
 		case *simNode:
 			got = h.leaders.current
-			if e := h.n.elections[simCrew]; e != nil && e.leader != got || e == nil && got != "" {
+			if e := h.n.zre.elections[simCrew]; e != nil && e.leader != got || e == nil && got != "" {
 				s.fatalf("%s has told of leader %.4s, and has another", simName(h.uuid), got)
 			}
-		case *simElector:
+		case *simForeign:
 			got = h.leader
 		}
 		if got != want {
@@ -171,147 +170,14 @@ func simElectionStep(s *sim, broken bool) {
 	}
 }
 
-// simElector is a member that holds elections as libzyre does: it counts one ELECT
-// of each member, echoes to its father once it has heard all, passes LEADER on once,
-// and reports a leader once it has LEADER from all.
-type simElector struct {
-	*simForeign
-	contest bool
-	crew    map[[16]byte]bool // peers in the group
-	here    map[[16]byte]bool // those of them that were ready when we looked last
-
-	caw      string // the smallest challenger heard of
-	father   [16]byte
-	erec     int
-	lrec     map[string]int // by leader
-	leader   string
-	reported int
-}
-
-func (s *sim) elector(contest bool) *simElector {
-	h := &simElector{
-		simForeign: &simForeign{simSite: s.site(), kind: simLibzyre, peers: map[[16]byte]*simForeignPeer{}, heard: map[string]int{}},
-		contest:    contest, crew: map[[16]byte]bool{}, here: map[[16]byte]bool{}, lrec: map[string]int{},
+// elector starts a model of libzyre in simCrew.
+func (s *sim) elector(contests bool) *simForeign {
+	h := s.foreign(simLibzyre)
+	h.model.Join(simCrew)
+	if h.contests = contests; contests {
+		h.model.Contest(simCrew)
 	}
-	h.groups = []string{simCrew}
-	s.add(h)
 	return h
-}
-
-func (h *simElector) members() map[[16]byte]bool {
-	all := map[[16]byte]bool{}
-	for id, p := range h.peers {
-		if p.ready && h.crew[id] {
-			all[id] = true
-		}
-	}
-	return all
-}
-
-// tell sends a command of the election to the members but one.
-func (h *simElector) tell(id uint8, candidate string, but [16]byte) {
-	for _, to := range slices.SortedFunc(maps.Keys(h.members()), func(a, b [16]byte) int { return slices.Compare(a[:], b[:]) }) {
-		if to != but {
-			h.send(h.peers[to], &ZreMsg{id: id, Group: simCrew, candidate: candidate})
-		}
-	}
-}
-
-func (h *simElector) take(from [16]byte, header []byte, frames [][]byte) {
-	h.simForeign.take(from, header, frames)
-	var v zreView
-	if v.parse(header) != nil || h.peers[from] == nil || !h.peers[from].ready {
-		h.look()
-		return
-	}
-	switch v.id {
-	case HelloID:
-		h.crew[from] = slices.Contains(v.groupNames(), simCrew)
-		delete(h.here, from)
-	case JoinID, LeaveID:
-		if string(v.group) == simCrew {
-			h.crew[from] = v.id == JoinID
-		}
-	}
-	h.look()
-	if !h.members()[from] {
-		return
-	}
-	switch v.id {
-	case ElectID:
-		h.elect(from, string(v.candidate))
-	case LeaderID:
-		h.lead(string(v.candidate))
-	}
-}
-
-// look acts on members that have come or gone.
-func (h *simElector) look() {
-	now := h.members()
-	came, lost := false, false
-	for id := range now {
-		came = came || !h.here[id]
-	}
-	for id := range h.here {
-		if !now[id] {
-			lost = lost || uuidString(id) == h.leader || uuidString(id) == h.caw
-		}
-	}
-	h.here = now
-	if lost {
-		h.leader, h.caw, h.erec, h.lrec = "", "", 0, map[string]int{}
-	}
-	if h.contest && (came || lost) {
-		h.caw, h.erec, h.lrec = uuidString(h.uuid), 0, map[string]int{}
-		if len(now) == 0 {
-			h.report(h.caw)
-		}
-		h.tell(ElectID, h.caw, [16]byte{})
-	}
-}
-
-func (h *simElector) elect(from [16]byte, r string) {
-	if h.caw == "" || r < h.caw {
-		h.caw, h.father, h.erec = r, from, 0
-		h.tell(ElectID, r, from)
-	}
-	if r != h.caw {
-		return
-	}
-	if h.erec++; h.erec != len(h.members()) {
-		return
-	}
-	if r == uuidString(h.uuid) {
-		h.tell(LeaderID, r, [16]byte{})
-		return
-	}
-	h.send(h.peers[h.father], &ZreMsg{id: ElectID, Group: simCrew, candidate: r})
-}
-
-func (h *simElector) lead(r string) {
-	if h.lrec[r] == 0 && r != uuidString(h.uuid) {
-		h.tell(LeaderID, r, [16]byte{})
-	}
-	if h.lrec[r]++; h.lrec[r] == len(h.members()) {
-		h.report(r)
-		h.caw, h.erec, h.lrec = "", 0, map[string]int{}
-	}
-}
-
-func (h *simElector) report(r string) {
-	h.net.note("libzyre %s sees LEADER %.4s", simName(h.uuid), r)
-	h.leader = r
-	h.reported++
-}
-
-func (h *simElector) bye(uuid [16]byte) {
-	h.simForeign.bye(uuid)
-	h.look()
-}
-
-func (h *simElector) turn() {
-	h.simForeign.turn()
-	h.look()
 }
 
 // TestNode_electionsWithLibzyre has a member that behaves like libzyre among ours, as
@@ -348,21 +214,21 @@ func TestNode_foreignElections(t *testing.T) {
 	a := s.node(func(cfg *config, _ *simSite) { cfg.groups = []string{simCrew} })
 	b := s.node(func(cfg *config, _ *simSite) { cfg.groups = []string{"hall"} })
 	s.run(2 * time.Second)
-	p := a.n.peers[b.uuid]
+	p := a.n.zre.peers[b.uuid]
 	ignored := uint64(0)
 	for _, group := range []string{"", "nowhere", "hall", simCrew} {
-		for _, candidate := range []string{"", "x", p.Identity, a.n.id, uuidString([16]byte{9})} {
+		for _, candidate := range []string{"", "x", p.id, a.n.zre.id, uuidString([16]byte{9})} {
 			for _, id := range []uint8{ElectID, LeaderID} {
-				a.hear(b.uuid, p.want, &ZreMsg{id: id, Group: group, candidate: candidate})
+				a.hear(b.uuid, p.in.next, &ZreMsg{id: id, Group: group, candidate: candidate})
 				ignored++
 			}
 		}
 	}
 	s.run(time.Minute)
-	if got := a.n.counters.electionsIgnored; got != ignored {
+	if got := a.n.zre.counters.electionsIgnored; got != ignored {
 		t.Errorf("%d commands of elections ignored, want %d", got, ignored)
 	}
-	if len(a.n.elections) != 0 || a.leaders.events != 0 {
-		t.Errorf("%d elections, %d LEADER, want none", len(a.n.elections), a.leaders.events)
+	if len(a.n.zre.elections) != 0 || a.leaders.events != 0 {
+		t.Errorf("%d elections, %d LEADER, want none", len(a.n.zre.elections), a.leaders.events)
 	}
 }

@@ -1,198 +1,33 @@
-package zyre
+package zyre_test
 
 import (
-	"fmt"
-	"math/rand/v2"
-	"slices"
-	"strconv"
 	"testing"
-	"time"
+
+	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 )
 
-// electionExpired is how long a contestant that has died goes on for the others.
-const electionExpired = 1500 * time.Millisecond
-
-// contestant has a node stand for election in the group crew.
-func contestant(z *Zyre, port int) *Zyre {
-	quickTimeouts(z, 500*time.Millisecond, electionExpired)
-	z.SetPort(port).SetInterval(100 * time.Millisecond).SetContestInGroup("crew").Join("crew")
-	return z
-}
-
-// lastLeader returns the leader that a node reported last, if it is still here, and how
-// many LEADER events named the one that led already.
-func lastLeader(r *recorder) (leader string, repeated int) {
-	seen, _ := r.events()
-	for _, e := range seen {
-		switch {
-		case e.Type == eventLeader && e.PeerUUID == leader:
-			repeated++
-		case e.Type == eventLeader:
-			leader = e.PeerUUID
-		case e.PeerUUID == leader && (e.Type == eventExit || e.Type == eventLeave):
-			leader = ""
-		}
-	}
-	return leader, repeated
-}
-
 func TestZyre_loneContestantLeads(t *testing.T) {
-	z := newLoopbackNode(t, "alone", freeUDPPort(t))
+	z := kit.NewNode(t, "alone", kit.FreeUDPPort(t))
 	z.SetContestInGroup("crew").Join("crew")
-	mustStart(t, z)
-	if e := record(z).wait(t, "LEADER alone crew", 1); e.PeerUUID != z.UUID() {
+	kit.MustStart(t, z)
+	if e := watch.Record(z).Wait(t, "LEADER alone crew", 1); e.PeerUUID != z.UUID() {
 		t.Errorf("leader = %s, want %s", e.PeerUUID, z.UUID())
 	}
 }
 
 // Contesting and joining while running, in either order.
 func TestZyre_contestWhileRunning(t *testing.T) {
-	z := newLoopbackNode(t, "alone", freeUDPPort(t))
-	mustStart(t, z)
-	r := record(z)
+	z := kit.NewNode(t, "alone", kit.FreeUDPPort(t))
+	kit.MustStart(t, z)
+	r := watch.Record(z)
 	z.SetContestInGroup("crew")
-	if n := ask(z, func(n *node, _ time.Time) int { return len(n.elections) }); n != 0 {
-		t.Errorf("%d elections before Join, want none", n)
-	}
-	z.Join("crew")
 	z.Join("deck")
 	z.SetContestInGroup("deck")
-	r.wait(t, "LEADER alone crew", 1)
-	r.wait(t, "LEADER alone deck", 1)
-}
-
-func TestZyre_membersReportTheSmallestContestant(t *testing.T) {
-	port := freeUDPPort(t)
-	nodes, recorders := map[string]*Zyre{}, map[string]*recorder{}
-	var contestants []string
-	for i := range 5 {
-		z := newLoopbackNode(t, fmt.Sprint("node", i), port)
-		z.Join("crew")
-		if i < 3 {
-			z.SetContestInGroup("crew")
-			contestants = append(contestants, z.UUID())
-		}
-		mustStart(t, z)
-		nodes[z.UUID()], recorders[z.UUID()] = z, record(z)
+	r.Wait(t, "LEADER alone deck", 1)
+	if n := r.Count("LEADER alone crew"); n != 0 {
+		t.Errorf("%d LEADER events of a group before Join, want none", n)
 	}
-	outsider := newLoopbackNode(t, "outsider", port)
-	mustStart(t, outsider)
-	ro := record(outsider)
-	slices.Sort(contestants)
-	for i, id := range contestants {
-		agree(t, nodes, recorders, id)
-		if i == 0 {
-			nodes[id].Leave("crew")
-		} else {
-			nodes[id].Stop()
-		}
-		delete(nodes, id)
-	}
-	if n := ro.count("LEADER"); n != 0 {
-		t.Errorf("a node outside the group saw %d LEADER events, want 0", n)
-	}
-}
-
-// agree waits until all nodes report the same leader, each once.
-func agree(t *testing.T, nodes map[string]*Zyre, recorders map[string]*recorder, want string) {
-	t.Helper()
-	for id := range nodes {
-		r := recorders[id]
-		eventually(t, "all agree", func() bool {
-			leader, _ := lastLeader(r)
-			return leader == want
-		})
-		if _, repeated := lastLeader(r); repeated > 0 {
-			t.Errorf("%s reported the same leader again:\n%s", r.name, r)
-		}
-	}
-}
-
-// A leader that dies is replaced once it has expired.
-func TestZyre_leaderDies(t *testing.T) {
-	port := freeUDPPort(t)
-	doomed := startTroop(t, "port", strconv.Itoa(port), 1)
-	nodes, recorders := map[string]*Zyre{}, map[string]*recorder{}
-	for i := range 3 {
-		z := contestant(newLoopbackNode(t, fmt.Sprint("node", i), port), port)
-		z.uuid[0], z.uuid[1], z.uuid[2] = 0xff, 0xff, 0xff // who dies leads before
-		z.id = uuidString(z.uuid)
-		mustStart(t, z)
-		nodes[z.UUID()], recorders[z.UUID()] = z, record(z)
-	}
-	agree(t, nodes, recorders, doomed.uuids[0])
-	doomed.kill()
-	agree(t, nodes, recorders, smallest(nodes, nil))
-}
-
-// smallest returns who has to lead.
-func smallest(nodes map[string]*Zyre, others []string) string {
-	ids := slices.Clone(others)
-	for id := range nodes {
-		ids = append(ids, id)
-	}
-	return slices.Min(ids)
-}
-
-func TestZyre_electionUnderChurn(t *testing.T) {
-	limit := 8 * time.Second
-	if testing.Short() {
-		limit = 2 * time.Second
-	}
-	took := electionChurn(t, 8, limit)
-	t.Logf("agreed after %v", took)
-}
-
-func TestSoak_electionChurn(t *testing.T) {
-	took := electionChurn(t, 20, soakTime(t))
-	t.Logf("agreed after %v", took)
-	if took > 3*time.Second {
-		t.Errorf("agreed after %v, want less than 3s", took)
-	}
-}
-
-// electionChurn has contestants come, leave, stop and die, and returns how long it took
-// those that are left to agree.
-func electionChurn(t *testing.T, count int, limit time.Duration) time.Duration {
-	port := freeUDPPort(t)
-	nodes, recorders := map[string]*Zyre{}, map[string]*recorder{}
-	doomed := startTroop(t, "port", strconv.Itoa(port), count/5)
-	random := rand.New(rand.NewPCG(1, 2))
-	var left []*Zyre // go on outside the group, but not for ever
-	end := time.Now().Add(limit)
-	for round := 0; time.Now().Before(end); round++ {
-		if round%50 == 49 {
-			doomed.kill()
-			doomed = startTroop(t, "port", strconv.Itoa(port), count/5)
-		}
-		if want := count - len(doomed.uuids); len(nodes) < want/2 || len(nodes) < want && random.IntN(2) == 0 {
-			z := contestant(newLoopbackNode(t, fmt.Sprint("node", len(recorders)), port), port)
-			mustStart(t, z)
-			nodes[z.UUID()], recorders[z.UUID()] = z, record(z)
-		} else {
-			for id, z := range nodes {
-				if random.IntN(3) == 0 {
-					z.Leave("crew")
-					left = append(left, z)
-				} else {
-					z.Stop()
-				}
-				delete(nodes, id)
-				break
-			}
-		}
-		if len(left) > count/2 {
-			left[0].Stop()
-			left = left[1:]
-		}
-		pause(time.Duration(random.IntN(120)) * time.Millisecond)
-	}
-	alive := doomed.uuids
-	if random.IntN(2) == 0 {
-		doomed.kill()
-		alive = nil
-	}
-	start := time.Now()
-	agree(t, nodes, recorders, smallest(nodes, alive))
-	return time.Since(start)
+	z.Join("crew")
+	r.Wait(t, "LEADER alone crew", 1)
 }

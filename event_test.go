@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -16,7 +17,7 @@ func TestEventQueue_order(t *testing.T) {
 		if got, want := q.held, count*(eventOverhead+10); got != want {
 			t.Errorf("held with %d events = %d, want %d", count, got, want)
 		}
-		if got, want := q.full(), q.held > 1<<20; got != want {
+		if got, want := q.isFull(), q.held > 1<<20; got != want {
 			t.Errorf("full with %d events = %t, want %t", count, got, want)
 		}
 		for i := range count / 2 {
@@ -53,8 +54,24 @@ func TestEventQueue_held(t *testing.T) {
 			<-ch
 			q.pump()
 		}
-		if q.settle(); q.held != 0 || q.full() || q.ready.Len() != 0 {
+		if q.countTaken(); q.held != 0 || q.isFull() || q.ready.Len() != 0 {
 			t.Fatalf("round %d: held = %d, ready = %d, want 0", round, q.held, q.ready.Len())
+		}
+	}
+}
+
+// Everything in an event counts against the queue limit.
+func TestEvent_size(t *testing.T) {
+	for _, c := range []struct {
+		event *Event
+		want  int
+	}{
+		{&Event{Type: eventJoin}, eventOverhead},
+		{&Event{Type: eventWhisper, Frames: [][]byte{make([]byte, 1000), make([]byte, 1)}}, eventOverhead + 1001},
+		{&Event{Type: eventEnter, Headers: map[string]string{"name": strings.Repeat("x", 100)}}, eventOverhead + headerOverhead + 104},
+	} {
+		if got := c.event.size(); got != c.want {
+			t.Errorf("size(%s) = %d, want %d", c.event.Type, got, c.want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"net"
 	"time"
 
 	"github.com/go-zyre/zyre"
@@ -17,6 +18,16 @@ func newExampleNode(name string, port int) *zyre.Zyre {
 	return zyre.NewZyre(context.Background()).SetName(name).SetInterface("lo").SetPort(port)
 }
 
+// freePort finds a UDP port of their own for the nodes of an example.
+func freePort() int {
+	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).Port
+}
+
 func start(nodes ...*zyre.Zyre) {
 	for _, node := range nodes {
 		if err := node.Start(); err != nil {
@@ -25,18 +36,25 @@ func start(nodes ...*zyre.Zyre) {
 	}
 }
 
-// Two nodes find each other, and one greets the other.
+// Two nodes find each other, and one says hello to whoever enters.
 func Example() {
-	alice, bob := newExampleNode("alice", 15701), newExampleNode("bob", 15701)
+	port := freePort()
+	alice, bob := newExampleNode("alice", port), newExampleNode("bob", port)
 	bob.SetHeader("role", "%s", "printer")
 	start(alice, bob)
 	defer bob.Stop()
+	go func() {
+		for event := range bob.Events() {
+			if event.Type == "ENTER" {
+				bob.Whispers(event.PeerUUID, "hello %s", event.PeerName)
+			}
+		}
+	}()
 	for event := range alice.Events() {
 		switch event.Type {
 		case "ENTER":
 			role, _ := event.Header("role")
 			fmt.Println(event.PeerName, "is here, a", role)
-			bob.Whispers(alice.UUID(), "hello %s", alice.Name())
 		case "WHISPER":
 			fmt.Printf("%s whispers: %s\n", event.PeerName, event.Msg)
 			alice.Stop() // ends the loop
@@ -52,7 +70,8 @@ func Example() {
 
 // A message to a group reaches every member.
 func ExampleZyre_Shout() {
-	alice, bob := newExampleNode("alice", 15702), newExampleNode("bob", 15702)
+	port := freePort()
+	alice, bob := newExampleNode("alice", port), newExampleNode("bob", port)
 	bob.Join("hall") // before Start: it is in the first HELLO
 	start(alice, bob)
 	defer bob.Stop()
@@ -75,7 +94,7 @@ func ExampleZyre_Shout() {
 
 // WhisperContext tells what became of a message.
 func ExampleZyre_WhisperContext() {
-	node := newExampleNode("alice", 15703)
+	node := newExampleNode("alice", freePort())
 	start(node)
 	defer node.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -109,7 +128,8 @@ func ExampleZyre_GossipBind() {
 
 // Secure nodes talk only with those whose keys they know.
 func ExampleZyre_SetZCert() {
-	alice, bob := newExampleNode("alice", 15704), newExampleNode("bob", 15704)
+	port := freePort()
+	alice, bob := newExampleNode("alice", port), newExampleNode("bob", port)
 	alicePublic, aliceSecret, err := zmq.NewCurveKeypair()
 	if err != nil {
 		log.Fatal(err)
@@ -131,7 +151,7 @@ func ExampleZyre_SetZCert() {
 
 // A group that always has a leader.
 func ExampleZyre_SetContestInGroup() {
-	node := newExampleNode("alice", 15705)
+	node := newExampleNode("alice", freePort())
 	node.SetContestInGroup("crew").Join("crew")
 	start(node)
 	defer node.Stop()

@@ -1,299 +1,10 @@
 package zyre
 
 import (
-	"bufio"
-	"context"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 )
-
-// A hub that a test can kill: gossipHub GOSSIP-ENDPOINT.
-var _ = registerHelper("gossipHub", func(args []string, in io.Reader, out io.Writer) error {
-	z := NewZyre(context.Background()).SetName("hub").SetInterface("lo").GossipBind("%s", args[0])
-	if err := z.SetEndpoint("tcp://127.0.0.1:*"); err != nil {
-		return err
-	}
-	if err := z.Start(); err != nil {
-		return err
-	}
-	fmt.Fprintln(out, "HUB", z.GossipEndpoint())
-	go func() {
-		for range z.Events() {
-		}
-	}()
-	_, _ = io.Copy(io.Discard, in)
-	z.Stop()
-	return nil
-})
-
-func TestZyre_gossipHubKilled(t *testing.T) {
-	for _, endpoint := range []string{"tcp://127.0.0.1:*", "ipc://" + t.TempDir() + "/hub"} {
-		t.Run(endpoint[:3], func(t *testing.T) { gossipHubKilled(t, endpoint) })
-	}
-}
-
-func gossipHubKilled(t *testing.T, endpoint string) {
-	hub := startHelper(t, nil, "gossipHub", endpoint)
-	at := strings.Fields(hub.expect("^HUB "))[1]
-	a, b := newStaticNode(t, "alice"), newStaticNode(t, "bob")
-	for _, z := range []*Zyre{a, b} {
-		z.GossipConnect("%s", at)
-		mustStart(t, z)
-	}
-	ra, rb := record(a), record(b)
-	ra.wait(t, "ENTER bob", 1)
-	ra.wait(t, "ENTER hub", 1)
-	rb.wait(t, "ENTER hub", 1)
-	hub.kill()
-	again := startHelper(t, nil, "gossipHub", at)
-	again.expect("^HUB ")
-	start := time.Now()
-	c := newStaticNode(t, "carol")
-	c.GossipConnect("%s", at)
-	mustStart(t, c)
-	rc := record(c)
-	for _, name := range []string{"hub", "alice", "bob"} {
-		rc.wait(t, "ENTER "+name, 1)
-	}
-	took := time.Since(start)
-	t.Logf("a newcomer found all %v after the hub was back", took)
-	if took > 5*time.Second {
-		t.Errorf("a newcomer found all after %v, want less than 5s", took)
-	}
-	if n := ra.count("EXIT bob"); n != 0 {
-		t.Errorf("alice saw %d EXIT of bob, want 0", n)
-	}
-	start = time.Now()
-	c.Stop()
-	ra.wait(t, "EXIT carol", 1)
-	if took := time.Since(start); took > time.Second {
-		t.Errorf("EXIT %v after Stop, want less than 1s", took)
-	}
-}
-
-// A node that restarts on the same port under another UUID leaves an old tuple behind
-// when it was killed. Nobody loops because of it.
-func TestZyre_gossipRestartOnSameEndpoint(t *testing.T) {
-	for _, killed := range []bool{false, true} {
-		t.Run(fmt.Sprint("killed=", killed), func(t *testing.T) {
-			hub, b := newStaticNode(t, "hub"), newStaticNode(t, "bob")
-			hub.GossipBind("tcp://127.0.0.1:*")
-			mustStart(t, hub)
-			b.GossipConnect("%s", hub.GossipEndpoint())
-			mustStart(t, b)
-			rh := record(hub)
-			rh.wait(t, "ENTER bob", 1)
-			at, old := firstEndpoint(b), b.UUID()
-			b.Stop()
-			again := newStaticNode(t, "bob")
-			again.GossipConnect("%s", hub.GossipEndpoint())
-			if err := again.SetEndpoint("%s", at); err != nil {
-				t.Fatal(err)
-			}
-			if killed { // what a node leaves that had no time to take it back
-				_ = hub.node.Load().gossip.actor.Publish(old, at)
-			}
-			eventually(t, "bob starts again", func() bool { return again.Start() == nil })
-			rh.wait(t, "ENTER bob", 2)
-			late := newStaticNode(t, "late")
-			late.GossipConnect("%s", hub.GossipEndpoint())
-			mustStart(t, late)
-			rl := record(late)
-			rl.wait(t, "ENTER bob", 1)
-			rl.wait(t, "ENTER hub", 1)
-			pause(2500 * time.Millisecond) // the old tuple is tried again meanwhile
-			if n, m := rh.count("ENTER bob"), rh.count("EXIT bob"); n != 2 || m != 1 {
-				t.Errorf("the hub saw %d ENTER and %d EXIT of bob, want 2 and 1:\n%s", n, m, rh)
-			}
-			if n, m := rl.count("ENTER"), rl.count("EXIT"); n != 2 || m != 0 {
-				t.Errorf("a newcomer saw %d ENTER and %d EXIT, want 2 and 0:\n%s", n, m, rl)
-			}
-		})
-	}
-}
-
-// Nodes come and go through one hub, or die: a newcomer learns of the live ones only.
-func TestZyre_gossipChurn(t *testing.T) {
-	if testing.Short() {
-		gossipChurn(t, 40, 1, 2*time.Second)
-		return
-	}
-	gossipChurn(t, 100, 1, 10*time.Second)
-}
-
-// A hundred nodes each minute.
-func TestSoak_gossipChurn(t *testing.T) {
-	limit := soakTime(t)
-	gossipChurn(t, int(100*limit.Minutes()), int(8*limit.Minutes()), limit)
-}
-
-func gossipChurn(t *testing.T, count, troops int, limit time.Duration) {
-	checkLeaks(t)
-	hub := newStaticNode(t, "hub")
-	hub.GossipBind("tcp://127.0.0.1:*")
-	mustStart(t, hub)
-	record(hub)
-	live := map[string]*Zyre{}
-	var doomed *troop
-	start := time.Now()
-	for i := range count {
-		switch every := count / troops; i % every {
-		case 0:
-			doomed = startTroop(t, "hub", hub.GossipEndpoint(), 4)
-		case every / 8:
-			doomed.kill()
-		}
-		z := newStaticNode(t, fmt.Sprint("node", i))
-		z.GossipConnect("%s", hub.GossipEndpoint())
-		mustStart(t, z)
-		record(z)
-		live[z.UUID()] = z
-		if len(live) > 8 {
-			for id, z := range live {
-				z.Stop()
-				delete(live, id)
-				break
-			}
-		}
-		pause(time.Until(start.Add(limit * time.Duration(i+1) / time.Duration(count))))
-	}
-	late := newStaticNode(t, "late")
-	late.GossipConnect("%s", hub.GossipEndpoint())
-	mustStart(t, late)
-	rl := record(late)
-	eventually(t, "the newcomer sees the live ones", func() bool { return rl.count("ENTER") >= len(live)+1 })
-	eventually(t, "the hub has forgotten the dead ones", func() bool {
-		return hub.node.Load().gossip.actor.Stats().Tuples == len(live)+2
-	})
-	eventually(t, "and the newcomer", func() bool { return late.Stats().HalfOpen == 0 })
-	pause(time.Second) // for anything that should not come
-	seen, _ := rl.events()
-	for _, e := range seen {
-		if e.Type == eventExit || e.Type == eventEnter && live[e.PeerUUID] == nil && e.PeerUUID != hub.UUID() {
-			t.Errorf("the newcomer saw %s of %s, which is gone", e.Type, e.PeerName)
-		}
-	}
-	if got := ask(late, func(n *node, _ time.Time) int { return len(n.standing) }); got != len(live)+1 {
-		t.Errorf("the newcomer keeps %d nodes in mind, want %d", got, len(live)+1)
-	}
-	late.Stop()
-	for _, z := range live {
-		z.Stop()
-	}
-	hub.Stop()
-}
-
-// buildGossip compiles the program that drives CZMQ's own zgossip.
-func buildGossip(t *testing.T) string {
-	t.Helper()
-	flags, err := exec.Command("pkg-config", "--cflags", "--libs", "libczmq").Output()
-	if err != nil {
-		t.Skip("no libczmq: ", err)
-	}
-	path := filepath.Join(t.TempDir(), "czmq_gossip")
-	args := append([]string{"-O1", "-o", path, "internal/interop/czmq_gossip.c"}, strings.Fields(string(flags))...)
-	if out, err := exec.Command("cc", args...).CombinedOutput(); err != nil {
-		t.Skipf("cannot compile against libczmq: %v\n%s", err, out)
-	}
-	return path
-}
-
-func TestZyre_gossipWithCZMQ(t *testing.T) {
-	program := buildGossip(t)
-	t.Run("hub", func(t *testing.T) {
-		hub := startProc(t, "czmq hub", nil, program, "hub", "tcp://127.0.0.1:*")
-		at := "tcp://127.0.0.1:" + strings.Fields(hub.expect("^PORT "))[1]
-		hub.expect("^READY")
-		a, b := newStaticNode(t, "alice"), newStaticNode(t, "bob")
-		a.GossipConnect("%s", at)
-		mustStart(t, a)
-		hub.expect("^DELIVER " + a.UUID() + " " + firstEndpoint(a))
-		pause(1500 * time.Millisecond) // CZMQ forgets who is quiet for a second
-		b.GossipConnect("%s", at)
-		mustStart(t, b)
-		ra, rb := record(a), record(b)
-		ra.wait(t, "ENTER bob", 1)
-		rb.wait(t, "ENTER alice", 1)
-		start := time.Now()
-		b.Stop()
-		ra.wait(t, "EXIT bob", 1)
-		if took := time.Since(start); took > time.Second {
-			t.Errorf("EXIT %v after Stop, want less than 1s", took)
-		}
-	})
-	t.Run("client", func(t *testing.T) {
-		a, b := newStaticNode(t, "alice"), newStaticNode(t, "bob")
-		a.GossipBind("tcp://127.0.0.1:*")
-		mustStart(t, a)
-		mustStart(t, b) // bob is told of by CZMQ alone
-		ra := record(a)
-		record(b)
-		client := startProc(t, "czmq client", nil, program, "client", a.GossipEndpoint(), b.UUID(), firstEndpoint(b))
-		client.expect("^DELIVER " + a.UUID() + " " + firstEndpoint(a))
-		ra.wait(t, "ENTER bob", 1)
-		a.Stop()
-	})
-}
-
-// Wildcards are resolved before they are announced, and no UDP socket is open.
-func TestZyre_gossipAnnouncesRealAddress(t *testing.T) {
-	before := udpSockets(t)
-	hub, a := newStaticNode(t, "hub"), newStaticNode(t, "alice")
-	hub.GossipBind("tcp://127.0.0.1:*")
-	for _, z := range []*Zyre{hub, a} {
-		if err := z.SetEndpoint("tcp://*:*"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	mustStart(t, hub)
-	a.GossipConnect("%s", hub.GossipEndpoint())
-	mustStart(t, a)
-	rh := record(hub)
-	rh.wait(t, "ENTER alice", 1)
-	if got := hub.PeerAddress(a.UUID()); !strings.HasPrefix(got, "tcp://127.0.0.1:") || strings.HasSuffix(got, "*") {
-		t.Errorf("PeerAddress(alice) = %q, want an address of lo and a port", got)
-	}
-	if strings.Contains(hub.GossipEndpoint(), "*") {
-		t.Errorf("GossipEndpoint() = %q, want a port", hub.GossipEndpoint())
-	}
-	if after := udpSockets(t); after > before {
-		t.Errorf("%d UDP sockets with gossip, %d before; want no more", after, before)
-	}
-}
-
-// udpSockets counts the UDP sockets of this process.
-func udpSockets(t *testing.T) (n int) {
-	t.Helper()
-	inodes := map[string]bool{}
-	for _, path := range []string{"/proc/self/net/udp", "/proc/self/net/udp6"} {
-		f, err := os.Open(path)
-		if err != nil {
-			t.Skip("cannot list sockets: ", err)
-		}
-		for s := bufio.NewScanner(f); s.Scan(); {
-			if fields := strings.Fields(s.Text()); len(fields) > 9 {
-				inodes["socket:["+fields[9]+"]"] = true
-			}
-		}
-		f.Close()
-	}
-	entries, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Skip("cannot list descriptors: ", err)
-	}
-	for _, e := range entries {
-		if target, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && inodes[target] {
-			n++
-		}
-	}
-	return n
-}
 
 // While the node is busy, news of gossip wait where they do not grow.
 func TestZyre_gossipFlood(t *testing.T) {
@@ -313,9 +24,9 @@ func TestZyre_gossipFlood(t *testing.T) {
 		}
 	}
 	eventually(t, "alice's actor has all", func() bool { return n.gossip.actor.Stats().Tuples >= tuples })
-	n.outbox.mu.Lock()
-	waiting := len(n.outbox.calls)
-	n.outbox.mu.Unlock()
+	n.commands.mu.Lock()
+	waiting := len(n.commands.commands)
+	n.commands.mu.Unlock()
 	close(busy)
 	if waiting > 2 {
 		t.Errorf("%d calls wait for the node, want at most 2", waiting)
@@ -324,24 +35,26 @@ func TestZyre_gossipFlood(t *testing.T) {
 	hub.Stop()
 }
 
-// A node takes its own tuple back everywhere; another's is forgotten by that node alone.
-func TestZyre_gossipUnpublish(t *testing.T) {
-	hub, a := newStaticNode(t, "hub"), newStaticNode(t, "alice")
+// A node that takes its own tuple back right after Start has it taken back.
+func TestZyre_gossipUnpublishAfterStart(t *testing.T) {
+	hub := newStaticNode(t, "hub")
 	hub.GossipBind("tcp://127.0.0.1:*")
 	mustStart(t, hub)
-	a.GossipConnect("%s", hub.GossipEndpoint())
-	mustStart(t, a)
-	ra := record(a)
-	ra.wait(t, "ENTER hub", 1)
-	tuples := func(z *Zyre) int { return z.node.Load().gossip.actor.Stats().Tuples }
-	eventually(t, "both know both", func() bool { return tuples(hub) == 2 && tuples(a) == 2 })
-	a.GossipUnpublish(hub.UUID())
-	if own, others := tuples(a), tuples(hub); own != 1 || others != 2 {
-		t.Errorf("alice knows %d tuples, the hub %d, want 1 and 2", own, others)
+	for i := range 10 {
+		z, next := newStaticNode(t, "alice"), newStaticNode(t, "next")
+		z.GossipConnect("%s", hub.GossipEndpoint())
+		next.GossipConnect("%s", hub.GossipEndpoint())
+		mustStart(t, z)
+		z.GossipUnpublish(z.UUID())
+		mustStart(t, next)
+		eventually(t, "the hub knows the node that came next", func() bool {
+			return ask(hub, func(n *node, _ time.Time) bool { return n.zre.known[next.uuid] != nil })
+		})
+		if ask(hub, func(n *node, _ time.Time) bool { return n.zre.known[z.uuid] != nil }) {
+			t.Errorf("run %d: the hub still knows the tuple", i)
+		}
+		z.Stop()
+		next.Stop()
 	}
-	a.GossipUnpublish(strings.ToLower(a.UUID())).GossipUnpublish("nonsense")
-	eventually(t, "the hub knows only itself", func() bool { return tuples(hub) == 1 && tuples(a) == 0 })
-	if n := ra.count("EXIT"); n != 0 {
-		t.Errorf("alice saw %d EXIT, want 0", n)
-	}
+	hub.Stop()
 }

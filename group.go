@@ -12,9 +12,10 @@ import (
 // speak ZRE by themselves. Its methods may be called by any number of goroutines
 // at once.
 type Group struct {
-	name  string
-	mu    sync.Mutex // guards a Group from NewGroup; a node owns its groups alone
-	peers []*Peer
+	name string
+
+	mu    sync.Mutex
+	peers []*Peer // guarded by mu
 }
 
 // NewGroup makes an empty group. It is zyre_group_new of libzyre.
@@ -67,9 +68,4 @@ func (g *Group) remove(p *Peer) bool {
 	}
 	g.peers = slices.Delete(g.peers, i, i+1)
 	return true
-}
-
-// clogged says whether one of the members takes no more messages for now.
-func (g *Group) clogged() bool {
-	return slices.ContainsFunc(g.peers, (*Peer).clogged)
 }

@@ -2,10 +2,8 @@ package zyre
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"net"
-	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -35,31 +33,23 @@ const (
 	stormPatience = 10 * time.Minute
 )
 
-// inprocWanted has the nodes of the tests connect by inproc, as those of an application
-// do. Without it they do not: most tests are about what nodes on different hosts do.
-var inprocWanted = flag.Bool("inproc", false, "connect nodes of this process by inproc")
-
-// loopbackNode makes a node that stays on this host.
+// loopbackNode makes a node that stays on this host. It does not connect by inproc: the
+// tests here are about what nodes on different hosts do.
 func loopbackNode(name string, port int) *Zyre {
 	z := NewZyre(context.Background()).SetName(name).SetInterface("lo").SetPort(port).
 		SetInterval(100 * time.Millisecond)
-	if !*inprocWanted {
-		z.transport = tcpTransport
-	}
+	z.seams = tcpSeams
 	return z
 }
 
-// inprocTransport makes the transport of a node that connects by inproc.
-func inprocTransport() (transport.Transport, error) { return transport.NewZMQ() }
-
-// tcpTransport makes the transport of a node that does not connect by inproc.
-func tcpTransport() (transport.Transport, error) {
+// tcpSeams are what a node stands on that does not connect by inproc.
+func tcpSeams() (seams, error) {
 	tr, err := transport.NewZMQ()
 	if err != nil {
-		return nil, err
+		return seams{}, err
 	}
 	tr.DisableInproc()
-	return tr, nil
+	return seamsOf(tr), nil
 }
 
 // newLoopbackNode makes a node that stays on this host. It is stopped when the test
@@ -196,30 +186,6 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// eventuallyAll waits until a count has reached what is wanted, as long as it changes.
-func eventuallyAll(t testing.TB, what string, want int, count func() int) {
-	t.Helper()
-	got, since := count(), time.Now()
-	for got < want {
-		pause(5 * time.Millisecond)
-		if now := count(); now != got {
-			got, since = now, time.Now()
-		} else if time.Since(since) > patience {
-			t.Fatalf("%s: %d of %d, and no more in %v", what, got, want, patience)
-		}
-	}
-}
-
-// soakTime is how long a soak lasts, or the test is skipped.
-func soakTime(t *testing.T) time.Duration {
-	t.Helper()
-	d, err := time.ParseDuration(os.Getenv("ZYRE_SOAK"))
-	if err != nil {
-		t.Skip("goes on for a while: make soak DURATION=…")
-	}
-	return d
-}
-
 // pause gives the system time between two looks at something that has no event.
 func pause(d time.Duration) {
 	timer := time.NewTimer(d)
@@ -253,4 +219,12 @@ func checkLeaks(t *testing.T) {
 		buf := make([]byte, 1<<20)
 		t.Errorf("the process held %+v before, %+v after\n%s", before, after, buf[:runtime.Stack(buf, true)])
 	})
+}
+
+// must fails the test if there is an error.
+func must(t *testing.T, what string, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%s = %v, want nil", what, err)
+	}
 }

@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -10,26 +11,9 @@ import (
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
-// countingTransport opens mailboxes that lead nowhere and counts them.
-type countingTransport struct{ open map[*countingMailbox]bool }
-
-func (tr *countingTransport) Listen(transport.ListenOptions) (transport.Inbox, error) {
-	return nil, transport.ErrClosed
-}
-func (tr *countingTransport) Close() error { return nil }
-
-func (tr *countingTransport) Dial(endpoint string, _ transport.DialOptions) (transport.Mailbox, error) {
-	if err := transport.CheckEndpoint(endpoint); err != nil {
-		return nil, err
-	}
-	box := &countingMailbox{tr: tr}
-	tr.open[box] = true
-	return box, nil
-}
-
-// countingMailbox is full after a few messages.
+// countingMailbox leads nowhere, and is full after a few messages.
 type countingMailbox struct {
-	tr   *countingTransport
+	open map[*countingMailbox]bool
 	sent int
 }
 
@@ -41,7 +25,7 @@ func (m *countingMailbox) Send([]byte, [][]byte) error {
 }
 
 func (m *countingMailbox) Close(time.Duration) error {
-	delete(m.tr.open, m)
+	delete(m.open, m)
 	return nil
 }
 
@@ -49,7 +33,8 @@ func (m *countingMailbox) Close(time.Duration) error {
 type fuzzNode struct {
 	*node
 	t      *testing.T
-	tr     *countingTransport
+	in     *queueInbox
+	open   map[*countingMailbox]bool
 	now    time.Time
 	script []byte
 	uuids  [4][16]byte
@@ -59,24 +44,55 @@ type fuzzNode struct {
 
 func newFuzzNode(t *testing.T, script []byte) *fuzzNode {
 	f := &fuzzNode{
-		t: t, tr: &countingTransport{open: map[*countingMailbox]bool{}}, now: time.Unix(1e9, 0), script: script,
+		t: t, in: newQueueInbox(), open: map[*countingMailbox]bool{}, now: time.Unix(1e9, 0), script: script,
 		inside: map[string]bool{}, groups: map[string]map[string]bool{},
 	}
 	for i := range f.uuids {
 		f.uuids[i] = [16]byte{byte(i + 1)}
 	}
 	cfg := defaultConfig()
-	cfg.name, cfg.groups = "fuzz", []string{"G"}
-	f.node = newNode([16]byte{9}, cfg, f.tr, newEventQueue(newEventChannel(), minQueueLimit))
-	f.outbox = newOutbox(func() {})
-	f.net.links = []netif.Link{{Name: "lo", Addr: netip.MustParseAddr("127.0.0.1"), Prefix: netip.MustParsePrefix("127.0.0.0/8")}}
-	f.net.endpoints, f.net.port = []string{"tcp://127.0.0.1:9"}, 9
-	f.tickAt = f.now
+	cfg.name, cfg.groups, cfg.iface, cfg.peerPort = "fuzz", []string{"G"}, "lo", 9
+	f.node = newNode([16]byte{9}, cfg, seams{
+		transport: &queueTransport{inbox: f.in, dial: f.dial},
+		interfaces: func() ([]netif.Interface, error) {
+			return []netif.Interface{{
+				Name: "lo", Index: 1, Flags: net.FlagUp | net.FlagLoopback,
+				Prefixes: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")},
+			}}, nil
+		},
+	}, newEventQueue(newEventChannel(), minQueueLimit))
+	if err := f.start(f.now); err != nil {
+		t.Fatal(err)
+	}
+	f.step(f.now)
 	return f
 }
 
-// take cuts up to n bytes off the script.
-func (f *fuzzNode) take(n int) []byte {
+func (f *fuzzNode) dial(endpoint string) (transport.Mailbox, error) {
+	if err := transport.CheckEndpoint(endpoint); err != nil {
+		return nil, err
+	}
+	box := &countingMailbox{open: f.open}
+	f.open[box] = true
+	return box, nil
+}
+
+// advance lets time pass, in which the node works when it wants to.
+func (f *fuzzNode) advance(d time.Duration) {
+	for end := f.now.Add(d); ; {
+		wake := f.plan(f.now)
+		if !wake.Before(end) {
+			f.now = end
+			return
+		}
+		f.now = wake
+		f.step(f.now)
+		f.checkEvents()
+	}
+}
+
+// cut cuts up to n bytes off the script.
+func (f *fuzzNode) cut(n int) []byte {
 	n = min(n, len(f.script))
 	b := f.script[:n:n]
 	f.script = f.script[n:]
@@ -84,47 +100,47 @@ func (f *fuzzNode) take(n int) []byte {
 }
 
 func (f *fuzzNode) byte() byte {
-	if b := f.take(1); len(b) == 1 {
+	if b := f.cut(1); len(b) == 1 {
 		return b[0]
 	}
 	return 0
 }
 
-// step does what the next bytes of the script say.
-func (f *fuzzNode) step() {
+// play does what the next bytes of the script say.
+func (f *fuzzNode) play() {
 	op, arg := f.byte(), f.byte()
 	uuid := f.uuids[arg%4]
 	switch op % 8 {
 	case 0, 1: // as it is, from anybody
 		from := appendIdentity(nil, uuid)
 		if op >= 128 {
-			from = f.take(int(arg))
+			from = f.cut(int(arg))
 		}
-		f.message(from, f.take(int(f.byte())), arg/4)
+		f.message(from, f.cut(int(f.byte())), arg/4)
 	case 2, 3, 4: // in sequence
-		header := append([]byte{0xAA, 0xA1, op / 8, Version, 0, 1}, f.take(int(f.byte()))...)
-		if p := f.peers[uuid]; p != nil && op/8 != HelloID {
-			putSequence(header, p.want)
+		header := append([]byte{0xAA, 0xA1, op / 8, Version, 0, 1}, f.cut(int(f.byte()))...)
+		if p := f.zre.peers[uuid]; p != nil && op/8 != HelloID {
+			putSequence(header, p.in.next)
 		}
 		f.message(appendIdentity(nil, uuid), header, arg/4)
 	case 5:
-		f.now = f.now.Add(time.Duration(arg) * 50 * time.Millisecond)
+		f.advance(time.Duration(arg) * 50 * time.Millisecond)
 	case 6:
-		port := uint16(f.byte() % 12)
-		b, err := newBeaconMsg(uuid, port).append(nil)
-		if op >= 128 {
-			b, err = f.take(int(arg)), nil
-		}
-		if err != nil {
-			f.t.Fatal(err)
-		}
-		f.signal(f.now, &Signal{Addr: "127.0.0.1", Transmit: b})
+		at := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(f.byte()%12))
+		s := sighting{beaconOrigin: beaconOrigin{uuid, at}, secure: op >= 128}
+		f.do(command{kind: cmdNews, news: s})
 	case 7:
 		f.application(op/8, uuid)
 	}
-	f.unclog(f.now)
-	if !f.now.Before(f.tickAt) {
-		f.tick(f.now)
+	for f.step(f.now) {
+		f.checkEvents()
+	}
+}
+
+// do has the node carry out a command in its next round.
+func (f *fuzzNode) do(c command) {
+	if err := f.commands.put(c); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
@@ -136,22 +152,22 @@ func (f *fuzzNode) message(from, header []byte, frames byte) {
 			m.Frames = append(m.Frames, []byte("content"))
 		}
 	}
-	f.receive(f.now, &m)
+	f.in.packets = append(f.in.packets, m)
 }
 
 // application does what an application does meanwhile.
 func (f *fuzzNode) application(what byte, uuid [16]byte) {
 	switch what % 5 {
 	case 0:
-		f.whisper(f.now, []call{{kind: callWhisper, peer: uuid, payload: []byte("x")}})
+		f.do(command{kind: cmdWhisper, message: message{peer: uuid, payload: []byte("x")}})
 	case 1:
-		f.shout(f.now, &call{kind: callShout, group: "G", payload: []byte("x")})
+		f.do(command{kind: cmdShout, message: message{group: "G", payload: []byte("x")}})
 	case 2:
-		f.join(f.now, "H")
+		f.do(command{kind: cmdFunc, fn: func(now time.Time) { f.zre.join(now, "H") }})
 	case 3:
-		f.leave(f.now, "H")
-	case 4:
-		f.excuse(time.Second)
+		f.do(command{kind: cmdFunc, fn: func(now time.Time) { f.zre.leave(now, "H") }})
+	case 4: // it was not running for a while
+		f.now = f.now.Add(3 * time.Second)
 	}
 }
 
@@ -161,7 +177,7 @@ func (f *fuzzNode) checkEvents() {
 		for len(f.events.ch) > 0 {
 			f.checkEvent(<-f.events.ch)
 		}
-		_, more = f.events.pump()
+		more = f.events.pump()
 	}
 }
 
@@ -192,49 +208,20 @@ func (f *fuzzNode) checkEvent(e *Event) {
 
 // checkState fails the test unless what the node knows fits together.
 func (f *fuzzNode) checkState() {
-	entered, boxes := 0, 0
-	for uuid, p := range f.peers {
-		if p.uuid != uuid {
-			f.t.Fatalf("peer %s under %x", p.Identity, uuid)
-		}
-		if p.entered() {
-			entered++
-			if !f.known.has(uuid, p.endpoint) || f.addressed[p.endpoint] != p || p.mailbox == nil {
-				f.t.Fatalf("peer %s at %s: entered, but not addressed or connected", p.Identity, p.endpoint)
-			}
-		}
-		if p.entered() != f.inside[p.Identity] {
-			f.t.Fatalf("peer %s: entered %v, by events %v", p.Identity, p.entered(), f.inside[p.Identity])
+	if err := simInvariants(f.node); err != nil {
+		f.t.Fatal(err)
+	}
+	boxes := 0
+	for _, p := range f.zre.peers {
+		if p.isEntered() != f.inside[p.id] {
+			f.t.Fatalf("peer %s: entered %v, by events %v", p.id, p.isEntered(), f.inside[p.id])
 		}
 		if p.mailbox != nil {
 			boxes++
 		}
-		if p.clogged() != f.slow[p] {
-			f.t.Fatalf("peer %s: clogged %v, slow %v", p.Identity, p.clogged(), f.slow[p])
-		}
-		for name, g := range p.groups {
-			if !p.entered() || f.node.groups[name] != g {
-				f.t.Fatalf("peer %s: in group %q, which is not listed", p.Identity, name)
-			}
-		}
 	}
-	if f.known.len() != entered || boxes != len(f.tr.open) || len(f.slow) > entered+boxes {
-		f.t.Fatalf("known %d, entered %d; mailboxes of peers %d, open %d", f.known.len(), entered, boxes, len(f.tr.open))
-	}
-	for endpoint, p := range f.addressed {
-		if f.peers[p.uuid] != p || p.endpoint != endpoint {
-			f.t.Fatalf("endpoint %s: peer %s is at %s or gone", endpoint, p.Identity, p.endpoint)
-		}
-	}
-	for name, g := range f.node.groups {
-		if len(g.peers) == 0 {
-			f.t.Fatalf("group %q is empty", name)
-		}
-		for _, p := range g.peers {
-			if p.groups[name] != g || f.peers[p.uuid] != p {
-				f.t.Fatalf("group %q has %s, who is gone", name, p.Identity)
-			}
-		}
+	if boxes != len(f.open) {
+		f.t.Fatalf("mailboxes of peers %d, open %d", boxes, len(f.open))
 	}
 }
 
@@ -244,7 +231,7 @@ func fuzzHello(endpoint string, groups ...string) []byte {
 	if err != nil {
 		panic(err)
 	}
-	return append([]byte{byte(len(b) - plainSize)}, b[plainSize:]...)
+	return append([]byte{byte(len(b) - headerSize)}, b[headerSize:]...)
 }
 
 // FuzzNodeReceive lets messages, beacons, time and an application happen to a node:
@@ -271,7 +258,7 @@ func FuzzNodeReceive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, script []byte) {
 		n := newFuzzNode(t, script)
 		for len(n.script) > 0 {
-			n.step()
+			n.play()
 			n.checkEvents()
 			n.checkState()
 		}

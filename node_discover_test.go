@@ -85,25 +85,25 @@ func TestNode_floodOfSightings(t *testing.T) {
 	s.run(2 * time.Second)
 	for i := range 50_000 {
 		uuid := [16]byte{byte(i), byte(i >> 8), byte(i >> 16), 1}
-		a.n.sighted(s.now, uuid, "tcp://10.9.9.9:"+string(rune('1'+i%9)))
-		a.n.sighted(s.now, uuid, simEndpoint(i))
+		a.n.zre.sighted(s.now, uuid, "tcp://10.9.9.9:"+string(rune('1'+i%9)))
+		a.n.zre.sighted(s.now, uuid, simEndpoint(i))
 		if i%500 == 0 {
 			s.now = s.now.Add(50 * time.Millisecond)
 		}
 	}
 	a.turn()
-	if got := len(a.n.peers); got > maxHalfOpen+1 {
+	if got := len(a.n.zre.peers); got > maxHalfOpen+1 {
 		t.Errorf("peers = %d, want at most %d", got, maxHalfOpen+1)
 	}
-	if len(a.n.history) > maxHandshakes {
-		t.Errorf("histories = %d", len(a.n.history))
+	if len(a.n.zre.throttles) > maxThrottles {
+		t.Errorf("histories = %d", len(a.n.zre.throttles))
 	}
 	s.run(45 * time.Second)
 	simConnected(s)
 	if got := a.count(eventEnter, b.uuid); got != 1 || len(a.history) != 1 {
 		t.Errorf("history = %q, want one ENTER", a.history)
 	}
-	if got := len(a.n.peers); got != 1 {
+	if got := len(a.n.zre.peers); got != 1 {
 		t.Errorf("peers in the end = %d, want 1", got)
 	}
 }
@@ -122,13 +122,17 @@ func TestNode_failedSendEndsPeer(t *testing.T) {
 	s.run(2 * time.Second)
 	a.whisper(b.uuid)
 	s.settle()
-	s.conn(a, b.endpoint).broken = errBroken
-	a.n.handle(s.now, []call{{kind: callWhisper, peer: b.uuid, payload: []byte("w 1 2")}})
-	s.conn(a, b.endpoint).broken = nil
-	a.n.receive(s.now, &transport.Packet{From: appendIdentity(nil, b.uuid), Header: appendPlain(nil, PingID, b.n.peers[a.uuid].sent+1)})
-	b.n.peers[a.uuid].sent++
+	conn, z := s.conn(a, b.endpoint), a.n.zre
+	conn.broken = errBroken
+	z.addWhisper(&message{peer: b.uuid, payload: []byte("w 1 2")})
+	z.sendWhispers(s.now)
+	conn.broken = nil
+	ping := appendPlain(nil, PingID, b.n.zre.peers[a.uuid].out.last+1)
+	z.receive(s.now, &transport.Packet{From: appendIdentity(nil, b.uuid), Header: ping})
+	b.n.zre.peers[a.uuid].out.last++
 	a.told[b.uuid]++
-	a.n.handle(s.now, []call{{kind: callWhisper, peer: b.uuid, payload: []byte("w 1 3")}})
+	z.addWhisper(&message{peer: b.uuid, payload: []byte("w 1 3")})
+	z.sendWhispers(s.now)
 	a.turn()
 	s.run(5 * time.Second)
 	simConnected(s)

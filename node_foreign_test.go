@@ -1,172 +1,125 @@
 package zyre
 
 import (
-	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/foreign"
 )
 
 // simKind is an implementation that a model peer behaves like.
-type simKind string
+type simKind = foreign.Kind
 
 const (
-	simLibzyre  simKind = "libzyre"
-	simGoZeromq simKind = "go-zeromq"
-	simZyreJS   simKind = "zyre.js"
+	simLibzyre  = foreign.Libzyre
+	simPyre     = foreign.Pyre
+	simGoZeromq = foreign.GoZeroMQ
+	simZyreJS   = foreign.ZyreJS
+	simGyre     = foreign.Gyre
 )
 
-// simForeign is a host with a model of another implementation.
+// simKinds are those that the simulation has.
+var simKinds = []simKind{simLibzyre, simPyre, simGoZeromq, simZyreJS, simGyre}
+
+// simForeign is a host with a model of another implementation, for which it is the
+// port to the simulated network.
 type simForeign struct {
 	simSite
-	kind    simKind
-	groups  []string // that its HELLO names
-	peers   map[[16]byte]*simForeignPeer
-	history []string
-	heard   map[string]int // content of whispers
-	pinged  time.Time
-}
-
-type simForeignPeer struct {
-	uuid       [16]byte
-	endpoint   string
-	conn       *simConn
-	ready      bool
-	sent, want uint16
-	heardAt    time.Time
-	received   int
+	kind     simKind
+	model    *foreign.Model
+	conns    map[[16]byte]*simConn
+	history  []string       // ENTER and EXIT of peers that entered
+	heard    map[string]int // content of whispers
+	wake     time.Time
+	contests bool
+	leader   string // of simCrew
 }
 
 func (s *sim) foreign(kind simKind) *simForeign {
-	h := &simForeign{simSite: s.site(), kind: kind, peers: map[[16]byte]*simForeignPeer{}, heard: map[string]int{}}
+	h := &simForeign{simSite: s.site(), kind: kind, conns: map[[16]byte]*simConn{}, heard: map[string]int{}}
+	var err error
+	h.model, err = foreign.New(foreign.Config{Kind: kind, UUID: h.uuid, Endpoint: h.endpoint, Name: string(kind)}, h)
+	if err != nil {
+		s.fatalf("%v", err)
+	}
 	s.add(h)
 	return h
 }
 
-// next counts a sequence number on.
-func (h *simForeign) next(seq uint16) uint16 {
-	if h.kind == simZyreJS {
-		return uint16((int(seq) + 1) % 65535)
-	}
-	return seq + 1
+// Dial, Send, Close and Event are the port of the model.
+func (h *simForeign) Dial(peer [16]byte, endpoint string) error {
+	h.conns[peer] = h.net.dial(&h.simSite, endpoint)
+	return nil
 }
 
-func (h *simForeign) send(p *simForeignPeer, m *ZreMsg) {
-	p.sent = h.next(p.sent)
-	m.sequence = p.sent
-	header, err := m.append(nil)
-	if err != nil {
-		h.net.fatalf("encode %d: %v", m.id, err)
-	}
-	_ = p.conn.Send(header, m.content())
+func (h *simForeign) Send(peer [16]byte, header []byte, frames [][]byte) {
+	_ = h.conns[peer].Send(header, frames) // what does not fit is lost, and the peer sees a gap
 }
 
-// require makes a peer, with a fresh connection and our HELLO on it.
-func (h *simForeign) require(uuid [16]byte, endpoint string) *simForeignPeer {
-	p := h.peers[uuid]
-	if p != nil {
-		return p
-	}
-	p = &simForeignPeer{uuid: uuid, endpoint: endpoint, conn: h.net.dial(&h.simSite, endpoint), want: 1, heardAt: h.net.now}
-	h.peers[uuid] = p
-	h.send(p, &ZreMsg{id: HelloID, Endpoint: h.endpoint, Name: string(h.kind), Groups: h.groups, Status: byte(len(h.groups))})
-	return p
-}
+func (h *simForeign) Close(peer [16]byte) { _ = h.conns[peer].Close(0) }
 
-func (h *simForeign) remove(p *simForeignPeer) {
-	if p.ready {
-		h.see("EXIT", p)
+func (h *simForeign) Event(e foreign.Event) {
+	switch e.Type {
+	case foreign.Enter, foreign.Exit:
+		line := e.Type + " " + simName(e.Peer)
+		h.net.note("%s %s sees %s", h.kind, simName(h.uuid), line)
+		if e.Type == foreign.Exit && uuidString(e.Peer) == h.leader {
+			h.leader = ""
+		}
+		if e.Type == foreign.Enter || e.Name != "" {
+			h.history = append(h.history, line)
+		}
+	case foreign.Whisper:
+		h.heard[string(slices.Concat(e.Content...))]++
+	case foreign.Leader:
+		h.net.note("%s %s sees LEADER %s", h.kind, simName(h.uuid), simName(e.Peer))
+		h.leader = uuidString(e.Peer)
+	case foreign.Crashed:
+		h.net.fatalf("%s %s crashed: %s", h.kind, simName(h.uuid), e.Reason)
 	}
-	_ = p.conn.Close(0)
-	delete(h.peers, p.uuid)
-}
-
-func (h *simForeign) see(event string, p *simForeignPeer) {
-	h.history = append(h.history, event+" "+simName(p.uuid))
-	h.net.note("%s %s sees %s %s", h.kind, simName(h.uuid), event, simName(p.uuid))
 }
 
 func (h *simForeign) take(from [16]byte, header []byte, frames [][]byte) {
-	id, seq := header[2], binary.BigEndian.Uint16(header[4:])
-	p := h.peers[from]
-	if id == HelloID {
-		var v zreView
-		if v.parse(header) != nil {
-			return
-		}
-		if p != nil && p.ready {
-			h.remove(p)
-			if h.kind == simZyreJS {
-				return
-			}
-		}
-		p = h.require(from, string(v.endpoint))
-		p.ready = true
-		h.see("ENTER", p)
-	}
-	switch {
-	case p == nil || !p.ready:
-		return
-	case seq != p.want && h.kind == simGoZeromq:
-		return // for ever
-	case seq != p.want:
-		h.remove(p)
-		return
-	}
-	p.want, p.heardAt = h.next(p.want), h.net.now
-	switch id {
-	case PingID:
-		h.send(p, NewZreMsg(PingOkID))
-	case WhisperID:
-		h.heard[string(frames[0])]++
-		p.received++
-	}
+	h.model.Message(h.net.now, appendIdentity(nil, from), header, frames)
 }
 
 func (h *simForeign) sight(uuid [16]byte, endpoint string) {
-	p := h.require(uuid, endpoint)
-	if h.kind != simLibzyre {
-		p.heardAt = h.net.now
-	}
+	h.model.Beacon(h.net.now, uuid, endpoint)
 }
 
-func (h *simForeign) bye(uuid [16]byte) {
-	if p := h.peers[uuid]; p != nil {
-		h.remove(p)
-	}
-}
+func (h *simForeign) bye(uuid [16]byte) { h.model.Goodbye(uuid) }
 
-func (h *simForeign) thaw(time.Duration) {}
+// simForeignTick is how often a model looks at its timers.
+const simForeignTick = 250 * time.Millisecond
 
-// turn pings and expires peers, each second.
 func (h *simForeign) turn() {
-	if h.net.now.Sub(h.pinged) < time.Second {
-		return
-	}
-	h.pinged = h.net.now
-	evasive, expired := 5*time.Second, 30*time.Second
-	if h.kind == simGoZeromq {
-		evasive, expired = 3*time.Second, 5*time.Second
-	}
-	for _, p := range h.peers {
-		idle := h.net.now.Sub(p.heardAt)
-		if idle >= expired {
-			h.remove(p)
-		} else if idle >= evasive {
-			h.send(p, NewZreMsg(PingID))
+	h.wake = h.net.now.Add(simForeignTick)
+	h.model.Tick(h.net.now)
+}
+
+func (h *simForeign) wakeAt() time.Time { return h.wake }
+
+// whisper sends a whisper to a peer that has entered, and tells if it was one.
+func (h *simForeign) whisper(to [16]byte, text string) bool {
+	return h.model.HasEntered(to) && h.model.Whisper(to, []byte(text))
+}
+
+// talk has the application of a foreign host do something.
+func (h *simForeign) talk(pick func(n int) int) {
+	group := []string{"A", "B", "C"}[pick(3)]
+	switch pick(8) {
+	case 0:
+		h.model.Join(group)
+	case 1:
+		h.model.Leave(group)
+	case 2:
+		h.model.Shout(group, []byte("s"))
+	default:
+		for range 1 + pick(5) {
+			h.whisper(h.net.hosts[pick(len(h.net.hosts))].base().uuid, "w")
 		}
 	}
-}
-
-// whisper sends a whisper to a peer that is ready, and tells if it was one.
-func (h *simForeign) whisper(to [16]byte, text string) bool {
-	p := h.peers[to]
-	if p == nil || !p.ready {
-		return false
-	}
-	m := NewZreMsg(WhisperID)
-	m.Content = []byte(text)
-	h.send(p, m)
-	return true
 }
 
 // simExchange checks that messages flow both ways between a node and a host.

@@ -53,8 +53,8 @@ func simHostile(s *sim, pick func(n int) int) {
 		endpoint = other.endpoint
 	}
 	seq := uint16(1)
-	if p := h.n.peers[uuid]; p != nil && pick(2) == 0 {
-		seq = p.want
+	if p := h.n.zre.peers[uuid]; p != nil && pick(2) == 0 {
+		seq = p.in.next
 	}
 	s.note("forged: %s at %s to %s", simName(uuid), endpoint, simName(h.uuid))
 	switch pick(6) {
@@ -70,10 +70,10 @@ func simHostile(s *sim, pick func(n int) int) {
 		header := appendPlain(nil, byte(pick(256)), seq)
 		h.take(uuid, header[:pick(len(header)+1)], nil)
 	case 5:
-		if p := h.n.peers[uuid]; p != nil && p.mailbox != nil {
+		if p := h.n.zre.peers[uuid]; p != nil && p.mailbox != nil {
 			conn := p.mailbox.(*simConn)
 			conn.broken = errBroken
-			h.n.ping(p, s.now)
+			h.n.zre.ping(s.now, p)
 			conn.broken = nil
 			h.turn()
 		}

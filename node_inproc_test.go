@@ -4,15 +4,13 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // Whether two nodes connect by inproc makes no difference to what they see.
 func TestInproc_nodes(t *testing.T) {
-	ways := map[string]func() (transport.Transport, error){
-		"inproc": inprocTransport,
-		"tcp":    tcpTransport,
+	ways := map[string]func() (seams, error){
+		"inproc": zmqSeams,
+		"tcp":    tcpSeams,
 	}
 	for nameA, a := range ways {
 		for nameB, b := range ways {
@@ -20,7 +18,7 @@ func TestInproc_nodes(t *testing.T) {
 				checkLeaks(t)
 				port := freeUDPPort(t)
 				alice, bob := newLoopbackNode(t, "alice", port), newLoopbackNode(t, "bob", port)
-				alice.transport, bob.transport = a, b
+				alice.seams, bob.seams = a, b
 				alice.Join("g")
 				bob.Join("g")
 				for range 3 {
@@ -51,7 +49,7 @@ func TestInproc_vanishedPeer(t *testing.T) {
 	port := freeUDPPort(t)
 	alice, bob := newLoopbackNode(t, "alice", port), newLoopbackNode(t, "bob", port)
 	for _, z := range []*Zyre{alice, bob} {
-		z.transport = inprocTransport
+		z.seams = zmqSeams
 		z.Join("g")
 		mustStart(t, z)
 	}

@@ -20,7 +20,7 @@ func TestNode_watchesOnlyWhereNeeded(t *testing.T) {
 			test.set(z)
 			mustStart(t, z)
 			defer z.Stop()
-			subscribed := ask(z, func(n *node, _ time.Time) bool { return n.net.host.Subscribed() })
+			subscribed := ask(z, func(n *node, _ time.Time) bool { return n.host.Subscribed() })
 			if subscribed != test.want {
 				t.Errorf("subscribed: %t, want %t", subscribed, test.want)
 			}

@@ -21,7 +21,7 @@ func randomNetwork(t *testing.T, seed int64) {
 		s.hwm = 4
 	}
 	s.nodes(2 + s.rng.Intn(3))
-	kind := []simKind{"", simLibzyre, simGoZeromq, simZyreJS}[seed%4]
+	kind := append([]simKind{""}, simKinds...)[seed%int64(1+len(simKinds))]
 	healing := simHealing
 	if kind != "" {
 		s.foreign(kind)
@@ -48,6 +48,7 @@ func simStep(s *sim, pick func(n int) int) {
 	}
 	h := s.hosts[pick(len(s.hosts))]
 	ours, _ := h.(*simNode)
+	alien, _ := h.(*simForeign)
 	switch k := pick(100); {
 	case k < 45:
 		if list := s.deliverable(); len(list) > 0 {
@@ -61,6 +62,8 @@ func simStep(s *sim, pick func(n int) int) {
 		s.advance(time.Duration(pick(12)) * time.Second)
 	case k < 85 && ours != nil && !ours.frozen():
 		simTalk(s, ours, pick)
+	case k < 85 && alien != nil && !alien.frozen():
+		alien.talk(pick)
 	case k < 88:
 		simRestart(s, h, pick)
 	case k < 91:
@@ -97,8 +100,7 @@ func simTalk(s *sim, h *simNode, pick func(n int) int) {
 	case 1:
 		h.leave(group)
 	case 2:
-		h.n.handle(s.now, []call{{kind: callShout, group: group, payload: []byte("s"), receipt: newReceipt()}})
-		h.turn()
+		h.do(command{kind: cmdShout, message: message{group: group, payload: []byte("s"), receipt: newReceipt()}})
 	case 3:
 		h.deaf = !h.deaf
 		h.turn()
@@ -192,8 +194,8 @@ func simConnected(s *sim) {
 			}
 		}
 		slices.Sort(want)
-		for id, p := range n.n.peers {
-			if p.entered() {
+		for id, p := range n.n.zre.peers {
+			if p.isEntered() {
 				have = append(have, uuidString(id))
 			}
 		}

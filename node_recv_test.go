@@ -35,8 +35,8 @@ func TestNode_anyStatus(t *testing.T) {
 	if got := a.count(eventLeave, peer); got != 256 {
 		t.Errorf("LEAVE events = %d, want 256", got)
 	}
-	if a.count(eventExit, peer) != 0 || a.n.counters.statusMismatch == 0 {
-		t.Errorf("EXIT events = %d, mismatches = %d", a.count(eventExit, peer), a.n.counters.statusMismatch)
+	if a.count(eventExit, peer) != 0 || a.n.zre.counters.statusMismatch == 0 {
+		t.Errorf("EXIT events = %d, mismatches = %d", a.count(eventExit, peer), a.n.zre.counters.statusMismatch)
 	}
 }
 
@@ -62,7 +62,7 @@ func TestNode_lateShout(t *testing.T) {
 	a.hear(peer, 2, &ZreMsg{id: ShoutID, Group: "G"})
 	a.leave("G")
 	a.hear(peer, 3, &ZreMsg{id: ShoutID, Group: "G"})
-	if got := a.n.counters; got.shoutsReceived != 1 || got.lateShouts != 1 || got.gaps != 0 {
+	if got := a.n.zre.counters; got.shoutsReceived != 1 || got.lateShouts != 1 || got.gaps != 0 {
 		t.Errorf("shouts = %d, late %d, gaps %d; want 1, 1, 0", got.shoutsReceived, got.lateShouts, got.gaps)
 	}
 }
@@ -113,14 +113,14 @@ func TestNode_strangeHello(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.n.receive(s.now, &transport.Packet{From: from, Header: header})
+		a.inbox.queue = append(a.inbox.queue, transport.Packet{From: from, Header: header})
 		a.turn()
-		if len(s.conns) > 0 || len(a.history) > 0 || len(a.n.groups) > 0 {
+		if len(s.conns) > 0 || len(a.history) > 0 || len(a.n.zre.groups) > 0 {
 			t.Errorf("%s: connections = %d, events = %q", c.name, len(s.conns), a.history)
 		}
 		s.run(40 * time.Second)
-		if len(a.n.peers) != 0 {
-			t.Errorf("%s: peers in the end = %d, want 0", c.name, len(a.n.peers))
+		if len(a.n.zre.peers) != 0 {
+			t.Errorf("%s: peers in the end = %d, want 0", c.name, len(a.n.zre.peers))
 		}
 	}
 }
@@ -130,8 +130,8 @@ func TestNode_helloFromOurselves(t *testing.T) {
 	s := newSim(t, 1)
 	a := s.node(nil)
 	a.hear(a.uuid, 1, simHello("tcp://10.0.0.9:9"))
-	if a.n.counters.badIdentity != 1 || len(a.n.peers) != 0 {
-		t.Errorf("bad identities = %d, peers = %d", a.n.counters.badIdentity, len(a.n.peers))
+	if a.n.zre.counters.badIdentity != 1 || len(a.n.zre.peers) != 0 {
+		t.Errorf("bad identities = %d, peers = %d", a.n.zre.counters.badIdentity, len(a.n.zre.peers))
 	}
 }
 
@@ -143,7 +143,7 @@ func TestNode_helloBeforeBeacon(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a := newSim(t, 1).node(nil)
-			a.n.net.links = []netif.Link{{Name: "eth0"}, {Name: "eth1"}}
+			a.n.zre.location.links = []netif.Link{{Name: "eth0"}, {Name: "eth1"}}
 			peer := [16]byte{1}
 			a.hear(peer, 1, simHello(c.hello, "G"))
 			if len(a.history) != 0 {
@@ -153,7 +153,7 @@ func TestNode_helloBeforeBeacon(t *testing.T) {
 			if want := []string{"ENTER 0100", "JOIN 0100 G"}; !slices.Equal(a.history, want) {
 				t.Errorf("history = %q, want %q", a.history, want)
 			}
-			if got := a.n.peers[peer].endpoint; got != c.beacon {
+			if got := a.n.zre.peers[peer].endpoint; got != c.beacon {
 				t.Errorf("endpoint = %s, want %s", got, c.beacon)
 			}
 		})
@@ -197,7 +197,7 @@ func TestNode_helloTwice(t *testing.T) {
 			if !slices.Equal(a.history, c.want) {
 				t.Errorf("history = %q, want %q", a.history, c.want)
 			}
-			if got := a.n.peers[peer].sent; got != 1 {
+			if got := a.n.zre.peers[peer].out.last; got != 1 {
 				t.Errorf("messages on its connection = %d, want a fresh one with our HELLO", got)
 			}
 		})
@@ -218,7 +218,7 @@ func TestNode_floodOfHellos(t *testing.T) {
 	if got := len(a.history); got > 100 {
 		t.Errorf("events = %d, want at most 100", got)
 	}
-	if a.n.counters.barred == 0 {
+	if a.n.zre.counters.throttled == 0 {
 		t.Error("peer was never shut out")
 	}
 	for _, c := range s.conns {
@@ -238,18 +238,16 @@ func TestNode_floodOfJoins(t *testing.T) {
 		seq++
 		m := &ZreMsg{id: JoinID, Group: fmt.Sprint(i), Status: byte(i + 1), sequence: seq}
 		header, _ := m.append(nil)
-		a.n.receive(a.net.now, &transport.Packet{From: appendIdentity(nil, peer), Header: header})
+		a.inbox.queue = append(a.inbox.queue, transport.Packet{From: appendIdentity(nil, peer), Header: header})
 		if i%1000 == 0 {
-			for len(a.n.events.ch) > 0 {
-				<-a.n.events.ch
-				a.n.events.pump()
-			}
+			a.turn()
 		}
 	}
-	if got := len(a.n.groups); got != maxPeerGroups {
+	a.turn()
+	if got := len(a.n.zre.groups); got != maxPeerGroups {
 		t.Errorf("groups = %d, want %d", got, maxPeerGroups)
 	}
-	if got := a.n.counters.groupsRefused; got != uint64(n-maxPeerGroups) {
+	if got := a.n.zre.counters.groupsRefused; got != uint64(n-maxPeerGroups) {
 		t.Errorf("groups refused = %d, want %d", got, n-maxPeerGroups)
 	}
 }
@@ -271,17 +269,15 @@ func TestNode_sequenceWraps(t *testing.T) {
 
 // simQuickWhisper is whisper and delivery without the checks of tables.
 func simQuickWhisper(from, to *simNode) {
+	from.unchecked, to.unchecked = true, true
 	from.told[to.uuid]++
 	payload := fmt.Appendf(nil, "w %d %d", from.born, from.told[to.uuid])
-	from.n.handle(from.net.now, []call{{kind: callWhisper, peer: to.uuid, payload: payload}})
+	from.do(command{kind: cmdWhisper, message: message{peer: to.uuid, payload: payload}})
 	c := from.net.conn(from, to.endpoint)
 	for _, m := range c.queue {
-		to.n.receive(to.net.now, &transport.Packet{From: appendIdentity(nil, from.uuid), Header: m.header, Frames: m.frames})
+		to.take(from.uuid, m.header, m.frames)
 	}
 	c.queue = c.queue[:0]
-	for len(to.n.events.ch) > 0 {
-		to.see(<-to.n.events.ch)
-	}
 }
 
 // A peer that counts modulo 65535: nothing of what it sends is lost. What we send
@@ -302,7 +298,7 @@ func TestNode_modulo65535(t *testing.T) {
 	}
 	events := len(b.history)
 	for i := range 140_000 {
-		a.n.handle(s.now, []call{{kind: callWhisper, peer: b.uuid, payload: []byte("y")}})
+		a.do(command{kind: cmdWhisper, message: message{peer: b.uuid, payload: []byte("y")}})
 		if i%500 == 0 {
 			s.settle()
 		}
@@ -319,7 +315,7 @@ func TestNode_modulo65535Unknown(t *testing.T) {
 	a, b := s.node(nil), s.foreign(simZyreJS)
 	s.run(2 * time.Second)
 	for i := range 70_000 {
-		a.n.handle(s.now, []call{{kind: callWhisper, peer: b.uuid, payload: []byte("y")}})
+		a.do(command{kind: cmdWhisper, message: message{peer: b.uuid, payload: []byte("y")}})
 		if i%500 == 0 {
 			s.settle()
 		}
@@ -334,7 +330,7 @@ func TestNode_modulo65535Unknown(t *testing.T) {
 // Whoever loses a message of a peer soon talks with it again, both ways, also if the
 // peer drops us at the HELLO by which we ask it to begin anew.
 func TestNode_gapHeals(t *testing.T) {
-	for _, kind := range []simKind{simLibzyre, simZyreJS} {
+	for _, kind := range []simKind{simLibzyre, simPyre, simZyreJS} {
 		s := newSim(t, 1)
 		s.label = string(kind)
 		a := s.node(nil)

@@ -37,9 +37,9 @@ func TestNode_backlogKeepsOrder(t *testing.T) {
 	s.settle()
 	for range 50 {
 		a.whisper(b.uuid)
-		a.n.handle(s.now, []call{{kind: callShout, group: "G", payload: []byte("w")}})
+		a.do(command{kind: cmdShout, message: message{group: "G", payload: []byte("w")}})
 	}
-	if a.n.outbox.peerGates[b.uuid] == nil || a.n.outbox.groupGates["G"] == nil {
+	if a.n.commands.blockedPeers[b.uuid] == nil || a.n.commands.blockedGroups["G"] == nil {
 		t.Error("gates are open, want shut")
 	}
 	for range 100 {
@@ -49,7 +49,7 @@ func TestNode_backlogKeepsOrder(t *testing.T) {
 	if got := b.peers[uuidString(a.uuid)]; got.number != 50 || got.enters != 1 {
 		t.Errorf("last whisper = %d, ENTERs = %d; want 50, 1", got.number, got.enters)
 	}
-	if len(a.n.outbox.peerGates)+len(a.n.outbox.groupGates) != 0 {
+	if len(a.n.commands.blockedPeers)+len(a.n.commands.blockedGroups) != 0 {
 		t.Error("gates are shut, want open")
 	}
 }
@@ -57,12 +57,12 @@ func TestNode_backlogKeepsOrder(t *testing.T) {
 // notingMailbox notes to whom each message goes, before it goes there.
 type notingMailbox struct {
 	transport.Mailbox
-	to    *Peer
+	to    *peer
 	notes *[]string
 }
 
 func (m notingMailbox) Send(header []byte, frames [][]byte) error {
-	*m.notes = append(*m.notes, fmt.Sprintf("%s %s", m.to.Name, frames[0]))
+	*m.notes = append(*m.notes, fmt.Sprintf("%s %s", m.to.name, frames[0]))
 	return m.Mailbox.Send(header, frames)
 }
 
@@ -74,24 +74,24 @@ func TestNode_whispersPeerByPeer(t *testing.T) {
 	b.join("G")
 	s.run(2 * time.Second)
 	var sent []string
-	for _, p := range a.n.peers {
-		p.Name = map[[16]byte]string{b.uuid: "b", c.uuid: "c"}[p.uuid]
+	for _, p := range a.n.zre.peers {
+		p.name = map[[16]byte]string{b.uuid: "b", c.uuid: "c"}[p.uuid]
 		p.mailbox = notingMailbox{p.mailbox, p, &sent}
 	}
-	whisper := func(to [16]byte, text string) call {
-		return call{kind: callWhisper, peer: to, payload: []byte(text)}
+	whisper := func(to [16]byte, text string) command {
+		return command{kind: cmdWhisper, message: message{peer: to, payload: []byte(text)}}
 	}
-	before := a.n.counters.unknownPeer
-	a.n.handle(s.now, []call{
+	before := a.n.zre.counters.unknownPeer
+	a.n.handle(s.now, []command{
 		whisper(b.uuid, "1"), whisper(c.uuid, "1"), whisper([16]byte{}, "1"), whisper(b.uuid, "2"), whisper(c.uuid, "2"),
-		{kind: callShout, group: "G", payload: []byte("all")},
+		{kind: cmdShout, message: message{group: "G", payload: []byte("all")}},
 		whisper(c.uuid, "3"), whisper(b.uuid, "3"), whisper(c.uuid, "4"),
 	})
 	want := []string{"b 1", "b 2", "c 1", "c 2", "b all", "c 3", "c 4", "b 3"}
 	if !slices.Equal(sent, want) {
 		t.Errorf("sent %q, want %q", sent, want)
 	}
-	if got := a.n.counters.unknownPeer - before; got != 1 {
+	if got := a.n.zre.counters.unknownPeer - before; got != 1 {
 		t.Errorf("whispers to nobody = %d, want 1", got)
 	}
 }
@@ -104,17 +104,17 @@ func TestNode_looksForRoom(t *testing.T) {
 	}
 	next := func() time.Duration {
 		a.turn()
-		return a.n.nextWake(s.now, false).Sub(s.now)
+		return a.wake.Sub(s.now)
 	}
 	for range 3 {
 		s.settle() // b takes one message, but never all that wait
-		for _, want := range []time.Duration{retryShortest, 2 * retryShortest, 4 * retryShortest} {
+		for _, want := range []time.Duration{pollShortest, 2 * pollShortest, 4 * pollShortest} {
 			if got := next(); got != want {
 				t.Errorf("the next look is in %v, want %v", got, want)
 			}
 		}
 	}
-	if !a.n.peers[b.uuid].clogged() {
+	if !a.n.zre.peers[b.uuid].backlog.isBlocked() {
 		t.Error("nothing waits any more")
 	}
 }
@@ -127,7 +127,7 @@ func TestNode_withdraw(t *testing.T) {
 	for i := range r {
 		r[i] = a.whisperText(b.uuid, fmt.Sprint("m", i))
 	}
-	a.n.withdraw(r[3], ErrPushedBack)
+	a.n.zre.withdraw(r[3], ErrPushedBack)
 	for range 10 {
 		s.settle()
 		a.turn()
@@ -143,10 +143,10 @@ func TestNode_withdraw(t *testing.T) {
 	}
 	last := a.whisperText(b.uuid, "x")
 	only := a.whisperText(b.uuid, "y")
-	a.n.withdraw(only, ErrPushedBack)
+	a.n.zre.withdraw(only, ErrPushedBack)
 	a.turn()
-	if err, done := settled(only); !errors.Is(err, ErrPushedBack) || !done || len(a.n.outbox.peerGates) != 0 {
-		t.Errorf("withdrawn: %v, done %t, gates %d", err, done, len(a.n.outbox.peerGates))
+	if err, done := settled(only); !errors.Is(err, ErrPushedBack) || !done || len(a.n.commands.blockedPeers) != 0 {
+		t.Errorf("withdrawn: %v, done %t, gates %d", err, done, len(a.n.commands.blockedPeers))
 	}
 	if err, done := settled(last); err != nil || !done {
 		t.Errorf("sent: %v, done %t", err, done)
@@ -177,13 +177,13 @@ func TestNode_memberExitsWhileClogged(t *testing.T) {
 	r := newReceipt()
 	for range 2 {
 		r = newReceipt()
-		a.n.handle(s.now, []call{{kind: callShout, group: "G", payload: []byte("x"), receipt: r}})
+		a.do(command{kind: cmdShout, message: message{group: "G", payload: []byte("x"), receipt: r}})
 	}
 	a.bye(b.uuid)
 	if err, done := settled(r); err != nil || !done {
 		t.Errorf("shout = %v, done %t; want nil, true", err, done)
 	}
-	if len(a.n.outbox.groupGates) != 0 {
+	if len(a.n.commands.blockedGroups) != 0 {
 		t.Error("gate of the group is shut")
 	}
 }
@@ -195,19 +195,19 @@ func TestNode_clogged(t *testing.T) {
 	for range 3 {
 		a.whisper(b.uuid)
 	}
-	seq := b.n.peers[a.uuid].sent
+	seq := b.n.zre.peers[a.uuid].out.last
 	for range 20 {
 		seq++
 		a.hear(b.uuid, seq, NewZreMsg(PingID))
 	}
-	p := a.n.peers[b.uuid]
-	if got := p.backlog.len(); got != 2 {
+	p := a.n.zre.peers[b.uuid]
+	if got := p.backlog.queue.Len(); got != 2 {
 		t.Errorf("backlog = %d, want a whisper and one PING-OK", got)
 	}
 	s.hwm = 0
 	s.kill(b)
 	s.run(20 * time.Second)
-	if got := p.backlog.len(); got != 3 {
+	if got := p.backlog.queue.Len(); got != 3 {
 		t.Errorf("backlog = %d, want one PING more", got)
 	}
 	s.run(12 * time.Second)
@@ -226,7 +226,7 @@ func TestNode_backlogOverflows(t *testing.T) {
 	var receipts []*receipt
 	for range maxBacklog + 3 {
 		r := newReceipt()
-		a.n.handle(a.net.now, []call{{kind: callWhisper, peer: b.uuid, payload: []byte("x"), receipt: r}})
+		a.do(command{kind: cmdWhisper, message: message{peer: b.uuid, payload: []byte("x"), receipt: r}})
 		receipts = append(receipts, r)
 	}
 	a.turn()
@@ -240,18 +240,20 @@ func TestNode_backlogOverflows(t *testing.T) {
 	}
 }
 
-// Who waits in deliver and gives up takes the message back.
-func TestNode_deliverWithdraws(t *testing.T) {
+// Who waits in send and gives up takes the message back.
+func TestNode_sendWithdraws(t *testing.T) {
 	s, a, b := simPair(t, 1)
 	a.whisper(b.uuid)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	result := make(chan error, 1)
-	go func() { result <- a.n.deliver(ctx, call{kind: callWhisper, peer: b.uuid, payload: []byte("x")}) }()
-	var calls []call
+	go func() {
+		result <- a.n.send(ctx, command{kind: cmdWhisper, message: message{peer: b.uuid, payload: []byte("x")}})
+	}()
+	var calls []command
 	handled := 0
 	for err, done := error(nil), false; !done; {
-		calls = a.n.outbox.take(calls)
+		calls = a.n.commands.take(calls)
 		for i := range calls {
 			a.n.handle(s.now, calls[i:i+1])
 			if handled++; handled == 1 {
@@ -262,12 +264,12 @@ func TestNode_deliverWithdraws(t *testing.T) {
 		case err = <-result:
 			done = true
 			if !errors.Is(err, ErrPushedBack) || !errors.Is(err, context.Canceled) {
-				t.Errorf("deliver = %v, want %v and %v", err, ErrPushedBack, context.Canceled)
+				t.Errorf("send = %v, want %v and %v", err, ErrPushedBack, context.Canceled)
 			}
 		default:
 		}
 	}
-	if p := a.n.peers[b.uuid]; p.clogged() {
-		t.Errorf("backlog = %d, want 0", p.backlog.len())
+	if p := a.n.zre.peers[b.uuid]; p.backlog.isBlocked() {
+		t.Errorf("backlog = %d, want 0", p.backlog.queue.Len())
 	}
 }

@@ -19,7 +19,7 @@ func TestNode_idle(t *testing.T) {
 	if len(a.history) != 1 || len(b.history) != 1 {
 		t.Errorf("history = %q, %q; want one ENTER each", a.history, b.history)
 	}
-	if got := a.n.peers[b.uuid].sent; got > 10*60/5*2+10 {
+	if got := a.n.zre.peers[b.uuid].out.last; got > 10*60/5*2+10 {
 		t.Errorf("messages sent = %d, want at most a PING and a PING-OK each 5 s", got)
 	}
 }
@@ -40,7 +40,7 @@ func TestNode_deadPeer(t *testing.T) {
 		a.hear(peer, 1, simHello("tcp://10.0.0.9:9"))
 		start, at := s.now, map[string]time.Duration{}
 		for seen := 1; s.now.Sub(start) < c.expired+3*time.Second; seen = len(a.history) {
-			step := a.n.tickAt.Sub(s.now)
+			step := a.n.zre.tickAt.Sub(s.now)
 			s.advance(max(step, time.Millisecond))
 			for _, line := range a.history[seen:] {
 				if at[line] != 0 {
@@ -49,7 +49,7 @@ func TestNode_deadPeer(t *testing.T) {
 				at[line] = s.now.Sub(start)
 			}
 		}
-		answer := a.n.pingTime()
+		answer := a.n.zre.timeouts.answer()
 		ping := min(c.evasive, c.silent-answer)
 		for _, want := range []struct {
 			event string
@@ -60,8 +60,8 @@ func TestNode_deadPeer(t *testing.T) {
 			{eventExit, c.expired},
 		} {
 			got, seen := at[want.event+" 0100"]
-			if due := want.due < c.expired; due && !seen || seen && (got < min(want.due, c.expired) || got > want.due+2*a.n.coarse) {
-				t.Errorf("%v: %s after %v, want %v and at most %v more", c, want.event, got, want.due, 2*a.n.coarse)
+			if due := want.due < c.expired; due && !seen || seen && (got < min(want.due, c.expired) || got > want.due+2*a.n.zre.tickInterval) {
+				t.Errorf("%v: %s after %v, want %v and at most %v more", c, want.event, got, want.due, 2*a.n.zre.tickInterval)
 			}
 		}
 	}
@@ -74,8 +74,8 @@ func TestNode_deadNewcomer(t *testing.T) {
 	a := s.node(nil)
 	peer := [16]byte{1}
 	a.hear(peer, 1, simHello("tcp://10.0.0.9:9"))
-	p := a.n.peers[peer]
-	for !p.probe.pending() && a.n.peers[peer] == p {
+	p := a.n.zre.peers[peer]
+	for !p.probe.isPending() && a.n.zre.peers[peer] == p {
 		s.advance(100 * time.Millisecond)
 	}
 	a.whisper(peer)
@@ -90,14 +90,14 @@ func TestNode_deadNewcomer(t *testing.T) {
 // from a node that has nothing to say.
 func TestNode_listener(t *testing.T) {
 	s, a, peer := simStranger(t)
-	p := a.n.peers[peer]
-	before := p.messages
+	p := a.n.zre.peers[peer]
+	before := p.sent
 	const seconds = 60
 	for i := range seconds {
 		a.hear(peer, uint16(i+2), NewZreMsg(WhisperID))
 		s.advance(time.Second)
 	}
-	if got, want := int(p.messages-before), int(seconds*time.Second/defaultSilent); got < want-1 || got > want {
+	if got, want := int(p.sent-before), int(seconds*time.Second/defaultSilent); got < want-1 || got > want {
 		t.Errorf("messages = %d in %d s, want %d", got, seconds, want)
 	}
 	if len(a.history) != 1 {
@@ -148,9 +148,9 @@ func TestNode_pausedPatience(t *testing.T) {
 	s.settle()
 	a.n.pause()
 	a.hear([16]byte{1}, 1, simHello(b.endpoint))
-	a.n.doubt(s.now, a.n.peers[c.uuid], probe{reason: "test"})
+	a.n.zre.startProbe(s.now, a.n.zre.peers[c.uuid], probe{kind: probeGoodbye})
 	s.run(2 * time.Minute)
-	if got := a.n.known.len(); got != 2 || !a.n.paused {
+	if got := a.n.zre.entered; got != 2 || !a.n.paused {
 		t.Errorf("peers = %d, paused %t; want 2, true", got, a.n.paused)
 	}
 	for _, o := range []*simNode{b, c} {

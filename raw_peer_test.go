@@ -4,7 +4,6 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/go-zyre/zyre/internal/transport"
 )
@@ -18,7 +17,6 @@ type rawPeer struct {
 	mailbox  transport.Mailbox
 	endpoint string
 	sequence uint16
-	packet   transport.Packet
 }
 
 var rawPeers atomic.Uint32
@@ -72,20 +70,4 @@ func (r *rawPeer) send(msg *ZreMsg) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-}
-
-// expectHello waits for a HELLO of the node.
-func (r *rawPeer) expectHello() {
-	r.t.Helper()
-	deadline := time.Now().Add(patience)
-	for time.Now().Before(deadline) {
-		r.inbox.Wait(deadline)
-		for r.inbox.Recv(&r.packet) == nil {
-			var v zreView
-			if v.parse(r.packet.Header) == nil && v.id == HelloID {
-				return
-			}
-		}
-	}
-	r.t.Fatalf("no HELLO within %v", patience)
 }

@@ -2,6 +2,8 @@ package zyre
 
 import (
 	"fmt"
+	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,13 +16,16 @@ import (
 // simNode is a host that runs a node of ours.
 type simNode struct {
 	simSite
-	n       *node
-	born    int // tells the processes of one UUID apart
-	told    map[[16]byte]int
-	peers   map[string]*simWatch
-	history []string // events but messages
-	deaf    bool     // the application does not read its events
-	leaders simLeaders
+	n         *node
+	inbox     simInbox
+	wake      time.Time // when the node wants to work again
+	unchecked bool      // do not compare its tables after each turn
+	born      int       // tells the processes of one UUID apart
+	told      map[[16]byte]int
+	peers     map[string]*simWatch
+	history   []string // events but messages
+	deaf      bool     // the application does not read its events
+	leaders   simLeaders
 }
 
 // simWatch is what the application has seen of one peer.
@@ -41,13 +46,29 @@ func (s *sim) node(change func(cfg *config, site *simSite)) *simNode {
 	if change != nil {
 		change(&cfg, &h.simSite)
 	}
-	h.n = newNode(h.uuid, cfg, &simTransport{s, &h.simSite}, newEventQueue(newEventChannel(), cfg.queueLimit))
-	h.n.outbox = newOutbox(func() {})
-	ap := netip.MustParseAddrPort(strings.TrimPrefix(h.endpoint, "tcp://"))
-	h.n.net.links = []netif.Link{{Name: "sim", Addr: ap.Addr(), Prefix: netip.PrefixFrom(ap.Addr(), 24).Masked()}}
-	h.n.net.endpoints, h.n.net.port = []string{h.endpoint}, ap.Port()
+	cfg.iface, cfg.name = simInterface, simName(h.uuid)
+	h.inbox.host = h
+	h.n = newNode(h.uuid, cfg, seams{
+		transport: &simTransport{s, h}, interfaces: h.interfaces,
+		openGossip: func(string, *config, *transport.Policy, *slog.Logger) (*gossiping, error) { return nil, nil },
+	}, newEventQueue(newEventChannel(), cfg.queueLimit))
+	if err := h.n.start(s.now); err != nil {
+		s.fatalf("start: %v", err)
+	}
 	s.add(h)
+	h.turn()
 	return h
+}
+
+// simInterface is the one interface of each host.
+const simInterface = "sim"
+
+func (h *simNode) interfaces() ([]netif.Interface, error) {
+	ap := netip.MustParseAddrPort(strings.TrimPrefix(h.endpoint, "tcp://"))
+	return []netif.Interface{{
+		Name: simInterface, Index: 1, Flags: net.FlagUp | net.FlagBroadcast,
+		Prefixes: []netip.Prefix{netip.PrefixFrom(ap.Addr(), 24)},
+	}}, nil
 }
 
 // nodes starts some nodes with the default configuration.
@@ -59,22 +80,52 @@ func (s *sim) nodes(count int) []*simNode {
 	return list
 }
 
-// simTransport gives a node its connections.
+// simTransport gives a node its inbox and its connections.
 type simTransport struct {
 	net   *sim
-	owner *simSite
+	owner *simNode
 }
 
 func (tr *simTransport) Listen(transport.ListenOptions) (transport.Inbox, error) {
-	return nil, transport.ErrAgain
-}
-func (tr *simTransport) Close() error { return nil }
-func (tr *simTransport) Dial(endpoint string, _ transport.DialOptions) (transport.Mailbox, error) {
-	return tr.net.dial(tr.owner, endpoint), nil
+	return &tr.owner.inbox, nil
 }
 
+func (tr *simTransport) Dial(endpoint string, _ transport.DialOptions) (transport.Mailbox, error) {
+	return tr.net.dial(&tr.owner.simSite, endpoint), nil
+}
+
+func (tr *simTransport) Close() error { return nil }
+
+// simInbox holds what the simulation has handed over and the node has not read.
+type simInbox struct {
+	host  *simNode
+	queue []transport.Packet
+}
+
+// Recv says ErrNotPolled as long as something is on its way that could be handed over.
+func (in *simInbox) Recv(p *transport.Packet) error {
+	switch {
+	case len(in.queue) > 0:
+		*p = in.queue[0]
+		in.queue = in.queue[1:]
+		return nil
+	case in.host.net.awaited(in.host):
+		return transport.ErrNotPolled
+	}
+	return transport.ErrAgain
+}
+
+func (in *simInbox) Bind(string) (string, error) { return in.host.endpoint, nil }
+func (in *simInbox) Unbind(string) error         { return nil }
+func (in *simInbox) StopOffering()               {}
+func (in *simInbox) Wait(time.Time)              {}
+func (in *simInbox) Wake()                       {}
+func (in *simInbox) Close() error                { return nil }
+
 func (h *simNode) take(from [16]byte, header []byte, frames [][]byte) {
-	h.n.receive(h.net.now, &transport.Packet{From: appendIdentity(nil, from), Header: header, Frames: frames})
+	h.inbox.queue = append(h.inbox.queue, transport.Packet{
+		From: appendIdentity(nil, from), Header: header, Frames: frames,
+	})
 	h.turn()
 }
 
@@ -93,15 +144,21 @@ func simHello(endpoint string, groups ...string) *ZreMsg {
 	return &ZreMsg{id: HelloID, Endpoint: endpoint, Groups: groups, Status: byte(len(groups)), Name: "stranger"}
 }
 
-func (h *simNode) sight(uuid [16]byte, endpoint string) {
-	if !h.n.known.has(uuid, endpoint) {
-		h.n.sighted(h.net.now, uuid, endpoint)
-		h.turn()
+func (h *simNode) sight(uuid [16]byte, endpoint string) { h.hearBeacon(uuid, endpoint, false) }
+
+func (h *simNode) bye(uuid [16]byte) { h.hearBeacon(uuid, "tcp://10.0.0.1:0", true) }
+
+func (h *simNode) hearBeacon(uuid [16]byte, endpoint string, goodbye bool) {
+	at := netip.MustParseAddrPort(strings.TrimPrefix(endpoint, "tcp://"))
+	if goodbye {
+		at = netip.AddrPortFrom(at.Addr(), 0)
 	}
+	h.do(command{kind: cmdNews, news: sighting{beaconOrigin: beaconOrigin{uuid, at}}})
 }
 
-func (h *simNode) bye(uuid [16]byte) {
-	h.n.goodbye(h.net.now, uuid)
+// do gives the node a command and lets it work.
+func (h *simNode) do(c command) {
+	_ = h.n.commands.put(c)
 	h.turn()
 }
 
@@ -110,38 +167,25 @@ func (s *sim) awaited(h *simNode) bool {
 	return slices.ContainsFunc(s.deliverable(), func(c *simConn) bool { return s.host(c.to) == simHost(h) })
 }
 
-// turn is one round of node.run without its reading.
+// turn lets the node work until it would sleep, and the application read its events.
 func (h *simNode) turn() {
-	n := h.n
-	if n.events.full() {
-		n.pause()
+	for again := true; again; {
+		again = h.n.step(h.net.now)
+		for !h.deaf && len(h.n.events.ch) > 0 {
+			h.see(<-h.n.events.ch)
+			again = true
+		}
 	}
-	if n.electing {
-		n.elect(h.net.now)
+	h.wake = h.n.plan(h.net.now)
+	if h.unchecked {
+		return
 	}
-	n.unclog(h.net.now)
-	if !h.net.now.Before(n.tickAt) {
-		n.tick(h.net.now)
-	}
-	n.events.pump()
-	n.resume()
-	if n.blind > 0 && !n.paused && !h.net.awaited(h) {
-		n.caughtUp(h.net.now)
-	}
-	for !h.deaf && len(n.events.ch) > 0 {
-		h.see(<-n.events.ch)
-		n.events.pump()
-	}
-	if err := simInvariants(n); err != nil {
+	if err := simInvariants(h.n); err != nil {
 		h.net.fatalf("%s: %v", simName(h.uuid), err)
 	}
 }
 
-func (h *simNode) thaw(frozenFor time.Duration) {
-	if frozenFor > h.n.coarse {
-		h.n.excuse(frozenFor)
-	}
-}
+func (h *simNode) wakeAt() time.Time { return h.wake }
 
 // see checks one event against what the application has seen before.
 func (h *simNode) see(e *Event) {
@@ -188,7 +232,7 @@ func (h *simNode) see(e *Event) {
 
 // whisper sends the next numbered whisper, if the peer is here.
 func (h *simNode) whisper(to [16]byte) {
-	if p := h.n.peers[to]; p == nil || !p.entered() {
+	if p := h.n.zre.peers[to]; p == nil || !p.isEntered() {
 		return
 	}
 	h.told[to]++
@@ -197,19 +241,16 @@ func (h *simNode) whisper(to [16]byte) {
 
 func (h *simNode) whisperText(to [16]byte, text string) *receipt {
 	r := newReceipt()
-	h.n.handle(h.net.now, []call{{kind: callWhisper, peer: to, payload: []byte(text), receipt: r}})
-	h.turn()
+	h.do(command{kind: cmdWhisper, message: message{peer: to, payload: []byte(text), receipt: r}})
 	return r
 }
 
 func (h *simNode) join(group string) {
-	h.n.join(h.net.now, group)
-	h.turn()
+	h.do(command{kind: cmdFunc, fn: func(now time.Time) { h.n.zre.join(now, group) }})
 }
 
 func (h *simNode) leave(group string) {
-	h.n.leave(h.net.now, group)
-	h.turn()
+	h.do(command{kind: cmdFunc, fn: func(now time.Time) { h.n.zre.leave(now, group) }})
 }
 
 // sees lists the peers that the application believes to be here.
@@ -236,67 +277,68 @@ func (h *simNode) count(kind string, peer [16]byte) (n int) {
 
 // simInvariants checks that a node's tables agree with each other.
 func simInvariants(n *node) error {
-	entered, clogged := 0, 0
-	for id, p := range n.peers {
+	z := n.zre
+	entered, blocked := 0, 0
+	for id, p := range z.peers {
+		held := p.handshake.state == helloHeld
 		switch {
 		case p.uuid != id:
 			return fmt.Errorf("peer %s filed under %s", simName(p.uuid), simName(id))
-		case p.state == peerWaiting && p.mailbox != nil:
-			return fmt.Errorf("waiting peer %s has a mailbox", simName(id))
-		case p.state != peerWaiting && p.mailbox == nil:
-			return fmt.Errorf("%s peer %s has no mailbox", p.state, simName(id))
-		case p.state != peerWaiting && n.addressed[p.endpoint] != p:
-			return fmt.Errorf("%s peer %s is not at its address", p.state, simName(id))
-		case p.entered() && !n.known.has(id, p.endpoint):
-			return fmt.Errorf("peer %s entered, but is not known", simName(id))
-		case p.clogged() != n.slow[p]:
-			return fmt.Errorf("peer %s clogged %t, slow %t", simName(id), p.clogged(), n.slow[p])
-		case !p.entered() && len(p.groups) > 0:
-			return fmt.Errorf("%s peer %s in groups", p.state, simName(id))
+		case held != (p.mailbox == nil):
+			return fmt.Errorf("peer %s: HELLO %s, mailbox %t", simName(id), p.handshake.state, p.mailbox != nil)
+		case !held && z.addressed[p.endpoint] != p:
+			return fmt.Errorf("peer %s is not at its address", simName(id))
+		case p.backlog.isBlocked() != z.blocked[p]:
+			return fmt.Errorf("peer %s blocked %t, listed %t", simName(id), p.backlog.isBlocked(), z.blocked[p])
+		case !p.isEntered() && len(p.groups) > 0:
+			return fmt.Errorf("peer %s has not entered, but is in groups", simName(id))
+		case (p.presence.state == presenceAlive) && p.presence.isPinged():
+			return fmt.Errorf("peer %s alive, but pinged", simName(id))
 		}
-		if p.entered() {
+		if p.isEntered() {
 			entered++
 		}
-		if p.clogged() {
-			clogged++
+		if p.backlog.isBlocked() {
+			blocked++
 		}
 		for name, g := range p.groups {
-			if n.groups[name] != g || !slices.Contains(g.peers, p) {
+			if z.groups[name] != g || !slices.Contains(g.peers, p) {
 				return fmt.Errorf("group %s does not hold peer %s", name, simName(id))
 			}
 		}
 	}
-	return simTables(n, entered, clogged)
+	if z.entered != entered || len(z.blocked) != blocked {
+		return fmt.Errorf("%d entered, %d counted; %d blocked, %d listed", entered, z.entered, blocked, len(z.blocked))
+	}
+	return simTables(n)
 }
 
 // simTables checks the tables that point into the peers.
-func simTables(n *node, entered, clogged int) error {
-	if n.known.len() != entered || len(n.slow) != clogged {
-		return fmt.Errorf("%d entered, %d known; %d clogged, %d slow", entered, n.known.len(), clogged, len(n.slow))
-	}
-	for endpoint, p := range n.addressed {
-		if n.peers[p.uuid] != p || p.endpoint != endpoint {
+func simTables(n *node) error {
+	z := n.zre
+	for endpoint, p := range z.addressed {
+		if z.peers[p.uuid] != p || p.endpoint != endpoint {
 			return fmt.Errorf("%s is the address of a peer that is gone", endpoint)
 		}
 	}
-	for name, g := range n.groups {
+	for name, g := range z.groups {
 		if len(g.peers) == 0 {
 			return fmt.Errorf("group %s is empty", name)
 		}
 		for _, p := range g.peers {
-			if n.peers[p.uuid] != p || p.groups[name] != g {
+			if z.peers[p.uuid] != p || p.groups[name] != g {
 				return fmt.Errorf("group %s holds %s, which is gone", name, simName(p.uuid))
 			}
 		}
 	}
-	for id := range n.outbox.peerGates {
-		if p := n.peers[id]; p == nil || !p.clogged() {
-			return fmt.Errorf("gate of %s is shut", simName(id))
+	for id := range n.commands.blockedPeers {
+		if p := z.peers[id]; p == nil || !p.backlog.isBlocked() {
+			return fmt.Errorf("senders to %s wait for nothing", simName(id))
 		}
 	}
-	for name := range n.outbox.groupGates {
-		if g := n.groups[name]; g == nil || !g.clogged() {
-			return fmt.Errorf("gate of group %s is shut", name)
+	for name := range n.commands.blockedGroups {
+		if g := z.groups[name]; g == nil || !g.isBlocked() || !z.blockedGroups[name] {
+			return fmt.Errorf("senders to group %s wait for nothing", name)
 		}
 	}
 	return nil

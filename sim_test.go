@@ -37,7 +37,7 @@ type simHost interface {
 	sight(uuid [16]byte, endpoint string)
 	bye(uuid [16]byte)
 	turn()
-	thaw(frozenFor time.Duration)
+	wakeAt() time.Time
 }
 
 // simSite is what every host has.
@@ -154,7 +154,7 @@ func (c *simConn) Send(header []byte, frames [][]byte) error {
 	return nil
 }
 
-// close drops what was sent, except, if the connection is established, for some
+// Close drops what was sent, except, if the connection is established, for some
 // messages that are on the wire already.
 func (c *simConn) Close(time.Duration) error {
 	if c.closed {
@@ -211,7 +211,7 @@ func (s *sim) hear(a, b *simSite) bool { return a.side == b.side && !b.frozen() 
 // simPaused says whether a host does not read its inbox.
 func simPaused(h simHost) bool {
 	n, ours := h.(*simNode)
-	return ours && (n.n.paused || n.n.events.full())
+	return ours && (n.n.paused || n.n.events.isFull())
 }
 
 // deliver hands over one message.
@@ -227,8 +227,20 @@ func (s *sim) deliver(c *simConn) {
 	}
 	m := c.queue[0]
 	c.queue = c.queue[1:]
-	s.note("%s -> %s: %d #%d", simName(c.from.uuid), simName(to.base().uuid), m.header[2], int(m.header[4])<<8|int(m.header[5]))
+	s.note("%s -> %s: %s #%d", simName(c.from.uuid), simName(to.base().uuid), simCommand(m.header), int(m.header[4])<<8|int(m.header[5]))
 	to.take(c.from.uuid, m.header, m.frames)
+}
+
+// simCommand is the name of the command in a header frame.
+func simCommand(header []byte) string {
+	names := [...]string{
+		HelloID: "HELLO", WhisperID: "WHISPER", ShoutID: "SHOUT", JoinID: "JOIN", LeaveID: "LEAVE",
+		PingID: "PING", PingOkID: "PING-OK", ElectID: "ELECT", LeaderID: "LEADER", GoodbyeID: "GOODBYE",
+	}
+	if id := int(header[2]); id < len(names) && names[id] != "" {
+		return names[id]
+	}
+	return fmt.Sprint("command ", header[2])
 }
 
 // settle delivers everything, and all that is sent because of it.
@@ -268,12 +280,25 @@ func (s *sim) beacon(h simHost) {
 	}
 }
 
-// advance moves the clock and lets every host do what is due.
+// advance moves the clock and lets every host do what is due, when it is due.
 func (s *sim) advance(d time.Duration) {
-	s.now = s.now.Add(d)
-	for _, h := range slices.Clone(s.hosts) {
-		if !h.base().frozen() {
-			h.turn()
+	for end := s.now.Add(d); ; {
+		next := end
+		for _, h := range s.hosts {
+			if wake := h.wakeAt(); !h.base().frozen() && wake.Before(next) {
+				next = wake
+			}
+		}
+		if next.After(s.now) {
+			s.now = next
+		}
+		for _, h := range slices.Clone(s.hosts) {
+			if !h.base().frozen() && (next.Equal(end) || !s.now.Before(h.wakeAt())) {
+				h.turn()
+			}
+		}
+		if !s.now.Before(end) {
+			return
 		}
 	}
 }
@@ -332,10 +357,8 @@ func (s *sim) freeze(h simHost) {
 
 func (s *sim) thaw(h simHost) {
 	b := h.base()
-	since := s.now.Sub(b.frozenAt)
 	b.frozenAt = time.Time{}
 	s.note("%s thaws", simName(b.uuid))
-	h.thaw(since)
 	h.turn()
 }
 

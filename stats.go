@@ -99,13 +99,13 @@ type PeerStats struct {
 
 // counters is what the node counts as it goes.
 type counters struct {
-	received, whispersReceived, shoutsReceived, whispersSent, shoutsSent uint64
-	pauses, clogged, gaps, unsent, networkChanges                        uint64
-	unknownPeer, unknownGroup, badIdentity, foreign, malformed           uint64
-	unknownCommand, strangers, helloRefused, barred, unreachable         uint64
-	statusMismatch, groupsRefused, lateShouts, badBeacons, ownBeacons    uint64
-	sightingsRefused, evicted, neverCame, keysRefused, electionsIgnored  uint64
-	receiveErrors, sendErrors, dialErrors                                uint64
+	received, whispersReceived, shoutsReceived, whispersSent, shoutsSent   uint64
+	pauses, blocked, gaps, unsent, networkChanges                          uint64
+	unknownPeer, unknownGroup, badIdentity, foreign, malformed             uint64
+	unknownCommand, strangers, helloRefused, throttled, unreachable        uint64
+	statusMismatch, groupsRefused, lateShouts, badBeacons, ownBeacons      uint64
+	sightingsRefused, evicted, neverEntered, keysRefused, electionsIgnored uint64
+	receiveErrors, sendErrors, dialErrors                                  uint64
 }
 
 // Stats returns the node's counters and its present state. It is zero before Start and
@@ -115,10 +115,11 @@ func (z *Zyre) Stats() Stats {
 }
 
 func (n *node) stats(now time.Time) Stats {
-	c := &n.counters
-	n.events.settle()
+	z := n.zre
+	c := &z.counters
+	n.events.countTaken()
 	s := Stats{
-		Groups:     len(n.groups),
+		Groups:     len(z.groups),
 		HeldEvents: n.events.backlog.Len() + len(n.events.ch),
 		HeldBytes:  n.events.held,
 		Paused:     n.paused,
@@ -130,27 +131,28 @@ func (n *node) stats(now time.Time) Stats {
 		ShoutsSent:       c.shoutsSent,
 
 		Pauses:         c.pauses,
-		PushedBack:     c.clogged,
+		PushedBack:     c.blocked,
 		Gaps:           c.gaps,
 		Unsent:         c.unsent,
 		NetworkChanges: c.networkChanges,
 
 		Dropped: c.dropped(),
 	}
-	if n.net.beacon != nil {
-		s.Beacon = n.net.beacon.stats.snapshot()
+	if n.beacon != nil {
+		s.Beacon = n.beacon.stats.snapshot()
+		s.Dropped.BadBeacons += n.beacon.stats.malformed.Load()
 	}
-	s.Dropped.KeysRefused += n.security.policy.Refused()
-	for _, p := range n.peers {
-		if !p.entered() {
+	s.Dropped.KeysRefused += n.policy.Refused()
+	for _, p := range z.peers {
+		if !p.isEntered() {
 			s.HalfOpen++
 			continue
 		}
 		s.Peers++
 		s.PeerList = append(s.PeerList, PeerStats{
-			UUID: p.Identity, Name: p.Name, Endpoint: p.endpoint, Groups: p.groupNames(),
-			Idle: now.Sub(p.heard), Received: p.received, Sent: p.messages,
-			Waiting: p.backlog.len(), Evasive: p.evasive,
+			UUID: p.id, Name: p.name, Endpoint: p.endpoint, Groups: p.groupNames(),
+			Idle: p.presence.idle(now), Received: p.received, Sent: p.sent,
+			Waiting: p.backlog.queue.Len(), Evasive: p.presence.isEvasive(),
 		})
 	}
 	slices.SortFunc(s.PeerList, func(a, b PeerStats) int { return cmp.Compare(a.UUID, b.UUID) })
@@ -167,7 +169,7 @@ func (c *counters) dropped() Dropped {
 		UnknownCommand:  c.unknownCommand,
 		Strangers:       c.strangers,
 		HelloRefused:    c.helloRefused,
-		HelloBarred:     c.barred,
+		HelloBarred:     c.throttled,
 		Unreachable:     c.unreachable,
 		StatusMismatch:  c.statusMismatch,
 		GroupsRefused:   c.groupsRefused,
@@ -176,7 +178,7 @@ func (c *counters) dropped() Dropped {
 		OwnBeacons:      c.ownBeacons,
 		BeaconsRefused:  c.sightingsRefused,
 		HalfOpenEvicted: c.evicted,
-		NeverEntered:    c.neverCame,
+		NeverEntered:    c.neverEntered,
 		KeysRefused:     c.keysRefused,
 		ElectionIgnored: c.electionsIgnored,
 		Errors:          c.receiveErrors + c.sendErrors + c.dialErrors,

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // Zyre is one node: it finds the other nodes on its network, joins groups, and
@@ -25,8 +23,8 @@ type Zyre struct {
 	id   string // uuid as 32 upper-case hexadecimal digits
 
 	// set by NewZyre, then read-only
-	ctx       context.Context
-	transport func() (transport.Transport, error)
+	ctx   context.Context
+	seams func() (seams, error) // what nodes stand on
 
 	node atomic.Pointer[node] // the running node, or nil
 
@@ -47,10 +45,10 @@ func NewZyre(ctx context.Context) *Zyre {
 		ctx = context.Background()
 	}
 	z := &Zyre{
-		ctx:       ctx,
-		cfg:       defaultConfig(),
-		events:    newEventChannel(),
-		transport: func() (transport.Transport, error) { return transport.NewZMQ() },
+		ctx:    ctx,
+		cfg:    defaultConfig(),
+		events: newEventChannel(),
+		seams:  zmqSeams,
 	}
 	id, err := uuid.NewRandom()
 	if err != nil {
@@ -132,12 +130,12 @@ func (z *Zyre) startNode() error {
 	if z.ended {
 		events = newEventChannel()
 	}
-	tr, err := z.transport()
+	s, err := z.seams()
 	if err != nil {
 		return err
 	}
-	n := newNode(z.uuid, cfg, tr, newEventQueue(events, cfg.queueLimit))
-	if err := n.start(); err != nil {
+	n := newNode(z.uuid, cfg, s, newEventQueue(events, cfg.queueLimit))
+	if err := n.start(time.Now()); err != nil {
 		return err
 	}
 	z.events, z.ended = events, false
@@ -220,9 +218,9 @@ func (z *Zyre) Leave(group string) {
 func (z *Zyre) followGroups(group string) {
 	z.configure(func(n *node, now time.Time) {
 		if slices.Contains(z.OwnGroups(), group) {
-			n.join(now, group)
+			n.zre.join(now, group)
 		} else {
-			n.leave(now, group)
+			n.zre.leave(now, group)
 		}
 	})
 }
@@ -236,7 +234,7 @@ func (z *Zyre) followGroups(group string) {
 func (z *Zyre) Whisper(peer string, payload []byte) {
 	id, ok := canonicalUUID(peer)
 	if n := z.node.Load(); n != nil && ok {
-		_ = n.outbox.message(call{kind: callWhisper, peer: id, payload: slices.Clone(payload)})
+		_ = n.commands.message(context.Background(), command{kind: cmdWhisper, message: message{peer: id, payload: slices.Clone(payload)}})
 	}
 }
 
@@ -253,7 +251,7 @@ func (z *Zyre) Whispers(peer, format string, args ...interface{}) {
 // every message before Start and after Stop. It is zyre_shout of libzyre.
 func (z *Zyre) Shout(group string, payload []byte) {
 	if n := z.node.Load(); n != nil && validGroup(group) {
-		_ = n.outbox.message(call{kind: callShout, group: group, payload: slices.Clone(payload)})
+		_ = n.commands.message(context.Background(), command{kind: cmdShout, message: message{group: group, payload: slices.Clone(payload)}})
 	}
 }
 
@@ -282,7 +280,7 @@ func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte
 	if !ok {
 		return opError("whisper", peer, ErrUnknownPeer)
 	}
-	return opError("whisper", peer, n.deliver(ctx, call{kind: callWhisper, peer: id, frames: cloneFrames(frames)}))
+	return opError("whisper", peer, n.send(ctx, command{kind: cmdWhisper, message: message{peer: id, frames: cloneFrames(frames)}}))
 }
 
 // ShoutContext sends a message of any number of frames to every peer in a group, and
@@ -305,7 +303,7 @@ func (z *Zyre) ShoutContext(ctx context.Context, group string, frames ...[]byte)
 	if !validGroup(group) {
 		return opError("shout", group[:20]+"…", ErrTooLong)
 	}
-	return opError("shout", group, n.deliver(ctx, call{kind: callShout, group: group, frames: cloneFrames(frames)}))
+	return opError("shout", group, n.send(ctx, command{kind: cmdShout, message: message{group: group, frames: cloneFrames(frames)}}))
 }
 
 // cloneFrames copies a message, so that the caller keeps its buffers.

@@ -115,8 +115,9 @@ func zoneOK(zone string) bool {
 	return len(zone) <= 15 && !strings.ContainsAny(zone, "%[]/;:")
 }
 
-// isHostName reports whether s is a DNS name. A name whose last label begins
-// with a digit is not: the C library reads "1.2.3" and "0x7f.1" as addresses.
+// isHostName reports whether s is a DNS name. A name whose last label is a number is not:
+// the C library reads "1.2.3" and "1.0x7f" as addresses. The name of a container, such as
+// "3f2a9c1b7d4e", is one.
 func isHostName(s string) bool {
 	labels := strings.Split(strings.TrimSuffix(s, "."), ".")
 	for _, label := range labels {
@@ -132,8 +133,17 @@ func isHostName(s string) bool {
 			}
 		}
 	}
-	c := labels[len(labels)-1][0]
-	return c < '0' || c > '9'
+	return !isNumber(labels[len(labels)-1])
+}
+
+// isNumber reports whether the C library reads a label as a number: decimal or octal, or
+// hexadecimal after 0x.
+func isNumber(label string) bool {
+	digits := "0123456789"
+	if rest, ok := strings.CutPrefix(strings.ToLower(label), "0x"); ok {
+		label, digits = rest, "0123456789abcdef"
+	}
+	return strings.Trim(strings.ToLower(label), digits) == ""
 }
 
 // IsLocal says whether only this host can reach an endpoint to listen at or connect to.

@@ -26,6 +26,8 @@ func TestParseEndpoint(t *testing.T) {
 		{in: "tcp://a_b-c.lan:80", err: ErrNeedsLookup},
 		{in: "tcp://möwe:80", err: ErrNeedsLookup},
 		{in: "tcp://9to5.org:80", err: ErrNeedsLookup},
+		{in: "tcp://3f2a9c1b7d4e:80", err: ErrNeedsLookup},
+		{in: "tcp://hub.1a:80", err: ErrNeedsLookup},
 
 		{in: "", err: ErrBadEndpoint},
 		{in: "garbage", err: ErrBadEndpoint},
@@ -50,6 +52,7 @@ func TestParseEndpoint(t *testing.T) {
 		{in: "tcp://1.2.3.4:99999999999999999999", err: ErrBadEndpoint},
 		{in: "tcp://1.2.3:80", err: ErrBadEndpoint},
 		{in: "tcp://0x7f.1:80", err: ErrBadEndpoint},
+		{in: "tcp://1.0x7f:80", err: ErrBadEndpoint},
 		{in: "tcp://256.1.1.1:80", err: ErrBadEndpoint},
 		{in: "tcp://127.0.0.1;127.0.0.1:80", err: ErrBadEndpoint},
 		{in: "tcp://127.0.0.1:1;127.0.0.1:80", err: ErrBadEndpoint},

@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func TestInbox_Recv_notPolled(t *testing.T) {
 	m := transporttest.MustDial(t, tr, endpoint, transport.DialOptions{Identity: transporttest.Identity})
 	var p transport.Packet
 	err := error(nil)
-	for start := time.Now(); err != transport.ErrNotPolled; err = in.Recv(&p) {
+	for start := time.Now(); !errors.Is(err, transport.ErrNotPolled); err = in.Recv(&p) {
 		if time.Since(start) > patience {
 			t.Fatalf("Recv() after one alone = %v, want %v", err, transport.ErrNotPolled)
 		}
@@ -51,7 +52,7 @@ func TestInbox_Recv_notPolled(t *testing.T) {
 		transporttest.MustRecv(t, in, &p)
 	}
 	in.Wait(time.Now())
-	if err := in.Recv(&p); err != transport.ErrAgain {
+	if err := in.Recv(&p); !errors.Is(err, transport.ErrAgain) || errors.Is(err, transport.ErrNotPolled) {
 		t.Errorf("Recv() after Wait = %v, want %v", err, transport.ErrAgain)
 	}
 }

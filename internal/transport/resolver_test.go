@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/bubble"
 )
 
 func TestResolver_Start(t *testing.T) {
@@ -104,7 +106,7 @@ func TestResolver_slow(t *testing.T) {
 		}
 		for i := range 3 * maxLookups {
 			r.Start(fmt.Sprintf("tcp://host%d.example:1", i))
-			time.Sleep(lookupLimit)
+			bubble.Sleep(lookupLimit)
 		}
 		r.Close()
 		for range r.Results() {

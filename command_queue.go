@@ -1,0 +1,239 @@
+package zyre
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// The command queue takes at most this much that the node has not looked at yet; beyond
+// it callers wait, for as long as the node takes to come round.
+const (
+	maxCommands     = 1024
+	maxCommandBytes = 1 << 20
+)
+
+type commandKind uint8
+
+const (
+	cmdFunc    commandKind = iota // run a closure on the node
+	cmdWhisper                    // send to a peer
+	cmdShout                      // send to a group
+	cmdNews                       // something that an edge of the node offers
+	cmdStop                       // end, after all that came before
+)
+
+// command is one request to the node.
+type command struct {
+	message // of cmdWhisper and cmdShout
+	kind    commandKind
+	fn      func(now time.Time) // of cmdFunc
+	news    any                 // of cmdNews: see node.take
+	done    chan struct{}       // closed when the command has been carried out; may be nil
+}
+
+// commandQueue leads from the application's goroutines, and from the edges, to the node.
+// The node takes all of it at once; it never waits.
+//
+// Whoever wants to send to a blocked peer, or to a group with one, waits here until it is
+// not blocked any more; messages to others pass.
+type commandQueue struct {
+	wake    func()        // wakes the node
+	stopped chan struct{} // closed when no command is carried out any more
+	done    chan struct{} // closed when the node has ended
+
+	mu            sync.Mutex
+	commands      []command
+	bytes         int
+	room          chan struct{} // closed when the node takes the commands; nil if nobody waits
+	blockedPeers  map[[16]byte]chan struct{}
+	blockedGroups map[string]chan struct{}
+	closed        bool
+}
+
+func newCommandQueue(wake func()) *commandQueue {
+	return &commandQueue{
+		wake:          wake,
+		stopped:       make(chan struct{}),
+		done:          make(chan struct{}),
+		blockedPeers:  map[[16]byte]chan struct{}{},
+		blockedGroups: map[string]chan struct{}{},
+	}
+}
+
+// put queues a command that may not wait, however full the queue is.
+func (q *commandQueue) put(c command) error {
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return ErrNotRunning
+	}
+	q.add(c)
+	return nil
+}
+
+// offer queues a command unless there are too many already, and reports whether it did.
+func (q *commandQueue) offer(c command) bool {
+	q.mu.Lock()
+	if q.closed || len(q.commands) >= 2*maxCommands {
+		q.mu.Unlock()
+		return false
+	}
+	q.add(c)
+	return true
+}
+
+// add queues c, unlocks q.mu, and wakes the node if it may be asleep.
+func (q *commandQueue) add(c command) {
+	first := len(q.commands) == 0
+	q.commands = append(q.commands, c)
+	q.bytes += c.size()
+	q.mu.Unlock()
+	if first {
+		q.wake()
+	}
+}
+
+// message queues a message, waiting while the receiver is blocked or the queue is full.
+func (q *commandQueue) message(ctx context.Context, c command) error {
+	for {
+		q.mu.Lock()
+		if q.closed {
+			q.mu.Unlock()
+			return ErrNotRunning
+		}
+		wait := q.obstacle(&c)
+		if wait == nil {
+			q.add(c)
+			return nil
+		}
+		q.mu.Unlock()
+		select {
+		case <-wait:
+		case <-q.stopped:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// obstacle returns a channel that is closed when it is worth trying again, or nil if c
+// may pass now.
+func (q *commandQueue) obstacle(c *command) chan struct{} {
+	if c.kind == cmdWhisper && len(q.blockedPeers) > 0 {
+		if wait := q.blockedPeers[c.peer]; wait != nil {
+			return wait
+		}
+	}
+	if c.kind == cmdShout && len(q.blockedGroups) > 0 {
+		if wait := q.blockedGroups[c.group]; wait != nil {
+			return wait
+		}
+	}
+	if len(q.commands) < maxCommands && q.bytes < maxCommandBytes {
+		return nil
+	}
+	if q.room == nil {
+		q.room = make(chan struct{})
+	}
+	return q.room
+}
+
+// take returns all that was queued, for the node, which gives the slice back with the
+// next call.
+func (q *commandQueue) take(used []command) []command {
+	clear(used)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	commands := q.commands
+	q.commands, q.bytes = used[:0], 0
+	if q.room != nil {
+		close(q.room)
+		q.room = nil
+	}
+	return commands
+}
+
+// isPending reports whether there is something to take.
+func (q *commandQueue) isPending() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.commands) > 0
+}
+
+// blockPeer makes those who send to a peer wait, or lets them go on.
+func (q *commandQueue) blockPeer(uuid [16]byte, blocked bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	setBlocked(q.blockedPeers, uuid, blocked)
+}
+
+// blockGroup makes those who shout to a group wait, or lets them go on.
+func (q *commandQueue) blockGroup(name string, blocked bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	setBlocked(q.blockedGroups, name, blocked)
+}
+
+func setBlocked[K comparable](waiting map[K]chan struct{}, key K, blocked bool) {
+	switch wait := waiting[key]; {
+	case blocked && wait == nil:
+		waiting[key] = make(chan struct{})
+	case !blocked && wait != nil:
+		delete(waiting, key)
+		close(wait)
+	}
+}
+
+// close refuses further commands, and those that are still queued.
+func (q *commandQueue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	for i := range q.commands {
+		q.commands[i].receipt.finish(ErrNotRunning)
+	}
+	q.commands = nil
+	close(q.stopped)
+}
+
+// receipt tells a caller what became of its message. The node writes it before it closes
+// done; until then it alone may touch it. All methods do nothing on a nil receipt.
+type receipt struct {
+	done    chan struct{}
+	waiting int   // peers that have not taken the message yet
+	err     error // for the caller
+	shout   bool  // a peer that goes is no error
+}
+
+func newReceipt() *receipt { return &receipt{done: make(chan struct{})} }
+
+// settle notes that one more peer took the message, or never will.
+func (r *receipt) settle(err error) {
+	if r == nil {
+		return
+	}
+	r.waiting--
+	if err != nil && !(r.shout && errors.Is(err, ErrUnknownPeer)) {
+		r.err = err
+	}
+	if r.waiting == 0 {
+		close(r.done)
+	}
+}
+
+// finish answers a message that reached nobody.
+func (r *receipt) finish(err error) {
+	if r != nil {
+		r.err = err
+		close(r.done)
+	}
+}
+
+// expect says how many peers the message goes to; at least one.
+func (r *receipt) expect(peers int, shout bool) {
+	if r != nil {
+		r.waiting, r.shout = peers, shout
+	}
+}

@@ -1,0 +1,42 @@
+package zyre
+
+import (
+	"testing"
+	"time"
+)
+
+// SetEvasive and SetExpired change the defaults of the nodes made afterwards, and of no
+// other.
+func TestSetEvasive_setExpired(t *testing.T) {
+	t.Cleanup(func() {
+		SetEvasive(defaultEvasive)
+		SetExpired(defaultExpired)
+	})
+	before := NewZyre(t.Context())
+	SetEvasive(2 * time.Second)
+	SetExpired(7 * time.Second)
+	for range 2 {
+		after := NewZyre(t.Context())
+		if after.cfg.evasive != 2*time.Second || after.cfg.expired != 7*time.Second {
+			t.Errorf("timeouts of a new node = %v, %v, want 2s, 7s", after.cfg.evasive, after.cfg.expired)
+		}
+		SetEvasive(minTimeout - 1) // ignored
+		SetExpired(0)
+	}
+	if before.cfg.evasive != defaultEvasive || before.cfg.expired != defaultExpired {
+		t.Errorf("timeouts of a node made before = %v, %v, want %v, %v", before.cfg.evasive, before.cfg.expired,
+			defaultEvasive, defaultExpired)
+	}
+}
+
+// A peer that is required again takes the place of what was said of it before.
+func TestConfig_require(t *testing.T) {
+	var c config
+	for _, endpoint := range []string{"tcp://10.0.0.1:1", "tcp://10.0.0.1:1", "tcp://10.0.0.2:1"} {
+		c.require(requiredPeer{uuid: [16]byte{1}, endpoint: endpoint})
+	}
+	c.require(requiredPeer{uuid: [16]byte{2}})
+	if len(c.required) != 2 || c.required[0].endpoint != "tcp://10.0.0.2:1" {
+		t.Errorf("required = %+v, want two, the first at tcp://10.0.0.2:1", c.required)
+	}
+}

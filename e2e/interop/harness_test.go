@@ -1,0 +1,115 @@
+//go:build unix
+
+package interop
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/go-zyre/zyre"
+	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/watch"
+	"github.com/go-zyre/zyre/internal/interop/zyrejs"
+)
+
+func TestMain(m *testing.M) { os.Exit(child.Main(m, nil)) }
+
+// local makes a node of this process that stays on this host, and is stopped when the
+// test ends.
+func local(t testing.TB, name string, port int) *zyre.Zyre {
+	t.Helper()
+	z := zyre.NewZyre(context.Background()).SetName(name).SetInterface("lo").SetPort(port).
+		SetInterval(100 * time.Millisecond)
+	t.Cleanup(z.Stop)
+	return z
+}
+
+// mustStart starts a node and keeps its events.
+func mustStart(t testing.TB, z *zyre.Zyre) *watch.Log {
+	t.Helper()
+	must(t, "Start("+z.Name()+")", z.Start())
+	return watch.Record(z)
+}
+
+// must fails the test if there is an error.
+func must(t testing.TB, what string, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%s = %v, want nil", what, err)
+	}
+}
+
+// expire lasts as long as it takes nodes to give up a silent peer.
+func expire(t *testing.T, port int, nodes ...*watch.Log) {
+	t.Helper()
+	cfg := child.Config{Name: child.WitnessName(), Interface: "lo", Port: port, Interval: 100 * time.Millisecond}
+	watch.Until(t, "the witness has expired", child.Dying(t, child.Run(t, cfg), nodes...))
+}
+
+// jsNode is a zyre.js node and what it reported, in our words.
+type jsNode struct {
+	*zyrejs.Peer
+	*watch.Log
+}
+
+// startJS starts a zyre.js node on the loopback interface. Without Node the test is
+// skipped, but not in CI: there it is installed.
+func startJS(t *testing.T, o zyrejs.Options) *jsNode {
+	t.Helper()
+	if o.Interval == 0 {
+		o.Interval = 100 * time.Millisecond
+	}
+	p, err := zyrejs.Start(t.Context(), o)
+	if errors.Is(err, zyrejs.ErrUnavailable) && os.Getenv("CI") != "true" {
+		t.Skip(err)
+	}
+	must(t, "Start(zyre.js "+o.Name+")", err)
+	t.Cleanup(func() { // by force: after some tests its polite stop hangs
+		_ = p.Process().Kill()
+		_ = p.Close()
+	})
+	l := watch.NewLog(o.Name)
+	go func() { // ends with the process
+		defer close(l.Done)
+		for e := range p.Events() {
+			l.Add(time.Now(), fromJS(e))
+		}
+	}()
+	return &jsNode{p, l}
+}
+
+// fromJS translates an event of zyre.js. Its "expired" comes before "disconnect" and
+// stays lower case.
+func fromJS(e zyrejs.Event) *zyre.Event {
+	kind := map[string]string{
+		"connect": "ENTER", "disconnect": "EXIT", "join": "JOIN", "leave": "LEAVE",
+		"whisper": "WHISPER", "shout": "SHOUT",
+	}[e.Kind]
+	if kind == "" {
+		kind = e.Kind
+	}
+	return &zyre.Event{
+		Type: kind, PeerUUID: e.ID, PeerName: e.Name, Group: e.Group, Msg: e.Message, Headers: e.Headers,
+	}
+}
+
+// pair starts one node of each kind, which have entered when it returns.
+func pair(t *testing.T, set func(z *zyre.Zyre), o zyrejs.Options) (*zyre.Zyre, *watch.Log, *jsNode) {
+	t.Helper()
+	o.Name = "js"
+	if o.BeaconPort == 0 {
+		o.BeaconPort = child.FreeUDPPort(t)
+	}
+	z := local(t, "go", o.BeaconPort)
+	if set != nil {
+		set(z)
+	}
+	r := mustStart(t, z)
+	js := startJS(t, o)
+	r.Wait(t, "ENTER js", 1)
+	js.Wait(t, "ENTER go", 1)
+	return z, r, js
+}

@@ -1,0 +1,42 @@
+// Package kit is what the black-box tests of nodes of one process share: such nodes, which
+// stay on this host, free ports, CURVE keys, numbered messages, and a call of every method.
+// It uses the public API of package zyre only. Package watch waits for what nodes report.
+package kit
+
+import (
+	"net"
+	"os"
+	"testing"
+)
+
+// FreeUDPPort finds a UDP port that nobody uses, so that the nodes of one test see no
+// others.
+func FreeUDPPort(t testing.TB) int {
+	t.Helper()
+	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).Port
+}
+
+// FreeTCPPort finds a TCP port that nobody uses.
+func FreeTCPPort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Long chooses between the full and the short form of a number: ZYRE_LONG=1 in the
+// environment asks for the full one.
+func Long[T any](full, short T) T {
+	if os.Getenv("ZYRE_LONG") == "1" {
+		return full
+	}
+	return short
+}

@@ -1,0 +1,54 @@
+package netns
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// A Rule is one of a host's firewall, in the words of nft behind its chain: In or Out.
+type Rule string
+
+// In is a rule for what comes in.
+func In(rule string) Rule { return Rule("add rule inet zyre in " + rule + ";") }
+
+// Out is a rule for what goes out.
+func Out(rule string) Rule { return Rule("add rule inet zyre out " + rule + ";") }
+
+// Loss drops every so many of a hundred packets that come in.
+func Loss(percent int) Rule {
+	return In(fmt.Sprintf("iif != lo numgen random mod 100 < %d drop", percent))
+}
+
+// Filter sets the rules of the host's firewall in place of all others. Without rules
+// everything passes.
+func (h *Host) Filter(rules ...Rule) {
+	h.net.t.Helper()
+	h.net.need("nft")
+	var set strings.Builder
+	set.WriteString("add table inet zyre; delete table inet zyre;")
+	if len(rules) > 0 {
+		set.WriteString("add table inet zyre;" +
+			"add chain inet zyre in { type filter hook input priority 0; };" +
+			"add chain inet zyre out { type filter hook output priority 0; };")
+	}
+	for _, rule := range rules {
+		set.WriteString(string(rule))
+	}
+	h.run("nft", set.String())
+}
+
+// Counted returns how many packets the first rule with the word counter has met.
+func (h *Host) Counted() int {
+	h.net.t.Helper()
+	m := regexp.MustCompile(`packets (\d+)`).FindStringSubmatch(h.run("nft", "list table inet zyre"))
+	if m == nil {
+		h.net.t.Fatalf("%s has no rule with a counter", h.Name)
+	}
+	count, err := strconv.Atoi(m[1])
+	if err != nil {
+		h.net.t.Fatal(err)
+	}
+	return count
+}

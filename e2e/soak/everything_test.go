@@ -1,0 +1,336 @@
+//go:build unix
+
+package soak
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/watch"
+)
+
+const (
+	soakExpired  = 4 * time.Second  // expired timeout of a soak's nodes
+	soakWarm     = 20               // phases in which the heaps of libzmq and Go grow to their peak
+	soakPhase    = 8 * time.Second  // how long they are left to themselves
+	soakOwn      = "own"            // name of the test's own process
+	soakPatience = 60 * time.Second // until all must have found each other
+)
+
+// soak is a network of nodes in several processes to which everything happens.
+type soak struct {
+	t     *testing.T
+	port  int
+	seed  uint64
+	hosts []*soakProc
+	first map[int]soakUsage // of each process, when it was new
+
+	phases, received, counted, exits int
+}
+
+// soakProc is one of the processes; without a child it is the test's own.
+type soakProc struct {
+	s     *soak
+	name  string
+	count int
+	inner *soakHost
+	child *child.Process
+	born  int // processes of this name so far
+
+	stops, kills, frozen int // times in all
+
+	// in this phase
+	freezes int
+	done    []string
+}
+
+// begin starts the process.
+func (p *soakProc) begin() {
+	p.born++
+	generation, seed := strconv.Itoa(p.born), p.s.seed+uint64(p.born)<<16
+	for _, c := range p.name {
+		seed += uint64(c) << 32
+	}
+	birth := soakBirth{p.name, p.count, p.s.port, generation, seed}
+	if p.name == soakOwn {
+		p.inner = newSoakHost(birth, p.s.t.Errorf)
+		return
+	}
+	p.child = child.Start(p.s.t, p.name)
+	if err := p.child.Try("soak host", "", birth, nil); err != nil {
+		p.s.t.Errorf("%s: begin: %v", p.name, err)
+	}
+}
+
+// do has the process do something. It may be called by any one goroutine.
+func (p *soakProc) do(c soakCommand) (a soakAnswer) {
+	if c.Do != "report" {
+		p.note("%s %d %v", c.Do, c.Node, c.Time)
+		defer p.note("done")
+	}
+	if p.inner != nil {
+		a = p.inner.obey(c)
+	} else {
+		if err := p.child.Try("soak", "", c, &a); err != nil {
+			p.s.t.Errorf("%s: %+v: %v", p.name, c, err)
+		}
+		p.hear()
+	}
+	if a.Err != "" {
+		p.s.t.Errorf("%s: %v: %s", p.name, c, a.Err)
+	}
+	return a
+}
+
+// note keeps what is done to the process, for a failure.
+func (p *soakProc) note(format string, args ...any) {
+	p.done = append(p.done, soakClock()+" "+p.name+" "+fmt.Sprintf(format, args...))
+}
+
+// hear reports what a child found wrong.
+func (p *soakProc) hear() {
+	for _, fault := range p.child.Faults() {
+		p.s.t.Errorf("%s: %s", p.name, fault)
+	}
+}
+
+// all has every process do something at once.
+func (s *soak) all(c soakCommand) []soakAnswer {
+	answers := make([]soakAnswer, len(s.hosts))
+	var wg sync.WaitGroup
+	for i, p := range s.hosts {
+		wg.Go(func() { answers[i] = p.do(c) })
+	}
+	wg.Wait()
+	return answers
+}
+
+func (s *soak) reports() (reports []soakReport) {
+	for _, a := range s.all(soakCommand{Do: "report"}) {
+		reports = append(reports, a.Reports...)
+	}
+	return reports
+}
+
+// agree waits until nothing differs in what the nodes report.
+func (s *soak) agree(what string, differ func([]soakReport) string) []soakReport {
+	s.t.Helper()
+	var reports []soakReport
+	start := time.Now()
+	watch.Paced(100*time.Millisecond, func() (last bool) {
+		reports = s.reports()
+		diff := differ(reports)
+		if diff != "" && time.Since(start) > soakPatience {
+			s.fail("%s: %s", what, diff)
+		}
+		return diff == ""
+	})
+	return reports
+}
+
+// A harm is one thing that happens to a process: it says what comes next, and how much
+// later.
+type harm func(p *soakProc, random *rand.Rand) (later time.Duration, next harm)
+
+// harass does things to a process and its nodes until the end of a phase.
+func (p *soakProc) harass(random *rand.Rand, end time.Time) {
+	due, next := time.Now().Add(upTo(random, 1500*time.Millisecond)), harm((*soakProc).hurt)
+	over := false
+	watch.Paced(10*time.Millisecond, func() (last bool) {
+		if now := time.Now(); now.After(due) {
+			var later time.Duration
+			later, next = next(p, random)
+			over = next == nil && now.After(end)
+			if next == nil {
+				later, next = upTo(random, 1500*time.Millisecond), (*soakProc).hurt
+			}
+			due = time.Now().Add(later)
+		}
+		return over
+	})
+}
+
+// upTo is a random time.
+func upTo(random *rand.Rand, limit time.Duration) time.Duration {
+	return time.Duration(random.Int64N(int64(limit)))
+}
+
+// hurt does something to the process or one of its nodes.
+func (p *soakProc) hurt(random *rand.Rand) (later time.Duration, next harm) {
+	node := random.IntN(p.count)
+	switch dice := random.IntN(100); {
+	case dice < 30:
+		p.do(soakCommand{Do: "stop", Node: node})
+		p.stops++
+	case dice < 55:
+		p.do(soakCommand{Do: "start", Node: node})
+	case dice < 75:
+		p.do(soakCommand{Do: "stall", Node: node, Time: upTo(random, 3*time.Second)})
+	case dice < 80:
+		p.do(soakCommand{Do: "stop all"})
+		p.do(soakCommand{Do: "start all"})
+		p.stops += p.count
+	case dice < 90 && p.child != nil:
+		return p.freeze(random), (*soakProc).thaw
+	case p.child != nil:
+		p.hear()
+		p.note("kill")
+		p.child.Kill()
+		p.kills++
+		return upTo(random, 2*time.Second), (*soakProc).revive
+	}
+	return 0, nil
+}
+
+// freeze stops the process for a while, as a machine that sleeps does: half the time
+// for longer than it takes to be thought dead.
+func (p *soakProc) freeze(random *rand.Rand) (length time.Duration) {
+	length = upTo(random, 2*time.Second)
+	if random.IntN(2) == 0 {
+		length += soakExpired
+	}
+	p.freezes++
+	p.note("freeze %v", length)
+	p.frozen++
+	p.child.Signal(syscall.SIGSTOP)
+	return length
+}
+
+func (p *soakProc) thaw(*rand.Rand) (time.Duration, harm) {
+	p.child.Signal(syscall.SIGCONT)
+	return 0, nil
+}
+
+// revive starts the process again after it was killed.
+func (p *soakProc) revive(*rand.Rand) (time.Duration, harm) {
+	p.begin()
+	p.do(soakCommand{Do: "start all"})
+	return 0, nil
+}
+
+// fail ends the test, with what was done in this phase.
+func (s *soak) fail(format string, args ...any) {
+	s.t.Helper()
+	for _, p := range s.hosts {
+		s.t.Log(strings.Join(p.done, "\n"))
+	}
+	s.t.Fatalf("phase %d: "+format, append([]any{s.phases}, args...)...)
+}
+
+// phase lets everything happen for a while, and checks then that all is well.
+func (s *soak) phase() {
+	s.phases++
+	s.all(soakCommand{Do: "go"})
+	end := time.Now().Add(soakPhase)
+	var wg sync.WaitGroup
+	for i, p := range s.hosts {
+		p.freezes, p.done = 0, nil
+		random := rand.New(rand.NewPCG(s.seed, uint64(s.phases*len(s.hosts)+i)))
+		wg.Go(func() { p.harass(random, end) })
+	}
+	wg.Wait()
+	s.all(soakCommand{Do: "calm"})
+	s.agree("after it", soakDiffer)
+	s.all(soakCommand{Do: "farewell"})
+	s.checkExits(s.agree("messages", soakMissing))
+	if s.t.Failed() {
+		s.fail("something was wrong")
+	}
+	s.all(soakCommand{Do: "start all"})
+	for _, r := range s.agree("all started", soakDiffer) {
+		s.received, s.counted = s.received+r.Received, s.counted+r.Counted
+	}
+}
+
+// checkExits fails the test if a node saw more EXITs of a peer than there were reasons:
+// one if it ended, and two each time that the process of one of them was frozen.
+func (s *soak) checkExits(reports []soakReport) {
+	lives, frozen := map[string]bool{}, map[string]int{}
+	for _, r := range reports {
+		lives[r.Run] = true
+	}
+	for _, p := range s.hosts {
+		frozen[p.name] = p.freezes
+	}
+	host := func(run string) string { return strings.TrimRight(run[:strings.IndexByte(run, '.')], "0123456789") }
+	for _, r := range reports {
+		for run, exits := range r.Exits {
+			s.exits += exits
+			reasons := 2 * (frozen[host(run)] + frozen[host(r.Run)])
+			if !lives[run] {
+				reasons++
+			}
+			if exits > reasons {
+				s.t.Errorf("phase %d: %s saw %d EXITs of %s, want at most %d: %v", s.phases, r.Run, exits, run, reasons, r.Came[run])
+			}
+		}
+	}
+}
+
+// measure compares what each process holds with what it held when it was new.
+func (s *soak) measure(last bool) {
+	for i, a := range s.all(soakCommand{Do: "usage"}) {
+		u := a.Usage
+		old, known := s.first[u.Pid]
+		if !known || s.phases == soakWarm {
+			s.first[u.Pid] = u
+			continue
+		}
+		if u.Goroutines > old.Goroutines+5 || u.Descriptors > old.Descriptors+u.Descriptors/10 || u.Threads > old.Threads+10 {
+			s.t.Errorf("phase %d: %s held %+v before and holds %+v", s.phases, s.hosts[i].name, old, u)
+		}
+		if u.Heap > old.Heap+16<<20 || u.Resident > old.Resident+old.Resident/2+32<<20 {
+			s.t.Errorf("phase %d: the memory of %s grew: %+v before, now %+v", s.phases, s.hosts[i].name, old, u)
+		}
+		if last || s.phases%20 == 0 {
+			s.t.Logf("%s: %+v when it was new, %+v at the end", s.hosts[i].name, old, u)
+		}
+	}
+}
+
+// Twenty nodes in five processes to which everything happens at random, and which do
+// everything at random: each node's events are what has to follow from what the others
+// did, all find each other again, and nobody holds more in the end than in the
+// beginning.
+func TestSoak_everything(t *testing.T) {
+	duration := soakTime(t)
+	s := &soak{t: t, port: child.FreeUDPPort(t), seed: uint64(time.Now().UnixNano()), first: map[int]soakUsage{}}
+	if seed, err := strconv.ParseUint(os.Getenv("ZYRE_SOAK_SEED"), 10, 64); err == nil {
+		s.seed = seed
+	}
+	t.Logf("ZYRE_SOAK_SEED=%d", s.seed)
+	for _, p := range []soakProc{{name: soakOwn, count: 8}, {name: "a", count: 3}, {name: "b", count: 3}, {name: "c", count: 3}, {name: "d", count: 3}} {
+		p.s = s
+		s.hosts = append(s.hosts, &p)
+		p.begin()
+	}
+	t.Cleanup(func() { s.hosts[0].do(soakCommand{Do: "stop all"}) })
+	s.all(soakCommand{Do: "start all"})
+	s.agree("all started", soakDiffer)
+	start := time.Now()
+	for time.Since(start) < duration {
+		s.phase()
+		s.measure(time.Since(start) >= duration)
+		if s.phases%10 == 0 {
+			t.Logf("%v: %s", time.Since(start).Round(time.Second), s)
+		}
+	}
+	t.Logf("%v: %s", time.Since(start).Round(time.Second), s)
+}
+
+func (s *soak) String() string {
+	stops, kills, freezes := 0, 0, 0
+	for _, p := range s.hosts {
+		stops, kills, freezes = stops+p.stops, kills+p.kills, freezes+p.frozen
+	}
+	return fmt.Sprintf("%d phases, %d stops, %d kills, %d freezes, %d EXITs; %d messages, with the shouts counted between %d of them",
+		s.phases, stops, kills, freezes, s.exits, s.received, s.counted)
+}

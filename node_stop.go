@@ -1,0 +1,42 @@
+package zyre
+
+import (
+	"errors"
+	"time"
+)
+
+// stop ends the node and returns when nothing of it is left.
+func (n *node) stop() {
+	_ = n.commands.put(command{kind: cmdStop})
+	<-n.commands.done
+}
+
+// isFinished reports whether the node may end: Stop was called, and the peers have
+// confirmed what was sent or had the time to.
+func (n *node) isFinished(now time.Time) bool {
+	return !n.stopAt.IsZero() && (!now.Before(n.stopAt) || n.zre.isConfirmed(now))
+}
+
+// usesGoodbyeMessage reports whether the node says GOODBYE to its peers over their
+// connections, which is quicker and surer than a beacon. Only libzyre and this package
+// know the command, so it is sent only where there are no others: beside gossip, fixed
+// endpoints, required peers and CURVE.
+func (n *node) usesGoodbyeMessage() bool {
+	c := &n.cfg
+	return c.gossip.enabled() || c.endpoint != "" || len(c.required) > 0 || c.curve.enabled()
+}
+
+// shutdown says goodbye and closes everything, in the order that libzmq wants.
+func (n *node) shutdown(now time.Time) {
+	if n.usesGoodbyeMessage() {
+		n.zre.sayGoodbye(now)
+	}
+	n.closeDiscovery()
+	n.commands.close()
+	unsent := n.zre.close(now, n.usesGoodbyeMessage())
+	if err := errors.Join(n.inbox.Close(), n.seams.transport.Close()); err != nil {
+		n.log.Warn("zyre: close", "err", err)
+	}
+	dropped := n.events.close(&Event{Type: eventStop, PeerUUID: n.zre.id, PeerName: n.zre.name})
+	n.log.Info("zyre: stopped", "events_dropped", dropped, "messages_unsent", unsent)
+}

@@ -1,0 +1,162 @@
+package zyre
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// queueInbox hands out the packets given to it, and then an error.
+type queueInbox struct {
+	packets  []transport.Packet
+	then     error // ErrAgain if nil
+	woken    chan struct{}
+	offering bool
+}
+
+func newQueueInbox() *queueInbox { return &queueInbox{woken: make(chan struct{}, 1), offering: true} }
+
+func (in *queueInbox) Recv(p *transport.Packet) error {
+	switch {
+	case len(in.packets) > 0:
+		*p, in.packets = in.packets[0], in.packets[1:]
+		return nil
+	case in.then != nil:
+		return in.then
+	}
+	return transport.ErrAgain
+}
+
+func (in *queueInbox) Bind(endpoint string) (string, error) { return endpoint, nil }
+func (in *queueInbox) Unbind(string) error                  { return nil }
+func (in *queueInbox) StopOffering()                        { in.offering = false }
+func (in *queueInbox) Close() error                         { return nil }
+
+func (in *queueInbox) Wait(until time.Time) {
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case <-in.woken:
+	case <-timer.C:
+	}
+}
+
+func (in *queueInbox) Wake() {
+	select {
+	case in.woken <- struct{}{}:
+	default:
+	}
+}
+
+// queueTransport gives a node a queueInbox, and mailboxes by dial.
+type queueTransport struct {
+	inbox *queueInbox
+	dial  func(endpoint string) (transport.Mailbox, error)
+}
+
+func (tr *queueTransport) Listen(transport.ListenOptions) (transport.Inbox, error) {
+	return tr.inbox, nil
+}
+func (tr *queueTransport) Close() error { return nil }
+func (tr *queueTransport) Dial(endpoint string, _ transport.DialOptions) (transport.Mailbox, error) {
+	return tr.dial(endpoint)
+}
+
+// nullMailbox takes everything and keeps nothing.
+type nullMailbox struct{}
+
+func (nullMailbox) Send([]byte, [][]byte) error { return nil }
+func (nullMailbox) Close(time.Duration) error   { return nil }
+
+// newQueueNode makes a node that has started but does not run, with its inbox.
+func newQueueNode(t testing.TB, now time.Time) (*node, *queueInbox) {
+	t.Helper()
+	in := newQueueInbox()
+	tr := &queueTransport{inbox: in, dial: func(string) (transport.Mailbox, error) { return nullMailbox{}, nil }}
+	cfg := defaultConfig()
+	cfg.endpoint = "inproc://queue"
+	n := newNode([16]byte{9}, cfg, seams{transport: tr}, newEventQueue(newEventChannel(), defaultQueueLimit))
+	if err := n.start(now); err != nil {
+		t.Fatal(err)
+	}
+	return n, in
+}
+
+// packetOf encodes a message from a peer.
+func packetOf(t testing.TB, from [16]byte, sequence uint16, m *ZreMsg) transport.Packet {
+	t.Helper()
+	m.sequence = sequence
+	header, err := m.append(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return transport.Packet{From: appendIdentity(nil, from), Header: header, Frames: m.content()}
+}
+
+// meetPeer has a node meet a peer that sends some messages after its HELLO.
+func meetPeer(t testing.TB, now time.Time, n *node, in *queueInbox, messages ...*ZreMsg) *peer {
+	t.Helper()
+	uuid := [16]byte{1}
+	in.packets = append(in.packets, packetOf(t, uuid, 1, simHello("tcp://10.0.0.9:9")))
+	n.step(now)
+	for i, m := range messages {
+		in.packets = append(in.packets, packetOf(t, uuid, uint16(i+2), m))
+	}
+	return n.zre.peers[uuid]
+}
+
+// A goodbye is heard when all that had arrived before it has been read.
+func TestNode_goodbyeWaitsForMessages(t *testing.T) {
+	n, in := newQueueNode(t, time.Now())
+	p := meetPeer(t, time.Now(), n, in, &ZreMsg{id: WhisperID, Content: []byte("last words")})
+	goodbye := sighting{beaconOrigin: beaconOrigin{uuid: p.uuid}}
+	if err := n.commands.put(command{kind: cmdNews, news: goodbye}); err != nil {
+		t.Fatal(err)
+	}
+	go n.run()
+	var seen []string
+	for e := range n.events.ch {
+		if seen = append(seen, e.Type); e.Type == eventExit {
+			go n.stop()
+		}
+	}
+	if want := []string{eventEnter, eventWhisper, eventExit, eventStop}; !slices.Equal(seen, want) {
+		t.Errorf("events = %v, want %v", seen, want)
+	}
+}
+
+// A node that stops offers no inproc connection any more: who took one would lose it.
+func TestNode_stopEndsOffers(t *testing.T) {
+	now := time.Now()
+	n, in := newQueueNode(t, now)
+	_ = n.commands.put(command{kind: cmdStop})
+	n.step(now)
+	if in.offering || !n.isFinished(now) {
+		t.Errorf("after Stop: offering %t, finished %t; want false, true", in.offering, n.isFinished(now))
+	}
+}
+
+// A node that reads again after a pause takes nobody for silent before its inbox has made
+// sure that nothing is left.
+func TestNode_unpolledInboxProvesNothing(t *testing.T) {
+	for then, grace := range map[error]bool{transport.ErrNotPolled: true, transport.ErrAgain: false} {
+		now := time.Now()
+		n, in := newQueueNode(t, now)
+		p := meetPeer(t, now, n, in)
+		in.then = then
+		n.pause()
+		n.resume()
+		for end := now.Add(10 * n.cfg.expired); now.Before(end); {
+			now = n.plan(now)
+			n.step(now)
+		}
+		if n.zre.inbox.isGrace() != grace {
+			t.Errorf("after %v: grace = %d, want it above 0: %t", then, n.zre.inbox.grace, grace)
+		}
+		if p.isEntered() != grace {
+			t.Errorf("after a pause, and %v, the peer has entered: %t, want %t", then, p.isEntered(), grace)
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package zyre
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/ratelimit"
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// maxTickInterval is how often timers are looked at at least.
+const maxTickInterval = time.Second
+
+// zre is the protocol: what RFC 36 says a node has to do, and what libzyre does beyond
+// it. It holds the peers, groups and elections of one node.
+//
+// It has no goroutine, channel, lock, socket or clock. What happens is told to it by
+// method calls, with the time as an argument; what it does leaves through its port. The
+// node's goroutine makes all the calls. See docs/architecture.md for the states of a
+// peer.
+type zre struct {
+	// set by newZRE, then read-only
+	uuid     [16]byte
+	id       string // uuid as 32 upper-case hexadecimal digits
+	secure   bool   // CURVE: keys are checked
+	timeouts timeouts
+	port     port
+	log      *slog.Logger
+
+	// what the application has set
+	name     string
+	headers  map[string]string
+	contests []string          // groups in which this node stands for election
+	own      map[string]string // groups that we have joined, each under its name: the one copy events share
+	status   byte              // count of our joins and leaves
+
+	location location
+	inbox    inboxLag
+
+	peers     map[[16]byte]*peer
+	addressed map[string]*peer  // peers by endpoint
+	groups    map[string]*group // groups that peers have joined
+	elections map[string]*election
+	known     map[[16]byte]*knownNode
+	keys      map[[16]byte]string // public keys, Z85, of the nodes we have connected to, or will
+	lookups   map[string]lookup   // under way, by endpoint
+	throttles map[[16]byte]*throttle
+	entered   int // peers that have entered
+
+	blocked          map[*peer]bool  // peers with a backlog
+	blockedGroups    map[string]bool // groups with a blocked member that somebody shouts to
+	electionsChanged bool            // an election has something to do
+	enteredChanges   uint64          // counts ENTERs, EXITs and moves to another endpoint
+
+	halfOpen    ratelimit.Bucket // for new half-open peers
+	warnings    ratelimit.Bucket // of connections that cannot be made
+	keyWarnings ratelimit.Bucket // of refused keys
+	counters    counters
+
+	tickInterval time.Duration
+	tickAt       time.Time // when a timer is due next
+
+	// reused
+	view      zreView
+	whisperTo []*peer   // whom a batch of whispers goes to
+	header    []byte    // the header frame that is being sent
+	oneFrame  [1][]byte // the content of a message of one frame
+}
+
+// port is the way from the protocol to the rest of the node. None of its methods calls
+// back.
+type port interface {
+	// dial connects to a peer; serverKey is the peer's CURVE public key, in Z85.
+	dial(endpoint, serverKey string) (transport.Mailbox, error)
+	// resolve starts to look up the host name in an endpoint and reports whether it
+	// did. The answer comes to zre.resolved.
+	resolve(endpoint string) bool
+	// isAuthorized reports whether the holder of a CURVE public key may talk with us.
+	isAuthorized(key string) bool
+	// deliver gives the application an event.
+	deliver(e *Event)
+	// blockPeer makes who sends to a peer wait, or lets them go on.
+	blockPeer(uuid [16]byte, blocked bool)
+	// blockGroup makes who shouts to a group wait, or lets them go on.
+	blockGroup(name string, blocked bool)
+}
+
+// zreConfig is what newZRE needs to know.
+type zreConfig struct {
+	uuid     [16]byte
+	name     string
+	headers  map[string]string
+	groups   []string // joined before Start
+	contests []string
+	secure   bool
+	timeouts timeouts
+	log      *slog.Logger
+}
+
+func newZRE(cfg zreConfig, out port) *zre {
+	t := cfg.timeouts
+	z := &zre{
+		uuid:     cfg.uuid,
+		id:       uuidString(cfg.uuid),
+		secure:   cfg.secure,
+		timeouts: t,
+		port:     out,
+		log:      cfg.log,
+
+		name:     cfg.name,
+		headers:  cfg.headers,
+		contests: cfg.contests,
+		own:      map[string]string{},
+
+		peers:         map[[16]byte]*peer{},
+		addressed:     map[string]*peer{},
+		groups:        map[string]*group{},
+		elections:     map[string]*election{},
+		known:         map[[16]byte]*knownNode{},
+		keys:          map[[16]byte]string{},
+		lookups:       map[string]lookup{},
+		throttles:     map[[16]byte]*throttle{},
+		blocked:       map[*peer]bool{},
+		blockedGroups: map[string]bool{},
+
+		halfOpen:    ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
+		warnings:    ratelimit.NewWarnings(),
+		keyWarnings: ratelimit.NewWarnings(),
+
+		tickInterval: min(max(min(t.evasive, t.silent, t.expired)/5, minTimeout), maxTickInterval),
+	}
+	for _, g := range cfg.groups {
+		z.own[g] = g
+		z.status++
+	}
+	return z
+}
+
+// advance does what has become due: elections that changed, messages that waited for
+// room, timers. It reports whether a blocked peer took any message.
+func (z *zre) advance(now time.Time) (moved bool) {
+	if z.electionsChanged {
+		z.runElections(now)
+	}
+	moved = z.flushBacklogs(now)
+	if z.isTickDue(now) {
+		z.tick(now)
+	}
+	return moved
+}
+
+// isTickDue reports whether a timer is due.
+func (z *zre) isTickDue(now time.Time) bool { return !now.Before(z.tickAt) }
+
+// isBlocked reports whether messages wait for room at a peer.
+func (z *zre) isBlocked() bool { return len(z.blocked) > 0 }
+
+// wakeBy makes sure that tick runs at t.
+func (z *zre) wakeBy(t time.Time) {
+	if t.Before(z.tickAt) {
+		z.tickAt = t
+	}
+}
+
+// tick looks at all timers and plans the next time.
+func (z *zre) tick(now time.Time) {
+	z.tickAt = now.Add(z.tickInterval)
+	for _, p := range z.peers {
+		z.tickPeer(now, p)
+		if p.probe.isPending() && !z.inbox.isGrace() {
+			z.wakeBy(p.probe.deadline)
+		}
+	}
+	z.runElections(now)
+	z.retryKnownNodes(now)
+	z.forgetKeys()
+	z.forgetThrottles(now)
+}
+
+// tickPeer looks at the timers of one peer.
+func (z *zre) tickPeer(now time.Time, p *peer) {
+	grace := z.inbox.isGrace()
+	switch {
+	case p.probe.isPending() && !now.Before(p.probe.deadline) && (!grace || p.probe.isRemoval()):
+		z.probeFailed(now, p)
+	case p.isEntered():
+		z.checkPresence(now, p)
+	case grace:
+		// Its HELLO may be waiting in the inbox, and ours have reached it.
+		if p.mailbox != nil {
+			z.ping(now, p)
+		}
+	case now.Sub(p.bornAt) >= z.timeouts.expired:
+		z.counters.neverEntered++
+		z.forgetPeer(p)
+	}
+}

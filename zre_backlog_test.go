@@ -1,0 +1,143 @@
+package zyre
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// fullBench is a bench whose peer has entered and takes nothing more.
+func fullBench(t *testing.T) *zreBench {
+	t.Helper()
+	b := newZREBench(t)
+	handshakeStates[helloConfirmed.String()](b)
+	b.hearID(JoinID)
+	b.port.forget()
+	b.port.sendErr = transport.ErrAgain
+	return b
+}
+
+// send has the application whisper to the peer, and returns the receipt.
+func (b *zreBench) send() *receipt {
+	r := newReceipt()
+	b.z.addWhisper(&message{peer: stateUUID, receipt: r})
+	b.z.sendWhispers(b.now)
+	return r
+}
+
+func TestBacklog_keepsOrderAndCopiesHeaders(t *testing.T) {
+	var b backlog
+	header := []byte{1}
+	b.push(header, nil, nil)
+	header[0] = 2
+	b.push(header, nil, nil)
+	if first, second := b.pop().header[0], b.pop().header[0]; first != 1 || second != 2 {
+		t.Errorf("headers = %d, %d, want 1, 2", first, second)
+	}
+}
+
+// An empty backlog has no PING and no PING-OK in it.
+func TestBacklog_emptyHasNoPing(t *testing.T) {
+	b := backlog{pingQueued: true, pingOKQueued: true}
+	b.push(nil, nil, nil)
+	if b.pop(); b.pingQueued || b.pingOKQueued || b.isBlocked() {
+		t.Errorf("empty backlog: PING %t, PING-OK %t, blocked %t, want none", b.pingQueued, b.pingOKQueued, b.isBlocked())
+	}
+}
+
+// Who sends to a full peer, or shouts to its group, is made to wait, and let go on when
+// it has room.
+func TestBacklog_gates(t *testing.T) {
+	b := fullBench(t)
+	b.z.shout(b.now, &message{group: "G"})
+	b.port.sendErr = nil
+	b.z.advance(b.now)
+	if want := []string{"peer blocked", "group blocked", "peer free", "group free"}; !slices.Equal(b.port.gates, want) {
+		t.Errorf("gates = %q, want %q", b.port.gates, want)
+	}
+}
+
+func TestBacklog_flush(t *testing.T) {
+	b := fullBench(t)
+	b.send()
+	b.z.ping(b.now, b.peer())
+	b.send()
+	if moved := b.z.flushBacklogs(b.now); moved {
+		t.Error("flushBacklogs = true with no room, want false")
+	}
+	b.port.sendErr = nil
+	if moved := b.z.flushBacklogs(b.now); !moved || b.z.isBlocked() {
+		t.Errorf("flushBacklogs = %t, blocked %t, want true, false", moved, b.z.isBlocked())
+	}
+	if want := []string{"WHISPER", "PING", "WHISPER"}; !slices.Equal(b.port.sent, want) {
+		t.Errorf("sent = %q, want %q", b.port.sent, want)
+	}
+}
+
+// However often a full peer is pinged, and pings, one of each waits.
+func TestBacklog_onePing(t *testing.T) {
+	b := fullBench(t)
+	for range 3 {
+		b.z.ping(b.now, b.peer())
+		b.hearID(PingID)
+	}
+	if got := b.peer().backlog.queue.Len(); got != 2 {
+		t.Errorf("messages waiting = %d, want a PING and a PING-OK", got)
+	}
+}
+
+// What became of a message that waited.
+func TestBacklog_receipts(t *testing.T) {
+	taken := errors.New("taken back")
+	for _, c := range []struct {
+		name string
+		then func(b *zreBench, r *receipt)
+		want error
+	}{
+		{"there is room", func(b *zreBench, _ *receipt) { b.port.sendErr = nil; b.z.advance(b.now) }, nil},
+		{"the peer goes", func(b *zreBench, _ *receipt) { b.hearID(GoodbyeID) }, ErrUnknownPeer},
+		{"its sender takes it back", func(b *zreBench, r *receipt) { b.z.withdraw(r, taken) }, taken},
+		{"the node stops", func(b *zreBench, _ *receipt) { b.z.close(b.now, false) }, ErrNotRunning},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := fullBench(t)
+			r := b.send()
+			c.then(b, r)
+			select {
+			case <-r.done:
+			default:
+				t.Fatal("the receipt is open")
+			}
+			if !errors.Is(r.err, c.want) {
+				t.Errorf("receipt = %v, want %v", r.err, c.want)
+			}
+		})
+	}
+}
+
+// What one sender takes back is all that goes.
+func TestBacklog_withdrawKeepsOthers(t *testing.T) {
+	b := fullBench(t)
+	b.send()
+	b.z.withdraw(b.send(), ErrPushedBack)
+	b.port.sendErr = nil
+	b.z.advance(b.now)
+	if want := []string{"WHISPER"}; !slices.Equal(b.port.sent, want) {
+		t.Errorf("sent = %q, want %q", b.port.sent, want)
+	}
+}
+
+// A peer that takes nothing for too long is given up.
+func TestBacklog_limit(t *testing.T) {
+	b := fullBench(t)
+	for range maxBacklog {
+		b.send()
+	}
+	r := b.send()
+	b.pass(0)
+	if !errors.Is(r.err, ErrPushedBack) || b.peer() != nil {
+		t.Errorf("the message beyond the limit: %v, peer %v, want %v, nil", r.err, b.peer(), ErrPushedBack)
+	}
+}

@@ -1,0 +1,282 @@
+package zyre
+
+import (
+	"slices"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/backoff"
+)
+
+// How long an election may take before the challenger begins it again, and how long a
+// contestant that has met nobody waits before it takes the lead alone.
+const (
+	electionShortest = 500 * time.Millisecond
+	electionLongest  = 30 * time.Second
+	electionAlone    = 1500 * time.Millisecond
+)
+
+// election is what a node knows of the leadership of a group that it has joined.
+//
+// It is an echo wave with extinction: a contestant sends ELECT with its UUID to all
+// members; who hears of a smaller one than it supports supports that one and tells all
+// members; a contestant that every member supports is the leader and says so with
+// LEADER, which each member passes on once. Members are all connected with each other,
+// so hearing from each of them is hearing from all, and the challenger's own word
+// begins a wave anew. Members that hold no elections never answer, and those of
+// libzyre not always when they meet amid a wave: who has asked twice, and knows of
+// nobody smaller, takes silence for consent.
+type election struct {
+	supported string          // UUID of the smallest contestant heard of; empty if none
+	support   map[*peer]bool  // who supports this node, while nobody smaller is known
+	leader    string          // who leads; empty if nobody does
+	rival     string          // a leader turned down for a smaller one, which may be dead; or empty
+	told      map[*peer]bool  // who has been told of the leader by this node
+	changed   bool            // members have come or gone
+	aloneAt   time.Time       // when to lead alone; zero if somebody was here
+	retryAt   time.Time       // when to begin again; zero if this node does not challenge
+	retry     backoff.Backoff // how long after a challenge the next one follows
+}
+
+// election returns the election of a group, and begins to keep one.
+func (z *zre) election(now time.Time, group string) *election {
+	e := z.elections[group]
+	if e == nil {
+		e = &election{
+			aloneAt: now.Add(electionAlone),
+			retry:   backoff.Backoff{Min: electionShortest, Max: electionLongest},
+		}
+		z.elections[group] = e
+	}
+	return e
+}
+
+// startElections begins the elections in which the application has the node stand.
+func (z *zre) startElections(now time.Time) {
+	for _, group := range z.contests {
+		if _, member := z.own[group]; member {
+			z.wakeBy(z.election(now, group).aloneAt)
+		}
+	}
+}
+
+// contest has this node stand for election in a group.
+func (z *zre) contest(now time.Time, group string) {
+	if z.isContesting(group) {
+		return
+	}
+	z.contests = append(z.contests, group)
+	if _, member := z.own[group]; member {
+		z.election(now, group).changed = true
+		z.runElections(now)
+	}
+}
+
+// isContesting reports whether this node stands in a group.
+func (z *zre) isContesting(group string) bool { return slices.Contains(z.contests, group) }
+
+// membersChanged takes note that a peer has come into a group, or has gone from it.
+func (z *zre) membersChanged(group string, p *peer, gone bool) {
+	e := z.elections[group]
+	if e == nil {
+		return
+	}
+	e.changed, z.electionsChanged = true, true
+	delete(e.support, p)
+	delete(e.told, p)
+	if !gone {
+		return
+	}
+	if e.supported == p.id {
+		e.supported = ""
+	}
+	if e.leader == p.id {
+		e.leader = ""
+	}
+	if e.rival == p.id {
+		e.rival = ""
+	}
+}
+
+// runElections goes on with the elections in which something changed or is overdue.
+func (z *zre) runElections(now time.Time) {
+	z.electionsChanged = false
+	for group, e := range z.elections {
+		switch {
+		case e.changed:
+			e.changed = false
+			e.retry.Reset()
+			z.tellNewcomers(now, group, e)
+			z.challenge(now, group, e)
+		case !e.retryAt.IsZero() && !now.Before(e.retryAt), !e.aloneAt.IsZero() && !now.Before(e.aloneAt):
+			z.challenge(now, group, e)
+		}
+		if !e.retryAt.IsZero() {
+			z.wakeBy(e.retryAt)
+		}
+		if !e.aloneAt.IsZero() {
+			z.wakeBy(e.aloneAt)
+		}
+	}
+}
+
+// challenge begins an election, if this node stands and knows of nobody smaller.
+func (z *zre) challenge(now time.Time, group string, e *election) {
+	e.retryAt = time.Time{}
+	g := z.groups[group]
+	if e.leader == "" && e.rival != "" && g != nil {
+		z.follow(now, g, e, e.rival)
+	}
+	smaller := e.supported != "" && e.supported < z.id || e.leader != "" && e.leader < z.id
+	if _, member := z.own[group]; !member || !z.isContesting(group) || smaller {
+		e.aloneAt = time.Time{}
+		return
+	}
+	if g == nil { // alone: a leader at once, unless nobody has been met yet
+		if now.Before(e.aloneAt) {
+			return
+		}
+		e.aloneAt = time.Time{}
+		z.lead(group, e, z.id)
+		return
+	}
+	e.aloneAt = time.Time{}
+	if e.supported != z.id || e.support == nil {
+		e.supported, e.support = z.id, map[*peer]bool{}
+	}
+	if e.leader == z.id && e.supportedBy(g) {
+		if len(e.told) < len(g.peers) {
+			z.win(now, g, e)
+		}
+		return
+	}
+	asked := e.retry.Current() > electionShortest
+	e.retryAt = now.Add(e.retry.Next())
+	if asked {
+		z.win(now, g, e)
+	}
+	z.tellMembers(now, g, &ZreMsg{id: ElectID, Group: group, candidate: z.id})
+}
+
+// receiveElection handles ELECT and LEADER. They count only in groups that both this
+// node and the candidate are in.
+func (z *zre) receiveElection(now time.Time, p *peer, v *zreView) {
+	group, member := z.own[string(v.group)]
+	candidate := string(v.candidate)
+	g := z.groups[group]
+	if !member || g == nil || !slices.Contains(g.peers, p) || candidate != z.id && !g.has(candidate) {
+		z.counters.electionsIgnored++
+		return
+	}
+	e := z.election(now, group)
+	z.electionsChanged = true
+	if v.id == ElectID {
+		z.receiveElect(now, p, g, e, candidate)
+	} else {
+		z.receiveLeader(now, p, g, e, candidate)
+	}
+}
+
+// receiveElect handles a member's word for a candidate, often its own.
+func (z *zre) receiveElect(now time.Time, p *peer, g *group, e *election, candidate string) {
+	known := e.supported
+	if known == "" || e.leader != "" && e.leader < known {
+		known = e.leader
+	}
+	switch {
+	case candidate == z.id:
+		if e.supported == z.id && !e.retryAt.IsZero() {
+			e.support[p] = true
+			if e.supportedBy(g) {
+				e.retryAt = time.Time{}
+				z.win(now, g, e)
+			}
+		}
+	case z.isContesting(g.name) && z.id < candidate:
+		if e.supported != z.id || e.leader == z.id && p.id == candidate { // it has not heard of this node
+			delete(e.support, p)
+			e.changed = true
+		}
+	case known == "" || candidate < known || candidate == known && p.id == candidate:
+		e.supported, e.support, e.retryAt, e.aloneAt = candidate, nil, time.Time{}, time.Time{}
+		z.tellMembers(now, g, &ZreMsg{id: ElectID, Group: g.name, candidate: candidate})
+	}
+}
+
+// receiveLeader handles the news of a leader. Only its own word counts; that of the
+// others is for those who count voices.
+func (z *zre) receiveLeader(now time.Time, p *peer, g *group, e *election, candidate string) {
+	if p.id != candidate {
+		return
+	}
+	switch {
+	case z.isContesting(g.name) && z.id < candidate:
+		e.changed = true
+	case e.leader != "" && e.leader < candidate:
+		e.rival = candidate
+	default:
+		z.follow(now, g, e, candidate)
+	}
+}
+
+// follow takes the word of a leader, and passes it on.
+func (z *zre) follow(now time.Time, g *group, e *election, leader string) {
+	e.rival, e.told = "", map[*peer]bool{}
+	z.lead(g.name, e, leader)
+	z.tellNewcomers(now, g.name, e)
+}
+
+// tellNewcomers passes the word of the leader on to the members that have not had it
+// from this node: those of libzyre report a leader once they have it from everybody.
+func (z *zre) tellNewcomers(now time.Time, group string, e *election) {
+	g := z.groups[group]
+	if g == nil || e.leader == "" || e.leader == z.id {
+		return
+	}
+	z.encode(&ZreMsg{id: LeaderID, Group: group, candidate: e.leader})
+	for _, p := range g.peers {
+		if !e.told[p] {
+			e.told[p] = true
+			z.transmit(now, p, z.header, nil, nil)
+		}
+	}
+}
+
+// win makes this node the leader.
+func (z *zre) win(now time.Time, g *group, e *election) {
+	e.rival, e.told = "", map[*peer]bool{}
+	for _, p := range g.peers {
+		e.told[p] = true
+	}
+	z.tellMembers(now, g, &ZreMsg{id: LeaderID, Group: g.name, candidate: z.id})
+	z.lead(g.name, e, z.id)
+}
+
+// supportedBy says whether every member supports this node. Who has said so once is
+// not asked again: a node of libzyre speaks once in a wave.
+func (e *election) supportedBy(g *group) bool {
+	return !slices.ContainsFunc(g.peers, func(p *peer) bool { return !e.support[p] })
+}
+
+// lead reports a leader, unless it leads already.
+func (z *zre) lead(group string, e *election, leader string) {
+	e.supported = leader
+	if e.leader == leader {
+		return
+	}
+	e.leader = leader
+	event := &Event{Type: eventLeader, PeerUUID: leader, PeerName: z.name, Group: group}
+	if id, _ := parseUUID(leader); z.peers[id] != nil {
+		p := z.peers[id]
+		event.PeerName, event.PeerAddr = p.name, p.endpoint
+	}
+	z.log.Debug("zyre: leader", "group", group, "leader", leader)
+	z.port.deliver(event)
+}
+
+// tellMembers sends a command to every member of a group.
+func (z *zre) tellMembers(now time.Time, g *group, msg *ZreMsg) {
+	z.encode(msg)
+	for _, p := range g.peers {
+		z.transmit(now, p, z.header, nil, nil)
+	}
+}

@@ -1,0 +1,48 @@
+package zyre
+
+import "maps"
+
+// exitReason says why a peer exits.
+type exitReason string
+
+const (
+	exitGoodbye     exitReason = "said goodbye"
+	exitExpired     exitReason = "expired"
+	exitLost        exitReason = "messages lost"
+	exitRestarted   exitReason = "restarted its session"
+	exitThrottled   exitReason = "restarts its session too often"
+	exitReplaced    exitReason = "another took its endpoint"
+	exitMoved       exitReason = "moved"
+	exitNoHello     exitReason = "did not take our HELLO"
+	exitIdentity    exitReason = "another used its UUID"
+	exitUnconfirmed exitReason = "never answered"
+	exitFailed      exitReason = "connection failed"
+)
+
+// peerEvent makes an event about p.
+func peerEvent(kind string, p *peer) *Event {
+	return &Event{Type: kind, PeerUUID: p.id, PeerName: p.name, PeerAddr: p.endpoint}
+}
+
+// enterEvent makes p's ENTER, with a copy of its headers.
+func enterEvent(p *peer) *Event {
+	e := peerEvent(eventEnter, p)
+	e.Headers = maps.Clone(p.headers)
+	return e
+}
+
+// messageEvent makes a WHISPER, or with a group a SHOUT, that takes over the payloads.
+// No frames at all count as one empty frame.
+func messageEvent(kind string, p *peer, group string, frames [][]byte) *Event {
+	e := peerEvent(kind, p)
+	e.Group = group
+	if len(frames) > 1 {
+		e.Frames = append(make([][]byte, 0, len(frames)), frames...)
+	} else {
+		e.single[0] = []byte{}
+		copy(e.single[:], frames)
+		e.Frames = e.single[:]
+	}
+	e.Msg = e.Frames[0]
+	return e
+}

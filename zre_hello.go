@@ -1,0 +1,266 @@
+package zyre
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+)
+
+// hello is what a peer says of itself in HELLO.
+type hello struct {
+	endpoint string // as it came
+	name     string
+	headers  map[string]string
+	groups   []string
+	status   byte
+}
+
+// ownHello makes the HELLO for a peer at an endpoint.
+func (z *zre) ownHello(endpoint string) *ZreMsg {
+	return &ZreMsg{
+		id: HelloID, Endpoint: z.location.announced(endpoint), Groups: z.ownGroups(), Status: z.status,
+		Name: z.name, Headers: z.headers,
+	}
+}
+
+// sendHello opens a fresh connection to a peer and says HELLO on it, and reports whether
+// that worked. What waited on the old connection is lost: the application has seen, or
+// will see, an EXIT.
+func (z *zre) sendHello(now time.Time, p *peer) bool {
+	z.dropBacklog(p, ErrUnknownPeer)
+	z.closeMailbox(p)
+	box, err := z.port.dial(p.endpoint, p.key)
+	if err != nil {
+		z.counters.dialErrors++
+		z.log.Log(context.Background(), z.warnings.Level(now), "zyre: connect",
+			"peer", p.id, "endpoint", p.endpoint, "err", err)
+		return false
+	}
+	p.mailbox, p.probe = box, probe{}
+	p.out.restart()
+	p.handshake.sent(now)
+	p.presence.reconnected()
+	z.command(now, p, z.ownHello(p.endpoint))
+	return true
+}
+
+// closeMailbox drops a peer's connection and what libzmq still holds for it, which over
+// inproc is nothing: the peer has it.
+func (z *zre) closeMailbox(p *peer) {
+	if p.mailbox == nil {
+		return
+	}
+	if err := p.mailbox.Close(0); err != nil {
+		z.log.Warn("zyre: close a mailbox", "peer", p.id, "err", err)
+	}
+	p.mailbox = nil
+}
+
+// resendHello says HELLO again to a peer whose own HELLO holds, and reports whether
+// that worked. If the application has sent it anything meanwhile, that is lost, and the
+// application learns of it by EXIT and ENTER.
+func (z *zre) resendHello(now time.Time, p *peer, reason exitReason) bool {
+	if !p.sentSinceHello() {
+		return z.sendHello(now, p)
+	}
+	its := hello{endpoint: p.helloEndpoint, name: p.name, headers: p.headers, groups: p.groupNames(), status: p.status}
+	next := p.in.next
+	z.emitExit(p, reason)
+	if !z.sendHello(now, p) {
+		return false
+	}
+	z.enter(now, p, its)
+	p.in.next = next
+	p.handshake.answered()
+	return true
+}
+
+// followHelloEndpoint turns to where a peer's HELLO says that it is, after it was not
+// found where a beacon, gossip or the application said.
+func (z *zre) followHelloEndpoint(p *peer) {
+	endpoint, err := z.location.reachable(p.helloEndpoint)
+	if err == nil && endpoint != p.endpoint && z.addressed[endpoint] == nil && !z.location.isOurs(endpoint) {
+		z.readdress(p, endpoint)
+		z.enteredChanges++
+	}
+}
+
+// receiveHello handles HELLO: a peer says who it is. p is nil if it is not known yet.
+func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView) {
+	endpoint, err := z.location.reachable(string(v.endpoint))
+	reachable := err == nil
+	switch {
+	case v.sequence != 1, reachable && z.location.isOurs(endpoint):
+		z.counters.helloRefused++
+		return
+	case v.groupCount > maxPeerGroups:
+		z.counters.groupsRefused++
+		return
+	case v.headerCount > maxPeerHeaders:
+		z.counters.helloRefused++
+		return
+	}
+	its := hello{
+		endpoint: string(v.endpoint), name: string(v.name), headers: v.headerMap(),
+		groups: v.groupNames(), status: v.status,
+	}
+	switch {
+	case p == nil:
+		z.onFirstHello(now, uuid, endpoint, reachable, its)
+	case p.handshake.state == helloHeld:
+		p.held = its
+		if reachable {
+			z.connectHeld(now, p, endpoint)
+		}
+	case p.handshake.state == helloSent:
+		// It may be a zyre.js that knew us from before, took our HELLO for the end of
+		// that session, and says this HELLO to a node that it believes to be new.
+		mayBeMistaken := z.throttles[uuid] != nil || p.handshake.resends > 0
+		z.enter(now, p, its)
+		if mayBeMistaken {
+			z.startProbe(now, p, probe{kind: probeHello})
+		}
+	default:
+		z.onRepeatedHello(now, p, endpoint, reachable, its)
+	}
+}
+
+// onFirstHello handles the HELLO of a peer that we have not heard of.
+func (z *zre) onFirstHello(now time.Time, uuid [16]byte, endpoint string, reachable bool, its hello) {
+	if z.isThrottled(now, uuid) || !z.admit(now) {
+		z.counters.helloRefused++
+		return
+	}
+	if !reachable {
+		// A beacon or a look-up may tell where it is.
+		p := newPeer(uuid, "", now)
+		p.key = z.keys[uuid]
+		p.held = its
+		z.peers[uuid] = p
+		z.resolveAndConnect(now, uuid, endpoint, p.key)
+		return
+	}
+	if other := z.addressed[endpoint]; other != nil && other.isEntered() {
+		z.endpointConflict(now, other, uuid, endpoint).held = its
+		return
+	}
+	if p := z.connect(now, uuid, endpoint); p != nil {
+		z.enter(now, p, its)
+		p.handshake.answered()
+	}
+}
+
+// enter makes a peer known to the application: its HELLO has come.
+func (z *zre) enter(now time.Time, p *peer, its hello) {
+	p.handshake.received()
+	p.in.helloReceived()
+	p.enteredAt, p.receivedAt = now, time.Time{}
+	p.adopt(its)
+	z.heardFrom(now, p)
+	z.entered++
+	z.enteredChanges++
+	z.log.Debug("zyre: enter", "peer", p.id, "name", p.name, "endpoint", p.endpoint)
+	z.port.deliver(enterEvent(p))
+	for _, g := range its.groups {
+		z.joined(p, g)
+	}
+}
+
+// onRepeatedHello handles the HELLO of a peer that has entered already. One answer to
+// each HELLO of ours is expected; each further one counts as a restart for the throttle.
+func (z *zre) onRepeatedHello(now time.Time, p *peer, endpoint string, reachable bool, its hello) {
+	z.heardFrom(now, p)
+	meaning := p.handshake.classify(now, its.endpoint == p.helloEndpoint, z.timeouts.verify(), z.timeouts.expired)
+	if p.probe.isRemoval() {
+		meaning = helloRestarts
+	}
+	if meaning != helloAnswers && !z.admitRestart(now, p.uuid) {
+		z.removePeer(now, p, exitThrottled)
+		return
+	}
+	if meaning == helloRestarts {
+		p.out.assumeOtherWrap(now, z.timeouts.expired)
+		z.restartSession(now, p, endpoint, reachable, its)
+		return
+	}
+	if p.onlyHelloSoFar() {
+		z.updateFromHello(p, its)
+	} else {
+		z.emitExit(p, exitRestarted)
+		p.restartedAt = now
+		z.enter(now, p, its)
+	}
+	p.handshake.received()
+	z.startProbe(now, p, probe{kind: probeHello})
+}
+
+// restartSession answers a peer that has restarted its session with a HELLO on a fresh
+// connection. The application sees the end of what was before, unless the peer has
+// entered only just now and no message has gone either way: where packets were held up,
+// HELLOs come in twos.
+func (z *zre) restartSession(now time.Time, p *peer, endpoint string, reachable bool, its hello) {
+	p.restartedAt = now
+	unused := p.onlyHelloSoFar() && !p.sentSinceHello() && now.Sub(p.enteredAt) < z.timeouts.verify()
+	if unused && endpoint == p.endpoint && its.name == p.name && maps.Equal(its.headers, p.headers) {
+		if z.sendHello(now, p) {
+			z.updateFromHello(p, its)
+		} else {
+			z.removePeer(now, p, exitRestarted)
+		}
+		return
+	}
+	z.emitExit(p, exitRestarted)
+	if reachable && endpoint != p.endpoint && z.addressed[endpoint] == nil {
+		z.readdress(p, endpoint)
+	}
+	if !z.sendHello(now, p) {
+		z.forgetPeer(p)
+		return
+	}
+	z.enter(now, p, its)
+	p.handshake.answered()
+}
+
+// updateFromHello brings a peer that has just entered up to date with a second HELLO.
+func (z *zre) updateFromHello(p *peer, its hello) {
+	p.in.helloReceived()
+	p.adopt(its)
+	for _, g := range p.groupNames() {
+		if !slices.Contains(its.groups, g) {
+			z.left(p, g)
+		}
+	}
+	for _, g := range its.groups {
+		z.joined(p, g)
+	}
+}
+
+// onMessageBeforeHello handles a message from a peer whose HELLO has not come: it was
+// lost, or nothing would follow it. Our HELLO makes the peer restart its session.
+func (z *zre) onMessageBeforeHello(now time.Time, p *peer) {
+	if p == nil || p.handshake.state != helloSent ||
+		now.Sub(p.handshake.sentAt) < p.handshake.patience(maxVerifyTime) {
+		return
+	}
+	p.handshake.resends++
+	if z.admitRestart(now, p.uuid) && !z.sendHello(now, p) {
+		z.forgetPeer(p)
+	}
+}
+
+// onSequenceGap handles a gap in a peer's sequence numbers: messages are missing, and
+// the application learns of it by an EXIT. Our HELLO makes the peer enter again.
+func (z *zre) onSequenceGap(now time.Time, p *peer, seq uint16) {
+	z.counters.gaps++
+	z.log.Warn("zyre: messages lost", "peer", p.id, "expected", p.in.next, "got", seq)
+	z.heardFrom(now, p)
+	z.rejectClaim(p)
+	z.removePeer(now, p, exitLost)
+	if !z.admitRestart(now, p.uuid) || z.peers[p.uuid] != nil {
+		return
+	}
+	if q := z.connect(now, p.uuid, p.endpoint); q != nil {
+		q.in.wrap, q.out.assumed = p.in.wrap, p.out.assumed
+	}
+}

@@ -1,0 +1,112 @@
+package zyre
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// How long a pause makes silence mean nothing.
+func TestInbox_grace(t *testing.T) {
+	const batch = 5
+	for _, c := range []struct {
+		name string
+		then func(b *zreBench)
+		want bool
+	}{
+		{"paused", func(*zreBench) {}, true},
+		{"read as much as a batch", func(b *zreBench) { b.read(batch) }, true},
+		{"read two messages for each peer and a batch", func(b *zreBench) { b.read(2 + batch) }, false},
+		{"nothing is left", func(b *zreBench) { b.z.inboxDrained(b.now) }, false},
+		{"something is left", func(b *zreBench) { b.z.inboxBacklogged() }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newZREBench(t)
+			handshakeStates[helloConfirmed.String()](b)
+			b.z.inboxPaused(batch)
+			c.then(b)
+			if got := b.z.inbox.isGrace(); got != c.want {
+				t.Errorf("isGrace = %t, want %t", got, c.want)
+			}
+		})
+	}
+}
+
+// read has the node read some messages from its inbox.
+func (b *zreBench) read(messages int) {
+	for range messages {
+		b.z.inboxRead(b.now)
+	}
+}
+
+// A second pause does not make the first one longer.
+func TestInbox_graceDoesNotGrow(t *testing.T) {
+	b := newZREBench(t)
+	b.z.inboxPaused(5)
+	b.read(1)
+	before := b.z.inbox.grace
+	b.z.inboxPaused(5)
+	if b.z.inbox.grace != before {
+		t.Errorf("grace = %d, want %d", b.z.inbox.grace, before)
+	}
+}
+
+// Nobody is reported or removed while silence means nothing, but all are pinged.
+func TestInbox_silenceDuringGrace(t *testing.T) {
+	for _, state := range []handshakeState{helloSent, helloReturned, helloExchanged, helloConfirmed} {
+		t.Run(state.String(), func(t *testing.T) {
+			b := newZREBench(t)
+			handshakeStates[state.String()](b)
+			b.z.inboxPaused(5)
+			b.port.forget()
+			b.pass(10 * b.z.timeouts.expired)
+			if b.peer() == nil || len(b.port.events) != 0 {
+				t.Errorf("peer %v, events %q, want one, and none", b.peer(), b.port.events)
+			}
+			if !slices.Contains(b.port.sent, "PING") {
+				t.Errorf("sent %q, want PINGs", b.port.sent)
+			}
+		})
+	}
+}
+
+// Who was silent all along is removed as soon as silence means something again.
+func TestInbox_silenceAfterGrace(t *testing.T) {
+	b := newZREBench(t)
+	handshakeStates[helloConfirmed.String()](b)
+	b.z.inboxPaused(5)
+	b.pass(2 * b.z.timeouts.expired)
+	b.read(7)
+	if b.peer() != nil {
+		t.Error("a dead peer is still there after grace")
+	}
+}
+
+// Goodbyes that overtook messages are looked into once the inbox is empty, each once.
+func TestInbox_goodbyes(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		then func(b *zreBench)
+		gone bool
+	}{
+		{"the peer says nothing", func(b *zreBench) { b.pass(b.z.timeouts.verify()) }, true},
+		{"the peer says something", func(b *zreBench) { b.hearID(PingID); b.pass(time.Second) }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newZREBench(t)
+			handshakeStates[helloConfirmed.String()](b)
+			b.z.inboxBacklogged()
+			for range 3 {
+				b.z.goodbye(b.now, stateUUID, "")
+			}
+			if got := len(b.z.inbox.goodbyes); got != 1 {
+				t.Errorf("goodbyes kept = %d, want 1", got)
+			}
+			b.z.inboxDrained(b.now)
+			c.then(b)
+			if gone := b.peer() == nil; gone != c.gone || b.z.inbox.goodbyes != nil {
+				t.Errorf("gone %t, goodbyes left %d, want %t, 0", gone, len(b.z.inbox.goodbyes), c.gone)
+			}
+		})
+	}
+}

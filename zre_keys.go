@@ -1,0 +1,72 @@
+package zyre
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// publicKeyHeader carries a secure node's public key in its HELLO.
+const publicKeyHeader = "X-PUBLICKEY"
+
+// isTrusted reports whether a secure node may go to the holder of a key that somebody
+// named.
+func (z *zre) isTrusted(key string) bool {
+	_, ok := transport.RawFromZ85(key)
+	return ok && z.port.isAuthorized(key)
+}
+
+// isKeyRight reports whether a message came from the holder of the right key: p's, or
+// for a HELLO of a peer that has not entered the one that the HELLO names. key is what
+// the sender has proven to hold.
+func (z *zre) isKeyRight(p *peer, key string, v *zreView) bool {
+	if !z.secure {
+		return true
+	}
+	isHello := v.id == HelloID
+	if key == "" || p != nil && p.key != key && (p.isEntered() || !isHello) {
+		return false
+	}
+	return !isHello || v.header(publicKeyHeader) == key && z.port.isAuthorized(key)
+}
+
+// rejectKey counts a message that came under a wrong key.
+func (z *zre) rejectKey(now time.Time, p *peer, uuid [16]byte, key string, v *zreView) {
+	z.refuseKey(now, "message", uuid, string(v.endpoint), key)
+	if p != nil && p.isEntered() && p.key != key {
+		// libzmq has given the routing id to the newer connection, and hears p no
+		// more: only a HELLO makes it connect again.
+		z.startProbe(now, p, probe{kind: probeIdentity})
+	}
+}
+
+// followProvenKey forgets a peer that was to have another key than the sender of a
+// message has proven to hold: what a beacon names is not proven. It returns the peer, nil
+// if it was forgotten.
+func (z *zre) followProvenKey(p *peer, key string) *peer {
+	if p != nil && z.secure && p.key != key {
+		z.forgetPeer(p)
+		return nil
+	}
+	return p
+}
+
+// forgetKeys drops the keys of nodes that are no peers any more.
+func (z *zre) forgetKeys() {
+	for uuid := range z.keys {
+		if z.peers[uuid] == nil {
+			delete(z.keys, uuid)
+		}
+	}
+}
+
+// refuseKey counts and logs something that came under a wrong key, or none.
+func (z *zre) refuseKey(now time.Time, what string, uuid [16]byte, endpoint, key string) {
+	z.counters.keysRefused++
+	z.log.LogAttrs(context.Background(), z.keyWarnings.Level(now),
+		"zyre: refused: the key is not the right one, or not authorized",
+		slog.String("what", what), slog.String("peer", uuidString(uuid)),
+		slog.String("endpoint", endpoint), slog.String("key", key))
+}

@@ -1,0 +1,139 @@
+package zyre
+
+import (
+	"errors"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/backoff"
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// Nodes known from gossip and RequirePeer are tried again and again, ever more rarely.
+const (
+	knownNodeShortest = time.Second
+	knownNodeLongest  = 30 * time.Second
+	maxKnownNodes     = 10_000
+)
+
+// knownNode is a node that gossip or the application says can be reached somewhere.
+type knownNode struct {
+	endpoint string
+	key      string // CURVE public key, Z85; empty on a plain network
+	required bool   // by RequirePeer: never given up
+	next     time.Time
+	retry    backoff.Backoff
+}
+
+func newKnownNode(endpoint, key string, required bool) *knownNode {
+	return &knownNode{
+		endpoint: endpoint, key: key, required: required,
+		retry: backoff.Backoff{Min: knownNodeShortest, Max: knownNodeLongest},
+	}
+}
+
+// tried plans the next try.
+func (k *knownNode) tried(now time.Time) { k.next = now.Add(k.retry.Next()) }
+
+// entered plans the next try for when the peer is lost.
+func (k *knownNode) entered(now time.Time) {
+	k.retry.Reset()
+	k.next = now.Add(knownNodeShortest)
+}
+
+// addKnownNode takes note of a node and tries to reach it.
+func (z *zre) addKnownNode(now time.Time, uuid [16]byte, k *knownNode) {
+	old := z.known[uuid]
+	if old == nil && len(z.known) >= maxKnownNodes || old != nil && old.required && !k.required {
+		z.counters.sightingsRefused++
+		return
+	}
+	z.known[uuid] = k
+	z.tryConnect(now, uuid, k)
+}
+
+// tryConnect tries to reach a known node.
+func (z *zre) tryConnect(now time.Time, uuid [16]byte, k *knownNode) {
+	k.tried(now)
+	z.resolveAndConnect(now, uuid, k.endpoint, k.key)
+}
+
+// retryKnownNodes tries those known nodes again that are no peers.
+func (z *zre) retryKnownNodes(now time.Time) {
+	for uuid, k := range z.known {
+		p := z.peers[uuid]
+		switch {
+		case p != nil && p.isEntered():
+			k.entered(now)
+		case p == nil && !now.Before(k.next):
+			z.tryConnect(now, uuid, k)
+		}
+	}
+}
+
+// lookup is whom a look-up that is under way is for.
+type lookup struct {
+	uuid [16]byte
+	key  string
+}
+
+// resolveAndConnect goes to a node at an endpoint that may have a host name. That is
+// looked up elsewhere; resolved takes the answer.
+func (z *zre) resolveAndConnect(now time.Time, uuid [16]byte, endpoint, key string) {
+	_, err := transport.ParseEndpoint(endpoint)
+	switch {
+	case errors.Is(err, transport.ErrNeedsLookup):
+		z.counters.unreachable++ // until it has been looked up
+		if _, underWay := z.lookups[endpoint]; !underWay && z.port.resolve(endpoint) {
+			z.lookups[endpoint] = lookup{uuid, key}
+		}
+	case err != nil:
+		z.counters.unreachable++
+	default:
+		z.sightedWithKey(now, uuid, endpoint, key)
+	}
+}
+
+// resolved handles the answer of a look-up: the endpoint with an address in place of the
+// host name, or why there is none.
+func (z *zre) resolved(now time.Time, endpoint string, numeric []string, err error) {
+	l, ok := z.lookups[endpoint]
+	delete(z.lookups, endpoint)
+	switch {
+	case !ok:
+	case err != nil || len(numeric) == 0:
+		z.log.Debug("zyre: look up", "endpoint", endpoint, "err", err)
+	default:
+		z.sightedWithKey(now, l.uuid, numeric[0], l.key)
+	}
+}
+
+// gossiped handles news from gossip: where a node can be reached, and under which key.
+// A peer that has entered stays as long as it answers, whatever gossip says.
+func (z *zre) gossiped(now time.Time, uuid [16]byte, endpoint, key string) {
+	if uuid == z.uuid {
+		return
+	}
+	endpoint, err := z.location.reachable(endpoint)
+	if err != nil && !errors.Is(err, transport.ErrNeedsLookup) {
+		z.counters.unreachable++
+		return
+	}
+	if z.secure && !z.isTrusted(key) {
+		z.refuseKey(now, "tuple", uuid, endpoint, key)
+		return
+	}
+	z.addKnownNode(now, uuid, newKnownNode(endpoint, key, false))
+}
+
+// ungossiped handles the news from gossip that a node is gone.
+func (z *zre) ungossiped(uuid [16]byte) {
+	if uuid == z.uuid {
+		return
+	}
+	if k := z.known[uuid]; k != nil && !k.required {
+		delete(z.known, uuid)
+	}
+	if p := z.peers[uuid]; p != nil && !p.isEntered() {
+		z.forgetPeer(p)
+	}
+}

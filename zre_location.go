@@ -1,0 +1,121 @@
+package zyre
+
+import (
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// location is where this node can be reached. The node's actor makes a new one whenever
+// that changes.
+type location struct {
+	links      []netif.Link // in use
+	port       uint16       // TCP port of the inbox on every link; 0 while it is not bound
+	endpoints  []string     // where the inbox is bound
+	fixed      string       // by SetEndpoint: instead of one endpoint on each link
+	advertised string       // by SetAdvertisedEndpoint: told to others instead
+	local      bool         // the application uses endpoints that only this host can reach
+}
+
+var errUnreachable = errors.New("zyre: endpoint can't be reached")
+
+// isOurs reports whether an endpoint is one of the node's own.
+func (l *location) isOurs(endpoint string) bool {
+	if slices.Contains(l.endpoints, endpoint) || l.advertised != "" && l.advertised == endpoint {
+		return true
+	}
+	ap, err := transport.ParseEndpoint(endpoint)
+	return err == nil && ap.IsValid() && ap.Port() == l.port &&
+		slices.ContainsFunc(l.links, func(o netif.Link) bool { return o.Addr == ap.Addr() })
+}
+
+// isCutOff reports whether there is no network on which a peer could be reached: a HELLO
+// would arrive later, and name an endpoint that is of no use to the peer.
+func (l *location) isCutOff(endpoint string) bool {
+	ap, err := transport.ParseEndpoint(endpoint)
+	if l.fixed != "" || err != nil || !ap.IsValid() || ap.Addr().IsLoopback() {
+		return false
+	}
+	return !slices.ContainsFunc(l.links, func(o netif.Link) bool { return !o.Addr.IsLoopback() })
+}
+
+// announced returns the endpoint at which a peer at another endpoint can reach this
+// node: the one that the application advertises, the one that it set, or the one on the
+// peer's network. The zone of an IPv6 address means nothing to others and is left out.
+// It is empty while there is no network.
+func (l *location) announced(peer string) string {
+	if l.advertised != "" {
+		return l.advertised
+	}
+	var addr netip.Addr
+	if l.fixed != "" {
+		ap, err := transport.ParseEndpoint(l.endpoints[0])
+		if err != nil || !ap.IsValid() {
+			return l.endpoints[0] // ipc or inproc
+		}
+		addr = ap.Addr()
+	}
+	if !addr.IsValid() || addr.IsUnspecified() {
+		i := l.toward(peer)
+		if i >= len(l.links) {
+			return ""
+		}
+		addr = l.links[i].Addr
+	}
+	if l.port == 0 {
+		return ""
+	}
+	return "tcp://" + netip.AddrPortFrom(addr.WithZone(""), l.port).String()
+}
+
+// toward returns the link on which a peer's endpoint can be reached: the one with the
+// peer's subnet, else the first.
+func (l *location) toward(endpoint string) (i int) {
+	ap, err := netip.ParseAddrPort(strings.TrimPrefix(endpoint, "tcp://"))
+	if err != nil {
+		return 0
+	}
+	addr := ap.Addr()
+	i = slices.IndexFunc(l.links, func(o netif.Link) bool {
+		return o.Prefix.Contains(addr.WithZone("")) && (addr.Zone() == "" || addr.Zone() == o.Name)
+	})
+	return max(i, 0)
+}
+
+// isOnLoopback reports whether one of the links is the loopback interface.
+func (l *location) isOnLoopback() bool {
+	return slices.ContainsFunc(l.links, func(o netif.Link) bool { return o.Addr.IsLoopback() })
+}
+
+// reachable returns where a HELLO, or gossip, says that a node can be reached, in the
+// form in which endpoints are compared. An IPv6 link-local address gets our zone. A host
+// name comes back as it is, with transport.ErrNeedsLookup. Local endpoints are taken only
+// by a node whose application uses such itself: else a stranger could make it knock at
+// any socket of this host.
+func (l *location) reachable(endpoint string) (string, error) {
+	ap, err := transport.ParseEndpoint(endpoint)
+	addr := ap.Addr().Unmap()
+	switch {
+	case err != nil:
+		return endpoint, err
+	case !ap.IsValid() && l.local:
+		return endpoint, nil
+	case !addr.IsValid(), addr.Zone() != "", addr.IsUnspecified(), addr.IsMulticast(),
+		addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return "", errUnreachable
+	}
+	if addr.IsLoopback() && !l.local && !l.isOnLoopback() {
+		return "", errUnreachable // it is on this host, or has no network
+	}
+	if addr.IsLinkLocalUnicast() && addr.Is6() {
+		if len(l.links) != 1 {
+			return "", errUnreachable // on which link, its beacon will tell
+		}
+		addr = addr.WithZone(l.links[0].Name)
+	}
+	return "tcp://" + netip.AddrPortFrom(addr, ap.Port()).String(), nil
+}

@@ -1,0 +1,155 @@
+package zyre
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+
+	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// testLink makes a link.
+func testLink(name, prefix string) netif.Link {
+	p := netip.MustParsePrefix(prefix)
+	addr := p.Addr()
+	if addr.Is6() && addr.IsLinkLocalUnicast() {
+		addr = addr.WithZone(name)
+	}
+	return netif.Link{Name: name, Addr: addr, Prefix: p.Masked()}
+}
+
+var (
+	linkA  = testLink("eth0", "10.0.0.1/24")
+	linkB  = testLink("eth1", "192.168.7.1/24")
+	linkLo = testLink("lo", "127.0.0.1/8")
+	link6  = testLink("eth2", "fe80::1/64")
+)
+
+func TestLocation_isOurs(t *testing.T) {
+	l := location{
+		links: []netif.Link{linkA, linkB}, port: 1000, endpoints: []string{"ipc:///tmp/ours", "tcp://10.0.0.1:1000"},
+		advertised: "tcp://203.0.113.5:7",
+	}
+	for _, c := range []struct {
+		endpoint string
+		want     bool
+	}{
+		{"tcp://10.0.0.1:1000", true},
+		{"tcp://192.168.7.1:1000", true},
+		{"ipc:///tmp/ours", true},
+		{"tcp://203.0.113.5:7", true},
+		{"tcp://10.0.0.1:1001", false},
+		{"tcp://10.0.0.2:1000", false},
+		{"ipc:///tmp/theirs", false},
+		{"", false},
+	} {
+		t.Run(c.endpoint, func(t *testing.T) {
+			if got := l.isOurs(c.endpoint); got != c.want {
+				t.Errorf("isOurs(%q) = %t, want %t", c.endpoint, got, c.want)
+			}
+		})
+	}
+}
+
+func TestLocation_announced(t *testing.T) {
+	both := []netif.Link{linkA, linkB}
+	for _, c := range []struct {
+		name     string
+		location location
+		peer     string
+		want     string
+	}{
+		{"on the peer's network", location{links: both, port: 7}, "tcp://192.168.7.9:1", "tcp://192.168.7.1:7"},
+		{"on the first, if none is the peer's", location{links: both, port: 7}, "tcp://172.16.0.1:1", "tcp://10.0.0.1:7"},
+		{"on the first, without a peer", location{links: both, port: 7}, "", "tcp://10.0.0.1:7"},
+		{"no network", location{}, "tcp://10.0.0.9:1", ""},
+		{"not bound", location{links: both}, "tcp://10.0.0.9:1", ""},
+		{"advertised", location{links: both, port: 7, advertised: "tcp://203.0.113.5:7"}, "", "tcp://203.0.113.5:7"},
+		{"fixed", location{links: both, port: 7, fixed: "x", endpoints: []string{"tcp://10.9.9.9:7"}}, "", "tcp://10.9.9.9:7"},
+		{"fixed to all addresses", location{links: both, port: 7, fixed: "x", endpoints: []string{"tcp://0.0.0.0:7"}}, "tcp://192.168.7.9:1", "tcp://192.168.7.1:7"},
+		{"fixed to ipc", location{fixed: "x", endpoints: []string{"ipc:///tmp/x"}}, "", "ipc:///tmp/x"},
+		{"without its zone", location{links: []netif.Link{link6}, port: 7}, "tcp://[fe80::9%eth2]:1", "tcp://[fe80::1]:7"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.location.announced(c.peer); got != c.want {
+				t.Errorf("announced(%q) = %q, want %q", c.peer, got, c.want)
+			}
+		})
+	}
+}
+
+func TestLocation_isCutOff(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		location location
+		endpoint string
+		want     bool
+	}{
+		{"a network", location{links: []netif.Link{linkA}}, "tcp://10.0.0.9:1", false},
+		{"no network", location{}, "tcp://10.0.0.9:1", true},
+		{"loopback alone", location{links: []netif.Link{linkLo}}, "tcp://10.0.0.9:1", true},
+		{"to this host", location{}, "tcp://127.0.0.1:1", false},
+		{"to a file", location{}, "ipc:///tmp/x", false},
+		{"fixed", location{fixed: "x"}, "tcp://10.0.0.9:1", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.location.isCutOff(c.endpoint); got != c.want {
+				t.Errorf("isCutOff(%q) = %t, want %t", c.endpoint, got, c.want)
+			}
+		})
+	}
+}
+
+func TestLocation_reachable(t *testing.T) {
+	plain, lo := location{links: []netif.Link{linkA}}, location{links: []netif.Link{linkLo}}
+	local, one6 := location{links: []netif.Link{linkA}, local: true}, location{links: []netif.Link{link6}}
+	for _, c := range []struct {
+		name     string
+		location location
+		endpoint string
+		want     string
+		err      error
+	}{
+		{"an address", plain, "tcp://10.0.0.9:1", "tcp://10.0.0.9:1", nil},
+		{"mapped into IPv6", plain, "tcp://[::ffff:10.0.0.9]:1", "tcp://10.0.0.9:1", nil},
+		{"a host name", plain, "tcp://somewhere:1", "tcp://somewhere:1", transport.ErrNeedsLookup},
+		{"loopback", plain, "tcp://127.0.0.1:1", "", errUnreachable},
+		{"loopback, on loopback", lo, "tcp://127.0.0.1:1", "tcp://127.0.0.1:1", nil},
+		{"loopback, used by the application", local, "tcp://127.0.0.1:1", "tcp://127.0.0.1:1", nil},
+		{"ipc", plain, "ipc:///tmp/x", "", errUnreachable},
+		{"ipc, used by the application", local, "ipc:///tmp/x", "ipc:///tmp/x", nil},
+		{"multicast", plain, "tcp://224.0.0.1:1", "", transport.ErrBadEndpoint},
+		{"broadcast", plain, "tcp://255.255.255.255:1", "", transport.ErrBadEndpoint},
+		{"unspecified", plain, "tcp://0.0.0.0:1", "", errUnreachable},
+		{"somebody's zone", plain, "tcp://[fe80::9%eth7]:1", "", errUnreachable},
+		{"link-local, on one link", one6, "tcp://[fe80::9]:1", "tcp://[fe80::9%eth2]:1", nil},
+		{"link-local, on two", location{links: []netif.Link{linkA, link6}}, "tcp://[fe80::9]:1", "", errUnreachable},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := c.location.reachable(c.endpoint)
+			if c.want != "" && got != c.want || !errors.Is(err, c.err) {
+				t.Errorf("reachable(%q) = %q, %v, want %q, %v", c.endpoint, got, err, c.want, c.err)
+			}
+		})
+	}
+}
+
+func TestLocation_toward(t *testing.T) {
+	l := location{links: []netif.Link{linkA, linkB, link6, testLink("eth3", "fe80::2/64")}}
+	for _, c := range []struct {
+		name, endpoint string
+		want           int
+	}{
+		{"the peer's subnet", "tcp://192.168.7.9:1", 1},
+		{"by zone", "tcp://[fe80::9%eth3]:1", 3},
+		{"no link's subnet", "tcp://172.16.0.1:1", 0},
+		{"no address", "ipc:///tmp/x", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := l.toward(c.endpoint); got != c.want {
+				t.Errorf("toward(%q) = %d, want %d", c.endpoint, got, c.want)
+			}
+		})
+	}
+}

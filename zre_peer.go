@@ -1,0 +1,138 @@
+package zyre
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// peer is another node as the protocol knows it. The exported [Peer] is for programs
+// that speak ZRE by themselves.
+type peer struct {
+	uuid     [16]byte
+	id       string // uuid as 32 upper-case hexadecimal digits
+	key      string // its CURVE public key, Z85; empty on a plain network
+	endpoint string // where we connect to; empty while that is not known
+
+	// what its last HELLO said, and what followed
+	name          string
+	headers       map[string]string
+	helloEndpoint string
+	groups        map[string]*group
+	status        byte // its count of joins and leaves
+
+	handshake handshake
+	presence  presence
+	probe     probe
+	held      hello // what a peer in helloHeld said
+	claimant  *peer // another node that claims the same endpoint; it gets it if the probe fails
+
+	in      sequenceIn
+	out     sequenceOut
+	mailbox transport.Mailbox // nil in helloHeld
+	backlog backlog
+	batch   batch
+
+	bornAt      time.Time // when we first heard of it
+	enteredAt   time.Time
+	restartedAt time.Time // when it last restarted its session
+	receivedAt  time.Time // its last message other than HELLO, PING and PING-OK; zero: none since it entered
+	sentAt      time.Time // our last message other than PING and PING-OK
+	spokeAt     time.Time // our last message of any kind
+
+	received, sent uint64 // messages, for Stats
+}
+
+// newPeer makes a peer that is not connected.
+func newPeer(uuid [16]byte, endpoint string, now time.Time) *peer {
+	return &peer{
+		uuid: uuid, id: uuidString(uuid), endpoint: endpoint,
+		headers: map[string]string{}, groups: map[string]*group{},
+		bornAt: now, presence: presence{heardAt: now},
+	}
+}
+
+// isEntered reports whether the application knows the peer: between ENTER and EXIT.
+func (p *peer) isEntered() bool { return p.handshake.isEntered() }
+
+// sentSinceHello reports whether the peer was sent more than HELLO and pings on this
+// connection.
+func (p *peer) sentSinceHello() bool { return p.sentAt.After(p.handshake.sentAt) }
+
+// onlyHelloSoFar reports whether the peer has sent nothing but HELLO and pings since it
+// entered.
+func (p *peer) onlyHelloSoFar() bool { return p.receivedAt.IsZero() }
+
+// adopt takes over what the peer says of itself in HELLO.
+func (p *peer) adopt(its hello) {
+	p.helloEndpoint, p.name, p.headers, p.status = its.endpoint, its.name, its.headers, its.status
+	p.held = hello{}
+}
+
+// groupNames lists the peer's groups in order.
+func (p *peer) groupNames() []string { return slices.Sorted(maps.Keys(p.groups)) }
+
+// readdress notes a peer's new endpoint, without connecting to it.
+func (z *zre) readdress(p *peer, endpoint string) {
+	if z.addressed[p.endpoint] == p {
+		delete(z.addressed, p.endpoint)
+	}
+	p.endpoint = endpoint
+	z.addressed[endpoint] = p
+}
+
+// heardFrom notes a sign of life.
+func (z *zre) heardFrom(now time.Time, p *peer) {
+	p.presence.heard(now)
+	if p.probe.isPending() && !p.probe.isRemoval() {
+		z.probeAnswered(p)
+	}
+}
+
+// removePeer ends a peer: EXIT if it had entered, and nothing of it is left. A claimant
+// of its endpoint gets it.
+func (z *zre) removePeer(now time.Time, p *peer, reason exitReason) {
+	claimant := p.claimant
+	p.claimant = nil
+	if p.isEntered() {
+		z.emitExit(p, reason)
+	}
+	z.forgetPeer(p)
+	switch {
+	case claimant == nil || z.peers[claimant.uuid] != claimant:
+	case claimant.presence.idle(now) < z.timeouts.evasive:
+		z.connectHeld(now, claimant, claimant.endpoint)
+	default:
+		z.forgetPeer(claimant) // it may be gone as well
+	}
+}
+
+// emitExit tells the application that a peer is gone. The peer itself stays.
+func (z *zre) emitExit(p *peer, reason exitReason) {
+	z.log.Debug("zyre: exit", "peer", p.id, "name", p.name, "reason", string(reason))
+	for _, g := range p.groups {
+		z.removeMember(p, g)
+	}
+	z.entered--
+	z.enteredChanges++
+	z.port.deliver(peerEvent(eventExit, p))
+	p.handshake.exited()
+	p.probe = probe{}
+}
+
+// forgetPeer drops a peer without an event.
+func (z *zre) forgetPeer(p *peer) {
+	z.dropBacklog(p, ErrUnknownPeer)
+	z.closeMailbox(p)
+	if z.addressed[p.endpoint] == p {
+		delete(z.addressed, p.endpoint)
+	}
+	if z.peers[p.uuid] == p {
+		delete(z.peers, p.uuid)
+	}
+	if p.claimant != nil {
+		z.forgetPeer(p.claimant)
+	}
+}

@@ -1,0 +1,130 @@
+package zyre
+
+import "time"
+
+// probeKind is a suspicion about a peer that has entered, and so what follows if the
+// peer says nothing until the deadline.
+type probeKind uint8
+
+const (
+	noProbe          probeKind = iota
+	probeGoodbye               // a goodbye beacon, which can be forged or late: EXIT
+	probeEndpoint              // another node claims its endpoint: EXIT, and the claimant gets it
+	probeMoved                 // its beacons come from another endpoint: EXIT, connect there
+	probeHello                 // it may not have taken our HELLO: HELLO again
+	probeIdentity              // another node used its UUID, which ends its connection: HELLO again
+	probeUnconfirmed           // it never confirmed our HELLO: HELLO again, if nothing would be lost
+	scheduledRemoval           // its connection failed: EXIT at the next tick, whatever it says
+)
+
+func (k probeKind) String() string {
+	return [...]string{"none", "goodbye", "endpoint", "moved", "hello", "identity", "unconfirmed", "removal"}[k]
+}
+
+// exitReason says why the peer goes if the probe fails.
+func (k probeKind) exitReason() exitReason {
+	return [...]exitReason{
+		probeGoodbye:     exitGoodbye,
+		probeEndpoint:    exitReplaced,
+		probeMoved:       exitMoved,
+		probeHello:       exitNoHello,
+		probeIdentity:    exitIdentity,
+		probeUnconfirmed: exitUnconfirmed,
+		scheduledRemoval: exitFailed,
+	}[k]
+}
+
+// resendsHello reports whether a failed probe means HELLO again instead of EXIT.
+func (k probeKind) resendsHello() bool {
+	return k == probeHello || k == probeIdentity || k == probeUnconfirmed
+}
+
+// probe is a suspicion under test: the peer was pinged.
+type probe struct {
+	kind     probeKind
+	deadline time.Time
+	movedTo  string // of probeMoved: the endpoint in its beacons
+}
+
+func (pr *probe) isPending() bool { return pr.kind != noProbe }
+
+// isRemoval reports whether the peer will go whatever it says: a message to it is lost.
+func (pr *probe) isRemoval() bool { return pr.kind == scheduledRemoval }
+
+// outranks reports whether the probe goes on when a further suspicion comes up. EXIT
+// outweighs HELLO again.
+func (pr *probe) outranks(other probeKind) bool {
+	return pr.isPending() && (!pr.kind.resendsHello() || other.resendsHello())
+}
+
+func (pr *probe) shift(by time.Duration) {
+	if pr.isPending() {
+		pr.deadline = pr.deadline.Add(by)
+	}
+}
+
+// startProbe pings a peer and gives it a moment to answer.
+func (z *zre) startProbe(now time.Time, p *peer, pr probe) {
+	if p.probe.outranks(pr.kind) {
+		return
+	}
+	patience := z.timeouts.verify()
+	if pr.kind.resendsHello() {
+		patience = p.handshake.patience(patience)
+	}
+	pr.deadline = now.Add(patience)
+	p.probe = pr
+	z.wakeBy(pr.deadline)
+	z.ping(now, p)
+}
+
+// probeAnswered ends a probe: the peer has been heard from. A claimant of its endpoint
+// goes on waiting, for what was heard may be late: the next beacon starts another probe.
+func (z *zre) probeAnswered(p *peer) {
+	p.probe = probe{}
+	if p.claimant != nil {
+		z.counters.helloRefused++
+	}
+}
+
+// probeFailed acts on a suspicion that the peer did not dispel.
+func (z *zre) probeFailed(now time.Time, p *peer) {
+	pr := p.probe
+	p.probe = probe{}
+	reason := pr.kind.exitReason()
+	switch {
+	case pr.kind == probeUnconfirmed && p.sentSinceHello():
+		// it expires, or answers
+	case pr.kind.resendsHello() && z.location.isCutOff(p.endpoint):
+		z.startProbe(now, p, pr)
+		z.checkPresence(now, p) // the probe goes on as long as there is no network, but the peer expires
+	case pr.kind.resendsHello():
+		p.handshake.resends++
+		z.followHelloEndpoint(p)
+		if !z.admitRestart(now, p.uuid) || !z.resendHello(now, p, reason) {
+			z.removePeer(now, p, reason)
+		}
+	case pr.kind == probeMoved:
+		uuid := p.uuid
+		z.removePeer(now, p, reason)
+		z.sighted(now, uuid, pr.movedTo)
+	default:
+		z.removePeer(now, p, reason)
+	}
+}
+
+// scheduleRemoval has a peer removed at the next tick, which is now: not at once,
+// since the caller may be walking over its groups.
+func (z *zre) scheduleRemoval(now time.Time, p *peer) {
+	p.probe = probe{kind: scheduledRemoval, deadline: now}
+	z.wakeBy(now)
+}
+
+// rejectClaim turns down a claim to the endpoint of a peer that lives.
+func (z *zre) rejectClaim(p *peer) {
+	if c := p.claimant; c != nil {
+		p.claimant = nil
+		z.counters.helloRefused++
+		z.forgetPeer(c)
+	}
+}

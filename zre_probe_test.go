@@ -1,0 +1,118 @@
+package zyre
+
+import (
+	"testing"
+	"time"
+)
+
+// EXIT outweighs HELLO again, and what came first outweighs its like.
+func TestProbe_outranks(t *testing.T) {
+	for _, c := range []struct {
+		pending, other probeKind
+		want           bool
+	}{
+		{noProbe, probeGoodbye, false},
+		{noProbe, probeHello, false},
+		{probeGoodbye, probeMoved, true},
+		{probeGoodbye, probeHello, true},
+		{probeHello, probeGoodbye, false},
+		{probeHello, probeIdentity, true},
+		{probeUnconfirmed, probeEndpoint, false},
+		{scheduledRemoval, probeGoodbye, true},
+		{scheduledRemoval, probeHello, true},
+	} {
+		t.Run(c.pending.String()+" and "+c.other.String(), func(t *testing.T) {
+			pr := probe{kind: c.pending}
+			if got := pr.outranks(c.other); got != c.want {
+				t.Errorf("outranks = %t, want %t", got, c.want)
+			}
+		})
+	}
+}
+
+func TestProbeKind(t *testing.T) {
+	for _, c := range []struct {
+		kind         probeKind
+		reason       exitReason
+		resendsHello bool
+	}{
+		{noProbe, "", false},
+		{probeGoodbye, exitGoodbye, false},
+		{probeEndpoint, exitReplaced, false},
+		{probeMoved, exitMoved, false},
+		{probeHello, exitNoHello, true},
+		{probeIdentity, exitIdentity, true},
+		{probeUnconfirmed, exitUnconfirmed, true},
+		{scheduledRemoval, exitFailed, false},
+	} {
+		t.Run(c.kind.String(), func(t *testing.T) {
+			if r, h := c.kind.exitReason(), c.kind.resendsHello(); r != c.reason || h != c.resendsHello {
+				t.Errorf("exitReason, resendsHello = %q, %t, want %q, %t", r, h, c.reason, c.resendsHello)
+			}
+		})
+	}
+}
+
+func TestProbe_shift(t *testing.T) {
+	deadline := time.Unix(1e9, 0)
+	for _, c := range []struct {
+		kind probeKind
+		want time.Time
+	}{{probeGoodbye, deadline.Add(time.Hour)}, {noProbe, deadline}} {
+		t.Run(c.kind.String(), func(t *testing.T) {
+			pr := probe{kind: c.kind, deadline: deadline}
+			if pr.shift(time.Hour); !pr.deadline.Equal(c.want) {
+				t.Errorf("deadline = %v, want %v", pr.deadline, c.want)
+			}
+		})
+	}
+}
+
+// A sign of life ends every probe but one: a connection that failed stays failed.
+func TestProbe_endedBySignOfLife(t *testing.T) {
+	for kind := probeGoodbye; kind <= scheduledRemoval; kind++ {
+		t.Run(kind.String(), func(t *testing.T) {
+			b := newZREBench(t)
+			handshakeStates[helloConfirmed.String()](b)
+			b.peer().probe = probe{kind: kind, deadline: b.now.Add(time.Second)}
+			b.hearID(PingID)
+			if got, want := b.peer().probe.isPending(), kind == scheduledRemoval; got != want {
+				t.Errorf("the probe goes on: %t, want %t", got, want)
+			}
+		})
+	}
+}
+
+// A probe that may mean HELLO again waits longer on a slow network.
+func TestProbe_deadline(t *testing.T) {
+	for _, c := range []struct {
+		kind probeKind
+		want time.Duration
+	}{{probeGoodbye, time.Second}, {probeHello, 6 * time.Second}} {
+		t.Run(c.kind.String(), func(t *testing.T) {
+			b := newZREBench(t)
+			handshakeStates[helloConfirmed.String()](b)
+			b.peer().handshake.roundTrip = 3 * time.Second
+			b.z.startProbe(b.now, b.peer(), probe{kind: c.kind})
+			if got := b.peer().probe.deadline.Sub(b.now); got != c.want {
+				t.Errorf("deadline after %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// A node without a network goes on asking for its peers, but they expire.
+func TestProbe_cutOffPeerExpires(t *testing.T) {
+	b := newZREBench(t)
+	b.hello("tcp://10.0.0.9:9")
+	b.z.location.links = nil
+	b.z.startProbe(b.now, b.peer(), probe{kind: probeHello})
+	start := b.now
+	for b.peer() != nil && b.now.Sub(start) < 2*defaultExpired {
+		b.now = b.z.tickAt
+		b.z.advance(b.now)
+	}
+	if took := b.now.Sub(start); took < defaultExpired || took > defaultExpired+2*time.Second {
+		t.Errorf("the peer was removed after %v, want %v", took, defaultExpired)
+	}
+}

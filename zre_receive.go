@@ -1,0 +1,153 @@
+package zyre
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// Limits on what one peer can have the node keep. What is beyond them is refused and
+// counted.
+const (
+	maxPeerGroups  = 10_000 // that a peer may be in
+	maxPeerHeaders = 1000   // in a HELLO, repeated ones counted
+)
+
+// headerSize is the size of a header frame up to and with its sequence number.
+const headerSize = 6
+
+// receive handles one message from the inbox. Whatever is wrong with it, it is rejected
+// whole and counted.
+func (z *zre) receive(now time.Time, m *transport.Packet) {
+	uuid, ok := parseIdentity(m.From)
+	if !ok || uuid == z.uuid {
+		z.counters.badIdentity++
+		return
+	}
+	v := &z.view
+	err := v.parse(m.Header)
+	if errors.Is(err, errBadSignature) || errors.Is(err, errBadVersion) {
+		z.counters.foreign++
+		return
+	}
+	if err != nil && (v.id == HelloID || len(m.Header) < headerSize) {
+		z.malformed(uuid, v, err) // and tells nothing about the sequence
+		return
+	}
+	if !z.isKeyRight(z.peers[uuid], m.UserID, v) {
+		z.rejectKey(now, z.peers[uuid], uuid, m.UserID, v)
+		return
+	}
+	p := z.followProvenKey(z.peers[uuid], m.UserID)
+	if v.id == HelloID {
+		z.counters.received++
+		if p == nil && z.secure {
+			z.keys[uuid] = m.UserID
+		}
+		z.receiveHello(now, uuid, p, v)
+		return
+	}
+	if p == nil || !p.isEntered() {
+		z.counters.strangers++
+		z.onMessageBeforeHello(now, p)
+		return
+	}
+	if !p.in.accept(v.sequence) {
+		z.onSequenceGap(now, p, v.sequence)
+		return
+	}
+	z.counters.received++
+	p.received++
+	z.confirmHello(now, p, v.id)
+	z.heardFrom(now, p)
+	switch {
+	case errors.Is(err, errUnknownID):
+		z.counters.unknownCommand++
+	case err != nil:
+		z.malformed(uuid, v, err)
+	default:
+		z.dispatch(now, p, v, m.Frames)
+	}
+}
+
+// confirmHello notes what a message says about whether our HELLO has arrived. A PING-OK
+// without a ping of this connection answers one of the connection before.
+func (z *zre) confirmHello(now time.Time, p *peer, id uint8) {
+	switch {
+	case id == PingOkID && p.presence.isPinged():
+		p.handshake.pingAnswered(now.Sub(p.presence.pingedAt))
+	case id == WhisperID, id == ShoutID:
+		p.handshake.messageReceived(now, z.timeouts.verify())
+	}
+}
+
+// malformed counts a message that can't be read.
+func (z *zre) malformed(uuid [16]byte, v *zreView, err error) {
+	z.counters.malformed++
+	z.log.Debug("zyre: malformed message", "peer", uuidString(uuid), "id", v.id, "err", err)
+}
+
+// dispatch does what a well-formed message from a peer that has entered asks for.
+func (z *zre) dispatch(now time.Time, p *peer, v *zreView, frames [][]byte) {
+	if v.id != PingID && v.id != PingOkID {
+		p.receivedAt = now
+	}
+	switch v.id {
+	case WhisperID:
+		z.counters.whispersReceived++
+		z.port.deliver(messageEvent(eventWhisper, p, "", frames))
+	case ShoutID:
+		z.receiveShout(p, v, frames)
+	case JoinID:
+		z.receiveStatus(p, v.status)
+		z.joined(p, string(v.group))
+	case LeaveID:
+		z.receiveStatus(p, v.status)
+		z.left(p, string(v.group))
+	case PingID:
+		z.pong(now, p)
+	case ElectID, LeaderID:
+		z.receiveElection(now, p, v)
+	case PingOkID:
+		p.presence.pingAnswered()
+	case GoodbyeID:
+		z.removePeer(now, p, exitGoodbye)
+	}
+}
+
+// receiveShout delivers a message to a group that this node is in. The sender need not
+// be in it.
+func (z *zre) receiveShout(p *peer, v *zreView, frames [][]byte) {
+	name, member := z.own[string(v.group)]
+	if !member {
+		z.counters.lateShouts++
+		return
+	}
+	z.counters.shoutsReceived++
+	z.port.deliver(messageEvent(eventShout, p, name, frames))
+}
+
+// goodbye handles a zero-port beacon. Datagrams can be forged, and can come late, from
+// before a peer restarted its session: then, and always to a secure node, silence has to confirm
+// them.
+func (z *zre) goodbye(now time.Time, uuid [16]byte, key string) {
+	p := z.peers[uuid]
+	switch {
+	case p == nil || uuid == z.uuid:
+	case p.key != key:
+		z.refuseKey(now, "goodbye", uuid, "", key)
+	case !p.isEntered():
+		z.forgetPeer(p)
+	case z.inbox.backlogged:
+		// What it sent before has not been read yet.
+		if !slices.Contains(z.inbox.goodbyes, uuid) {
+			z.inbox.goodbyes = append(z.inbox.goodbyes, uuid)
+		}
+	case z.secure, now.Sub(p.restartedAt) < z.timeouts.verify():
+		z.startProbe(now, p, probe{kind: probeGoodbye})
+	default:
+		z.removePeer(now, p, exitGoodbye)
+	}
+}

@@ -1,0 +1,188 @@
+package zyre
+
+import (
+	"errors"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// message is what the application sends: to a peer, or with shout set to a group.
+type message struct {
+	peer    [16]byte
+	group   string
+	payload []byte   // a message of one frame,
+	frames  [][]byte // or of any number
+	receipt *receipt // for who wants to know what became of it; may be nil
+	next    *message // whisper to the same peer in a batch
+}
+
+// size is what the message counts against limits, in bytes.
+func (m *message) size() int {
+	n := len(m.payload)
+	for _, f := range m.frames {
+		n += len(f)
+	}
+	return n
+}
+
+// batch is the whispers to one peer that wait for sendWhispers.
+type batch struct{ first, last *message }
+
+// addWhisper takes one of several whispers that follow each other; sendWhispers sends
+// them. It keeps m until then.
+func (z *zre) addWhisper(m *message) {
+	p := z.peers[m.peer]
+	switch {
+	case p == nil || !p.isEntered():
+		z.counters.unknownPeer++
+		m.receipt.finish(ErrUnknownPeer)
+		return
+	case p.batch.first == nil:
+		z.whisperTo = append(z.whisperTo, p)
+		p.batch.first = m
+	default:
+		p.batch.last.next = m
+	}
+	p.batch.last = m
+}
+
+// sendWhispers sends the whispers that were added: all to one peer, then all to the
+// next. The more messages wait for one peer, the more libzmq sends with a system call.
+func (z *zre) sendWhispers(now time.Time) {
+	for _, p := range z.whisperTo {
+		for m := p.batch.first; m != nil; m = m.next {
+			z.header = appendPlain(z.header[:0], WhisperID, 0)
+			m.receipt.expect(1, false)
+			z.counters.whispersSent++
+			z.transmit(now, p, z.header, z.content(m), m.receipt)
+		}
+		p.batch = batch{}
+	}
+	clear(z.whisperTo)
+	z.whisperTo = z.whisperTo[:0]
+}
+
+// shout sends an application's message to every peer in a group. It is encoded once;
+// only the sequence number differs from peer to peer.
+func (z *zre) shout(now time.Time, m *message) {
+	g := z.groups[m.group]
+	if g == nil {
+		z.counters.unknownGroup++
+		m.receipt.finish(ErrUnknownGroup)
+		return
+	}
+	z.encode(&ZreMsg{id: ShoutID, Group: m.group})
+	m.receipt.expect(len(g.peers), true)
+	z.counters.shoutsSent++
+	frames := z.content(m)
+	blocked := false
+	for _, p := range g.peers {
+		z.transmit(now, p, z.header, frames, m.receipt)
+		blocked = blocked || p.backlog.isBlocked()
+	}
+	if blocked {
+		z.blockGroup(m.group)
+	}
+}
+
+// content returns the frames of a message; valid until the next call of content.
+func (z *zre) content(m *message) [][]byte {
+	if m.frames != nil {
+		return m.frames
+	}
+	z.oneFrame[0] = m.payload
+	return z.oneFrame[:]
+}
+
+// encode puts the header frame of msg into z.header. It cannot fail: whatever the
+// application can set has been checked.
+func (z *zre) encode(msg *ZreMsg) {
+	b, err := msg.append(z.header[:0])
+	if err != nil {
+		z.log.Error("zyre: encode", "id", msg.id, "err", err)
+		b = appendPlain(z.header[:0], PingID, 0)
+	}
+	z.header = b
+}
+
+// transmit sends a message to a peer, or keeps it until the peer has room. The header
+// may be reused afterwards, the frames not.
+func (z *zre) transmit(now time.Time, p *peer, header []byte, frames [][]byte, r *receipt) {
+	if p.probe.isRemoval() {
+		r.settle(ErrUnknownPeer) // nothing may follow what was lost
+		return
+	}
+	p.sentAt, p.spokeAt = now, now
+	if !p.backlog.isBlocked() {
+		err := z.post(now, p, header, frames)
+		switch {
+		case err == nil:
+			r.settle(nil)
+			return
+		case !errors.Is(err, transport.ErrAgain):
+			z.sendFailed(now, p, err)
+			r.settle(ErrUnknownPeer)
+			return
+		}
+		z.block(p)
+	}
+	if p.backlog.queue.Len() >= maxBacklog {
+		z.log.Warn("zyre: peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
+		r.settle(ErrPushedBack)
+		z.scheduleRemoval(now, p)
+		return
+	}
+	p.backlog.push(header, frames, r)
+}
+
+// post hands an encoded message to the mailbox under the next sequence number, which it
+// writes into header. The number is spent only on success.
+func (z *zre) post(now time.Time, p *peer, header []byte, frames [][]byte) error {
+	seq := p.out.next(p.in.wrap)
+	putSequence(header, seq)
+	if err := p.mailbox.Send(header, frames); err != nil {
+		return err
+	}
+	p.out.used(seq, now)
+	p.sent++
+	return nil
+}
+
+// sendFailed removes a peer whose connection libzmq refuses to send on.
+func (z *zre) sendFailed(now time.Time, p *peer, err error) {
+	z.counters.sendErrors++
+	z.log.Warn("zyre: send", "peer", p.id, "err", err)
+	z.scheduleRemoval(now, p)
+}
+
+// command sends one of the protocol's messages that consist of a header alone.
+func (z *zre) command(now time.Time, p *peer, msg *ZreMsg) {
+	z.encode(msg)
+	z.transmit(now, p, z.header, nil, nil)
+}
+
+// ping asks a peer for a sign of life. A blocked peer gets its ping when it gets what
+// waits before it; one ping waiting is enough.
+func (z *zre) ping(now time.Time, p *peer) {
+	p.presence.pinged(now)
+	if p.backlog.pingQueued {
+		return
+	}
+	sentAt := p.sentAt
+	z.header = appendPlain(z.header[:0], PingID, 0)
+	z.transmit(now, p, z.header, nil, nil)
+	p.sentAt, p.backlog.pingQueued = sentAt, p.backlog.isBlocked()
+	p.presence.pings++
+}
+
+// pong answers a ping. One answer waiting for a blocked peer is enough.
+func (z *zre) pong(now time.Time, p *peer) {
+	if p.backlog.pingOKQueued {
+		return
+	}
+	sentAt := p.sentAt
+	z.header = appendPlain(z.header[:0], PingOkID, 0)
+	z.transmit(now, p, z.header, nil, nil)
+	p.sentAt, p.backlog.pingOKQueued = sentAt, p.backlog.isBlocked()
+}

@@ -1,0 +1,158 @@
+package zyre
+
+import (
+	"testing"
+	"time"
+)
+
+// countFrom has a peer send the messages with some numbers and returns those accepted.
+func countFrom(s *sequenceIn, numbers ...uint16) (accepted []bool) {
+	for _, n := range numbers {
+		accepted = append(accepted, s.accept(n))
+	}
+	return accepted
+}
+
+func TestSequenceIn_accept(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		start   sequenceIn
+		numbers []uint16
+		lost    int // index of the first number that is not accepted; -1 for none
+		wrap    wrap
+	}{
+		{"in order", sequenceIn{next: 2}, []uint16{2, 3, 4}, -1, wrapUnknown},
+		{"a gap", sequenceIn{next: 2}, []uint16{2, 4}, 1, wrapUnknown},
+		{"twice", sequenceIn{next: 2}, []uint16{2, 2}, 1, wrapUnknown},
+		{"after 65535 comes 0", sequenceIn{next: 65534}, []uint16{65534, 65535, 0, 1}, -1, wrapAfter65535},
+		{"after 65534 comes 0", sequenceIn{next: 65534}, []uint16{65534, 0, 1}, -1, wrapAfter65534},
+		{"shown to wrap after 65535", sequenceIn{next: 65534, wrap: wrapAfter65535}, []uint16{65534, 0}, 1, wrapAfter65535},
+		{"shown to wrap after 65534", sequenceIn{next: 65534, wrap: wrapAfter65534}, []uint16{65534, 65535}, 1, wrapAfter65534},
+		{"0 long before the wrap", sequenceIn{next: 65000}, []uint16{0}, 0, wrapUnknown},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := c.start
+			for i, ok := range countFrom(&s, c.numbers...) {
+				if want := i != c.lost; ok != want {
+					t.Errorf("accept(%d) = %t, want %t", c.numbers[i], ok, want)
+				}
+			}
+			if s.wrap != c.wrap {
+				t.Errorf("wrap = %s, want %s", s.wrap, c.wrap)
+			}
+		})
+	}
+}
+
+// After a gap the number that was expected is still expected.
+func TestSequenceIn_gapKeepsCount(t *testing.T) {
+	s := sequenceIn{next: 7}
+	if s.accept(9) || !s.accept(7) {
+		t.Errorf("after a gap the next number is %d, want 8", s.next)
+	}
+}
+
+func TestSequenceIn_hello(t *testing.T) {
+	s := sequenceIn{next: 500, wrap: wrapAfter65534}
+	s.expectHello()
+	if !s.accept(1) {
+		t.Error("accept(1) = false after expectHello, want true")
+	}
+	s.next = 500
+	s.helloReceived()
+	if !s.accept(2) || s.wrap != wrapAfter65534 {
+		t.Errorf("after helloReceived: next = %d, wrap = %s, want 3, and what was learnt", s.next, s.wrap)
+	}
+}
+
+// Two that count alike never lose count.
+func TestSequence_roundTrip(t *testing.T) {
+	for _, w := range []wrap{wrapUnknown, wrapAfter65535, wrapAfter65534} {
+		t.Run(w.String(), func(t *testing.T) {
+			out, in := sequenceOut{}, sequenceIn{next: 1}
+			for i := range 200_000 {
+				seq := out.next(w)
+				if !in.accept(seq) {
+					t.Fatalf("message %d: accept(%d) = false, want true", i, seq)
+				}
+				out.used(seq, time.Unix(0, int64(i)))
+			}
+		})
+	}
+}
+
+// What follows 65534 depends on how the peer counts, and on how it took the last wrap.
+func TestSequenceOut_wrap(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	s, peer := sequenceOut{}, wrapUnknown
+	restarted := func() { s.assumeOtherWrap(now, time.Second) }
+	for _, step := range []struct {
+		what string
+		do   func()
+		want uint16
+	}{
+		{"at first", func() {}, 65535},
+		{"restarted much later", func() { s.assumeOtherWrap(now.Add(time.Hour), time.Second) }, 65535},
+		{"restarted", restarted, 0},
+		{"content", func() {}, 0},
+		{"restarted again", restarted, 65535},
+		{"and again", restarted, 0},
+		{"restarted twice", func() { restarted(); restarted() }, 65535},
+		{"shown modulo 65535", func() { peer = wrapAfter65534 }, 0},
+		{"restarted at that", restarted, 0},
+		{"shown modulo 65536", func() { peer = wrapAfter65535 }, 65535},
+	} {
+		step.do()
+		s.last = 65534
+		got := s.next(peer)
+		if got != step.want {
+			t.Errorf("%s: next after 65534 = %d, want %d", step.what, got, step.want)
+		}
+		s.used(got, now)
+	}
+}
+
+// Only a peer that restarts soon after our count wrapped has lost count there.
+func TestSequenceOut_assumeOtherWrap(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	for _, c := range []struct {
+		name string
+		used uint16
+		last uint16
+		wait time.Duration
+		want bool
+	}{
+		{"never wrapped", 9, 8, 0, false},
+		{"just wrapped to 0", 0, 65534, 0, true},
+		{"just sent 65535", 65535, 65534, 0, true},
+		{"wrapped long ago", 0, 65535, time.Minute, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := sequenceOut{last: c.last}
+			s.used(c.used, now)
+			if got := s.assumeOtherWrap(now.Add(c.wait), time.Second); got != c.want {
+				t.Errorf("assumeOtherWrap = %t, want %t", got, c.want)
+			}
+		})
+	}
+}
+
+// A new connection begins with 1 and remembers how the peer counts.
+func TestSequenceOut_restart(t *testing.T) {
+	s := sequenceOut{last: 77, assumed: wrapAfter65534}
+	s.restart()
+	if got := s.next(wrapUnknown); got != 1 || s.assumed != wrapAfter65534 {
+		t.Errorf("after restart: next = %d, assumed %s, want 1, %s", got, s.assumed, wrapAfter65534)
+	}
+}
+
+// A peer that lost messages, and enters again, counts as it did before.
+func TestSequence_keptAfterGap(t *testing.T) {
+	b := newZREBench(t)
+	handshakeStates[helloConfirmed.String()](b)
+	b.peer().in.wrap, b.peer().out.assumed = wrapAfter65535, wrapAfter65534
+	b.hearAfterGap(NewZreMsg(WhisperID), 1)
+	if p := b.peer(); p.in.wrap != wrapAfter65535 || p.out.assumed != wrapAfter65534 {
+		t.Errorf("after a gap: wraps %s, assumed %s, want %s, %s", p.in.wrap, p.out.assumed, wrapAfter65535, wrapAfter65534)
+	}
+}

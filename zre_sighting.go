@@ -1,0 +1,125 @@
+package zyre
+
+import "time"
+
+// A sighting is the news, from a beacon, gossip or a look-up, that a node with a UUID can
+// be reached at an endpoint. It is no sign of life: only its own messages show that a
+// peer lives.
+
+// sightedWithKey handles a sighting that names a CURVE public key, as those of secure
+// nodes do. A secure node goes only to keys that are authorized, and a UUID keeps its
+// key as long as the peer has entered; one that has not, only for the time that it has to
+// answer.
+func (z *zre) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string) {
+	if !z.secure {
+		z.sighted(now, uuid, endpoint)
+		return
+	}
+	if !z.isTrusted(key) {
+		z.refuseKey(now, "sighting", uuid, endpoint, key)
+		return
+	}
+	if p := z.peers[uuid]; p != nil && p.key != key {
+		if p.isEntered() || now.Sub(p.bornAt) < z.timeouts.verify() {
+			z.refuseKey(now, "sighting", uuid, endpoint, key)
+			return
+		}
+		z.forgetPeer(p) // nobody has proven the key named before
+	}
+	z.keys[uuid] = key
+	z.sighted(now, uuid, endpoint)
+}
+
+// sighted handles a sighting on a plain network, or one whose key is right.
+func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
+	if uuid == z.uuid || z.location.isOurs(endpoint) {
+		z.counters.ownBeacons++
+		return
+	}
+	p := z.peers[uuid]
+	switch {
+	case p == nil:
+		z.meet(now, uuid, endpoint)
+	case p.handshake.state == helloHeld:
+		z.connectHeld(now, p, endpoint)
+	case p.endpoint == endpoint:
+		// nothing new
+	case p.handshake.state == helloSent:
+		if now.Sub(p.handshake.sentAt) >= z.timeouts.verify() && z.addressed[endpoint] == nil {
+			z.readdress(p, endpoint)
+			if !z.sendHello(now, p) {
+				z.forgetPeer(p)
+			}
+		}
+	case p.presence.idle(now) >= z.timeouts.evasive:
+		z.startProbe(now, p, probe{kind: probeMoved, movedTo: endpoint})
+	}
+}
+
+// meet connects to a node not known before.
+func (z *zre) meet(now time.Time, uuid [16]byte, endpoint string) {
+	if z.isThrottled(now, uuid) || !z.admit(now) {
+		z.counters.sightingsRefused++
+		return
+	}
+	if other := z.addressed[endpoint]; other != nil && other.isEntered() {
+		z.endpointConflict(now, other, uuid, endpoint)
+		return
+	}
+	z.connect(now, uuid, endpoint)
+}
+
+// connect makes a peer, connects to it and says HELLO. It returns nil if that is not
+// possible now; the next sighting tries again.
+func (z *zre) connect(now time.Time, uuid [16]byte, endpoint string) *peer {
+	if other := z.addressed[endpoint]; other != nil {
+		z.forgetPeer(other)
+	}
+	p := newPeer(uuid, "", now)
+	p.key = z.keys[uuid]
+	z.peers[uuid] = p
+	z.readdress(p, endpoint)
+	if !z.sendHello(now, p) {
+		z.forgetPeer(p)
+		return nil
+	}
+	return p
+}
+
+// endpointConflict handles a newcomer that claims the endpoint of a peer that has
+// entered. Either the old process is gone, or the claim is false: a ping to the old one
+// decides, and the newcomer waits.
+func (z *zre) endpointConflict(now time.Time, holder *peer, uuid [16]byte, endpoint string) *peer {
+	p := newPeer(uuid, endpoint, now)
+	p.key = z.keys[uuid]
+	z.peers[uuid] = p
+	if holder.claimant != nil {
+		z.forgetPeer(holder.claimant)
+	}
+	holder.claimant = p
+	z.startProbe(now, holder, probe{kind: probeEndpoint})
+	return p
+}
+
+// connectHeld connects to a peer whose HELLO came before it was known where to reach it.
+func (z *zre) connectHeld(now time.Time, p *peer, endpoint string) {
+	if other := z.addressed[endpoint]; other != nil && other != p {
+		if other.isEntered() {
+			if other.claimant != p {
+				z.endpointConflict(now, other, p.uuid, endpoint).held = p.held
+			} else {
+				p.presence.heard(now)
+				z.startProbe(now, other, probe{kind: probeEndpoint})
+			}
+			return
+		}
+		z.forgetPeer(other)
+	}
+	its := p.held
+	delete(z.peers, p.uuid)
+	q := z.connect(now, p.uuid, endpoint)
+	if q != nil && its.headers != nil {
+		z.enter(now, q, its)
+		q.handshake.answered()
+	}
+}

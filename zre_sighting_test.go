@@ -1,0 +1,81 @@
+package zyre
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// A newcomer that claims the endpoint of a peer waits until the peer has shown whether it
+// lives.
+func TestSighting_claim(t *testing.T) {
+	newcomer := [16]byte{8}
+	byBeacon := func(b *zreBench) { b.z.sighted(b.now, newcomer, stateEndpoint) }
+	byHello := func(b *zreBench) {
+		packet := packetOf(b.t, newcomer, 1, &ZreMsg{id: HelloID, Endpoint: stateEndpoint})
+		b.z.receive(b.now, &packet)
+	}
+	silence := func(b *zreBench) { b.pass(b.z.timeouts.verify()) }
+	answer := func(b *zreBench) { b.hearID(PingOkID); b.pass(b.z.timeouts.verify()) }
+	for _, c := range []struct {
+		name       string
+		claim      func(b *zreBench)
+		holderDoes func(b *zreBench)
+		events     []string
+		sent       []string
+		state      handshakeState // of the newcomer
+	}{
+		{"by HELLO, the holder is dead", byHello, silence, []string{eventExit, eventEnter}, []string{"PING", "HELLO"}, helloReturned},
+		{"by HELLO, the holder lives", byHello, answer, nil, []string{"PING"}, helloHeld},
+		{"by beacon, the holder is dead", byBeacon, silence, []string{eventExit}, []string{"PING", "HELLO"}, helloSent},
+		{"by beacon, the holder lives", byBeacon, answer, nil, []string{"PING"}, helloHeld},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newZREBench(t)
+			handshakeStates[helloConfirmed.String()](b)
+			b.port.forget()
+			c.claim(b)
+			c.holderDoes(b)
+			if !slices.Equal(b.port.events, c.events) || !slices.Equal(b.port.sent, c.sent) {
+				t.Errorf("events %q, sent %q, want %q, %q", b.port.events, b.port.sent, c.events, c.sent)
+			}
+			if p := b.z.peers[newcomer]; p == nil || p.handshake.state != c.state {
+				t.Errorf("newcomer: %v, want state %s", p, c.state)
+			}
+		})
+	}
+}
+
+// A claimant that says nothing for long may be gone as well.
+func TestSighting_oldClaim(t *testing.T) {
+	b := newZREBench(t)
+	handshakeStates[helloConfirmed.String()](b)
+	newcomer := [16]byte{8}
+	b.z.sighted(b.now, newcomer, stateEndpoint)
+	b.hearID(PingOkID)
+	b.pass(b.z.timeouts.expired - time.Second)
+	b.hearID(GoodbyeID)
+	if b.z.peers[newcomer] != nil {
+		t.Error("the claimant is still there, want it forgotten")
+	}
+}
+
+// Sightings of ourselves are counted, and no more.
+func TestSighting_own(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		uuid     [16]byte
+		endpoint string
+	}{
+		{"our UUID", [16]byte{1}, stateEndpoint},
+		{"our endpoint", stateUUID, "tcp://10.0.0.1:1000"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newZREBench(t)
+			b.z.sighted(b.now, c.uuid, c.endpoint)
+			if len(b.z.peers) != 0 || b.z.counters.ownBeacons != 1 {
+				t.Errorf("peers = %d, own beacons = %d, want 0, 1", len(b.z.peers), b.z.counters.ownBeacons)
+			}
+		})
+	}
+}

@@ -1,0 +1,72 @@
+package zyre
+
+import "time"
+
+// Times of Stop.
+const (
+	lingerTime  = 400 * time.Millisecond // how long libzmq goes on sending afterwards
+	confirmTime = 400 * time.Millisecond // how long peers have to confirm what was sent
+)
+
+// beginStop pings the peers to which something was sent lately: their answer shows that
+// it has arrived, so that the goodbye cannot overtake it. Nothing else that they say
+// shows it. It returns when to wait no longer.
+func (z *zre) beginStop(now time.Time) (deadline time.Time) {
+	deadline = now
+	for _, p := range z.peers {
+		if p.isEntered() && z.sentLately(now, p) {
+			p.backlog.pingQueued = false // one that waits already is older than what was sent
+			z.ping(now, p)
+			deadline = now.Add(confirmTime)
+		}
+	}
+	return deadline
+}
+
+// isConfirmed reports whether the peers have confirmed what was sent to them lately.
+func (z *zre) isConfirmed(now time.Time) bool {
+	for _, p := range z.peers {
+		if p.isEntered() && p.presence.pings > 0 && z.sentLately(now, p) {
+			return false
+		}
+	}
+	return true
+}
+
+func (z *zre) sentLately(now time.Time, p *peer) bool { return now.Sub(p.sentAt) < maxTickInterval }
+
+// sayGoodbye tells everybody who has our HELLO, or will.
+func (z *zre) sayGoodbye(now time.Time) {
+	for _, p := range z.peers {
+		if p.mailbox != nil {
+			z.command(now, p, &ZreMsg{id: GoodbyeID})
+		}
+	}
+}
+
+// close closes all connections and gives up what waits for room; it returns how many
+// messages that are. saidGoodbye says whether GOODBYE follows every HELLO.
+func (z *zre) close(now time.Time, saidGoodbye bool) (unsent int) {
+	for _, p := range z.peers {
+		for p.backlog.isBlocked() {
+			unsent++
+			p.backlog.pop().receipt.settle(ErrNotRunning)
+		}
+		if p.mailbox == nil {
+			continue
+		}
+		if err := p.mailbox.Close(z.linger(now, p, saidGoodbye)); err != nil {
+			z.log.Warn("zyre: close a mailbox", "peer", p.id, "err", err)
+		}
+	}
+	return unsent
+}
+
+// linger is how long what was sent to a peer may stay under way after Stop. Our HELLO
+// must not reach one that has not entered, unless GOODBYE follows it.
+func (z *zre) linger(now time.Time, p *peer, saidGoodbye bool) time.Duration {
+	if p.isEntered() || saidGoodbye && now.Sub(p.handshake.sentAt) < z.timeouts.verify() {
+		return lingerTime
+	}
+	return 0
+}

@@ -1,0 +1,108 @@
+package zyre
+
+import (
+	"time"
+
+	"github.com/go-zyre/zyre/internal/ratelimit"
+)
+
+// A peer that restarts its session too often is ignored for a while.
+const (
+	restartRate    = 1.0 // a second, in the long run
+	restartBurst   = 10
+	ignoreTime     = 5 * time.Second
+	throttleMemory = time.Minute
+	maxThrottles   = 4096 // peers whose restarts are remembered
+)
+
+// Limits on half-open peers: those of whom a beacon or HELLO was heard, that were
+// connected to, and whose own HELLO has not come.
+const (
+	maxHalfOpen   = 1024 // beyond it the oldest gives way
+	halfOpenRate  = 500  // new ones a second, in the long run
+	halfOpenBurst = 250  // at once: each costs the node some 0.3 ms
+)
+
+// throttle limits how often one peer may restart its session.
+type throttle struct {
+	restarts     ratelimit.Bucket
+	ignoredUntil time.Time
+}
+
+func newThrottle() *throttle {
+	return &throttle{restarts: ratelimit.Bucket{Rate: restartRate, Burst: restartBurst}}
+}
+
+// isIgnoring reports whether the peer is ignored for now.
+func (t *throttle) isIgnoring(now time.Time) bool { return t != nil && now.Before(t.ignoredUntil) }
+
+// isForgettable reports whether the peer has given no trouble for long enough.
+func (t *throttle) isForgettable(now time.Time) bool {
+	return now.Sub(t.restarts.Last()) > throttleMemory
+}
+
+// restart counts a restart. It returns whether the peer may restart and, if it may
+// not, whether it is ignored only from now on.
+func (t *throttle) restart(now time.Time) (allowed, ignored bool) {
+	if t.isIgnoring(now) {
+		return false, false
+	}
+	if t.restarts.Take(now) {
+		return true, false
+	}
+	t.ignoredUntil = now.Add(ignoreTime)
+	return false, true
+}
+
+// isThrottled reports whether a peer is ignored for now.
+func (z *zre) isThrottled(now time.Time, uuid [16]byte) bool {
+	return z.throttles[uuid].isIgnoring(now)
+}
+
+// admitRestart counts that a peer restarts its session, and reports whether it may.
+func (z *zre) admitRestart(now time.Time, uuid [16]byte) bool {
+	t := z.throttles[uuid]
+	if t == nil {
+		if len(z.throttles) >= maxThrottles {
+			return false
+		}
+		t = newThrottle()
+		z.throttles[uuid] = t
+	}
+	allowed, ignored := t.restart(now)
+	if ignored {
+		z.counters.throttled++
+		z.log.Warn("zyre: peer restarts its session too often", "peer", uuidString(uuid), "ignored_for", ignoreTime)
+	}
+	return allowed
+}
+
+// forgetThrottles drops those of peers that have been quiet for long.
+func (z *zre) forgetThrottles(now time.Time) {
+	for uuid, t := range z.throttles {
+		if t.isForgettable(now) {
+			delete(z.throttles, uuid)
+		}
+	}
+}
+
+// admit reports whether one more half-open peer may be made, and makes room for it.
+func (z *zre) admit(now time.Time) bool {
+	if !z.halfOpen.Take(now) {
+		return false
+	}
+	if len(z.peers)-z.entered < maxHalfOpen {
+		return true
+	}
+	var oldest *peer
+	for _, p := range z.peers {
+		if !p.isEntered() && (oldest == nil || p.bornAt.Before(oldest.bornAt)) {
+			oldest = p
+		}
+	}
+	if oldest != nil {
+		z.counters.evicted++
+		z.forgetPeer(oldest)
+	}
+	return true
+}

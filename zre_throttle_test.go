@@ -1,0 +1,117 @@
+package zyre
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+)
+
+// restarts counts how many of some restarts in a row are allowed.
+func restarts(t *throttle, now time.Time, times int) (allowed int) {
+	for range times {
+		if ok, _ := t.restart(now); ok {
+			allowed++
+		}
+	}
+	return allowed
+}
+
+func TestThrottle_restart(t *testing.T) {
+	start := time.Unix(1e9, 0)
+	for _, c := range []struct {
+		name string
+		wait time.Duration // after too many
+		want int           // of ten more
+	}{
+		{"while it is ignored", ignoreTime - 1, 0},
+		{"once it is no longer ignored", ignoreTime, 5},
+		{"much later", time.Hour, 10},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			th := newThrottle()
+			if got := restarts(th, start, 2*restartBurst); got != restartBurst {
+				t.Errorf("restarts at once = %d, want %d", got, restartBurst)
+			}
+			if got := restarts(th, start.Add(c.wait), 10); got != c.want {
+				t.Errorf("restarts %v later = %d, want %d", c.wait, got, c.want)
+			}
+		})
+	}
+}
+
+// It says once that a peer is ignored from now on.
+func TestThrottle_ignoredOnce(t *testing.T) {
+	th, now, times := newThrottle(), time.Unix(1e9, 0), 0
+	for range 3 * restartBurst {
+		if _, ignored := th.restart(now); ignored {
+			times++
+		}
+	}
+	if times != 1 {
+		t.Errorf("ignored from now on %d times, want once", times)
+	}
+}
+
+// A throttle that there is none of ignores nobody.
+func TestThrottle_none(t *testing.T) {
+	if (*throttle)(nil).isIgnoring(time.Unix(1e9, 0)) {
+		t.Error("isIgnoring of nil = true, want false")
+	}
+}
+
+func TestThrottle_forget(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		wait time.Duration
+		want int
+	}{{"soon", throttleMemory, 1}, {"later", throttleMemory + 1, 0}} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newZREBench(t)
+			b.z.admitRestart(b.now, stateUUID)
+			b.z.forgetThrottles(b.now.Add(c.wait))
+			if got := len(b.z.throttles); got != c.want {
+				t.Errorf("throttles = %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+// numberedUUID makes the UUID of one of many nodes.
+func numberedUUID(i int) (uuid [16]byte) {
+	uuid[0] = 0xee
+	binary.BigEndian.PutUint32(uuid[12:], uint32(i))
+	return uuid
+}
+
+// No more peers are remembered than there is room for; what is new then may not restart.
+func TestThrottle_limit(t *testing.T) {
+	b := newZREBench(t)
+	for i := range maxThrottles {
+		b.z.admitRestart(b.now, numberedUUID(i))
+	}
+	if b.z.admitRestart(b.now, stateUUID) || len(b.z.throttles) != maxThrottles {
+		t.Errorf("a restart beyond the limit was allowed, or remembered: %d throttles", len(b.z.throttles))
+	}
+}
+
+// New half-open peers come at a limited rate.
+func TestAdmit(t *testing.T) {
+	b := newZREBench(t)
+	for i := range 2 * halfOpenBurst {
+		b.z.sighted(b.now, numberedUUID(i), stateElsewhere)
+	}
+	if got := b.z.counters.sightingsRefused; got != halfOpenBurst {
+		t.Errorf("sightings refused = %d, want %d", got, halfOpenBurst)
+	}
+}
+
+// Beyond the limit the oldest half-open peer gives way.
+func TestAdmit_oldestGivesWay(t *testing.T) {
+	b := newZREBench(t)
+	for i := range maxHalfOpen {
+		b.z.peers[numberedUUID(i)] = newPeer(numberedUUID(i), "", b.now.Add(time.Duration(i)))
+	}
+	if !b.z.admit(b.now) || b.z.peers[numberedUUID(0)] != nil || len(b.z.peers) != maxHalfOpen-1 {
+		t.Errorf("peers = %d, want %d without the oldest", len(b.z.peers), maxHalfOpen-1)
+	}
+}
