@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 )
 
 // The command queue takes at most this much that the node has not looked at yet; beyond
@@ -17,10 +16,9 @@ const (
 type commandKind uint8
 
 const (
-	cmdFunc    commandKind = iota // run a closure on the node
+	cmdTake    commandKind = iota // news of an edge, or a closure: see node.take
 	cmdWhisper                    // send to a peer
 	cmdShout                      // send to a group
-	cmdNews                       // something that an edge of the node offers
 	cmdStop                       // end, after all that came before
 )
 
@@ -28,9 +26,8 @@ const (
 type command struct {
 	message // of cmdWhisper and cmdShout
 	kind    commandKind
-	fn      func(now time.Time) // of cmdFunc
-	news    any                 // of cmdNews: see node.take
-	done    chan struct{}       // closed when the command has been carried out; may be nil
+	news    any           // of cmdTake
+	done    chan struct{} // closed when the command has been carried out; may be nil
 }
 
 // commandQueue leads from the application's goroutines, and from the edges, to the node.

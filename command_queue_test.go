@@ -114,7 +114,7 @@ func queueBlocks(t *testing.T) {
 	o.blockPeer(peer, true)
 	o.blockGroup("G", true)
 	for _, c := range []command{
-		{kind: cmdWhisper, message: message{peer: other}}, {kind: cmdShout, message: message{group: "H"}}, {kind: cmdFunc},
+		{kind: cmdWhisper, message: message{peer: other}}, {kind: cmdShout, message: message{group: "H"}}, {kind: cmdTake},
 	} {
 		if err := o.message(context.Background(), c); err != nil {
 			t.Errorf("message(%d) = %v, want nil", c.kind, err)
@@ -162,14 +162,14 @@ func queueRoom(t *testing.T) {
 		if count != maxCommands && count != 8 {
 			t.Errorf("messages until full = %d, want %d or 8", count, maxCommands)
 		}
-		if err := o.put(command{kind: cmdFunc}); err != nil {
+		if err := o.put(command{kind: cmdTake}); err != nil {
 			t.Errorf("put = %v, want nil", err)
 		}
 		if err := waits(t, func() error { return o.message(context.Background(), fill) }, func() { o.take(nil) }); err != nil {
 			t.Errorf("message = %v, want nil", err)
 		}
 		for range 3 * maxCommands {
-			o.offer(command{kind: cmdNews})
+			o.offer(command{kind: cmdTake})
 		}
 		if got := len(o.commands); got > 2*maxCommands {
 			t.Errorf("commands = %d, want at most %d", got, 2*maxCommands)

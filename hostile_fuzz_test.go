@@ -128,7 +128,7 @@ func (f *fuzzNode) play() {
 	case 6:
 		at := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), uint16(f.byte()%12))
 		s := sighting{beaconOrigin: beaconOrigin{uuid, at}, secure: op >= 128}
-		f.do(command{kind: cmdNews, news: s})
+		f.do(command{kind: cmdTake, news: s})
 	case 7:
 		f.application(op/8, uuid)
 	}
@@ -163,9 +163,9 @@ func (f *fuzzNode) application(what byte, uuid [16]byte) {
 	case 1:
 		f.do(command{kind: cmdShout, message: message{group: "G", payload: []byte("x")}})
 	case 2:
-		f.do(command{kind: cmdFunc, fn: func(now time.Time) { f.zre.join(now, "H") }})
+		f.do(command{kind: cmdTake, news: func(now time.Time) { f.zre.join(now, "H") }})
 	case 3:
-		f.do(command{kind: cmdFunc, fn: func(now time.Time) { f.zre.leave(now, "H") }})
+		f.do(command{kind: cmdTake, news: func(now time.Time) { f.zre.leave(now, "H") }})
 	case 4: // it was not running for a while
 		f.now = f.now.Add(3 * time.Second)
 	}

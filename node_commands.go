@@ -29,11 +29,9 @@ func (n *node) handle(now time.Time, commands []command) {
 // handleOne carries out a command other than a whisper.
 func (n *node) handleOne(now time.Time, c *command) {
 	switch c.kind {
-	case cmdFunc:
-		c.fn(now)
 	case cmdShout:
 		n.zre.shout(now, &c.message)
-	case cmdNews:
+	case cmdTake:
 		n.take(now, c.news)
 	case cmdStop:
 		n.stopAt = n.zre.beginStop(now)
@@ -44,9 +42,11 @@ func (n *node) handleOne(now time.Time, c *command) {
 	}
 }
 
-// take takes what an edge of the node offers.
+// take takes what an edge of the node offers, or runs a closure of the facade.
 func (n *node) take(now time.Time, news any) {
 	switch v := news.(type) {
+	case func(now time.Time):
+		v(now)
 	case sighting:
 		n.sighted(now, &v)
 	case []netif.Link:
@@ -61,7 +61,7 @@ func (n *node) take(now time.Time, news any) {
 // do runs fn on the node's goroutine and returns when it has run, or with ErrNotRunning
 // when it never will.
 func (n *node) do(fn func(now time.Time)) error {
-	c := command{kind: cmdFunc, fn: fn, done: make(chan struct{})}
+	c := command{kind: cmdTake, news: fn, done: make(chan struct{})}
 	if err := n.commands.put(c); err != nil {
 		return err
 	}

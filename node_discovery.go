@@ -100,11 +100,11 @@ func (n *node) forwardBeacon() {
 			if !ok {
 				return
 			}
-			if !n.commands.offer(command{kind: cmdNews, news: s.sighting}) {
+			if !n.commands.offer(command{kind: cmdTake, news: s.sighting}) {
 				n.beacon.stats.droppedFull.Add(1)
 			}
 		case links := <-n.beacon.linkChanges:
-			_ = n.commands.put(command{kind: cmdNews, news: links})
+			_ = n.commands.put(command{kind: cmdTake, news: links})
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (n *node) forwardBeacon() {
 // time for stays with gossip, which keeps only the latest of each key.
 func (n *node) forwardTuples() {
 	for t := range n.gossip.actor.Tuples() {
-		c := command{kind: cmdNews, news: t, done: make(chan struct{})}
+		c := command{kind: cmdTake, news: t, done: make(chan struct{})}
 		if n.commands.put(c) != nil {
 			return
 		}
@@ -130,7 +130,7 @@ func (n *node) forwardLookups() {
 	for {
 		select {
 		case r := <-n.resolver.Results():
-			_ = n.commands.put(command{kind: cmdNews, news: r})
+			_ = n.commands.put(command{kind: cmdTake, news: r})
 		case <-n.edges.quit:
 			return
 		}

@@ -112,7 +112,7 @@ func TestNode_goodbyeWaitsForMessages(t *testing.T) {
 	n, in := newQueueNode(t, time.Now())
 	p := meetPeer(t, time.Now(), n, in, &ZreMsg{id: WhisperID, Content: []byte("last words")})
 	goodbye := sighting{beaconOrigin: beaconOrigin{uuid: p.uuid}}
-	if err := n.commands.put(command{kind: cmdNews, news: goodbye}); err != nil {
+	if err := n.commands.put(command{kind: cmdTake, news: goodbye}); err != nil {
 		t.Fatal(err)
 	}
 	go n.run()

@@ -153,7 +153,7 @@ func (h *simNode) hearBeacon(uuid [16]byte, endpoint string, goodbye bool) {
 	if goodbye {
 		at = netip.AddrPortFrom(at.Addr(), 0)
 	}
-	h.do(command{kind: cmdNews, news: sighting{beaconOrigin: beaconOrigin{uuid, at}}})
+	h.do(command{kind: cmdTake, news: sighting{beaconOrigin: beaconOrigin{uuid, at}}})
 }
 
 // do gives the node a command and lets it work.
@@ -246,11 +246,11 @@ func (h *simNode) whisperText(to [16]byte, text string) *receipt {
 }
 
 func (h *simNode) join(group string) {
-	h.do(command{kind: cmdFunc, fn: func(now time.Time) { h.n.zre.join(now, group) }})
+	h.do(command{kind: cmdTake, news: func(now time.Time) { h.n.zre.join(now, group) }})
 }
 
 func (h *simNode) leave(group string) {
-	h.do(command{kind: cmdFunc, fn: func(now time.Time) { h.n.zre.leave(now, group) }})
+	h.do(command{kind: cmdTake, news: func(now time.Time) { h.n.zre.leave(now, group) }})
 }
 
 // sees lists the peers that the application believes to be here.
