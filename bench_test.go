@@ -34,7 +34,7 @@ func numberedWhisper(from [16]byte) *transport.Packet {
 
 func BenchmarkEventQueue(b *testing.B) {
 	q := newEventQueue(newEventChannel(), defaultQueueLimit)
-	p := newPeer([16]byte{2}, "tcp://127.0.0.1:1", time.Now())
+	p := newZRE(zreConfig{}, nil).newPeer([16]byte{2}, "tcp://127.0.0.1:1", time.Now())
 	e := messageEvent(eventWhisper, p, "", [][]byte{make([]byte, 100)})
 	b.ReportAllocs()
 	for b.Loop() {

@@ -20,9 +20,11 @@ const (
 	defaultSilent     = 10 * time.Second
 	defaultExpired    = 30 * time.Second
 	defaultQueueLimit = 64 << 20
+	defaultWindow     = 8 << 20
 
 	minTimeout    = 10 * time.Millisecond
 	minQueueLimit = 64 << 10
+	minWindow     = 64 << 10
 	maxString     = 255 // bytes of a name, group or header name on the wire
 )
 
@@ -76,6 +78,7 @@ type config struct {
 	curve      curveConfig
 	contests   []string // groups in which the node stands for election
 	queueLimit int
+	window     int // bytes that may be under way to one peer
 	logger     *slog.Logger
 	err        error // what the setters were given that can't be
 }
@@ -89,6 +92,7 @@ func defaultConfig() config {
 		silent:     defaultSilent,
 		expired:    orDefault(&expiredDefault, defaultExpired),
 		queueLimit: defaultQueueLimit,
+		window:     defaultWindow,
 		curve:      curveConfig{zapDomain: "global"},
 		logger:     slog.New(slog.DiscardHandler),
 	}
@@ -261,6 +265,21 @@ func (z *Zyre) SetQueueLimit(bytes int) *Zyre {
 			return
 		}
 		c.queueLimit = bytes
+	})
+}
+
+// SetWindow sets how many bytes may be under way to one peer: sent, and not yet read by
+// the peer's node. The default is 8 MiB, the least 64 KiB. While so many are under way
+// Whisper and Shout wait. A message passes as long as fewer bytes are under way, so one that
+// is larger than the window passes alone. A lower value makes Start return an error that
+// wraps [ErrInvalid]. No effect after Start. Libzyre has nothing like it.
+func (z *Zyre) SetWindow(bytes int) *Zyre {
+	return z.set(func(c *config) {
+		if bytes < minWindow {
+			c.reject("set window", fmt.Sprint(bytes), ErrInvalid)
+			return
+		}
+		c.window = bytes
 	})
 }
 

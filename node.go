@@ -85,7 +85,7 @@ func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
 	}
 	n.zre = newZRE(zreConfig{
 		uuid: uuid, name: cfg.name, headers: n.cfg.headers, groups: cfg.groups, contests: cfg.contests,
-		secure: cfg.curve.enabled(), log: n.log,
+		secure: cfg.curve.enabled(), log: n.log, window: cfg.window,
 		timeouts: timeouts{evasive: cfg.evasive, silent: cfg.silent, expired: cfg.expired},
 	}, n)
 	return n
@@ -164,7 +164,7 @@ func (n *node) nextWake(now time.Time) time.Time {
 	if !n.stopAt.IsZero() && n.stopAt.Before(wake) {
 		wake = n.stopAt
 	}
-	if !n.events.isBehind() && !n.zre.isBlocked() && !n.paused {
+	if !n.events.isBehind() && !n.zre.isWaitingForRoom() && !n.paused {
 		n.poll.Reset()
 		return wake
 	}

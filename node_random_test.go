@@ -20,6 +20,9 @@ func randomNetwork(t *testing.T, seed int64) {
 	if s.rng.Intn(4) == 0 {
 		s.hwm = 4
 	}
+	if s.rng.Intn(4) == 0 {
+		s.window = 40 // a few whispers
+	}
 	s.nodes(2 + s.rng.Intn(3))
 	kind := append([]simKind{""}, simKinds...)[seed%int64(1+len(simKinds))]
 	healing := simHealing

@@ -43,6 +43,9 @@ func (s *sim) node(change func(cfg *config, site *simSite)) *simNode {
 	h.born = s.made
 	cfg := defaultConfig()
 	cfg.evasive, cfg.expired = defaultEvasive, defaultExpired
+	if s.window > 0 {
+		cfg.window = s.window
+	}
 	if change != nil {
 		change(&cfg, &h.simSite)
 	}

@@ -25,6 +25,7 @@ type sim struct {
 	late    []simGoodbye // datagrams under way
 	trace   []string     // what happened last
 	hwm     int          // messages that a connection holds
+	window  int          // of the nodes, in bytes; 0 is the default
 	made    int          // hosts made
 	latency time.Duration
 	forged  bool // somebody forges messages: whispers may be missing unnoticed

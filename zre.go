@@ -24,6 +24,7 @@ type zre struct {
 	id       string // uuid as 32 upper-case hexadecimal digits
 	secure   bool   // CURVE: keys are checked
 	timeouts timeouts
+	window   uint64 // bytes that may be under way to one peer
 	port     port
 	log      *slog.Logger
 
@@ -61,10 +62,11 @@ type zre struct {
 	tickAt       time.Time // when a timer is due next
 
 	// reused
-	view      zreView
-	whisperTo []*peer   // whom a batch of whispers goes to
-	header    []byte    // the header frame that is being sent
-	oneFrame  [1][]byte // the content of a message of one frame
+	view       zreView
+	whisperTo  []*peer   // whom a batch of whispers goes to
+	header     []byte    // the header frame that is being sent
+	pingHeader []byte    // likewise, of a PING or PING-OK
+	oneFrame   [1][]byte // the content of a message of one frame
 }
 
 // port is the way from the protocol to the rest of the node. None of its methods calls
@@ -94,6 +96,7 @@ type zreConfig struct {
 	contests []string
 	secure   bool
 	timeouts timeouts
+	window   int // bytes that may be under way to one peer
 	log      *slog.Logger
 }
 
@@ -104,6 +107,7 @@ func newZRE(cfg zreConfig, out port) *zre {
 		id:       uuidString(cfg.uuid),
 		secure:   cfg.secure,
 		timeouts: t,
+		window:   defaultWindow,
 		port:     out,
 		log:      cfg.log,
 
@@ -129,6 +133,9 @@ func newZRE(cfg zreConfig, out port) *zre {
 
 		tickInterval: min(max(min(t.evasive, t.silent, t.expired)/5, minTimeout), maxTickInterval),
 	}
+	if cfg.window > 0 {
+		z.window = uint64(cfg.window)
+	}
 	for _, g := range cfg.groups {
 		z.own[g] = g
 		z.status++
@@ -152,8 +159,16 @@ func (z *zre) advance(now time.Time) (moved bool) {
 // isTickDue reports whether a timer is due.
 func (z *zre) isTickDue(now time.Time) bool { return !now.Before(z.tickAt) }
 
-// isBlocked reports whether messages wait for room at a peer.
-func (z *zre) isBlocked() bool { return len(z.blocked) > 0 }
+// isWaitingForRoom reports whether messages wait for a mailbox, which does not tell when it
+// has room.
+func (z *zre) isWaitingForRoom() bool {
+	for p := range z.blocked {
+		if p.backlog.cause == waitsForRoom {
+			return true
+		}
+	}
+	return false
+}
 
 // wakeBy makes sure that tick runs at t.
 func (z *zre) wakeBy(t time.Time) {

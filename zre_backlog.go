@@ -20,12 +20,23 @@ type outgoing struct {
 	receipt *receipt
 }
 
-// backlog is the messages for which a peer's mailbox has no room. The peer is blocked
-// while there are any.
+// backlogCause is why messages wait for a peer.
+type backlogCause uint8
+
+const (
+	waitsForNothing backlogCause = iota // there is no backlog
+	waitsForConfirm                     // the window is full: a PING-OK opens it
+	waitsForRoom                        // the mailbox is full: libzmq does not tell when it has room
+)
+
+// backlog is the messages that wait for a peer. The peer is blocked while there are any.
+// All of them are behind one that has to wait, but PING and PING-OK: these pass as long as
+// the mailbox has room, or nothing would ever open the window.
 type backlog struct {
-	queue        fifo.Queue[outgoing]
-	pingQueued   bool // a PING is among them
-	pingOKQueued bool // a PING-OK is among them
+	queue       fifo.Queue[outgoing]
+	cause       backlogCause
+	pingQueued  bool // a PING is among them
+	pingOKsOwed int  // PINGs to answer by the PING-OK among them; 0 if there is none
 }
 
 // isBlocked reports whether the peer takes no more messages for now.
@@ -44,14 +55,18 @@ func (b *backlog) push(header []byte, frames [][]byte, r *receipt) {
 func (b *backlog) pop() outgoing {
 	o := b.queue.Pop()
 	if !b.isBlocked() {
-		b.pingQueued, b.pingOKQueued = false, false
+		*b = backlog{queue: b.queue}
 	}
 	return o
 }
 
 // block notes that a peer takes nothing more for now, and holds back those who send
 // to it.
-func (z *zre) block(p *peer) {
+func (z *zre) block(p *peer, cause backlogCause) {
+	p.backlog.cause = cause
+	if z.blocked[p] {
+		return
+	}
 	z.blocked[p] = true
 	z.counters.blocked++
 	z.port.blockPeer(p.uuid, true)
@@ -103,8 +118,13 @@ func (z *zre) flushBacklogs(now time.Time) (moved bool) {
 func (z *zre) flush(now time.Time, p *peer) (moved bool) {
 	for p.backlog.isBlocked() && !p.probe.isRemoval() {
 		o := p.backlog.queue.Front()
+		if len(o.frames) > 0 && p.window.isFull() {
+			p.backlog.cause = waitsForConfirm
+			return moved
+		}
 		err := z.post(now, p, o.header, o.frames)
 		if errors.Is(err, transport.ErrAgain) {
+			p.backlog.cause = waitsForRoom
 			return moved
 		}
 		if err != nil {
@@ -113,12 +133,29 @@ func (z *zre) flush(now time.Time, p *peer) (moved bool) {
 		}
 		moved = true
 		p.presence.tookMessage(now)
-		p.backlog.pop().receipt.settle(nil)
+		if o.header[2] == PingOkID && p.backlog.pingOKsOwed > 1 {
+			p.backlog.pingOKsOwed--
+			continue
+		}
+		z.sentFromBacklog(now, p, p.backlog.pop())
 	}
 	if !p.backlog.isBlocked() {
 		z.unblock(p)
 	}
 	return moved
+}
+
+// sentFromBacklog notes that a message that had waited has gone out.
+func (z *zre) sentFromBacklog(now time.Time, p *peer, o outgoing) {
+	o.receipt.settle(nil)
+	switch o.header[2] {
+	case PingID:
+		p.backlog.pingQueued = false
+	case PingOkID:
+		p.backlog.pingOKsOwed = 0
+	default:
+		z.pingIfDue(now, p)
+	}
 }
 
 // dropBacklog gives up what waits for a peer that is going.
@@ -136,7 +173,8 @@ func (z *zre) dropBacklog(p *peer, err error) {
 // withdraw takes back a message that its sender no longer wants to wait for.
 func (z *zre) withdraw(r *receipt, err error) {
 	for p := range z.blocked {
-		kept := backlog{pingQueued: p.backlog.pingQueued, pingOKQueued: p.backlog.pingOKQueued}
+		kept := p.backlog
+		kept.queue = fifo.Queue[outgoing]{}
 		for p.backlog.isBlocked() {
 			o := p.backlog.queue.Pop()
 			if o.receipt == r {

@@ -40,10 +40,10 @@ func TestBacklog_keepsOrderAndCopiesHeaders(t *testing.T) {
 
 // An empty backlog has no PING and no PING-OK in it.
 func TestBacklog_emptyHasNoPing(t *testing.T) {
-	b := backlog{pingQueued: true, pingOKQueued: true}
+	b := backlog{pingQueued: true, pingOKsOwed: 2, cause: waitsForRoom}
 	b.push(nil, nil, nil)
-	if b.pop(); b.pingQueued || b.pingOKQueued || b.isBlocked() {
-		t.Errorf("empty backlog: PING %t, PING-OK %t, blocked %t, want none", b.pingQueued, b.pingOKQueued, b.isBlocked())
+	if b.pop(); b.pingQueued || b.pingOKsOwed != 0 || b.cause != waitsForNothing || b.isBlocked() {
+		t.Errorf("empty backlog: PING %t, PING-OKs %d, cause %d, blocked %t, want none", b.pingQueued, b.pingOKsOwed, b.cause, b.isBlocked())
 	}
 }
 
@@ -68,15 +68,16 @@ func TestBacklog_flush(t *testing.T) {
 		t.Error("flushBacklogs = true with no room, want false")
 	}
 	b.port.sendErr = nil
-	if moved := b.z.flushBacklogs(b.now); !moved || b.z.isBlocked() {
-		t.Errorf("flushBacklogs = %t, blocked %t, want true, false", moved, b.z.isBlocked())
+	if moved := b.z.flushBacklogs(b.now); !moved || b.z.isWaitingForRoom() {
+		t.Errorf("flushBacklogs = %t, blocked %t, want true, false", moved, b.z.isWaitingForRoom())
 	}
 	if want := []string{"WHISPER", "PING", "WHISPER"}; !slices.Equal(b.port.sent, want) {
 		t.Errorf("sent = %q, want %q", b.port.sent, want)
 	}
 }
 
-// However often a full peer is pinged, and pings, one of each waits.
+// However often a full peer is pinged, and pings, one of each waits. But all its pings are
+// answered: it counts the answers.
 func TestBacklog_onePing(t *testing.T) {
 	b := fullBench(t)
 	for range 3 {
@@ -85,6 +86,11 @@ func TestBacklog_onePing(t *testing.T) {
 	}
 	if got := b.peer().backlog.queue.Len(); got != 2 {
 		t.Errorf("messages waiting = %d, want a PING and a PING-OK", got)
+	}
+	b.port.sendErr = nil
+	b.z.advance(b.now)
+	if want := []string{"PING", "PING-OK", "PING-OK", "PING-OK"}; !slices.Equal(b.port.sent, want) {
+		t.Errorf("sent = %q, want %q", b.port.sent, want)
 	}
 }
 

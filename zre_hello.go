@@ -39,6 +39,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	}
 	p.mailbox, p.probe = box, probe{}
 	p.out.restart()
+	p.window.restart()
 	p.handshake.sent(now)
 	p.presence.reconnected()
 	z.command(now, p, z.ownHello(p.endpoint))
@@ -134,7 +135,7 @@ func (z *zre) onFirstHello(now time.Time, uuid [16]byte, endpoint string, reacha
 	}
 	if !reachable {
 		// A beacon or a look-up may tell where it is.
-		p := newPeer(uuid, "", now)
+		p := z.newPeer(uuid, "", now)
 		p.key = z.keys[uuid]
 		p.held = its
 		z.peers[uuid] = p
@@ -154,7 +155,7 @@ func (z *zre) onFirstHello(now time.Time, uuid [16]byte, endpoint string, reacha
 // enter makes a peer known to the application: its HELLO has come.
 func (z *zre) enter(now time.Time, p *peer, its hello) {
 	p.handshake.received()
-	p.in.helloReceived()
+	z.onFreshConnection(now, p)
 	p.enteredAt, p.receivedAt = now, time.Time{}
 	p.adopt(its)
 	z.heardFrom(now, p)
@@ -185,7 +186,7 @@ func (z *zre) onRepeatedHello(now time.Time, p *peer, endpoint string, reachable
 		return
 	}
 	if p.onlyHelloSoFar() {
-		z.updateFromHello(p, its)
+		z.updateFromHello(now, p, its)
 	} else {
 		z.emitExit(p, exitRestarted)
 		p.restartedAt = now
@@ -204,7 +205,7 @@ func (z *zre) restartSession(now time.Time, p *peer, endpoint string, reachable 
 	unused := p.onlyHelloSoFar() && !p.sentSinceHello() && now.Sub(p.enteredAt) < z.timeouts.verify()
 	if unused && endpoint == p.endpoint && its.name == p.name && maps.Equal(its.headers, p.headers) {
 		if z.sendHello(now, p) {
-			z.updateFromHello(p, its)
+			z.updateFromHello(now, p, its)
 		} else {
 			z.removePeer(now, p, exitRestarted)
 		}
@@ -223,8 +224,8 @@ func (z *zre) restartSession(now time.Time, p *peer, endpoint string, reachable 
 }
 
 // updateFromHello brings a peer that has just entered up to date with a second HELLO.
-func (z *zre) updateFromHello(p *peer, its hello) {
-	p.in.helloReceived()
+func (z *zre) updateFromHello(now time.Time, p *peer, its hello) {
+	z.onFreshConnection(now, p)
 	p.adopt(its)
 	for _, g := range p.groupNames() {
 		if !slices.Contains(its.groups, g) {
@@ -233,6 +234,15 @@ func (z *zre) updateFromHello(p *peer, its hello) {
 	}
 	for _, g := range its.groups {
 		z.joined(p, g)
+	}
+}
+
+// onFreshConnection notes that a peer speaks to us on a fresh connection.
+func (z *zre) onFreshConnection(now time.Time, p *peer) {
+	p.in.helloReceived()
+	p.window.answersLost()
+	if p.backlog.cause == waitsForConfirm {
+		z.ping(now, p)
 	}
 }
 

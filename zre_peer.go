@@ -32,6 +32,7 @@ type peer struct {
 	in      sequenceIn
 	out     sequenceOut
 	mailbox transport.Mailbox // nil in helloHeld
+	window  window
 	backlog backlog
 	batch   batch
 
@@ -46,11 +47,11 @@ type peer struct {
 }
 
 // newPeer makes a peer that is not connected.
-func newPeer(uuid [16]byte, endpoint string, now time.Time) *peer {
+func (z *zre) newPeer(uuid [16]byte, endpoint string, now time.Time) *peer {
 	return &peer{
 		uuid: uuid, id: uuidString(uuid), endpoint: endpoint,
 		headers: map[string]string{}, groups: map[string]*group{},
-		bornAt: now, presence: presence{heardAt: now},
+		bornAt: now, presence: presence{heardAt: now}, window: window{limit: z.window},
 	}
 }
 

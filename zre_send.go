@@ -115,17 +115,13 @@ func (z *zre) transmit(now time.Time, p *peer, header []byte, frames [][]byte, r
 	}
 	p.sentAt, p.spokeAt = now, now
 	if !p.backlog.isBlocked() {
-		err := z.post(now, p, header, frames)
-		switch {
-		case err == nil:
-			r.settle(nil)
-			return
-		case !errors.Is(err, transport.ErrAgain):
-			z.sendFailed(now, p, err)
-			r.settle(ErrUnknownPeer)
+		if len(frames) > 0 && p.window.isFull() {
+			z.block(p, waitsForConfirm)
+			z.pingIfDue(now, p)
+		} else if z.postOrBlock(now, p, header, frames, r) {
+			z.pingIfDue(now, p)
 			return
 		}
-		z.block(p)
 	}
 	if p.backlog.queue.Len() >= maxBacklog {
 		z.log.Warn("zyre: peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
@@ -134,6 +130,23 @@ func (z *zre) transmit(now time.Time, p *peer, header []byte, frames [][]byte, r
 		return
 	}
 	p.backlog.push(header, frames, r)
+}
+
+// postOrBlock hands an encoded message to the mailbox, and reports whether that is the end
+// of it: it was sent, or never will be. Otherwise the mailbox has no room.
+func (z *zre) postOrBlock(now time.Time, p *peer, header []byte, frames [][]byte, r *receipt) bool {
+	err := z.post(now, p, header, frames)
+	switch {
+	case err == nil:
+		r.settle(nil)
+		return true
+	case errors.Is(err, transport.ErrAgain):
+		z.block(p, waitsForRoom)
+		return false
+	}
+	z.sendFailed(now, p, err)
+	r.settle(ErrUnknownPeer)
+	return true
 }
 
 // post hands an encoded message to the mailbox under the next sequence number, which it
@@ -146,6 +159,15 @@ func (z *zre) post(now time.Time, p *peer, header []byte, frames [][]byte) error
 	}
 	p.out.used(seq, now)
 	p.sent++
+	if header[2] == PingID {
+		p.window.pingSent()
+		return nil
+	}
+	size := len(header)
+	for _, f := range frames {
+		size += len(f)
+	}
+	p.window.messageSent(size)
 	return nil
 }
 
@@ -162,27 +184,59 @@ func (z *zre) command(now time.Time, p *peer, msg *ZreMsg) {
 	z.transmit(now, p, z.header, nil, nil)
 }
 
-// ping asks a peer for a sign of life. A blocked peer gets its ping when it gets what
-// waits before it; one ping waiting is enough.
+// ping asks a peer for a sign of life. If its mailbox has no room it gets its ping when it
+// gets what waits before it; one ping waiting is enough.
 func (z *zre) ping(now time.Time, p *peer) {
 	p.presence.pinged(now)
 	if p.backlog.pingQueued {
 		return
 	}
-	sentAt := p.sentAt
-	z.header = appendPlain(z.header[:0], PingID, 0)
-	z.transmit(now, p, z.header, nil, nil)
-	p.sentAt, p.backlog.pingQueued = sentAt, p.backlog.isBlocked()
+	p.backlog.pingQueued = !z.overtake(now, p, PingID)
 	p.presence.pings++
 }
 
-// pong answers a ping. One answer waiting for a blocked peer is enough.
-func (z *zre) pong(now time.Time, p *peer) {
-	if p.backlog.pingOKQueued {
+// pingBehind asks a peer to confirm all that was sent to it, and what waits as well.
+func (z *zre) pingBehind(now time.Time, p *peer) {
+	if !p.backlog.isBlocked() {
+		z.ping(now, p)
 		return
 	}
-	sentAt := p.sentAt
-	z.header = appendPlain(z.header[:0], PingOkID, 0)
-	z.transmit(now, p, z.header, nil, nil)
-	p.sentAt, p.backlog.pingOKQueued = sentAt, p.backlog.isBlocked()
+	p.presence.pinged(now)
+	p.presence.pings++
+	p.backlog.push(appendPlain(nil, PingID, 0), nil, nil)
+	p.backlog.pingQueued = true
+}
+
+// pingIfDue asks a peer to confirm what was sent, if that is much.
+func (z *zre) pingIfDue(now time.Time, p *peer) {
+	if p.window.isPingDue() && !p.probe.isRemoval() {
+		z.ping(now, p)
+	}
+}
+
+// pong answers a ping. Each is answered, for the answers are counted.
+func (z *zre) pong(now time.Time, p *peer) {
+	if p.backlog.pingOKsOwed > 0 {
+		p.backlog.pingOKsOwed++
+		return
+	}
+	if !z.overtake(now, p, PingOkID) {
+		p.backlog.pingOKsOwed = 1
+	}
+}
+
+// overtake sends a PING or PING-OK, past the messages that wait for the window, and
+// reports whether it went out or never will. Otherwise it waits behind them. It may be
+// called while z.header holds a message that is being sent.
+func (z *zre) overtake(now time.Time, p *peer, id uint8) bool {
+	if p.probe.isRemoval() {
+		return true
+	}
+	p.spokeAt = now
+	z.pingHeader = appendPlain(z.pingHeader[:0], id, 0)
+	if p.backlog.cause != waitsForRoom && z.postOrBlock(now, p, z.pingHeader, nil, nil) {
+		return true
+	}
+	p.backlog.push(z.pingHeader, nil, nil)
+	return false
 }

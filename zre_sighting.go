@@ -75,7 +75,7 @@ func (z *zre) connect(now time.Time, uuid [16]byte, endpoint string) *peer {
 	if other := z.addressed[endpoint]; other != nil {
 		z.forgetPeer(other)
 	}
-	p := newPeer(uuid, "", now)
+	p := z.newPeer(uuid, "", now)
 	p.key = z.keys[uuid]
 	z.peers[uuid] = p
 	z.readdress(p, endpoint)
@@ -90,7 +90,7 @@ func (z *zre) connect(now time.Time, uuid [16]byte, endpoint string) *peer {
 // entered. Either the old process is gone, or the claim is false: a ping to the old one
 // decides, and the newcomer waits.
 func (z *zre) endpointConflict(now time.Time, holder *peer, uuid [16]byte, endpoint string) *peer {
-	p := newPeer(uuid, endpoint, now)
+	p := z.newPeer(uuid, endpoint, now)
 	p.key = z.keys[uuid]
 	z.peers[uuid] = p
 	if holder.claimant != nil {

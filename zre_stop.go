@@ -15,8 +15,7 @@ func (z *zre) beginStop(now time.Time) (deadline time.Time) {
 	deadline = now
 	for _, p := range z.peers {
 		if p.isEntered() && z.sentLately(now, p) {
-			p.backlog.pingQueued = false // one that waits already is older than what was sent
-			z.ping(now, p)
+			z.pingBehind(now, p)
 			deadline = now.Add(confirmTime)
 		}
 	}

@@ -109,7 +109,7 @@ func TestAdmit(t *testing.T) {
 func TestAdmit_oldestGivesWay(t *testing.T) {
 	b := newZREBench(t)
 	for i := range maxHalfOpen {
-		b.z.peers[numberedUUID(i)] = newPeer(numberedUUID(i), "", b.now.Add(time.Duration(i)))
+		b.z.peers[numberedUUID(i)] = b.z.newPeer(numberedUUID(i), "", b.now.Add(time.Duration(i)))
 	}
 	if !b.z.admit(b.now) || b.z.peers[numberedUUID(0)] != nil || len(b.z.peers) != maxHalfOpen-1 {
 		t.Errorf("peers = %d, want %d without the oldest", len(b.z.peers), maxHalfOpen-1)
