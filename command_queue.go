@@ -43,6 +43,7 @@ type commandQueue struct {
 	mu            sync.Mutex
 	commands      []command
 	bytes         int
+	waiting       int           // goroutines that wait for a blocked receiver
 	room          chan struct{} // closed when the node takes the commands; nil if nobody waits
 	blockedPeers  map[[16]byte]chan struct{}
 	blockedGroups map[string]chan struct{}
@@ -105,14 +106,38 @@ func (q *commandQueue) message(ctx context.Context, c command) error {
 			q.add(c)
 			return nil
 		}
+		q.waiting++
 		q.mu.Unlock()
 		select {
 		case <-wait:
 		case <-q.stopped:
 		case <-ctx.Done():
-			return ctx.Err()
+		}
+		q.waitEnds()
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 	}
+}
+
+// waitBegins notes that a goroutine of the application waits for a receiver.
+func (q *commandQueue) waitBegins() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting++
+}
+
+func (q *commandQueue) waitEnds() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting--
+}
+
+// isAwaited reports whether a goroutine of the application waits for a receiver.
+func (q *commandQueue) isAwaited() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.waiting > 0
 }
 
 // obstacle returns a channel that is closed when it is worth trying again, or nil if c

@@ -15,6 +15,7 @@ type eventQueue struct {
 	held    int // bytes of the events in backlog and in ch
 	backlog fifo.Queue[*Event]
 	ready   fifo.Queue[int] // sizes of the events in ch, oldest first
+	taken   uint64          // events that the application has taken
 	fresh   bool            // some were delivered since the node last yielded to the application
 }
 
@@ -61,6 +62,7 @@ func (q *eventQueue) deliver(e *Event) {
 func (q *eventQueue) countTaken() {
 	for q.ready.Len() > len(q.ch) {
 		q.held -= q.ready.Pop()
+		q.taken++
 	}
 }
 

@@ -50,8 +50,9 @@ type node struct {
 
 	plannedAt time.Time       // when the next round was to begin
 	poll      backoff.Backoff // until the next look at what is full
-	paused    bool            // the application is behind: the inbox is not read
-	stopAt    time.Time       // Stop was called: when to wait no longer; else zero
+	stall     stall
+	paused    bool      // the application is behind: the inbox is not read
+	stopAt    time.Time // Stop was called: when to wait no longer; else zero
 
 	packet transport.Packet // reused for each message
 	taken  []command        // reused for each round
@@ -85,7 +86,7 @@ func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
 	}
 	n.zre = newZRE(zreConfig{
 		uuid: uuid, name: cfg.name, headers: n.cfg.headers, groups: cfg.groups, contests: cfg.contests,
-		secure: cfg.curve.enabled(), log: n.log, window: cfg.window,
+		secure: cfg.curve.enabled(), log: n.log, window: cfg.window, backlogLimit: cfg.queueLimit,
 		timeouts: timeouts{evasive: cfg.evasive, silent: cfg.silent, expired: cfg.expired},
 	}, n)
 	return n
@@ -147,7 +148,7 @@ func (n *node) step(now time.Time) (busy bool) {
 	if n.events.pump() {
 		n.poll.Reset() // there is somebody at the other end
 	}
-	n.resume()
+	n.resume(now)
 	n.updateIgnored()
 	return busy
 }
@@ -249,13 +250,16 @@ func (n *node) pause() {
 		"held", n.events.held, "limit", n.events.limit)
 }
 
-// resume reads the inbox again once half of what was held has been taken.
-func (n *node) resume() {
-	if !n.paused {
-		return
-	}
+// resume reads the inbox again once half of what was held has been taken. An application
+// that takes nothing, and waits to send, is let go.
+func (n *node) resume(now time.Time) {
 	n.events.countTaken()
-	if n.events.held <= n.events.limit/2 {
+	if !n.stall.observe(now, n.paused, n.events.taken, n.cfg.evasive) {
+		n.zre.holdBack()
+	} else if n.commands.isAwaited() {
+		n.zre.letGo()
+	}
+	if n.paused && n.events.held <= n.events.limit/2 {
 		n.paused = false
 		n.poll.Reset()
 	}

@@ -91,6 +91,8 @@ func (n *node) send(ctx context.Context, c command) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrPushedBack, err)
 	}
+	n.commands.waitBegins()
+	defer n.commands.waitEnds()
 	select {
 	case <-c.receipt.done:
 	case <-n.commands.stopped:

@@ -147,7 +147,7 @@ func TestNode_unpolledInboxProvesNothing(t *testing.T) {
 		p := meetPeer(t, now, n, in)
 		in.then = then
 		n.pause()
-		n.resume()
+		n.resume(now)
 		for end := now.Add(10 * n.cfg.expired); now.Before(end); {
 			now = n.plan(now)
 			n.step(now)

@@ -204,6 +204,12 @@ func TestPeer_pushedBack(t *testing.T) {
 // Cancelling the context destroys the peer, also if that was done before.
 func TestPeer_cancelled(t *testing.T) {
 	box := newMailbox(t, "tcp://127.0.0.1:*")
+	first := zyre.NewPeer(context.Background(), "")
+	if err := errors.Join(first.Connect(from, box.endpoint), first.Send(newWhisper("x"))); err != nil {
+		t.Fatal(err)
+	}
+	box.next() // libzmq's threads have started, and have their names
+	first.Destroy()
 	leak.Check(t)
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()

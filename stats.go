@@ -24,6 +24,7 @@ type Stats struct {
 	ShoutsSent       uint64 // messages that the application sent to a group
 
 	Pauses         uint64 // how often the node stopped reading because the application was slow
+	LetGo          uint64 // times that the application waited to send and took no events, and was let go
 	PushedBack     uint64 // how often a peer took no more messages, so that senders had to wait
 	Gaps           uint64 // how often messages from a peer were missing: EXIT, ENTER
 	Unsent         uint64 // messages that were given up because their peer exited
@@ -100,7 +101,7 @@ type PeerStats struct {
 // counters is what the node counts as it goes.
 type counters struct {
 	received, whispersReceived, shoutsReceived, whispersSent, shoutsSent   uint64
-	pauses, blocked, gaps, unsent, networkChanges                          uint64
+	pauses, blocked, letGo, gaps, unsent, networkChanges                   uint64
 	unknownPeer, unknownGroup, badIdentity, foreign, malformed             uint64
 	unknownCommand, strangers, helloRefused, throttled, unreachable        uint64
 	statusMismatch, groupsRefused, lateShouts, badBeacons, ownBeacons      uint64
@@ -131,6 +132,7 @@ func (n *node) stats(now time.Time) Stats {
 		ShoutsSent:       c.shoutsSent,
 
 		Pauses:         c.pauses,
+		LetGo:          c.letGo,
 		PushedBack:     c.blocked,
 		Gaps:           c.gaps,
 		Unsent:         c.unsent,

@@ -20,13 +20,14 @@ const maxTickInterval = time.Second
 // peer.
 type zre struct {
 	// set by newZRE, then read-only
-	uuid     [16]byte
-	id       string // uuid as 32 upper-case hexadecimal digits
-	secure   bool   // CURVE: keys are checked
-	timeouts timeouts
-	window   uint64 // bytes that may be under way to one peer
-	port     port
-	log      *slog.Logger
+	uuid         [16]byte
+	id           string // uuid as 32 upper-case hexadecimal digits
+	secure       bool   // CURVE: keys are checked
+	timeouts     timeouts
+	window       uint64 // bytes that may be under way to one peer
+	backlogLimit int    // bytes that may wait for one peer while the application is let go
+	port         port
+	log          *slog.Logger
 
 	// what the application has set
 	name     string
@@ -50,6 +51,7 @@ type zre struct {
 
 	blocked          map[*peer]bool  // peers with a backlog
 	blockedGroups    map[string]bool // groups with a blocked member that somebody shouts to
+	lettingGo        bool            // nobody is made to wait: see letGo
 	electionsChanged bool            // an election has something to do
 	enteredChanges   uint64          // counts ENTERs, EXITs and moves to another endpoint
 
@@ -89,27 +91,29 @@ type port interface {
 
 // zreConfig is what newZRE needs to know.
 type zreConfig struct {
-	uuid     [16]byte
-	name     string
-	headers  map[string]string
-	groups   []string // joined before Start
-	contests []string
-	secure   bool
-	timeouts timeouts
-	window   int // bytes that may be under way to one peer
-	log      *slog.Logger
+	uuid         [16]byte
+	name         string
+	headers      map[string]string
+	groups       []string // joined before Start
+	contests     []string
+	secure       bool
+	timeouts     timeouts
+	window       int // bytes that may be under way to one peer
+	backlogLimit int // bytes that may wait for one peer while the application is let go
+	log          *slog.Logger
 }
 
 func newZRE(cfg zreConfig, out port) *zre {
 	t := cfg.timeouts
 	z := &zre{
-		uuid:     cfg.uuid,
-		id:       uuidString(cfg.uuid),
-		secure:   cfg.secure,
-		timeouts: t,
-		window:   defaultWindow,
-		port:     out,
-		log:      cfg.log,
+		uuid:         cfg.uuid,
+		id:           uuidString(cfg.uuid),
+		secure:       cfg.secure,
+		timeouts:     t,
+		window:       defaultWindow,
+		backlogLimit: cfg.backlogLimit,
+		port:         out,
+		log:          cfg.log,
 
 		name:     cfg.name,
 		headers:  cfg.headers,

@@ -35,6 +35,7 @@ const (
 type backlog struct {
 	queue       fifo.Queue[outgoing]
 	cause       backlogCause
+	bytes       int  // of the content of the messages
 	pingQueued  bool // a PING is among them
 	pingOKsOwed int  // PINGs to answer by the PING-OK among them; 0 if there is none
 }
@@ -49,11 +50,20 @@ func (b *backlog) push(header []byte, frames [][]byte, r *receipt) {
 		frames:  append([][]byte(nil), frames...),
 		receipt: r,
 	})
+	b.bytes += contentSize(frames)
+}
+
+func contentSize(frames [][]byte) (bytes int) {
+	for _, f := range frames {
+		bytes += len(f)
+	}
+	return bytes
 }
 
 // pop removes the oldest message.
 func (b *backlog) pop() outgoing {
 	o := b.queue.Pop()
+	b.bytes -= contentSize(o.frames)
 	if !b.isBlocked() {
 		*b = backlog{queue: b.queue}
 	}
@@ -69,7 +79,7 @@ func (z *zre) block(p *peer, cause backlogCause) {
 	}
 	z.blocked[p] = true
 	z.counters.blocked++
-	z.port.blockPeer(p.uuid, true)
+	z.port.blockPeer(p.uuid, !z.lettingGo)
 }
 
 // unblock lets those go on who wait to send to p.
@@ -82,7 +92,7 @@ func (z *zre) unblock(p *peer) {
 func (z *zre) blockGroup(name string) {
 	if !z.blockedGroups[name] {
 		z.blockedGroups[name] = true
-		z.port.blockGroup(name, true)
+		z.port.blockGroup(name, !z.lettingGo)
 	}
 }
 
@@ -173,21 +183,64 @@ func (z *zre) dropBacklog(p *peer, err error) {
 // withdraw takes back a message that its sender no longer wants to wait for.
 func (z *zre) withdraw(r *receipt, err error) {
 	for p := range z.blocked {
-		kept := p.backlog
-		kept.queue = fifo.Queue[outgoing]{}
-		for p.backlog.isBlocked() {
-			o := p.backlog.queue.Pop()
-			if o.receipt == r {
-				r.settle(err)
-				continue
-			}
-			kept.queue.Push(o)
-		}
-		p.backlog = kept
-		if !p.backlog.isBlocked() {
-			p.backlog = backlog{}
-			z.unblock(p)
-		}
+		z.withdrawFrom(p, err, func(other *receipt) bool { return other == r })
 	}
 	z.unblockGroups()
+}
+
+// withdrawFrom takes messages back that wait for a peer.
+func (z *zre) withdrawFrom(p *peer, err error, which func(r *receipt) bool) {
+	kept := p.backlog
+	kept.queue = fifo.Queue[outgoing]{}
+	for p.backlog.isBlocked() {
+		o := p.backlog.queue.Pop()
+		if which(o.receipt) {
+			kept.bytes -= contentSize(o.frames)
+			o.receipt.settle(err)
+			continue
+		}
+		kept.queue.Push(o)
+	}
+	p.backlog = kept
+	if !p.backlog.isBlocked() {
+		p.backlog = backlog{}
+		z.unblock(p)
+	}
+}
+
+// letGo lets everybody go on who waits for a blocked peer: the application does not take
+// its events, perhaps because it waits itself, for a peer whose application does the same.
+// Messages that somebody wants to hear about are taken back with ErrPushedBack; others wait
+// in the backlog, up to its limit in bytes, beyond which the peer is removed.
+func (z *zre) letGo() {
+	if z.lettingGo {
+		return
+	}
+	z.lettingGo = true
+	z.counters.letGo++
+	z.log.Warn("zyre: the application waits to send and takes no events; it is let go, and peers may be given up",
+		"peers", len(z.blocked))
+	for p := range z.blocked {
+		z.withdrawFrom(p, ErrPushedBack, func(r *receipt) bool { return r != nil })
+	}
+	z.unblockGroups()
+	z.blockAll(false)
+}
+
+// holdBack ends what letGo began: the application takes its events.
+func (z *zre) holdBack() {
+	if z.lettingGo {
+		z.lettingGo = false
+		z.blockAll(true)
+	}
+}
+
+// blockAll makes who sends to a blocked peer, or a group with one, wait, or lets them go on.
+func (z *zre) blockAll(blocked bool) {
+	for p := range z.blocked {
+		z.port.blockPeer(p.uuid, blocked)
+	}
+	for name := range z.blockedGroups {
+		z.port.blockGroup(name, blocked)
+	}
 }

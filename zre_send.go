@@ -123,7 +123,11 @@ func (z *zre) transmit(now time.Time, p *peer, header []byte, frames [][]byte, r
 			return
 		}
 	}
-	if p.backlog.queue.Len() >= maxBacklog {
+	if z.lettingGo && r != nil {
+		r.settle(ErrPushedBack)
+		return
+	}
+	if p.backlog.queue.Len() >= maxBacklog || z.lettingGo && p.backlog.bytes >= z.backlogLimit {
 		z.log.Warn("zyre: peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
 		r.settle(ErrPushedBack)
 		z.scheduleRemoval(now, p)
@@ -163,11 +167,7 @@ func (z *zre) post(now time.Time, p *peer, header []byte, frames [][]byte) error
 		p.window.pingSent()
 		return nil
 	}
-	size := len(header)
-	for _, f := range frames {
-		size += len(f)
-	}
-	p.window.messageSent(size)
+	p.window.messageSent(len(header) + contentSize(frames))
 	return nil
 }
 

@@ -231,6 +231,11 @@ func (z *Zyre) followGroups(group string) {
 // stops; [Zyre.WhisperContext] limits the wait and reports what happened. A message to
 // a peer that has not entered is dropped, and so is every message before Start and
 // after Stop. It is zyre_whisper of libzyre.
+//
+// Whisper may be called from the loop that reads Events. If that loop then takes no event
+// for the evasive timeout, although the node holds as many as it may ([Zyre.SetQueueLimit]),
+// Whisper does not wait any longer: messages wait in the node, up to as many bytes again,
+// and beyond that the peer is given up, which shows as EXIT and ENTER and in the log.
 func (z *Zyre) Whisper(peer string, payload []byte) {
 	id, ok := canonicalUUID(peer)
 	if n := z.node.Load(); n != nil && ok {
@@ -267,7 +272,8 @@ func (z *Zyre) Shouts(group, format string, args ...interface{}) {
 //
 //   - [ErrUnknownPeer] if the peer has not entered, or exits first;
 //   - [ErrPushedBack], together with the context's error, if the peer takes no more
-//     messages until ctx ends: the message was not sent and will not be;
+//     messages until ctx ends: the message was not sent and will not be. Without the
+//     context's error if the application takes none of its events, as at [Zyre.Whisper];
 //   - [ErrNotRunning] before Start and after Stop.
 //
 // It is zyre_whisper of libzyre, whose messages have any number of frames too.

@@ -1,0 +1,81 @@
+package zyre
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+func TestStall_observe(t *testing.T) {
+	start := time.Unix(1e9, 0)
+	var s stall
+	for _, step := range []struct {
+		at     time.Duration
+		behind bool
+		taken  uint64
+		want   bool
+	}{
+		{0, false, 0, false},
+		{time.Hour, false, 0, false}, // not behind
+		{time.Hour + time.Second, true, 0, false},
+		{time.Hour + 6*time.Second, true, 0, true},
+		{time.Hour + 7*time.Second, true, 1, false}, // it took one
+		{time.Hour + 11*time.Second, true, 1, false},
+		{time.Hour + 12*time.Second, true, 1, true},
+		{time.Hour + 13*time.Second, false, 1, false}, // caught up
+	} {
+		if got := s.observe(start.Add(step.at), step.behind, step.taken, 5*time.Second); got != step.want {
+			t.Errorf("at %v: stalled = %t, want %t", step.at, got, step.want)
+		}
+	}
+}
+
+// An application that waits to send and takes no events is let go: what somebody wants to
+// hear about is taken back, the rest waits in memory up to a limit, beyond which the peer
+// exits. When it reads again it meets the peer again.
+func TestNode_stalledApplicationIsLetGo(t *testing.T) {
+	s := newSim(t, 1)
+	s.window = minWindow
+	var nodes [2]*simNode
+	for i := range nodes {
+		nodes[i] = s.node(func(cfg *config, _ *simSite) { cfg.queueLimit = minQueueLimit })
+	}
+	a, b := nodes[0], nodes[1]
+	s.run(2 * time.Second)
+	a.deaf, b.deaf = true, true
+	payload := make([]byte, 1024)
+	flood := func(from, to *simNode, messages int) {
+		for range messages {
+			from.do(command{kind: cmdWhisper, message: message{peer: to.uuid, payload: payload}})
+		}
+	}
+	flood(a, b, 150)
+	flood(b, a, 150)
+	s.run(time.Second)
+	if !a.n.paused || a.n.commands.blockedPeers[b.uuid] == nil {
+		t.Fatalf("paused %t, blocked %t; want both", a.n.paused, a.n.commands.blockedPeers[b.uuid] != nil)
+	}
+	told := a.whisperText(b.uuid, "told")
+	s.run(10 * time.Second)
+	if a.n.zre.lettingGo {
+		t.Fatal("let go, though nobody waits")
+	}
+	a.n.commands.waitBegins()
+	b.n.commands.waitBegins()
+	s.run(10 * time.Second)
+	if !a.n.zre.lettingGo || a.n.commands.blockedPeers[b.uuid] != nil {
+		t.Errorf("let go %t, blocked %t; want true, false", a.n.zre.lettingGo, a.n.commands.blockedPeers[b.uuid] != nil)
+	}
+	if err, done := settled(told); !errors.Is(err, ErrPushedBack) || !done {
+		t.Errorf("a message that waited: %v, done %t; want %v, true", err, done, ErrPushedBack)
+	}
+	flood(a, b, 2*minQueueLimit/len(payload))
+	a.n.commands.waitEnds()
+	b.n.commands.waitEnds()
+	a.deaf, b.deaf = false, false
+	s.run(simHealing)
+	if a.n.zre.lettingGo || a.count(eventExit, b.uuid) == 0 {
+		t.Errorf("let go %t, EXITs %d; want false and one or more", a.n.zre.lettingGo, a.count(eventExit, b.uuid))
+	}
+	simConnected(s)
+}
