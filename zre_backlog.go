@@ -29,19 +29,27 @@ const (
 	waitsForRoom                        // the mailbox is full: libzmq does not tell when it has room
 )
 
-// backlog is the messages that wait for a peer. The peer is blocked while there are any.
-// All of them are behind one that has to wait, but PING and PING-OK: these pass as long as
-// the mailbox has room, or nothing would ever open the window.
+// backlog is what waits for a peer. The peer is blocked while there is anything. PING and
+// PING-OK go before the messages: they wait for the mailbox only, and without them nothing
+// would ever open the window.
 type backlog struct {
 	queue       fifo.Queue[outgoing]
 	cause       backlogCause
-	bytes       int  // of the content of the messages
-	pingQueued  bool // a PING is among them
-	pingOKsOwed int  // PINGs to answer by the PING-OK among them; 0 if there is none
+	bytes       int  // of the content of the messages in queue
+	pingQueued  bool // a PING waits
+	pingOKsOwed int  // PING-OKs that wait
 }
 
 // isBlocked reports whether the peer takes no more messages for now.
-func (b *backlog) isBlocked() bool { return b.queue.Len() > 0 }
+func (b *backlog) isBlocked() bool { return b.queue.Len() > 0 || b.pingQueued || b.pingOKsOwed > 0 }
+
+// clear drops what waits, and tells who wants to know.
+func (b *backlog) clear(err error) {
+	for b.queue.Len() > 0 {
+		b.queue.Pop().receipt.settle(err)
+	}
+	*b = backlog{}
+}
 
 // push adds a message. The header may be reused afterwards, the frames not.
 func (b *backlog) push(header []byte, frames [][]byte, r *receipt) {
@@ -64,9 +72,6 @@ func contentSize(frames [][]byte) (bytes int) {
 func (b *backlog) pop() outgoing {
 	o := b.queue.Pop()
 	b.bytes -= contentSize(o.frames)
-	if !b.isBlocked() {
-		*b = backlog{queue: b.queue}
-	}
 	return o
 }
 
@@ -84,6 +89,7 @@ func (z *zre) block(p *peer, cause backlogCause) {
 
 // unblock lets those go on who wait to send to p.
 func (z *zre) unblock(p *peer) {
+	p.backlog.cause = waitsForNothing
 	delete(z.blocked, p)
 	z.port.blockPeer(p.uuid, false)
 }
@@ -127,27 +133,20 @@ func (z *zre) flushBacklogs(now time.Time) (moved bool) {
 // read all that was sent before.
 func (z *zre) flush(now time.Time, p *peer) (moved bool) {
 	for p.backlog.isBlocked() && !p.probe.isRemoval() {
-		o := p.backlog.queue.Front()
-		if len(o.frames) > 0 && p.window.isFull() {
+		err := z.sendNext(now, p)
+		switch {
+		case errors.Is(err, errWindowFull):
 			p.backlog.cause = waitsForConfirm
 			return moved
-		}
-		err := z.post(now, p, o.header, o.frames)
-		if errors.Is(err, transport.ErrAgain) {
+		case errors.Is(err, transport.ErrAgain):
 			p.backlog.cause = waitsForRoom
 			return moved
-		}
-		if err != nil {
+		case err != nil:
 			z.sendFailed(now, p, err)
 			return moved
 		}
 		moved = true
 		p.presence.tookMessage(now)
-		if o.header[2] == PingOkID && p.backlog.pingOKsOwed > 1 {
-			p.backlog.pingOKsOwed--
-			continue
-		}
-		z.sentFromBacklog(now, p, p.backlog.pop())
 	}
 	if !p.backlog.isBlocked() {
 		z.unblock(p)
@@ -155,25 +154,40 @@ func (z *zre) flush(now time.Time, p *peer) (moved bool) {
 	return moved
 }
 
-// sentFromBacklog notes that a message that had waited has gone out.
-func (z *zre) sentFromBacklog(now time.Time, p *peer, o outgoing) {
-	o.receipt.settle(nil)
-	switch o.header[2] {
-	case PingID:
-		p.backlog.pingQueued = false
-	case PingOkID:
-		p.backlog.pingOKsOwed = 0
-	default:
-		z.pingIfDue(now, p)
+// errWindowFull says that a message has to wait until what was sent is confirmed.
+var errWindowFull = errors.New("zyre: window full")
+
+// sendNext sends what has waited longest, PING and PING-OK first.
+func (z *zre) sendNext(now time.Time, p *peer) error {
+	switch b := &p.backlog; {
+	case b.pingOKsOwed > 0:
+		err := z.postPing(now, p, PingOkID)
+		if err == nil {
+			b.pingOKsOwed--
+		}
+		return err
+	case b.pingQueued:
+		err := z.postPing(now, p, PingID)
+		b.pingQueued = err != nil
+		return err
 	}
+	o := p.backlog.queue.Front()
+	if len(o.frames) > 0 && p.window.isFull() {
+		z.pingIfDue(now, p)
+		return errWindowFull
+	}
+	if err := z.post(now, p, o.header, o.frames); err != nil {
+		return err
+	}
+	p.backlog.pop().receipt.settle(nil)
+	z.pingIfDue(now, p)
+	return nil
 }
 
 // dropBacklog gives up what waits for a peer that is going.
 func (z *zre) dropBacklog(p *peer, err error) {
 	z.counters.unsent += uint64(p.backlog.queue.Len())
-	for p.backlog.isBlocked() {
-		p.backlog.pop().receipt.settle(err)
-	}
+	p.backlog.clear(err)
 	if z.blocked[p] {
 		z.unblock(p)
 		z.unblockGroups()
@@ -192,7 +206,7 @@ func (z *zre) withdraw(r *receipt, err error) {
 func (z *zre) withdrawFrom(p *peer, err error, which func(r *receipt) bool) {
 	kept := p.backlog
 	kept.queue = fifo.Queue[outgoing]{}
-	for p.backlog.isBlocked() {
+	for p.backlog.queue.Len() > 0 {
 		o := p.backlog.queue.Pop()
 		if which(o.receipt) {
 			kept.bytes -= contentSize(o.frames)
@@ -203,7 +217,6 @@ func (z *zre) withdrawFrom(p *peer, err error, which func(r *receipt) bool) {
 	}
 	p.backlog = kept
 	if !p.backlog.isBlocked() {
-		p.backlog = backlog{}
 		z.unblock(p)
 	}
 }

@@ -38,12 +38,12 @@ func TestBacklog_keepsOrderAndCopiesHeaders(t *testing.T) {
 	}
 }
 
-// An empty backlog has no PING and no PING-OK in it.
-func TestBacklog_emptyHasNoPing(t *testing.T) {
+// What waits is dropped as a whole.
+func TestBacklog_clear(t *testing.T) {
 	b := backlog{pingQueued: true, pingOKsOwed: 2, cause: waitsForRoom}
-	b.push(nil, nil, nil)
-	if b.pop(); b.pingQueued || b.pingOKsOwed != 0 || b.cause != waitsForNothing || b.isBlocked() {
-		t.Errorf("empty backlog: PING %t, PING-OKs %d, cause %d, blocked %t, want none", b.pingQueued, b.pingOKsOwed, b.cause, b.isBlocked())
+	b.push(nil, [][]byte{make([]byte, 10)}, nil)
+	if b.clear(nil); b.isBlocked() || b.bytes != 0 || b.cause != waitsForNothing {
+		t.Errorf("after clear: blocked %t, %d bytes, cause %d; want false, 0, %d", b.isBlocked(), b.bytes, b.cause, waitsForNothing)
 	}
 }
 
@@ -71,25 +71,25 @@ func TestBacklog_flush(t *testing.T) {
 	if moved := b.z.flushBacklogs(b.now); !moved || b.z.isWaitingForRoom() {
 		t.Errorf("flushBacklogs = %t, blocked %t, want true, false", moved, b.z.isWaitingForRoom())
 	}
-	if want := []string{"WHISPER", "PING", "WHISPER"}; !slices.Equal(b.port.sent, want) {
+	if want := []string{"PING", "WHISPER", "WHISPER"}; !slices.Equal(b.port.sent, want) {
 		t.Errorf("sent = %q, want %q", b.port.sent, want)
 	}
 }
 
-// However often a full peer is pinged, and pings, one of each waits. But all its pings are
-// answered: it counts the answers.
+// However often a full peer is pinged, one PING waits. But all its pings are answered: it
+// counts the answers.
 func TestBacklog_onePing(t *testing.T) {
 	b := fullBench(t)
 	for range 3 {
 		b.z.ping(b.now, b.peer())
 		b.hearID(PingID)
 	}
-	if got := b.peer().backlog.queue.Len(); got != 2 {
-		t.Errorf("messages waiting = %d, want a PING and a PING-OK", got)
+	if got := b.peer().backlog; !got.pingQueued || got.pingOKsOwed != 3 || got.queue.Len() != 0 {
+		t.Errorf("waiting: PING %t, PING-OKs %d, messages %d; want true, 3, 0", got.pingQueued, got.pingOKsOwed, got.queue.Len())
 	}
 	b.port.sendErr = nil
 	b.z.advance(b.now)
-	if want := []string{"PING", "PING-OK", "PING-OK", "PING-OK"}; !slices.Equal(b.port.sent, want) {
+	if want := []string{"PING-OK", "PING-OK", "PING-OK", "PING"}; !slices.Equal(b.port.sent, want) {
 		t.Errorf("sent = %q, want %q", b.port.sent, want)
 	}
 }

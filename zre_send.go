@@ -204,7 +204,6 @@ func (z *zre) pingBehind(now time.Time, p *peer) {
 	p.presence.pinged(now)
 	p.presence.pings++
 	p.backlog.push(appendPlain(nil, PingID, 0), nil, nil)
-	p.backlog.pingQueued = true
 }
 
 // pingIfDue asks a peer to confirm what was sent, if that is much.
@@ -216,27 +215,28 @@ func (z *zre) pingIfDue(now time.Time, p *peer) {
 
 // pong answers a ping. Each is answered, for the answers are counted.
 func (z *zre) pong(now time.Time, p *peer) {
-	if p.backlog.pingOKsOwed > 0 {
+	if p.backlog.pingOKsOwed > 0 || !z.overtake(now, p, PingOkID) {
 		p.backlog.pingOKsOwed++
-		return
-	}
-	if !z.overtake(now, p, PingOkID) {
-		p.backlog.pingOKsOwed = 1
 	}
 }
 
 // overtake sends a PING or PING-OK, past the messages that wait for the window, and
-// reports whether it went out or never will. Otherwise it waits behind them. It may be
-// called while z.header holds a message that is being sent.
+// reports whether it went out or never will. Otherwise the mailbox has no room.
 func (z *zre) overtake(now time.Time, p *peer, id uint8) bool {
 	if p.probe.isRemoval() {
 		return true
 	}
 	p.spokeAt = now
-	z.pingHeader = appendPlain(z.pingHeader[:0], id, 0)
-	if p.backlog.cause != waitsForRoom && z.postOrBlock(now, p, z.pingHeader, nil, nil) {
-		return true
+	if p.backlog.cause == waitsForRoom {
+		return false
 	}
-	p.backlog.push(z.pingHeader, nil, nil)
-	return false
+	z.pingHeader = appendPlain(z.pingHeader[:0], id, 0)
+	return z.postOrBlock(now, p, z.pingHeader, nil, nil)
+}
+
+// postPing hands a PING or PING-OK to the mailbox. It may be called while z.header holds a
+// message that is being sent.
+func (z *zre) postPing(now time.Time, p *peer, id uint8) error {
+	z.pingHeader = appendPlain(z.pingHeader[:0], id, 0)
+	return z.post(now, p, z.pingHeader, nil)
 }

@@ -47,10 +47,8 @@ func (z *zre) sayGoodbye(now time.Time) {
 // messages that are. saidGoodbye says whether GOODBYE follows every HELLO.
 func (z *zre) close(now time.Time, saidGoodbye bool) (unsent int) {
 	for _, p := range z.peers {
-		for p.backlog.isBlocked() {
-			unsent++
-			p.backlog.pop().receipt.settle(ErrNotRunning)
-		}
+		unsent += p.backlog.queue.Len()
+		p.backlog.clear(ErrNotRunning)
 		if p.mailbox == nil {
 			continue
 		}
