@@ -14,7 +14,8 @@ import (
 // The numbers of a Beacon.
 const (
 	beaconInterval    = time.Second           // between two datagrams, unless set
-	beaconMinInterval = 10 * time.Millisecond // the shortest that can be set
+	beaconMinInterval = time.Millisecond      // the shortest that can be set
+	beaconReadRetry   = 10 * time.Millisecond // after a failed read, at first
 	beaconScan        = time.Second           // between two looks at the interfaces
 	beaconMaxBackoff  = 5 * time.Second       // between two tries on a failing link
 	beaconMaxSize     = 255                   // of a datagram, as in CZMQ
@@ -38,7 +39,7 @@ var errBeaconClosed = errors.New("zyre: beacon is closed")
 //	                         string) used, "" as long as no interface is up
 //	INTERFACE    string      name or address of the interface; "" picks the
 //	                         best (the default), "*" means all
-//	INTERVAL     Duration    between two datagrams, 1 s by default, at least 10 ms
+//	INTERVAL     Duration    between two datagrams, 1 s by default, at least 1 ms
 //	PUBLISH      []byte      announce this datagram, now and at each interval;
 //	                         1 to 255 bytes
 //	SILENCE                  announce nothing

@@ -20,7 +20,7 @@ func (b *Beacon) read(s *beaconSocket, broken chan<- *beaconSocket) {
 	// Longer than any datagram we take, so that one too long shows as such.
 	buff := make([]byte, 2*1024)
 	failures := 0
-	retry := backoff.Backoff{Min: beaconMinInterval, Max: beaconMaxBackoff}
+	retry := backoff.Backoff{Min: beaconReadRetry, Max: beaconMaxBackoff}
 	for {
 		n, src, ifindex, err := s.receive(buff)
 		if err == nil {

@@ -46,10 +46,12 @@ func TestBeacon_interval(t *testing.T) {
 		expect(250*time.Millisecond, 4600, 4700)
 		beaconCmd(t, b, "INTERVAL", 3*time.Second) // at 4.75 s
 		expect(4*time.Second, 7700)
+		beaconCmd(t, b, "INTERVAL", time.Millisecond) // at 8.75 s
+		expect(2500*time.Microsecond, 8750, 8751, 8752)
 		beaconCmd(t, b, "SILENCE", nil)
 		expect(10 * time.Second)
-		if got := b.stats.sent.Load(); got != 9 {
-			t.Errorf("stats.sent = %d, want 9", got)
+		if got := b.stats.sent.Load(); got != 12 {
+			t.Errorf("stats.sent = %d, want 12", got)
 		}
 	})
 }
@@ -80,6 +82,7 @@ func TestBeacon_commandErrors(t *testing.T) {
 			{ID: "INTERFACE", Payload: 1},
 			{ID: "INTERVAL", Payload: 5},
 			{ID: "INTERVAL", Payload: time.Duration(0)},
+			{ID: "INTERVAL", Payload: time.Millisecond - 1},
 			{ID: "INTERVAL", Payload: -time.Second},
 			{ID: "PUBLISH"},
 			{ID: "PUBLISH", Payload: "text"},

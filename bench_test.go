@@ -35,7 +35,7 @@ func numberedWhisper(from [16]byte) *transport.Packet {
 func BenchmarkEventQueue(b *testing.B) {
 	q := newEventQueue(newEventChannel(), defaultQueueLimit)
 	p := newZRE(zreConfig{}, nil).newPeer([16]byte{2}, "tcp://127.0.0.1:1", time.Now())
-	e := messageEvent(eventWhisper, p, "", [][]byte{make([]byte, 100)})
+	e := messageEvent(EventWhisper, p, "", [][]byte{make([]byte, 100)})
 	b.ReportAllocs()
 	for b.Loop() {
 		q.push(e)

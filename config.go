@@ -1,11 +1,11 @@
 package zyre
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -69,6 +69,8 @@ type config struct {
 	evasive    time.Duration
 	silent     time.Duration
 	expired    time.Duration
+	evasiveSet bool   // else it follows the expired timeout where that is shorter
+	silentSet  bool   // likewise
 	portSet    bool   // SetPort was called: beacon even with gossip or an endpoint
 	peerPort   int    // TCP port of the mailbox; 0 takes any
 	endpoint   string // of the mailbox, instead of one on each link
@@ -80,7 +82,8 @@ type config struct {
 	queueLimit int
 	window     int // bytes that may be under way to one peer
 	logger     *slog.Logger
-	err        error // what the setters were given that can't be
+	logs       *logQueue        // behind logger; nil if nothing is logged
+	bad        map[string]error // what setters were given that makes no sense, by operation
 }
 
 func defaultConfig() config {
@@ -89,18 +92,20 @@ func defaultConfig() config {
 		port:       defaultPort,
 		interval:   defaultInterval,
 		evasive:    orDefault(&evasiveDefault, defaultEvasive),
+		evasiveSet: evasiveDefault.Load() != 0,
 		silent:     defaultSilent,
 		expired:    orDefault(&expiredDefault, defaultExpired),
 		queueLimit: defaultQueueLimit,
 		window:     defaultWindow,
 		curve:      curveConfig{zapDomain: "global"},
 		logger:     slog.New(slog.DiscardHandler),
+		bad:        map[string]error{},
 	}
 }
 
 func (c *config) clone() config {
 	d := *c
-	d.headers = maps.Clone(c.headers)
+	d.headers, d.bad = maps.Clone(c.headers), maps.Clone(c.bad)
 	d.groups = slices.Clone(c.groups)
 	d.gossip.binds, d.gossip.hubs = slices.Clone(c.gossip.binds), slices.Clone(c.gossip.hubs)
 	d.contests = slices.Clone(c.contests)
@@ -109,17 +114,20 @@ func (c *config) clone() config {
 	return d
 }
 
-// reject notes an unusable value; Start reports all of them.
-func (c *config) reject(op, target string, err error) {
-	c.err = errors.Join(c.err, opError(op, target, err))
-}
-
-// set changes the configuration under the facade's lock.
-func (z *Zyre) set(change func(c *config)) *Zyre {
-	z.mu.Lock()
-	defer z.mu.Unlock()
-	change(&z.cfg)
-	return z
+// SetUUID sets the node's UUID: 32 hexadecimal digits of either case, with or without
+// dashes. By default it is a random one. An application that keeps it is known by it again
+// after a restart: its peers see EXIT and ENTER of the same UUID. No two nodes may have
+// the same at a time. Anything else makes Start return an error that wraps ErrInvalid. No
+// effect after Start. Libzyre has nothing like it.
+func (z *Zyre) SetUUID(uuid string) *Zyre {
+	id, ok := canonicalUUID(uuid)
+	var err error
+	if !ok {
+		err = wrong("must be 32 hexadecimal digits")
+	}
+	return z.set(change{"set UUID", shownEndpoint(uuid), err, func(*config) {
+		z.uuid, z.id = id, uuidString(id)
+	}})
 }
 
 // SetName sets the node's name, which peers see in ENTER. The default is the first six
@@ -127,11 +135,9 @@ func (z *Zyre) set(change func(c *config)) *Zyre {
 // name longer than 255 bytes makes Start return an error that wraps ErrTooLong; after
 // Start it is ignored and logged. It is zyre_set_name of libzyre.
 func (z *Zyre) SetName(name string) *Zyre {
-	if len(name) > maxString {
-		return z.tooLong("set name", name)
+	if z.setLive(change{"set name", name, tooLong(name), func(c *config) { c.name = name }}) {
+		z.configure(func(n *node, _ time.Time) { n.zre.name = z.Name() })
 	}
-	z.set(func(c *config) { c.name = name })
-	z.configure(func(n *node, _ time.Time) { n.zre.name = z.Name() })
 	return z
 }
 
@@ -142,10 +148,9 @@ func (z *Zyre) SetName(name string) *Zyre {
 // it is ignored and logged. It is zyre_set_header of libzyre.
 func (z *Zyre) SetHeader(name, format string, args ...interface{}) *Zyre {
 	value := sprintf(format, args)
-	if len(name) > maxString {
-		return z.tooLong("set header", name)
+	if !z.setLive(change{"set header", name, z.checkHeader(name), func(c *config) { c.headers[name] = value }}) {
+		return z
 	}
-	z.set(func(c *config) { c.headers[name] = value })
 	z.configure(func(n *node, _ time.Time) {
 		if name != publicKeyHeader || !n.zre.secure {
 			n.zre.headers[name] = z.header(name)
@@ -154,19 +159,19 @@ func (z *Zyre) SetHeader(name, format string, args ...interface{}) *Zyre {
 	return z
 }
 
-// tooLong refuses a name that cannot be sent.
-func (z *Zyre) tooLong(op, name string) *Zyre {
-	name = name[:20] + "…"
-	if z.node.Load() == nil {
-		return z.set(func(c *config) { c.reject(op, name, ErrTooLong) })
+// checkHeader returns an error for a name that a header cannot have.
+func (z *Zyre) checkHeader(name string) error {
+	z.lock()
+	defer z.mu.Unlock()
+	if name == publicKeyHeader && z.node.Load() != nil && z.cfg.curve.enabled() {
+		return wrong("is the certificate's")
 	}
-	z.warn("zyre: name too long", "op", op, "name", name)
-	return z
+	return tooLong(name)
 }
 
 // header returns the value set for a header.
 func (z *Zyre) header(name string) string {
-	z.mu.Lock()
+	z.lock()
 	defer z.mu.Unlock()
 	return z.cfg.headers[name]
 }
@@ -179,7 +184,7 @@ func (z *Zyre) header(name string) string {
 // Start return an error that wraps ErrNoInterface. No effect after Start. It is
 // zyre_set_interface of libzyre, but applies to this node only.
 func (z *Zyre) SetInterface(iface string) *Zyre {
-	return z.set(func(c *config) { c.iface = iface })
+	return z.set(change{"set interface", iface, nil, func(c *config) { c.iface = iface }})
 }
 
 // SetInterval sets the time between two beacons. The default is 1 s; less than 10 ms
@@ -194,7 +199,7 @@ func (z *Zyre) SetInterval(interval time.Duration) *Zyre {
 // Start return an error that wraps ErrInvalid. No effect after Start. It is
 // zyre_set_evasive_timeout of libzyre.
 func (z *Zyre) SetEvasiveTimeout(timeout time.Duration) *Zyre {
-	return z.setDuration("set evasive timeout", timeout, func(c *config) { c.evasive = timeout })
+	return z.setDuration("set evasive timeout", timeout, func(c *config) { c.evasive, c.evasiveSet = timeout, true })
 }
 
 // SetSilentTimeout sets after how long a peer from which nothing comes, and which did
@@ -202,7 +207,7 @@ func (z *Zyre) SetEvasiveTimeout(timeout time.Duration) *Zyre {
 // Start return an error that wraps ErrInvalid. No effect after Start. It is
 // zyre_set_silent_timeout of libzyre, which sets the evasive timeout instead.
 func (z *Zyre) SetSilentTimeout(timeout time.Duration) *Zyre {
-	return z.setDuration("set silent timeout", timeout, func(c *config) { c.silent = timeout })
+	return z.setDuration("set silent timeout", timeout, func(c *config) { c.silent, c.silentSet = timeout, true })
 }
 
 // SetExpiredTimeout sets after how long a peer from which nothing comes exits. The
@@ -212,14 +217,8 @@ func (z *Zyre) SetExpiredTimeout(timeout time.Duration) *Zyre {
 	return z.setDuration("set expired timeout", timeout, func(c *config) { c.expired = timeout })
 }
 
-func (z *Zyre) setDuration(op string, d time.Duration, change func(c *config)) *Zyre {
-	return z.set(func(c *config) {
-		if d < minTimeout {
-			c.reject(op, d.String(), ErrInvalid)
-			return
-		}
-		change(c)
-	})
+func (z *Zyre) setDuration(op string, d time.Duration, apply func(c *config)) *Zyre {
+	return z.set(change{op, d.String(), checkLeast(d, minTimeout), apply})
 }
 
 // SetPort sets the UDP port of the beacons. The default is 5670; a port outside 1 to
@@ -228,13 +227,9 @@ func (z *Zyre) setDuration(op string, d time.Duration, change func(c *config)) *
 // SetPort, with any port, keeps them on. No effect after Start. It is zyre_set_port of
 // libzyre.
 func (z *Zyre) SetPort(port int) *Zyre {
-	return z.set(func(c *config) {
-		if port < 1 || port > 65535 {
-			c.reject("set port", fmt.Sprint(port), ErrInvalid)
-			return
-		}
+	return z.set(change{"set port", strconv.Itoa(port), checkRange(port, 1, 65535), func(c *config) {
 		c.port, c.portSet = port, true
-	})
+	}})
 }
 
 // SetBeaconPeerPort sets the TCP port on which peers connect to this node, so that a
@@ -242,13 +237,9 @@ func (z *Zyre) SetPort(port int) *Zyre {
 // Start return an error that names it, and an impossible one an error that wraps
 // ErrInvalid. No effect after Start. It is zyre_set_beacon_peer_port of libzyre.
 func (z *Zyre) SetBeaconPeerPort(port int) *Zyre {
-	return z.set(func(c *config) {
-		if port < 0 || port > 65535 {
-			c.reject("set beacon peer port", fmt.Sprint(port), ErrInvalid)
-			return
-		}
+	return z.set(change{"set beacon peer port", strconv.Itoa(port), checkRange(port, 0, 65535), func(c *config) {
 		c.peerPort = port
-	})
+	}})
 }
 
 // SetQueueLimit sets how many bytes of events the node keeps that the application has
@@ -259,13 +250,9 @@ func (z *Zyre) SetBeaconPeerPort(port int) *Zyre {
 // 64 KiB makes Start return an error that wraps ErrInvalid. No effect after Start.
 // Libzyre has nothing like it.
 func (z *Zyre) SetQueueLimit(bytes int) *Zyre {
-	return z.set(func(c *config) {
-		if bytes < minQueueLimit {
-			c.reject("set queue limit", fmt.Sprint(bytes), ErrInvalid)
-			return
-		}
+	return z.set(change{"set queue limit", strconv.Itoa(bytes), checkMemory(bytes, minQueueLimit), func(c *config) {
 		c.queueLimit = bytes
-	})
+	}})
 }
 
 // SetWindow sets how many bytes may be under way to one peer: sent, and not yet read by
@@ -274,13 +261,9 @@ func (z *Zyre) SetQueueLimit(bytes int) *Zyre {
 // is larger than the window passes alone. A lower value makes Start return an error that
 // wraps [ErrInvalid]. No effect after Start. Libzyre has nothing like it.
 func (z *Zyre) SetWindow(bytes int) *Zyre {
-	return z.set(func(c *config) {
-		if bytes < minWindow {
-			c.reject("set window", fmt.Sprint(bytes), ErrInvalid)
-			return
-		}
+	return z.set(change{"set window", strconv.Itoa(bytes), checkMemory(bytes, minWindow), func(c *config) {
 		c.window = bytes
-	})
+	}})
 }
 
 // SetVerbose makes the node log everything that it does, at level Debug, to standard
@@ -294,11 +277,19 @@ func (z *Zyre) SetVerbose() *Zyre {
 // Info is about the node itself, Warn about what it had to refuse or to try again, and
 // Debug about every peer, beacon and refused message. No effect after Start. Libzyre
 // has nothing like it.
+//
+// The handler runs on a goroutine of its own, one record at a time, so it may call any
+// method of the node. The node does not wait for it: of a handler that does not keep up,
+// 1,000 records wait, and those beyond are lost, counted in [Dropped], and told in a
+// record. Stop gives the handler 200 ms for the last ones, before the Events channel is
+// closed.
 func (z *Zyre) SetLogger(logger *slog.Logger) *Zyre {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
+	var handler slog.Handler
+	if logger != nil {
+		handler = logger.Handler()
 	}
-	return z.set(func(c *config) { c.logger = logger })
+	queued, logs := newLogger(handler)
+	return z.set(change{"set logger", "", nil, func(c *config) { c.logger, c.logs = queued, logs }})
 }
 
 // sprintf formats only when there is something to format, so that a payload

@@ -15,19 +15,13 @@ import (
 // Use it only in groups whose members are all nodes of libzyre or of this package: the
 // commands of an election are not in RFC 36, and pyre, zyre.js and gyre break on them.
 func (z *Zyre) SetContestInGroup(group string) *Zyre {
-	z.set(func(c *config) {
-		if !validGroup(group) {
-			c.reject("contest in group", group[:20]+"…", ErrTooLong)
-			return
-		}
+	ok := z.setLive(change{"contest in group", group, tooLong(group), func(c *config) {
 		if !slices.Contains(c.contests, group) {
 			c.contests = append(c.contests, group)
 		}
-	})
-	z.configure(func(n *node, now time.Time) {
-		if validGroup(group) {
-			n.zre.contest(now, group)
-		}
-	})
+	}})
+	if ok {
+		z.configure(func(n *node, now time.Time) { n.zre.contest(now, group) })
+	}
 	return z
 }

@@ -1,7 +1,6 @@
 package zyre
 
 import (
-	"errors"
 	"slices"
 
 	"github.com/go-zyre/zyre/internal/transport"
@@ -18,13 +17,15 @@ import (
 // zyre_set_endpoint of libzyre.
 func (z *Zyre) SetEndpoint(format string, args ...interface{}) error {
 	endpoint := sprintf(format, args)
-	if transport.CheckBindEndpoint(endpoint) != nil {
-		return opError("set endpoint", endpoint, ErrInvalid)
+	if err := checkOwnEndpoint(endpoint); err != nil {
+		return endpointError("set endpoint", endpoint, err)
 	}
+	z.lock()
+	defer z.mu.Unlock()
 	if z.node.Load() != nil {
-		return opError("set endpoint", endpoint, ErrRunning)
+		return endpointError("set endpoint", endpoint, ErrRunning)
 	}
-	z.set(func(c *config) { c.endpoint = endpoint })
+	z.cfg.endpoint = endpoint
 	return nil
 }
 
@@ -34,13 +35,9 @@ func (z *Zyre) SetEndpoint(format string, args ...interface{}) error {
 // Start return an error that wraps ErrInvalid. No effect after Start. It is
 // zyre_set_advertised_endpoint of libzyre.
 func (z *Zyre) SetAdvertisedEndpoint(endpoint string) *Zyre {
-	return z.set(func(c *config) {
-		if _, err := transport.ParseEndpoint(endpoint); err != nil && !errors.Is(err, transport.ErrNeedsLookup) {
-			c.reject("set advertised endpoint", endpoint, ErrInvalid)
-			return
-		}
+	return z.set(change{"set advertised endpoint", shownEndpoint(endpoint), checkPeerEndpoint(endpoint), func(c *config) {
 		c.advertised = endpoint
-	})
+	}})
 }
 
 // beaconing reports whether the node sends beacons: setting an endpoint or gossip turns

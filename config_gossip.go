@@ -3,7 +3,7 @@ package zyre
 import (
 	"time"
 
-	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/zgossip"
 )
 
 // gossipConfig is what the setters of gossip set.
@@ -31,7 +31,13 @@ func (c *gossipConfig) enabled() bool { return len(c.binds)+len(c.hubs) > 0 }
 // secure nodes too: everybody can then see the tuples, but not connect to the nodes.
 func (z *Zyre) GossipBind(format string, args ...interface{}) *Zyre {
 	endpoint := sprintf(format, args)
-	return z.set(func(c *config) { c.gossip.binds = append(c.gossip.binds, endpoint) })
+	err := zgossip.CheckBind(endpoint)
+	if err != nil {
+		err = errOwnEndpoint
+	}
+	return z.set(change{"gossip bind", shownEndpoint(endpoint), err, func(c *config) {
+		c.gossip.binds = append(c.gossip.binds, endpoint)
+	}})
 }
 
 // GossipConnect makes the node a client of a hub of gossip discovery. The endpoint is
@@ -49,13 +55,13 @@ func (z *Zyre) GossipConnect(format string, args ...interface{}) *Zyre {
 // zyre_gossip_connect_curve of libzyre.
 func (z *Zyre) GossipConnectCurve(publicKey, format string, args ...interface{}) *Zyre {
 	endpoint := sprintf(format, args)
-	return z.set(func(c *config) {
-		if _, ok := transport.RawFromZ85(publicKey); publicKey != "" && !ok {
-			c.reject("gossip connect", endpoint, ErrInvalid)
-			return
-		}
+	err := checkPublicKey(publicKey, true)
+	if zgossip.CheckConnect(endpoint) != nil {
+		err = errPeerEndpoint
+	}
+	return z.set(change{"gossip connect", shownEndpoint(endpoint), err, func(c *config) {
 		c.gossip.hubs = append(c.gossip.hubs, gossipHub{endpoint, publicKey})
-	})
+	}})
 }
 
 // GossipUnpublish takes back this node's own tuple everywhere, if uuid is its UUID.

@@ -1,11 +1,8 @@
 package zyre
 
 import (
-	"errors"
 	"slices"
 	"time"
-
-	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // RequirePeer makes the node connect to a peer that neither beacons nor gossip announce.
@@ -15,22 +12,39 @@ import (
 // effect at Start. It returns an error that wraps ErrInvalid if an argument is
 // invalid. It is zyre_require_peer of libzyre.
 func (z *Zyre) RequirePeer(uuid, endpoint, publicKey string) error {
-	id, ok := canonicalUUID(uuid)
-	_, err := transport.ParseEndpoint(endpoint)
-	if errors.Is(err, transport.ErrNeedsLookup) {
-		err = nil
-	}
-	if _, keyOK := transport.RawFromZ85(publicKey); err != nil || !ok || id == z.uuid || publicKey != "" && !keyOK {
-		return opError("require peer", endpoint, ErrInvalid)
+	id, err := z.checkRequired(uuid, endpoint, publicKey)
+	if err != nil {
+		return endpointError("require peer", endpoint, err)
 	}
 	peer := requiredPeer{id, endpoint, publicKey}
-	z.set(func(c *config) { c.require(peer) })
+	z.setLive(change{op: "require peer", apply: func(c *config) { c.require(peer) }})
 	z.configure(func(n *node, now time.Time) {
 		n.cfg.require(peer)
 		n.updateLocation() // the endpoint may be a local one
 		n.zre.addKnownNode(now, id, newKnownNode(endpoint, publicKey, true))
 	})
 	return nil
+}
+
+// checkRequired returns the UUID in the arguments of RequirePeer, or what is wrong with
+// them. It shows none of them: a secret key may have come in the wrong place.
+func (z *Zyre) checkRequired(uuid, endpoint, publicKey string) (id [16]byte, err error) {
+	id, ok := canonicalUUID(uuid)
+	z.lock()
+	defer z.mu.Unlock()
+	switch {
+	case !ok:
+		err = wrong("the UUID must be 32 hexadecimal digits")
+	case id == z.uuid:
+		err = wrong("the UUID must not be this node's own")
+	case checkPeerEndpoint(endpoint) != nil:
+		err = errPeerEndpoint
+	case checkPublicKey(publicKey, true) != nil:
+		err = checkPublicKey(publicKey, true)
+	case publicKey == "" && z.node.Load() != nil && z.cfg.curve.enabled():
+		err = errNoPeerKey
+	}
+	return id, err
 }
 
 type requiredPeer struct {

@@ -26,7 +26,7 @@ func TestZyre_longNamesWhenRunning(t *testing.T) {
 		t.Errorf("Name, OwnGroups = %q, %q, want z and none", z.Name(), z.OwnGroups())
 	}
 	z.Stop()
-	if n := strings.Count(log.String(), "too long"); n != 3 {
+	if n := strings.Count(log.String(), "longer than 255 bytes"); n != 3 {
 		t.Errorf("logged %d times, want 3:\n%s", n, &log)
 	}
 	kit.MustStart(t, z)

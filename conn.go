@@ -59,6 +59,9 @@ const (
 	udp6 = "udp6"
 )
 
+// errNotOpened is what a connection says that NewConn did not make.
+var errNotOpened = fmt.Errorf("zyre: connection for beacons was not opened: %w", net.ErrClosed)
+
 // sendTimeout bounds a send on an interface whose queue is full.
 const sendTimeout = 20 * time.Millisecond
 

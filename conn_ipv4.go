@@ -38,11 +38,19 @@ func NewIPv4Conn(port int) (*IPv4Conn, error) {
 }
 
 // Close frees the socket. It ends a ReadFrom that waits.
-func (c *IPv4Conn) Close() error { return c.conn.Close() }
+func (c *IPv4Conn) Close() error {
+	if c.conn == nil {
+		return errNotOpened
+	}
+	return c.conn.Close()
+}
 
 // JoinGroup makes WriteTo send to the subnet of ifi too, from the first
 // address it has there. It fails if ifi has no IPv4 address.
 func (c *IPv4Conn) JoinGroup(ifi *net.Interface) error {
+	if c.conn == nil {
+		return errNotOpened
+	}
 	l, err := linkOn(ifi, true)
 	if err != nil {
 		return err
@@ -72,6 +80,9 @@ func (c *IPv4Conn) leave(l netif.Link) error {
 // ReadFrom waits for a datagram, on any interface, and copies it to buff. It
 // returns an error that matches net.ErrClosed after Close.
 func (c *IPv4Conn) ReadFrom(buff []byte) (n int, src net.IP, err error) {
+	if c.conn == nil {
+		return 0, nil, errNotOpened
+	}
 	n, from, _, err := c.receive(buff)
 	return n, from.AsSlice(), err
 }

@@ -36,11 +36,19 @@ func NewIPv6Conn(port int) (*IPv6Conn, error) {
 }
 
 // Close frees the socket. It ends a ReadFrom that waits.
-func (c *IPv6Conn) Close() error { return c.conn.Close() }
+func (c *IPv6Conn) Close() error {
+	if c.conn == nil {
+		return errNotOpened
+	}
+	return c.conn.Close()
+}
 
 // JoinGroup joins the group of all nodes on ifi and makes WriteTo send to it
 // too. It fails if ifi has no IPv6 address.
 func (c *IPv6Conn) JoinGroup(ifi *net.Interface) error {
+	if c.conn == nil {
+		return errNotOpened
+	}
 	l, err := linkOn(ifi, false)
 	if err != nil {
 		return err
@@ -74,6 +82,9 @@ func (c *IPv6Conn) leave(l netif.Link) error {
 // ReadFrom waits for a datagram, on any interface, and copies it to buff. It
 // returns an error that matches net.ErrClosed after Close.
 func (c *IPv6Conn) ReadFrom(buff []byte) (n int, src net.IP, err error) {
+	if c.conn == nil {
+		return 0, nil, errNotOpened
+	}
 	n, from, _, err := c.receive(buff)
 	return n, from.AsSlice(), err
 }

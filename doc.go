@@ -11,9 +11,9 @@
 //	defer node.Stop()
 //	for event := range node.Events() {
 //		switch event.Type {
-//		case "ENTER":
+//		case zyre.EventEnter:
 //			node.Whispers(event.PeerUUID, "hello %s", event.PeerName)
-//		case "SHOUT":
+//		case zyre.EventShout:
 //			fmt.Printf("%q: %q\n", event.PeerName, event.Msg)
 //		}
 //	}
@@ -49,7 +49,8 @@
 // # Presence
 //
 // The events of one peer are ENTER, then any number of JOIN, LEAVE, WHISPER, SHOUT and
-// others, then EXIT. Each time that it comes and goes there is one ENTER and one EXIT.
+// others, then EXIT. Each time that it comes and goes there is one ENTER and one EXIT,
+// with its reason in Event.Reason.
 //
 // A peer from which nothing has come for 5 s is pinged. If it does not answer it is
 // reported as EVASIVE, once; after 10 s as SILENT, once; and after 30 s it exits. A node

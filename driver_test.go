@@ -3,7 +3,9 @@ package zyre
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -40,10 +42,11 @@ func introduce(t *testing.T, nodes ...*Zyre) {
 
 // timeline reads a node's events and notes when each came, counted from now.
 type timeline struct {
-	mu   sync.Mutex
-	seen []string
-	at   map[string]time.Duration
-	done chan struct{}
+	mu      sync.Mutex
+	seen    []string
+	at      map[string]time.Duration
+	reasons []string // of each event: empty but for EXIT
+	done    chan struct{}
 }
 
 func timelineOf(z *Zyre) *timeline {
@@ -54,6 +57,7 @@ func timelineOf(z *Zyre) *timeline {
 			l.mu.Lock()
 			l.seen = append(l.seen, e.Type)
 			l.at[e.Type] = time.Since(start)
+			l.reasons = append(l.reasons, e.Reason)
 			l.mu.Unlock()
 		}
 	}()
@@ -99,6 +103,9 @@ func TestDriver_deadPeer(t *testing.T) {
 		a.Stop()
 		b.Stop()
 		<-l.done
+		if got, want := l.reasons, []string{"", "", "", ReasonExpired, "", ""}; !slices.Equal(got, want) {
+			t.Errorf("reasons = %q, want %q", got, want)
+		}
 	})
 }
 
@@ -225,16 +232,38 @@ func TestDriver_appThatDoesNotRead(t *testing.T) {
 		bubble.Sleep(time.Second)
 		whispers := 0
 		for _, e := range la.types() {
-			if e == eventWhisper {
+			if e == EventWhisper {
 				whispers++
 			}
 		}
-		if whispers != count || slices.Contains(la.types(), eventExit) || slices.Contains(lb.types(), eventExit) {
+		if whispers != count || slices.Contains(la.types(), EventExit) || slices.Contains(lb.types(), EventExit) {
 			t.Errorf("%d whispers, want %d; events of b: %v", whispers, count, lb.types())
 		}
 		a.Stop()
 		b.Stop()
 		<-la.done
 		<-lb.done
+	})
+}
+
+// The last words of a node are logged before the end of its events, and its Stats are
+// there.
+func TestDriver_lastWords(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the time given to the handler does not pass while it works
+		var log syncBuffer
+		z := newMemNode(t, mem.New(), "z").SetLogger(slog.New(slog.NewTextHandler(&log, nil)))
+		mustStart(t, z)
+		events := z.Events()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for range events {
+			}
+			if !strings.Contains(log.String(), "zyre: stopped") {
+				t.Errorf("at the end of the events %q is logged, want the last words too", log.String())
+			}
+		}()
+		z.Stop()
+		<-ended
 	})
 }

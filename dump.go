@@ -12,9 +12,12 @@ import (
 // Dump writes the state of the node for people to read: its UUID, name, endpoints,
 // headers and groups, the same of its peers, and the number of members and the leader
 // of each group. It is one consistent snapshot; text from peers is quoted. Before Start
-// and after Stop it writes what has been set. Errors of the writer are not reported. It
-// is zyre_print of libzyre.
+// and after Stop it writes what has been set. Errors of the writer are not reported; a
+// nil writer gets nothing. It is zyre_print of libzyre.
 func (z *Zyre) Dump(w io.Writer) {
+	if w == nil {
+		return
+	}
 	text := ask(z, (*node).dump)
 	if text == "" {
 		text = fmt.Sprintf("node %s %q: not running, groups %s\n", z.UUID(), z.Name(), list(z.OwnGroups()))

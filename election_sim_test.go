@@ -20,10 +20,10 @@ type simLeaders struct {
 func (h *simNode) seeLeader(e *Event) {
 	l := &h.leaders
 	switch {
-	case e.Type == eventExit && e.PeerUUID == l.current,
-		e.Type == eventLeave && e.PeerUUID == l.current && e.Group == simCrew:
+	case e.Type == EventExit && e.PeerUUID == l.current,
+		e.Type == EventLeave && e.PeerUUID == l.current && e.Group == simCrew:
 		l.current = ""
-	case e.Type == eventLeader:
+	case e.Type == EventLeader:
 		h.net.note("%s sees LEADER %.4s", simName(h.uuid), e.PeerUUID)
 		if e.Group != simCrew || e.PeerUUID == l.current {
 			h.net.fatalf("%s: LEADER %.4s of %q again", simName(h.uuid), e.PeerUUID, e.Group)

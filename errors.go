@@ -1,9 +1,15 @@
 package zyre
 
 import (
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // Errors that a caller can act on. They come wrapped in an [Error] that says
@@ -48,13 +54,23 @@ type Error struct {
 	Err    error  // the reason
 }
 
-// Error returns the text "zyre: op target: reason".
+// Error returns the text "zyre: op target: reason", in one line.
 func (e *Error) Error() string {
 	s := "zyre: " + e.Op
 	if e.Target != "" {
 		s += " " + e.Target
 	}
-	return s + ": " + e.Err.Error()
+	if e.Err == nil {
+		return s
+	}
+	return s + ": " + onePrefix(e.Err.Error())
+}
+
+// onePrefix makes one line of the text of an error, without the prefixes that the errors
+// within it have.
+func onePrefix(text string) string {
+	text = strings.TrimPrefix(strings.ReplaceAll(text, "\n", "; "), "zyre: ")
+	return strings.NewReplacer(": zyre: ", ": ", "; zyre: ", "; ", ": zgossip: ", ": ").Replace(text)
 }
 
 // Unwrap returns the reason, so that errors.Is and errors.As see it.
@@ -65,5 +81,41 @@ func opError(op, target string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &Error{Op: op, Target: target, Err: err}
+	return &Error{Op: op, Target: shown(target), Err: err}
+}
+
+// endpointError is opError for what should be an endpoint.
+func endpointError(op, endpoint string, err error) error {
+	return opError(op, shownEndpoint(endpoint), err)
+}
+
+// shown returns an argument as an error may show it: in one line, shortened, and never
+// what may be a key, since it may be a secret one.
+func shown(s string) string {
+	trimmed := strings.TrimSpace(s)
+	_, isKey := transport.RawFromZ85(trimmed)
+	switch {
+	case isKey && !strings.Contains(s, "://"), isHex(trimmed) && len(trimmed) == 64:
+		return fmt.Sprintf("(a key of %d characters)", len(trimmed))
+	case len(s) > maxString:
+		s = s[:20] + "…"
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// shownEndpoint returns what should be an endpoint as an error may show it. A long text
+// that is none may be a key.
+func shownEndpoint(s string) string {
+	if len(s) > 24 && !strings.Contains(s, "://") {
+		return fmt.Sprintf("(%d characters)", len(s))
+	}
+	return shown(s)
+}
+
+func isHex(s string) bool {
+	_, err := hex.DecodeString(s)
+	return err == nil
 }

@@ -75,14 +75,19 @@ func (q *eventQueue) isFull() bool {
 	return q.held > q.limit
 }
 
-// close delivers the STOP event in the place kept for it, closes the channel,
-// and returns how many events had to be dropped because they were still queued
-// behind a full channel.
-func (q *eventQueue) close(stop *Event) (dropped int) {
+// dropBacklog gives up the events that are still queued behind a full channel, and
+// returns how many they are.
+func (q *eventQueue) dropBacklog() (dropped int) {
 	q.pump()
 	dropped = q.backlog.Len()
-	q.backlog = fifo.Queue[*Event]{}
+	for q.backlog.Len() > 0 {
+		q.held -= q.backlog.Pop().size()
+	}
+	return dropped
+}
+
+// close delivers the STOP event in the place kept for it, and closes the channel.
+func (q *eventQueue) close(stop *Event) {
 	q.ch <- stop
 	close(q.ch)
-	return dropped
 }

@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 )
@@ -12,7 +13,7 @@ func TestEventQueue_order(t *testing.T) {
 		ch := newEventChannel()
 		q := newEventQueue(ch, 1<<20)
 		for i := range count {
-			q.push(&Event{Type: eventWhisper, Group: fmt.Sprint(i), Frames: [][]byte{make([]byte, 10)}})
+			q.push(&Event{Type: EventWhisper, Group: fmt.Sprint(i), Frames: [][]byte{make([]byte, 10)}})
 		}
 		if got, want := q.held, count*(eventOverhead+10); got != want {
 			t.Errorf("held with %d events = %d, want %d", count, got, want)
@@ -27,17 +28,18 @@ func TestEventQueue_order(t *testing.T) {
 			q.pump()
 		}
 		left := q.backlog.Len()
-		if got := q.close(&Event{Type: eventStop}); got != left {
+		if got := q.dropBacklog(); got != left {
 			t.Errorf("dropped of %d = %d, want %d", count, got, left)
 		}
+		q.close(&Event{Type: EventStop})
 		var last *Event
 		got := 0
 		for e := range ch {
 			last = e
 			got++
 		}
-		if want := count - count/2 - left + 1; last.Type != eventStop || got != want {
-			t.Errorf("events after close of %d = %d, the last %s; want %d, %s", count, got, last.Type, want, eventStop)
+		if want := count - count/2 - left + 1; last.Type != EventStop || got != want {
+			t.Errorf("events after close of %d = %d, the last %s; want %d, %s", count, got, last.Type, want, EventStop)
 		}
 	}
 }
@@ -48,7 +50,7 @@ func TestEventQueue_held(t *testing.T) {
 	q := newEventQueue(ch, 1000)
 	for round := range 100 {
 		for i := range 50 * (round + 1) {
-			q.push(&Event{Type: eventWhisper, Frames: [][]byte{make([]byte, i)}})
+			q.push(&Event{Type: EventWhisper, Frames: [][]byte{make([]byte, i)}})
 		}
 		for len(ch) > 0 {
 			<-ch
@@ -66,12 +68,49 @@ func TestEvent_size(t *testing.T) {
 		event *Event
 		want  int
 	}{
-		{&Event{Type: eventJoin}, eventOverhead},
-		{&Event{Type: eventWhisper, Frames: [][]byte{make([]byte, 1000), make([]byte, 1)}}, eventOverhead + 1001},
-		{&Event{Type: eventEnter, Headers: map[string]string{"name": strings.Repeat("x", 100)}}, eventOverhead + headerOverhead + 104},
+		{&Event{Type: EventJoin}, eventOverhead},
+		{&Event{Type: EventWhisper, Frames: [][]byte{make([]byte, 1000), make([]byte, 1)}}, eventOverhead + 1001},
+		{&Event{Type: EventEnter, Headers: map[string]string{"name": strings.Repeat("x", 100)}}, eventOverhead + headerOverhead + 104},
 	} {
 		if got := c.event.size(); got != c.want {
 			t.Errorf("size(%s) = %d, want %d", c.event.Type, got, c.want)
 		}
+	}
+}
+
+// An event is printed and logged in one line, without the payload of a message.
+func TestEvent_String(t *testing.T) {
+	const id = "4A6F0000000000000000000000000000"
+	msg := []byte("secret payload")
+	for _, c := range []struct {
+		event     *Event
+		text, log string
+	}{
+		{&Event{Type: EventEnter, PeerUUID: id, PeerName: "al\nice", PeerAddr: "tcp://10.0.0.1:1", Headers: map[string]string{"k": "secret"}},
+			"ENTER " + id + ` "al\nice" endpoint "tcp://10.0.0.1:1" 1 headers`,
+			`e.type=ENTER e.peer=` + id + ` e.name="al\nice" e.endpoint=tcp://10.0.0.1:1 e.headers=1`},
+		{&Event{Type: EventExit, PeerUUID: id, PeerName: "alice", PeerAddr: "tcp://10.0.0.1:1", Reason: ReasonExpired},
+			"EXIT " + id + ` "alice" endpoint "tcp://10.0.0.1:1" reason "expired"`,
+			`e.type=EXIT e.peer=` + id + ` e.name=alice e.endpoint=tcp://10.0.0.1:1 e.reason=expired`},
+		{&Event{Type: EventShout, PeerUUID: id, PeerName: "alice", PeerAddr: "tcp://10.0.0.1:1", Group: "hall", Msg: msg, Frames: [][]byte{msg, msg}},
+			"SHOUT " + id + ` "alice" group "hall" 2 frames 28 bytes`,
+			`e.type=SHOUT e.peer=` + id + ` e.name=alice e.group=hall e.frames=2 e.bytes=28`},
+		{&Event{Type: EventStop, PeerUUID: id, PeerName: "bob"}, "STOP " + id + ` "bob"`, `e.type=STOP e.peer=` + id + ` e.name=bob`},
+		{nil, "<nil>", "e=<nil>"},
+	} {
+		if got := c.event.String(); got != c.text {
+			t.Errorf("String() = %s, want %s", got, c.text)
+		}
+		var log strings.Builder
+		slog.New(slog.NewTextHandler(&log, nil)).Info("m", "e", c.event)
+		if _, got, _ := strings.Cut(strings.TrimSpace(log.String()), "msg=m "); got != c.log {
+			t.Errorf("logged %s, want %s", got, c.log)
+		}
+		if text := fmt.Sprint(c.event, c.event.LogValue(), log.String()); strings.Contains(text, "secret") {
+			t.Errorf("a payload is shown: %s", text)
+		}
+	}
+	if value, ok := (*Event)(nil).Header("k"); value != "" || ok {
+		t.Errorf("Header of no event = %q, %t, want none", value, ok)
 	}
 }

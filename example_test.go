@@ -159,3 +159,36 @@ func ExampleZyre_SetContestInGroup() {
 	fmt.Println(event.PeerName, "leads", event.Group)
 	// Output: alice leads crew
 }
+
+// A program that needs its peers waits for them, and then begins.
+func ExampleZyre_WaitPeers() {
+	alice, bob := newExampleNode("alice", 15708), newExampleNode("bob", 15708)
+	bob.Join("hall")
+	start(alice, bob)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := alice.WaitPeers(ctx, "hall", 1); err != nil {
+		log.Fatal(err) // zyre: wait for peers hall: 0 of 1: context deadline exceeded
+	}
+	alice.Shout("hall", []byte("let us begin"))
+	for event := range bob.Events() {
+		if event.Type == zyre.EventShout {
+			fmt.Printf("%s: %s\n", event.Group, event.Msg)
+			bob.Stop()
+		}
+	}
+	alice.Stop()
+	// Output:
+	// hall: let us begin
+}
+
+// A log shows events without what is in the messages.
+func ExampleEvent_String() {
+	event := &zyre.Event{
+		Type: zyre.EventShout, PeerUUID: "4A6F83C1D2E54F60B7A8091A2B3C4D5E", PeerName: "alice",
+		Group: "hall", Frames: [][]byte{[]byte("from me"), []byte("to you")},
+	}
+	fmt.Println(event)
+	// Output:
+	// SHOUT 4A6F83C1D2E54F60B7A8091A2B3C4D5E "alice" group "hall" 2 frames 13 bytes
+}

@@ -58,6 +58,7 @@ func openGossip(t *transport.ZMQ, id string, cfg *config, policy *transport.Poli
 	}
 	actor, err := zgossip.New(t.Context(), zgossip.Options{
 		Logger: log, PublicKey: cfg.curve.publicKey, SecretKey: cfg.curve.secretKey, ZapDomain: g.domain,
+		Allows: policy.Allows,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("gossip: %w", err), t.UnregisterPolicy(g.domain))
@@ -74,7 +75,7 @@ func (g *gossiping) open(cfg *gossipConfig) error {
 	for _, endpoint := range cfg.binds {
 		bound, err := g.actor.Bind(endpoint)
 		if err != nil {
-			return fmt.Errorf("gossip: bind %s: %w", endpoint, err)
+			return fmt.Errorf("gossip: %w", err)
 		}
 		g.bound = append(g.bound, bound)
 	}
@@ -123,6 +124,20 @@ func (a *announcement) finish() {
 	if a.done != nil {
 		close(a.done)
 	}
+}
+
+// stats returns the state of gossip, also after close. Any goroutine but the actor's may
+// call it. Without gossip it is zero.
+func (g *gossiping) stats() (s GossipStats) {
+	if g == nil {
+		return s
+	}
+	counts := g.actor.Stats()
+	s.Clients, s.Tuples = counts.Clients, counts.Tuples
+	for _, h := range g.actor.Hubs() {
+		s.Hubs = append(s.Hubs, GossipHub(h))
+	}
+	return s
 }
 
 // close takes the node's tuple back and ends gossip, then its ZAP policy: a hub without

@@ -58,3 +58,44 @@ func TestZyre_gossipUnpublishAfterStart(t *testing.T) {
 	}
 	hub.Stop()
 }
+
+// Stats tell of each hub whether it answers, since when, or why not.
+func TestStats_gossip(t *testing.T) {
+	hub, secure, z := newStaticNode(t, "hub"), newStaticNode(t, "secure"), newStaticNode(t, "z")
+	public, secret := keyPair(t)
+	wrongKey, _ := keyPair(t)
+	hub.GossipBind("tcp://127.0.0.1:*")
+	secure.SetZCert(public, secret).GossipBind("tcp://127.0.0.1:*")
+	mustStart(t, hub)
+	mustStart(t, secure)
+	if s := z.Stats().Gossip; s.Hubs != nil {
+		t.Errorf("Stats before Start: %+v, want nothing", s)
+	}
+	before := time.Now()
+	dead := fmt.Sprintf("tcp://127.0.0.1:%d", freeUDPPort(t))
+	z.GossipConnect("%s", hub.GossipEndpoint()).GossipConnect("%s", dead).GossipConnectCurve(wrongKey, "%s", secure.GossipEndpoint())
+	mustStart(t, z)
+	eventually(t, "the states of the hubs", func() bool {
+		h := z.Stats().Gossip.Hubs
+		return len(h) == 3 && h[0].Since.After(before) && h[1].LastError == "nothing answers at this address" &&
+			h[2].LastError == "the handshake failed: is the hub's key right?"
+	})
+	eventually(t, "two tuples", func() bool { return z.Stats().Gossip.Tuples == 2 && hub.Stats().Gossip.Clients == 1 })
+	var running GossipStats = z.Stats().Gossip
+	if h := running.Hubs; h[0].Endpoint != hub.GossipEndpoint() || h[0].Address != h[0].Endpoint || h[0].LastError != "" || !h[1].Since.IsZero() {
+		t.Errorf("Stats: hubs %+v, want the first to answer, at its endpoint", h)
+	}
+	z.Stop()
+	if s := z.Stats().Gossip; len(s.Hubs) != 3 || !s.Hubs[0].Since.Equal(running.Hubs[0].Since) {
+		t.Errorf("Stats after Stop: %+v, want as before", s)
+	}
+	again := newStaticNode(t, "again")
+	again.GossipConnect("%s", hub.GossipEndpoint())
+	mustStart(t, again)
+	eventually(t, "the hub answers", func() bool { return !again.Stats().Gossip.Hubs[0].Since.IsZero() })
+	hub.Stop()
+	eventually(t, "the hub is lost", func() bool {
+		var h GossipHub = again.Stats().Gossip.Hubs[0]
+		return h.Since.IsZero() && h.LastError != ""
+	})
+}

@@ -183,24 +183,24 @@ func (f *fuzzNode) checkEvents() {
 
 func (f *fuzzNode) checkEvent(e *Event) {
 	id := e.PeerUUID
-	if f.inside[id] == (e.Type == eventEnter) {
+	if f.inside[id] == (e.Type == EventEnter) {
 		f.t.Fatalf("%s of %s, inside %v", e.Type, id, f.inside[id])
 	}
 	switch e.Type {
-	case eventEnter:
+	case EventEnter:
 		f.inside[id], f.groups[id] = true, map[string]bool{}
-	case eventExit:
+	case EventExit:
 		delete(f.inside, id)
-	case eventJoin, eventLeave:
-		if f.groups[id][e.Group] == (e.Type == eventJoin) {
+	case EventJoin, EventLeave:
+		if f.groups[id][e.Group] == (e.Type == EventJoin) {
 			f.t.Fatalf("%s %q of %s, in it already: %v", e.Type, e.Group, id, f.groups[id][e.Group])
 		}
-		f.groups[id][e.Group] = e.Type == eventJoin
-	case eventWhisper, eventShout:
+		f.groups[id][e.Group] = e.Type == EventJoin
+	case EventWhisper, EventShout:
 		if len(e.Frames) == 0 || len(e.Msg) != len(e.Frames[0]) {
 			f.t.Fatalf("%s has %d frames and Msg %q", e.Type, len(e.Frames), e.Msg)
 		}
-	case eventEvasive, eventSilent:
+	case EventEvasive, EventSilent:
 	default:
 		f.t.Fatalf("event %s", e.Type)
 	}

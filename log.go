@@ -1,11 +1,227 @@
 package zyre
 
 import (
+	"context"
 	"log/slog"
 	"os"
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/fifo"
+)
+
+const (
+	maxLogRecords    = 1000                   // that wait for the application's handler
+	logLevelInterval = time.Second            // between two questions to it for its level
+	logFlushTime     = 200 * time.Millisecond // that Stop gives it for the last records
 )
 
 // verboseLogger is what SetVerbose logs to.
 func verboseLogger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// logQueue takes the records of a node to the application's slog.Handler, on a goroutine
+// of its own. So the handler can be slow, and can call any method of the node, and the
+// node never waits for it. The goroutine ends whenever there is nothing left to log.
+type logQueue struct {
+	handler slog.Handler // the application's: only the goroutine calls it
+	lost    atomic.Uint64
+	level   atomic.Int64 // the least level that the handler takes, when it was asked last
+	askedAt atomic.Int64 // when that was; in nanoseconds since madeAt
+	madeAt  time.Time
+
+	mu      sync.Mutex
+	records fifo.Queue[logRecord]
+	untold  uint64        // records lost since a record last said so
+	ask     bool          // the handler is to be asked for its level
+	idle    chan struct{} // closed when the goroutine ends; nil if there is none
+}
+
+type logRecord struct {
+	to *logHandler
+	slog.Record
+}
+
+// newLogger returns a logger to the application's handler, and the queue between them;
+// nil if nothing is to be logged.
+func newLogger(handler slog.Handler) (*slog.Logger, *logQueue) {
+	if handler == nil || handler == slog.DiscardHandler {
+		return slog.New(slog.DiscardHandler), nil
+	}
+	q := &logQueue{handler: handler, madeAt: time.Now()}
+	q.askedAt.Store(-2 * int64(logLevelInterval)) // not yet
+	q.level.Store(int64(slog.LevelDebug))         // until the handler has said otherwise
+	return slog.New(&logHandler{queue: q, target: handler}), q
+}
+
+// push queues a record, unless too many wait already.
+func (q *logQueue) push(to *logHandler, r slog.Record) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.records.Len() >= maxLogRecords {
+		q.untold++
+		q.lost.Add(1)
+		return
+	}
+	q.records.Push(logRecord{to, r})
+	q.wake()
+}
+
+// wake starts the goroutine if it does not run; the caller holds mu.
+func (q *logQueue) wake() {
+	if q.idle == nil {
+		q.idle = make(chan struct{})
+		go q.run()
+	}
+}
+
+// run hands over what waits, and ends.
+func (q *logQueue) run() {
+	for {
+		q.mu.Lock()
+		untold, ask := q.untold, q.ask
+		q.untold, q.ask = 0, false
+		more := q.records.Len() > 0
+		var r logRecord
+		if more {
+			r = q.records.Pop()
+		}
+		if !more && untold == 0 && !ask {
+			close(q.idle)
+			q.idle = nil
+			q.mu.Unlock()
+			return
+		}
+		q.mu.Unlock()
+		if ask {
+			q.level.Store(int64(leastLevel(q.handler)))
+		}
+		if more {
+			handle(r.to.resolve(), r.Record)
+		}
+		if untold > 0 {
+			record := slog.NewRecord(time.Now(), slog.LevelWarn, "zyre: log records lost: the handler does not keep up", 0)
+			record.AddAttrs(slog.Uint64("records", untold))
+			handle(q.handler, record)
+		}
+	}
+}
+
+func handle(h slog.Handler, r slog.Record) {
+	if ctx := context.Background(); h.Enabled(ctx, r.Level) {
+		_ = h.Handle(ctx, r) // there is nobody to tell
+	}
+}
+
+// leastLevel returns the least of the levels that a node logs at and the handler takes.
+func leastLevel(h slog.Handler) slog.Level {
+	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
+		if h.Enabled(context.Background(), level) {
+			return level
+		}
+	}
+	return slog.LevelError + 1
+}
+
+// isEnabled reports whether the handler takes records of a level. A change of its level
+// shows a moment later.
+func (q *logQueue) isEnabled(level slog.Level) bool {
+	now, asked := int64(time.Since(q.madeAt)), q.askedAt.Load()
+	if now-asked > int64(logLevelInterval) && q.askedAt.CompareAndSwap(asked, now) {
+		q.mu.Lock()
+		q.ask = true
+		q.wake()
+		q.mu.Unlock()
+	}
+	return int64(level) >= q.level.Load()
+}
+
+// flush waits until all records have been handed over, but not long: the handler may
+// itself be waiting for the node.
+func (q *logQueue) flush() {
+	if q == nil {
+		return
+	}
+	q.mu.Lock()
+	idle := q.idle
+	q.mu.Unlock()
+	if idle == nil {
+		return
+	}
+	timer := time.NewTimer(logFlushTime)
+	defer timer.Stop()
+	select {
+	case <-idle:
+	case <-timer.C:
+	}
+}
+
+// lostRecords returns how many records the handler did not get because it was too slow.
+func (q *logQueue) lostRecords() uint64 {
+	if q == nil {
+		return 0
+	}
+	return q.lost.Load()
+}
+
+// logHandler is the node's end of a logQueue. It calls nothing of the application's.
+type logHandler struct {
+	queue  *logQueue
+	parent *logHandler // nil for the first
+	attrs  []slog.Attr // added to the parent's,
+	group  string      // or a group opened in it
+
+	target slog.Handler // the application's, with all that was added; made by the goroutine
+}
+
+func (h *logHandler) Enabled(_ context.Context, level slog.Level) bool {
+	return h.queue.isEnabled(level)
+}
+
+func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
+	c := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		c.AddAttrs(cloneAttr(a))
+		return true
+	})
+	h.queue.push(h, c)
+	return nil
+}
+
+func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &logHandler{queue: h.queue, parent: h, attrs: attrs}
+}
+
+func (h *logHandler) WithGroup(name string) slog.Handler {
+	return &logHandler{queue: h.queue, parent: h, group: name}
+}
+
+// resolve returns the application's handler with what was added; only the queue's
+// goroutine calls it.
+func (h *logHandler) resolve() slog.Handler {
+	switch {
+	case h.target != nil:
+	case h.group != "":
+		h.target = h.parent.resolve().WithGroup(h.group)
+	default:
+		h.target = h.parent.resolve().WithAttrs(h.attrs)
+	}
+	return h.target
+}
+
+// cloneAttr copies a slice in an attribute: the node may change its own meanwhile.
+func cloneAttr(a slog.Attr) slog.Attr {
+	if a.Value.Kind() != slog.KindAny {
+		return a
+	}
+	v := reflect.ValueOf(a.Value.Any())
+	if v.Kind() != reflect.Slice || v.IsNil() {
+		return a
+	}
+	c := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+	reflect.Copy(c, v)
+	return slog.Any(a.Key, c.Interface())
 }

@@ -33,6 +33,7 @@ type node struct {
 	policy   *transport.Policy
 	commands *commandQueue
 	wakeup   chan struct{} // wakes a node that does not read its inbox
+	counted  chan struct{} // closed when end holds what the node counted
 
 	// owned by run
 	cfg      config
@@ -46,6 +47,7 @@ type node struct {
 	resolver *transport.Resolver
 	events   *eventQueue
 	edges    edges
+	waits    peerWaits
 	known    uint64 // zre.enteredChanges when the beacon was last told whom to ignore
 
 	plannedAt time.Time       // when the next round was to begin
@@ -53,6 +55,7 @@ type node struct {
 	stall     stall
 	paused    bool      // the application is behind: the inbox is not read
 	stopAt    time.Time // Stop was called: when to wait no longer; else zero
+	end       Stats     // once counted is closed, read-only
 
 	packet transport.Packet // reused for each message
 	taken  []command        // reused for each round
@@ -74,6 +77,7 @@ func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
 		log:      cfg.logger.With("node", uuidString(uuid)[:6]),
 		seams:    s,
 		wakeup:   make(chan struct{}, 1),
+		counted:  make(chan struct{}),
 		cfg:      cfg,
 		resolver: transport.NewResolver(),
 		events:   events,
@@ -94,7 +98,7 @@ func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
 
 // start opens the node's sockets. On an error it has closed them again.
 func (n *node) start(now time.Time) error {
-	in, err := n.seams.transport.Listen(n.listenOptions())
+	in, err := n.seams.transport.Listen(n.cfg.curve.listenOptions(n.policy))
 	if err != nil {
 		return errors.Join(err, n.seams.transport.Close())
 	}
@@ -150,6 +154,7 @@ func (n *node) step(now time.Time) (busy bool) {
 	}
 	n.resume(now)
 	n.updateIgnored()
+	n.waits.check(now, n.zre)
 	return busy
 }
 

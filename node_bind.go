@@ -2,7 +2,6 @@ package zyre
 
 import (
 	"cmp"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
@@ -26,7 +25,6 @@ type binder struct {
 	fixed      string // by SetEndpoint
 	advertised string // by SetAdvertisedEndpoint
 	wantPort   int    // by SetBeaconPeerPort; 0 takes any
-	secure     bool
 
 	links     []netif.Link
 	port      uint16 // TCP port of the inbox on every link; 0 while it is not bound
@@ -53,7 +51,7 @@ func bindPlaceOf(l netif.Link) bindPlace {
 func newBinder(cfg *config, in transport.Inbox, log *slog.Logger) binder {
 	return binder{
 		inbox: in, log: log, boundOn: map[bindPlace]string{},
-		fixed: cfg.endpoint, advertised: cfg.advertised, wantPort: cfg.peerPort, secure: cfg.curve.enabled(),
+		fixed: cfg.endpoint, advertised: cfg.advertised, wantPort: cfg.peerPort,
 	}
 }
 
@@ -96,12 +94,9 @@ func (b *binder) bind() error {
 
 // bindFixed binds the inbox where the application said.
 func (b *binder) bindFixed() error {
-	if b.secure && strings.HasPrefix(b.fixed, "inproc:") {
-		return fmt.Errorf("%w: CURVE needs tcp or ipc, not %s", ErrInvalid, b.fixed)
-	}
 	endpoint, err := b.inbox.Bind(b.fixed)
 	if err != nil {
-		return fmt.Errorf("bind inbox on %s: %w", b.fixed, err)
+		return err
 	}
 	b.endpoints = []string{endpoint}
 	if ap, err := transport.ParseEndpoint(endpoint); err == nil && ap.IsValid() {
@@ -120,7 +115,7 @@ func (b *binder) bindLinks(port string) error {
 		want := tcpEndpoint(l.Addr, port)
 		endpoint, err := b.inbox.Bind(want)
 		if err != nil {
-			return fmt.Errorf("bind inbox on %s: %w", want, err)
+			return err
 		}
 		b.boundOn[bindPlaceOf(l)] = endpoint
 		b.endpoints = append(b.endpoints, endpoint)

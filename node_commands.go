@@ -81,10 +81,10 @@ func (n *node) do(fn func(now time.Time)) error {
 // send sends a message and returns what became of it.
 func (n *node) send(ctx context.Context, c command) error {
 	c.receipt = newReceipt()
-	err := ctx.Err()
-	if err == nil {
-		err = n.commands.message(ctx, c)
+	if err := ctx.Err(); err != nil {
+		return err
 	}
+	err := n.commands.message(ctx, c)
 	if errors.Is(err, ErrNotRunning) {
 		return err
 	}

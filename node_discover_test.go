@@ -67,12 +67,12 @@ func TestNode_goodbye(t *testing.T) {
 	a.bye(b.uuid)
 	s.run(5 * time.Second)
 	simConnected(s)
-	if got := a.count(eventEnter, b.uuid); got != 2 {
+	if got := a.count(EventEnter, b.uuid); got != 2 {
 		t.Errorf("ENTER events = %d, want 2", got)
 	}
 	s.stop(c)
 	a.bye(b.uuid)
-	if got := a.count(eventExit, b.uuid); got != 2 {
+	if got := a.count(EventExit, b.uuid); got != 2 {
 		t.Errorf("EXIT events = %d, want 2", got)
 	}
 }
@@ -100,7 +100,7 @@ func TestNode_floodOfSightings(t *testing.T) {
 	}
 	s.run(45 * time.Second)
 	simConnected(s)
-	if got := a.count(eventEnter, b.uuid); got != 1 || len(a.history) != 1 {
+	if got := a.count(EventEnter, b.uuid); got != 1 || len(a.history) != 1 {
 		t.Errorf("history = %q, want one ENTER", a.history)
 	}
 	if got := len(a.n.zre.peers); got != 1 {
@@ -136,7 +136,7 @@ func TestNode_failedSendEndsPeer(t *testing.T) {
 	a.turn()
 	s.run(5 * time.Second)
 	simConnected(s)
-	if got := a.count(eventExit, b.uuid); got != 1 {
+	if got := a.count(EventExit, b.uuid); got != 1 {
 		t.Errorf("EXIT events = %d, want 1", got)
 	}
 }
@@ -171,7 +171,7 @@ func TestNode_claimantKeepsItsHello(t *testing.T) {
 	a.hear(old, 2, NewZreMsg(PingOkID))
 	s.run(4 * time.Second)
 	simConnected(s)
-	if got := a.count(eventExit, old); got != 1 {
+	if got := a.count(EventExit, old); got != 1 {
 		t.Errorf("EXIT events of the dead peer = %d, want 1", got)
 	}
 }
@@ -186,7 +186,7 @@ func TestNode_lostHelloHeals(t *testing.T) {
 	a.sight(b.uuid, b.endpoint)
 	s.run(10 * time.Second)
 	simConnected(s)
-	if got := b.count(eventEnter, a.uuid); got > 2 {
+	if got := b.count(EventEnter, a.uuid); got > 2 {
 		t.Errorf("ENTER events = %d, want at most 2", got)
 	}
 }

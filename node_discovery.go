@@ -30,6 +30,9 @@ func (n *node) startDiscovery(now time.Time) (err error) {
 			n.host.Close()
 		}
 	}
+	if errors.Is(err, ErrNoInterface) && shown(n.cfg.iface) != n.cfg.iface {
+		return opError("set interface", n.cfg.iface, ErrNoInterface) // err shows what may be a key
+	}
 	if err != nil {
 		return err
 	}

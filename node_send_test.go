@@ -235,7 +235,7 @@ func TestNode_backlogOverflows(t *testing.T) {
 			t.Fatalf("message %d: %v, done %t", i, err, done)
 		}
 	}
-	if got := a.count(eventExit, b.uuid); got != 1 {
+	if got := a.count(EventExit, b.uuid); got != 1 {
 		t.Errorf("EXIT events = %d, want 1", got)
 	}
 }

@@ -74,8 +74,8 @@ func TestNode_stalledApplicationIsLetGo(t *testing.T) {
 	b.n.commands.waitEnds()
 	a.deaf, b.deaf = false, false
 	s.run(simHealing)
-	if a.n.zre.lettingGo || a.count(eventExit, b.uuid) == 0 {
-		t.Errorf("let go %t, EXITs %d; want false and one or more", a.n.zre.lettingGo, a.count(eventExit, b.uuid))
+	if a.n.zre.lettingGo || a.count(EventExit, b.uuid) == 0 {
+		t.Errorf("let go %t, EXITs %d; want false and one or more", a.n.zre.lettingGo, a.count(EventExit, b.uuid))
 	}
 	simConnected(s)
 }

@@ -34,9 +34,21 @@ func (n *node) shutdown(now time.Time) {
 	n.closeDiscovery()
 	n.commands.close()
 	unsent := n.zre.close(now, n.usesGoodbyeMessage())
+	n.zre.counters.unsent += uint64(unsent)
 	if err := errors.Join(n.inbox.Close(), n.seams.transport.Close()); err != nil {
 		n.log.Warn("zyre: close", "err", err)
 	}
-	dropped := n.events.close(&Event{Type: eventStop, PeerUUID: n.zre.id, PeerName: n.zre.name})
+	dropped := n.events.dropBacklog()
+	n.end = n.stats(now)
+	n.end.EventsDropped, n.end.Gossip = uint64(dropped), n.gossip.stats()
+	close(n.counted)
 	n.log.Info("zyre: stopped", "events_dropped", dropped, "messages_unsent", unsent)
+	n.cfg.logs.flush() // who sees the end of the events may end the process
+	n.events.close(&Event{Type: EventStop, PeerUUID: n.zre.id, PeerName: n.zre.name})
+}
+
+// final returns the counters as the node ended, once that is certain.
+func (n *node) final() *Stats {
+	<-n.counted
+	return &n.end
 }

@@ -141,7 +141,7 @@ func noStorm(t *testing.T, kind simKind, happen func(*sim, *simNode, simHost), s
 	}
 	s.run(20 * time.Second)
 	simExchange(s, a, b, "before")
-	enters := a.count(eventEnter, b.base().uuid)
+	enters := a.count(EventEnter, b.base().uuid)
 	hellos := a.hellos[b.base().uuid] + b.base().hellos[a.uuid]
 	happen(s, a, b)
 	s.settle()
@@ -151,11 +151,11 @@ func noStorm(t *testing.T, kind simKind, happen func(*sim, *simNode, simHost), s
 	s.run(10 * time.Second)
 	simExchange(s, a, b, "later")
 	for _, line := range a.history[events:] {
-		if latency == 0 || strings.HasPrefix(line, eventEnter) || strings.HasPrefix(line, eventExit) {
+		if latency == 0 || strings.HasPrefix(line, EventEnter) || strings.HasPrefix(line, EventExit) {
 			s.fatalf("events later: %q", a.history[events:])
 		}
 	}
-	enters = a.count(eventEnter, b.base().uuid) - enters
+	enters = a.count(EventEnter, b.base().uuid) - enters
 	hellos = a.hellos[b.base().uuid] + b.base().hellos[a.uuid] - hellos
 	maxEnters, maxHellos := simMaxEnters, simMaxHellos
 	if latency > 0 {

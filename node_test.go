@@ -118,11 +118,11 @@ func TestNode_goodbyeWaitsForMessages(t *testing.T) {
 	go n.run()
 	var seen []string
 	for e := range n.events.ch {
-		if seen = append(seen, e.Type); e.Type == eventExit {
+		if seen = append(seen, e.Type); e.Type == EventExit {
 			go n.stop()
 		}
 	}
-	if want := []string{eventEnter, eventWhisper, eventExit, eventStop}; !slices.Equal(seen, want) {
+	if want := []string{EventEnter, EventWhisper, EventExit, EventStop}; !slices.Equal(seen, want) {
 		t.Errorf("events = %v, want %v", seen, want)
 	}
 }

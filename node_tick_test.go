@@ -55,9 +55,9 @@ func TestNode_deadPeer(t *testing.T) {
 			event string
 			due   time.Duration
 		}{
-			{eventEvasive, max(c.evasive, ping+answer)},
-			{eventSilent, max(c.silent, ping+answer)},
-			{eventExit, c.expired},
+			{EventEvasive, max(c.evasive, ping+answer)},
+			{EventSilent, max(c.silent, ping+answer)},
+			{EventExit, c.expired},
 		} {
 			got, seen := at[want.event+" 0100"]
 			if due := want.due < c.expired; due && !seen || seen && (got < min(want.due, c.expired) || got > want.due+2*a.n.zre.tickInterval) {

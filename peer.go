@@ -48,7 +48,9 @@ func NewPeer(ctx context.Context, identity string) *Peer {
 }
 
 // Connect connects to the peer's mailbox. From is the UUID of this side, 16
-// bytes, or with its leading 1 the 17 bytes that go on the wire. The endpoint is
+// bytes, or the whole routing id as it goes on the wire: of a node that is 1 and the
+// UUID, and any other of 1 to 255 bytes that does not begin with 0 works too. The
+// endpoint is
 // tcp://address:port with a numeric address, ipc://path or inproc://name. A peer
 // that is connected already is disconnected first; sequence numbers start anew.
 // It returns an error for an unusable argument or when libzmq refuses. It is
@@ -59,8 +61,8 @@ func (p *Peer) Connect(from []byte, endpoint string) error {
 	if len(from) == identitySize-1 {
 		from = append([]byte{1}, from...)
 	}
-	if _, ok := parseIdentity(from); !ok {
-		return opError("connect to peer", endpoint, ErrInvalid)
+	if len(from) == 0 || len(from) > maxString || from[0] == 0 {
+		return opError("connect to peer", endpoint, wrong("the routing id must be of 1 to 255 bytes, the first not 0"))
 	}
 	p.disconnect()
 	tr, err := transport.NewZMQ()

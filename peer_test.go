@@ -96,6 +96,25 @@ func TestPeer_talks(t *testing.T) {
 	}
 }
 
+// A peer is known at the other side by any routing id of 1 to 255 bytes; to one of 16 the
+// byte 1 is added, for it is a UUID.
+func TestPeer_routingIDs(t *testing.T) {
+	box := newMailbox(t, "tcp://127.0.0.1:*")
+	for _, c := range []struct{ from, want string }{
+		{"x", "x"}, {"short", "short"}, {"123456789012345", "123456789012345"},
+		{string(from), "\x01" + string(from)}, {"\x01" + string(from), "\x01" + string(from)},
+		{"1" + string(from), "1" + string(from)}, {strings.Repeat("y", 255), strings.Repeat("y", 255)},
+	} {
+		p := zyre.NewPeer(t.Context(), "")
+		if err := errors.Join(p.Connect([]byte(c.from), box.endpoint), p.Send(newWhisper("x"))); err != nil {
+			t.Errorf("Connect(%q), Send = %v, want nil", c.from, err)
+		} else if id, err := box.soc.RecvMessage(0); err != nil || id[0] != c.want {
+			t.Errorf("Connect(%q): received from %q, %v, want %q", c.from, id, err, c.want)
+		}
+		p.Destroy()
+	}
+}
+
 func TestPeer_MessagesLost(t *testing.T) {
 	box := newMailbox(t, "tcp://127.0.0.1:*")
 	sender, receiver := zyre.NewPeer(t.Context(), ""), zyre.NewPeer(t.Context(), "")
@@ -147,11 +166,11 @@ func TestPeer_errors(t *testing.T) {
 	} {
 		reach()
 		for what, c := range map[string]struct{ got, want error }{
-			"Send":                    {p.Send(newWhisper("x")), zyre.ErrNotRunning},
-			"Send(nil)":               {p.Send(nil), zyre.ErrInvalid},
-			"Connect from nobody":     {p.Connect(nil, box.endpoint), zyre.ErrInvalid},
-			"Connect from 15 bytes":   {p.Connect(from[1:], box.endpoint), zyre.ErrInvalid},
-			"Connect without the one": {p.Connect(append([]byte{2}, from...), box.endpoint), zyre.ErrInvalid},
+			"Send":                   {p.Send(newWhisper("x")), zyre.ErrNotRunning},
+			"Send(nil)":              {p.Send(nil), zyre.ErrInvalid},
+			"Connect from nobody":    {p.Connect(nil, box.endpoint), zyre.ErrInvalid},
+			"Connect from 256 bytes": {p.Connect([]byte(strings.Repeat("x", 256)), box.endpoint), zyre.ErrInvalid},
+			"Connect from a zero":    {p.Connect(append([]byte{0}, from...), box.endpoint), zyre.ErrInvalid},
 		} {
 			var e *zyre.Error
 			if !errors.Is(c.got, c.want) || !errors.As(c.got, &e) {

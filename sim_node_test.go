@@ -193,7 +193,7 @@ func (h *simNode) wakeAt() time.Time { return h.wake }
 // see checks one event against what the application has seen before.
 func (h *simNode) see(e *Event) {
 	h.seeLeader(e)
-	if e.Type == eventLeader {
+	if e.Type == EventLeader {
 		return
 	}
 	w := h.peers[e.PeerUUID]
@@ -202,22 +202,22 @@ func (h *simNode) see(e *Event) {
 		w.uuid, _ = parseUUID(e.PeerUUID)
 		h.peers[e.PeerUUID] = w
 	}
-	if e.Type == eventWhisper {
+	if e.Type == EventWhisper {
 		w.whispers++
 	} else {
 		h.history = append(h.history, strings.TrimSpace(e.Type+" "+e.PeerUUID[:4]+" "+e.Group))
 		h.net.note("%s sees %s", simName(h.uuid), h.history[len(h.history)-1])
 	}
-	if w.here == (e.Type == eventEnter) {
+	if w.here == (e.Type == EventEnter) {
 		h.net.fatalf("%s: %s of %s, here %t", simName(h.uuid), e.Type, e.PeerUUID[:4], w.here)
 	}
 	switch e.Type {
-	case eventEnter:
+	case EventEnter:
 		w.here, w.born = true, 0
 		w.enters++
-	case eventExit:
+	case EventExit:
 		w.here = false
-	case eventWhisper:
+	case EventWhisper:
 		var born, number int
 		if _, err := fmt.Sscanf(string(e.Msg), "w %d %d", &born, &number); err != nil {
 			return

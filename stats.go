@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Stats holds what a node has counted since Start, and its present state. All of it is
-// one consistent snapshot, taken by [Zyre.Stats]. Libzyre has nothing like it.
+// Stats holds what a node has counted since Start, and its present state, or its last
+// after Stop. All of it but Gossip is one consistent snapshot, taken by [Zyre.Stats].
+// Libzyre has nothing like it.
 type Stats struct {
 	Peers    int // peers that have entered
 	HalfOpen int // nodes that were heard of, but have not said HELLO; they cause no events
@@ -27,12 +28,29 @@ type Stats struct {
 	LetGo          uint64 // times that the application waited to send and took no events, and was let go
 	PushedBack     uint64 // how often a peer took no more messages, so that senders had to wait
 	Gaps           uint64 // how often messages from a peer were missing: EXIT, ENTER
-	Unsent         uint64 // messages that were given up because their peer exited
+	Unsent         uint64 // messages that were given up because their peer exited, or at Stop
+	EventsDropped  uint64 // events that were given up at Stop, behind those in the channel
 	NetworkChanges uint64 // changes of the interfaces and addresses that the node uses
 
+	Gossip   GossipStats // zero without gossip
 	Beacon   BeaconStats // zero if the node sends no beacons
 	Dropped  Dropped     // what the node did not act on
 	PeerList []PeerStats // the peers that have entered, in the order of their UUIDs
+}
+
+// GossipStats is the state of a node's part in gossip.
+type GossipStats struct {
+	Hubs    []GossipHub // in the order of GossipConnect
+	Clients int         // of this node's own hub
+	Tuples  int         // nodes that gossip knows of, this one included
+}
+
+// GossipHub is the state of a hub that a node is a client of.
+type GossipHub struct {
+	Endpoint  string    // as given to GossipConnect
+	Address   string    // the endpoint connected to, with the address of the host name; "" while there is none
+	Since     time.Time // when the hub first answered on this connection; zero if it does not answer
+	LastError string    // why it does not answer; "" once it does
 }
 
 // BeaconStats holds the counters of a node's UDP sockets. A beacon that could not be
@@ -82,6 +100,7 @@ type Dropped struct {
 	NeverEntered    uint64 // half-open nodes forgotten because they did not say HELLO in time
 	KeysRefused     uint64 // connections, messages, beacons and tuples with a wrong key or none
 	ElectionIgnored uint64 // ELECTs and LEADERs from nodes outside the group, or for such nodes
+	LogRecords      uint64 // records for which the log's handler was too slow
 	Errors          uint64 // errors of the sockets
 }
 
@@ -109,10 +128,34 @@ type counters struct {
 	receiveErrors, sendErrors, dialErrors                                  uint64
 }
 
-// Stats returns the node's counters and its present state. It is zero before Start and
-// after Stop. Libzyre has nothing like it.
+// Stats returns the node's counters and its present state; after Stop, as the node ended.
+// They are zero before Start. Libzyre has nothing like it.
 func (z *Zyre) Stats() Stats {
-	return ask(z, (*node).stats)
+	n := z.node.Load()
+	if n == nil {
+		z.lock()
+		defer z.mu.Unlock()
+		return z.last.clone()
+	}
+	var s Stats
+	if n.do(func(now time.Time) { s = n.stats(now) }) != nil {
+		return n.final().clone()
+	}
+	s.Gossip = n.gossip.stats()
+	return s
+}
+
+// clone returns a copy that belongs to the application.
+func (s *Stats) clone() Stats {
+	if s == nil {
+		return Stats{}
+	}
+	c := *s
+	c.PeerList, c.Gossip.Hubs = slices.Clone(s.PeerList), slices.Clone(s.Gossip.Hubs)
+	for i := range c.PeerList {
+		c.PeerList[i].Groups = slices.Clone(c.PeerList[i].Groups)
+	}
+	return c
 }
 
 func (n *node) stats(now time.Time) Stats {
@@ -145,6 +188,7 @@ func (n *node) stats(now time.Time) Stats {
 		s.Dropped.BadBeacons += n.beacon.stats.malformed.Load()
 	}
 	s.Dropped.KeysRefused += n.policy.Refused()
+	s.Dropped.LogRecords = n.cfg.logs.lostRecords()
 	for _, p := range z.peers {
 		if !p.isEntered() {
 			s.HalfOpen++

@@ -11,10 +11,11 @@ func appendIdentity(b []byte, uuid [16]byte) []byte {
 	return append(append(b, 1), uuid[:]...)
 }
 
-// parseIdentity returns the UUID in a routing id. It is not ok if the id is not
-// exactly the byte 1 and 16 more.
+// parseIdentity returns the UUID in a routing id. It is not ok if the id is not exactly
+// one byte and 16 more. The byte can be any: haskell-zre has the character '1', and
+// libzyre looks only at the length.
 func parseIdentity(b []byte) (uuid [16]byte, ok bool) {
-	if len(b) != identitySize || b[0] != 1 {
+	if len(b) != identitySize {
 		return uuid, false
 	}
 	return [16]byte(b[1:]), true

@@ -15,7 +15,13 @@ func TestIdentity(t *testing.T) {
 	if got, ok := parseIdentity(id); len(id) != identitySize || !ok || got != uuid {
 		t.Errorf("parseIdentity(%x) = %x, %t, want %x, true", id, got, ok, uuid)
 	}
-	bad := [][]byte{nil, {1}, id[:16], append(slices.Clone(id), 0), append([]byte{0}, id[1:]...), []byte(zreTestID)}
+	for _, first := range []byte{0, '1', 0xff} {
+		id := append([]byte{first}, id[1:]...)
+		if got, ok := parseIdentity(id); !ok || got != uuid {
+			t.Errorf("parseIdentity(%x) = %x, %t, want %x, true", id, got, ok, uuid)
+		}
+	}
+	bad := [][]byte{nil, {1}, id[:16], append(slices.Clone(id), 0), []byte(zreTestID)}
 	for _, b := range bad {
 		if got, ok := parseIdentity(b); ok {
 			t.Errorf("parseIdentity(%x) = %x, true, want false", b, got)

@@ -47,7 +47,12 @@ type zre struct {
 	keys      map[[16]byte]string // public keys, Z85, of the nodes we have connected to, or will
 	lookups   map[string]lookup   // under way, by endpoint
 	throttles map[[16]byte]*throttle
-	entered   int // peers that have entered
+
+	refusedIDs map[string]bool // routing ids that were refused and logged
+	sameNames  map[string]bool // names of two nodes that were logged
+	sameUUID   bool            // a node with this node's UUID was logged
+
+	entered int // peers that have entered
 
 	blocked          map[*peer]bool  // peers with a backlog
 	blockedGroups    map[string]bool // groups with a blocked member that somebody shouts to
@@ -128,6 +133,8 @@ func newZRE(cfg zreConfig, out port) *zre {
 		keys:          map[[16]byte]string{},
 		lookups:       map[string]lookup{},
 		throttles:     map[[16]byte]*throttle{},
+		refusedIDs:    map[string]bool{},
+		sameNames:     map[string]bool{},
 		blocked:       map[*peer]bool{},
 		blockedGroups: map[string]bool{},
 

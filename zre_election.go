@@ -264,7 +264,7 @@ func (z *zre) lead(group string, e *election, leader string) {
 		return
 	}
 	e.leader = leader
-	event := &Event{Type: eventLeader, PeerUUID: leader, PeerName: z.name, Group: group}
+	event := &Event{Type: EventLeader, PeerUUID: leader, PeerName: z.name, Group: group}
 	if id, _ := parseUUID(leader); z.peers[id] != nil {
 		p := z.peers[id]
 		event.PeerName, event.PeerAddr = p.name, p.endpoint

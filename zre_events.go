@@ -2,31 +2,21 @@ package zyre
 
 import "maps"
 
-// exitReason says why a peer exits.
-type exitReason string
-
-const (
-	exitGoodbye     exitReason = "said goodbye"
-	exitExpired     exitReason = "expired"
-	exitLost        exitReason = "messages lost"
-	exitRestarted   exitReason = "restarted its session"
-	exitThrottled   exitReason = "restarts its session too often"
-	exitReplaced    exitReason = "another took its endpoint"
-	exitMoved       exitReason = "moved"
-	exitNoHello     exitReason = "did not take our HELLO"
-	exitIdentity    exitReason = "another used its UUID"
-	exitUnconfirmed exitReason = "never answered"
-	exitFailed      exitReason = "connection failed"
-)
-
 // peerEvent makes an event about p.
 func peerEvent(kind string, p *peer) *Event {
 	return &Event{Type: kind, PeerUUID: p.id, PeerName: p.name, PeerAddr: p.endpoint}
 }
 
+// exitEvent makes p's EXIT.
+func exitEvent(p *peer, reason string) *Event {
+	e := peerEvent(EventExit, p)
+	e.Reason = reason
+	return e
+}
+
 // enterEvent makes p's ENTER, with a copy of its headers.
 func enterEvent(p *peer) *Event {
-	e := peerEvent(eventEnter, p)
+	e := peerEvent(EventEnter, p)
 	e.Headers = maps.Clone(p.headers)
 	return e
 }

@@ -14,6 +14,7 @@ import (
 type fakePort struct {
 	sent    []string // names of commands
 	events  []string // types
+	reasons []string // of each EXIT
 	lookups []string // endpoints
 	gates   []string // peers and groups blocked, and let go on
 	sendErr error    // what sending gives
@@ -29,7 +30,13 @@ func (f *fakePort) resolve(endpoint string) bool {
 }
 
 func (f *fakePort) isAuthorized(string) bool { return true }
-func (f *fakePort) deliver(e *Event)         { f.events = append(f.events, e.Type) }
+
+func (f *fakePort) deliver(e *Event) {
+	f.events = append(f.events, e.Type)
+	if e.Type == EventExit {
+		f.reasons = append(f.reasons, e.Reason)
+	}
+}
 
 func (f *fakePort) blockPeer(_ [16]byte, blocked bool) { f.block("peer", blocked) }
 func (f *fakePort) blockGroup(_ string, blocked bool)  { f.block("group", blocked) }

@@ -31,6 +31,32 @@ func (g *group) remove(p *peer) {
 	}
 }
 
+// confirmPeers counts the members of a group, or with "" the peers, that have shown that
+// they have our HELLO. It pings the others: their answer shows it.
+func (z *zre) confirmPeers(now time.Time, group string) (confirmed int) {
+	count := func(p *peer) {
+		switch {
+		case !p.isEntered():
+		case !p.handshake.isUnconfirmed():
+			confirmed++
+		case !p.presence.isPinged():
+			z.ping(now, p)
+		}
+	}
+	if group == "" {
+		for _, p := range z.peers {
+			count(p)
+		}
+		return confirmed
+	}
+	if g := z.groups[group]; g != nil {
+		for _, p := range g.peers {
+			count(p)
+		}
+	}
+	return confirmed
+}
+
 // ownGroups lists the groups that this node has joined, in order.
 func (z *zre) ownGroups() []string { return slices.Sorted(maps.Keys(z.own)) }
 
@@ -95,7 +121,7 @@ func (z *zre) joined(p *peer, name string) {
 	g.peers = append(g.peers, p)
 	p.groups[name] = g
 	z.membersChanged(name, p, false)
-	e := peerEvent(eventJoin, p)
+	e := peerEvent(EventJoin, p)
 	e.Group = name
 	z.port.deliver(e)
 }
@@ -107,7 +133,7 @@ func (z *zre) left(p *peer, name string) {
 		return
 	}
 	z.removeMember(p, g)
-	e := peerEvent(eventLeave, p)
+	e := peerEvent(EventLeave, p)
 	e.Group = name
 	z.port.deliver(e)
 }

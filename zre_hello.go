@@ -14,6 +14,8 @@ type hello struct {
 	headers  map[string]string
 	groups   []string
 	status   byte
+
+	routingByte byte // the first of the routing id under which it came
 }
 
 // ownHello makes the HELLO for a peer at an endpoint.
@@ -29,7 +31,7 @@ func (z *zre) ownHello(endpoint string) *ZreMsg {
 // will see, an EXIT.
 func (z *zre) sendHello(now time.Time, p *peer) bool {
 	z.dropBacklog(p, ErrUnknownPeer)
-	z.closeMailbox(p)
+	z.closeMailbox(p, 0)
 	box, err := z.port.dial(p.endpoint, p.key)
 	if err != nil {
 		z.counters.dialErrors++
@@ -46,13 +48,13 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	return true
 }
 
-// closeMailbox drops a peer's connection and what libzmq still holds for it, which over
-// inproc is nothing: the peer has it.
-func (z *zre) closeMailbox(p *peer) {
+// closeMailbox closes a peer's connection. What libzmq still holds for it goes out for the
+// time of linger; over inproc that is nothing: the peer has it.
+func (z *zre) closeMailbox(p *peer, linger time.Duration) {
 	if p.mailbox == nil {
 		return
 	}
-	if err := p.mailbox.Close(0); err != nil {
+	if err := p.mailbox.Close(linger); err != nil {
 		z.log.Warn("zyre: close a mailbox", "peer", p.id, "err", err)
 	}
 	p.mailbox = nil
@@ -61,11 +63,12 @@ func (z *zre) closeMailbox(p *peer) {
 // resendHello says HELLO again to a peer whose own HELLO holds, and reports whether
 // that worked. If the application has sent it anything meanwhile, that is lost, and the
 // application learns of it by EXIT and ENTER.
-func (z *zre) resendHello(now time.Time, p *peer, reason exitReason) bool {
+func (z *zre) resendHello(now time.Time, p *peer, reason string) bool {
 	if !p.sentSinceHello() {
 		return z.sendHello(now, p)
 	}
-	its := hello{endpoint: p.helloEndpoint, name: p.name, headers: p.headers, groups: p.groupNames(), status: p.status}
+	its := hello{endpoint: p.helloEndpoint, name: p.name, headers: p.headers, groups: p.groupNames(), status: p.status,
+		routingByte: p.routingByte}
 	next := p.in.next
 	z.emitExit(p, reason)
 	if !z.sendHello(now, p) {
@@ -87,8 +90,10 @@ func (z *zre) followHelloEndpoint(p *peer) {
 	}
 }
 
-// receiveHello handles HELLO: a peer says who it is. p is nil if it is not known yet.
-func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView) {
+// receiveHello handles HELLO: a peer says who it is. p is nil if it is not known yet. From
+// then on the peer is heard under the routing id of this HELLO alone: a node that uses
+// another first byte before its UUID has another connection, and is the same peer.
+func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, routingByte byte) {
 	endpoint, err := z.location.reachable(string(v.endpoint))
 	reachable := err == nil
 	switch {
@@ -104,7 +109,7 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView) {
 	}
 	its := hello{
 		endpoint: string(v.endpoint), name: string(v.name), headers: v.headerMap(),
-		groups: v.groupNames(), status: v.status,
+		groups: v.groupNames(), status: v.status, routingByte: routingByte,
 	}
 	switch {
 	case p == nil:
@@ -119,8 +124,12 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView) {
 		// that session, and says this HELLO to a node that it believes to be new.
 		mayBeMistaken := z.throttles[uuid] != nil || p.handshake.resends > 0
 		z.enter(now, p, its)
-		if mayBeMistaken {
+		switch {
+		// It may have refused our key until now: libzmq then never connects again.
+		case mayBeMistaken, z.secure && now.Sub(p.handshake.sentAt) >= z.timeouts.verify():
 			z.startProbe(now, p, probe{kind: probeHello})
+		case z.secure:
+			z.startProbe(now, p, probe{kind: probeUnconfirmed})
 		}
 	default:
 		z.onRepeatedHello(now, p, endpoint, reachable, its)
@@ -162,6 +171,7 @@ func (z *zre) enter(now time.Time, p *peer, its hello) {
 	z.entered++
 	z.enteredChanges++
 	z.log.Debug("zyre: enter", "peer", p.id, "name", p.name, "endpoint", p.endpoint)
+	z.warnOfSameName(now, p)
 	z.port.deliver(enterEvent(p))
 	for _, g := range its.groups {
 		z.joined(p, g)
@@ -177,7 +187,7 @@ func (z *zre) onRepeatedHello(now time.Time, p *peer, endpoint string, reachable
 		meaning = helloRestarts
 	}
 	if meaning != helloAnswers && !z.admitRestart(now, p.uuid) {
-		z.removePeer(now, p, exitThrottled)
+		z.removePeer(now, p, ReasonThrottled)
 		return
 	}
 	if meaning == helloRestarts {
@@ -188,7 +198,7 @@ func (z *zre) onRepeatedHello(now time.Time, p *peer, endpoint string, reachable
 	if p.onlyHelloSoFar() {
 		z.updateFromHello(now, p, its)
 	} else {
-		z.emitExit(p, exitRestarted)
+		z.emitExit(p, ReasonRestarted)
 		p.restartedAt = now
 		z.enter(now, p, its)
 	}
@@ -207,11 +217,11 @@ func (z *zre) restartSession(now time.Time, p *peer, endpoint string, reachable 
 		if z.sendHello(now, p) {
 			z.updateFromHello(now, p, its)
 		} else {
-			z.removePeer(now, p, exitRestarted)
+			z.removePeer(now, p, ReasonRestarted)
 		}
 		return
 	}
-	z.emitExit(p, exitRestarted)
+	z.emitExit(p, ReasonRestarted)
 	if reachable && endpoint != p.endpoint && z.addressed[endpoint] == nil {
 		z.readdress(p, endpoint)
 	}
@@ -266,7 +276,7 @@ func (z *zre) onSequenceGap(now time.Time, p *peer, seq uint16) {
 	z.log.Warn("zyre: messages lost", "peer", p.id, "expected", p.in.next, "got", seq)
 	z.heardFrom(now, p)
 	z.rejectClaim(p)
-	z.removePeer(now, p, exitLost)
+	z.removePeer(now, p, ReasonLost)
 	if !z.admitRestart(now, p.uuid) || z.peers[p.uuid] != nil {
 		return
 	}

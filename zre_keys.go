@@ -3,6 +3,8 @@ package zyre
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/transport"
@@ -53,6 +55,27 @@ func (z *zre) followProvenKey(p *peer, key string) *peer {
 	return p
 }
 
+// authorizationChanged ends the peers whose keys are not authorized any more. It tells
+// them, so that they close their connections to this node, and make no new ones.
+func (z *zre) authorizationChanged(now time.Time) {
+	for _, p := range slices.Collect(maps.Values(z.peers)) {
+		if !z.secure || z.peers[p.uuid] != p || z.port.isAuthorized(p.key) {
+			continue
+		}
+		z.dropBacklog(p, ErrUnknownPeer)
+		if p.mailbox != nil {
+			z.command(now, p, &ZreMsg{id: GoodbyeID})
+			z.closeMailbox(p, lingerTime)
+		}
+		z.removePeer(now, p, ReasonRevoked)
+	}
+	for _, k := range z.known {
+		k.retry.Reset()
+		k.next = now
+	}
+	z.wakeBy(now)
+}
+
 // forgetKeys drops the keys of nodes that are no peers any more.
 func (z *zre) forgetKeys() {
 	for uuid := range z.keys {
@@ -65,6 +88,9 @@ func (z *zre) forgetKeys() {
 // refuseKey counts and logs something that came under a wrong key, or none.
 func (z *zre) refuseKey(now time.Time, what string, uuid [16]byte, endpoint, key string) {
 	z.counters.keysRefused++
+	if k := z.known[uuid]; k != nil && k.required && k.key == key {
+		key = "as given to RequirePeer" // by mistake that may be a secret one
+	}
 	z.log.LogAttrs(context.Background(), z.keyWarnings.Level(now),
 		"zyre: refused: the key is not the right one, or not authorized",
 		slog.String("what", what), slog.String("peer", uuidString(uuid)),

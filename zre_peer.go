@@ -22,6 +22,7 @@ type peer struct {
 	helloEndpoint string
 	groups        map[string]*group
 	status        byte // its count of joins and leaves
+	routingByte   byte // the first of the routing id that it is heard under
 
 	handshake handshake
 	presence  presence
@@ -69,11 +70,20 @@ func (p *peer) onlyHelloSoFar() bool { return p.receivedAt.IsZero() }
 // adopt takes over what the peer says of itself in HELLO.
 func (p *peer) adopt(its hello) {
 	p.helloEndpoint, p.name, p.headers, p.status = its.endpoint, its.name, its.headers, its.status
+	p.routingByte = its.routingByte
 	p.held = hello{}
 }
 
 // groupNames lists the peer's groups in order.
 func (p *peer) groupNames() []string { return slices.Sorted(maps.Keys(p.groups)) }
+
+// info returns a copy of what is known of the peer, for the application.
+func (p *peer) info(now time.Time) *PeerInfo {
+	return &PeerInfo{
+		UUID: p.id, Name: p.name, Endpoint: p.endpoint, Headers: maps.Clone(p.headers), Groups: p.groupNames(),
+		PublicKey: p.key, RTT: p.handshake.roundTrip, Since: p.enteredAt, Idle: p.presence.idle(now),
+	}
+}
 
 // readdress notes a peer's new endpoint, without connecting to it.
 func (z *zre) readdress(p *peer, endpoint string) {
@@ -94,7 +104,7 @@ func (z *zre) heardFrom(now time.Time, p *peer) {
 
 // removePeer ends a peer: EXIT if it had entered, and nothing of it is left. A claimant
 // of its endpoint gets it.
-func (z *zre) removePeer(now time.Time, p *peer, reason exitReason) {
+func (z *zre) removePeer(now time.Time, p *peer, reason string) {
 	claimant := p.claimant
 	p.claimant = nil
 	if p.isEntered() {
@@ -111,14 +121,14 @@ func (z *zre) removePeer(now time.Time, p *peer, reason exitReason) {
 }
 
 // emitExit tells the application that a peer is gone. The peer itself stays.
-func (z *zre) emitExit(p *peer, reason exitReason) {
-	z.log.Debug("zyre: exit", "peer", p.id, "name", p.name, "reason", string(reason))
+func (z *zre) emitExit(p *peer, reason string) {
+	z.log.Debug("zyre: exit", "peer", p.id, "name", p.name, "reason", reason)
 	for _, g := range p.groups {
 		z.removeMember(p, g)
 	}
 	z.entered--
 	z.enteredChanges++
-	z.port.deliver(peerEvent(eventExit, p))
+	z.port.deliver(exitEvent(p, reason))
 	p.handshake.exited()
 	p.probe = probe{}
 }
@@ -126,7 +136,7 @@ func (z *zre) emitExit(p *peer, reason exitReason) {
 // forgetPeer drops a peer without an event.
 func (z *zre) forgetPeer(p *peer) {
 	z.dropBacklog(p, ErrUnknownPeer)
-	z.closeMailbox(p)
+	z.closeMailbox(p, 0)
 	if z.addressed[p.endpoint] == p {
 		delete(z.addressed, p.endpoint)
 	}

@@ -148,7 +148,7 @@ func (z *zre) checkPresence(now time.Time, p *peer) {
 	idle := p.presence.idle(now)
 	switch {
 	case idle >= t.expired:
-		z.removePeer(now, p, exitExpired)
+		z.removePeer(now, p, ReasonExpired)
 		return
 	case !p.presence.isPinged() && idle >= t.pingAfter():
 		z.ping(now, p)
@@ -156,7 +156,7 @@ func (z *zre) checkPresence(now time.Time, p *peer) {
 		z.ping(now, p) // a peer whose own pings are stuck behind what it sends has to hear from us
 	}
 	if p.presence.becomeEvasive(now, t) {
-		z.port.deliver(peerEvent(eventEvasive, p))
+		z.port.deliver(peerEvent(EventEvasive, p))
 	}
 	if unanswered && idle >= t.expired/2 && p.handshake.isUnconfirmed() && p.handshake.resends == 0 && !p.sentSinceHello() {
 		// It may have lost our HELLO, or taken it for the end. Not earlier: it may also
@@ -164,7 +164,7 @@ func (z *zre) checkPresence(now time.Time, p *peer) {
 		z.startProbe(now, p, probe{kind: probeUnconfirmed})
 	}
 	if p.presence.becomeSilent(now, t) {
-		z.port.deliver(peerEvent(eventSilent, p))
+		z.port.deliver(peerEvent(EventSilent, p))
 	}
 }
 

@@ -22,15 +22,15 @@ func (k probeKind) String() string {
 }
 
 // exitReason says why the peer goes if the probe fails.
-func (k probeKind) exitReason() exitReason {
-	return [...]exitReason{
-		probeGoodbye:     exitGoodbye,
-		probeEndpoint:    exitReplaced,
-		probeMoved:       exitMoved,
-		probeHello:       exitNoHello,
-		probeIdentity:    exitIdentity,
-		probeUnconfirmed: exitUnconfirmed,
-		scheduledRemoval: exitFailed,
+func (k probeKind) exitReason() string {
+	return [...]string{
+		probeGoodbye:     ReasonGoodbye,
+		probeEndpoint:    ReasonReplaced,
+		probeMoved:       ReasonMoved,
+		probeHello:       ReasonNoHello,
+		probeIdentity:    ReasonIdentity,
+		probeUnconfirmed: ReasonUnconfirmed,
+		scheduledRemoval: ReasonFailed,
 	}[k]
 }
 

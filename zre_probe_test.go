@@ -33,17 +33,17 @@ func TestProbe_outranks(t *testing.T) {
 func TestProbeKind(t *testing.T) {
 	for _, c := range []struct {
 		kind         probeKind
-		reason       exitReason
+		reason       string
 		resendsHello bool
 	}{
 		{noProbe, "", false},
-		{probeGoodbye, exitGoodbye, false},
-		{probeEndpoint, exitReplaced, false},
-		{probeMoved, exitMoved, false},
-		{probeHello, exitNoHello, true},
-		{probeIdentity, exitIdentity, true},
-		{probeUnconfirmed, exitUnconfirmed, true},
-		{scheduledRemoval, exitFailed, false},
+		{probeGoodbye, ReasonGoodbye, false},
+		{probeEndpoint, ReasonReplaced, false},
+		{probeMoved, ReasonMoved, false},
+		{probeHello, ReasonNoHello, true},
+		{probeIdentity, ReasonIdentity, true},
+		{probeUnconfirmed, ReasonUnconfirmed, true},
+		{scheduledRemoval, ReasonFailed, false},
 	} {
 		t.Run(c.kind.String(), func(t *testing.T) {
 			if r, h := c.kind.exitReason(), c.kind.resendsHello(); r != c.reason || h != c.resendsHello {

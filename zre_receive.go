@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -15,6 +16,9 @@ const (
 	maxPeerHeaders = 1000   // in a HELLO, repeated ones counted
 )
 
+// maxRefusedIDs is how many refused routing ids are logged.
+const maxRefusedIDs = 20
+
 // headerSize is the size of a header frame up to and with its sequence number.
 const headerSize = 6
 
@@ -23,7 +27,7 @@ const headerSize = 6
 func (z *zre) receive(now time.Time, m *transport.Packet) {
 	uuid, ok := parseIdentity(m.From)
 	if !ok || uuid == z.uuid {
-		z.counters.badIdentity++
+		z.rejectIdentity(m.From)
 		return
 	}
 	v := &z.view
@@ -46,7 +50,11 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		if p == nil && z.secure {
 			z.keys[uuid] = m.UserID
 		}
-		z.receiveHello(now, uuid, p, v)
+		z.receiveHello(now, uuid, p, v, m.From[0])
+		return
+	}
+	if p != nil && p.isEntered() && p.routingByte != m.From[0] {
+		z.counters.strangers++ // on this connection there was no HELLO
 		return
 	}
 	if p == nil || !p.isEntered() {
@@ -69,6 +77,16 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.malformed(uuid, v, err)
 	default:
 		z.dispatch(now, p, v, m.Frames)
+	}
+}
+
+// rejectIdentity counts a message under a routing id that is no node's, or this node's
+// own, and logs each id once.
+func (z *zre) rejectIdentity(id []byte) {
+	z.counters.badIdentity++
+	if len(z.refusedIDs) < maxRefusedIDs && !z.refusedIDs[string(id)] {
+		z.refusedIDs[string(id)] = true
+		z.log.Warn("zyre: refused: a routing id must be one byte and a UUID, and not this node's own", "routing_id", fmt.Sprintf("%x", id))
 	}
 }
 
@@ -97,7 +115,7 @@ func (z *zre) dispatch(now time.Time, p *peer, v *zreView, frames [][]byte) {
 	switch v.id {
 	case WhisperID:
 		z.counters.whispersReceived++
-		z.port.deliver(messageEvent(eventWhisper, p, "", frames))
+		z.port.deliver(messageEvent(EventWhisper, p, "", frames))
 	case ShoutID:
 		z.receiveShout(p, v, frames)
 	case JoinID:
@@ -114,7 +132,7 @@ func (z *zre) dispatch(now time.Time, p *peer, v *zreView, frames [][]byte) {
 		p.presence.pingAnswered()
 		p.window.pingAnswered()
 	case GoodbyeID:
-		z.removePeer(now, p, exitGoodbye)
+		z.removePeer(now, p, ReasonGoodbye)
 	}
 }
 
@@ -127,7 +145,7 @@ func (z *zre) receiveShout(p *peer, v *zreView, frames [][]byte) {
 		return
 	}
 	z.counters.shoutsReceived++
-	z.port.deliver(messageEvent(eventShout, p, name, frames))
+	z.port.deliver(messageEvent(EventShout, p, name, frames))
 }
 
 // goodbye handles a zero-port beacon. Datagrams can be forged, and can come late, from
@@ -149,6 +167,6 @@ func (z *zre) goodbye(now time.Time, uuid [16]byte, key string) {
 	case z.secure, now.Sub(p.restartedAt) < z.timeouts.verify():
 		z.startProbe(now, p, probe{kind: probeGoodbye})
 	default:
-		z.removePeer(now, p, exitGoodbye)
+		z.removePeer(now, p, ReasonGoodbye)
 	}
 }

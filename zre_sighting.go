@@ -34,6 +34,9 @@ func (z *zre) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string)
 func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 	if uuid == z.uuid || z.location.isOurs(endpoint) {
 		z.counters.ownBeacons++
+		if uuid == z.uuid {
+			z.warnOfSameUUID(endpoint)
+		}
 		return
 	}
 	p := z.peers[uuid]

@@ -25,9 +25,9 @@ func TestSighting_claim(t *testing.T) {
 		sent       []string
 		state      handshakeState // of the newcomer
 	}{
-		{"by HELLO, the holder is dead", byHello, silence, []string{eventExit, eventEnter}, []string{"PING", "HELLO"}, helloReturned},
+		{"by HELLO, the holder is dead", byHello, silence, []string{EventExit, EventEnter}, []string{"PING", "HELLO"}, helloReturned},
 		{"by HELLO, the holder lives", byHello, answer, nil, []string{"PING"}, helloHeld},
-		{"by beacon, the holder is dead", byBeacon, silence, []string{eventExit}, []string{"PING", "HELLO"}, helloSent},
+		{"by beacon, the holder is dead", byBeacon, silence, []string{EventExit}, []string{"PING", "HELLO"}, helloSent},
 		{"by beacon, the holder lives", byBeacon, answer, nil, []string{"PING"}, helloHeld},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -86,7 +86,7 @@ func TestNode_windowBoundsBytes(t *testing.T) {
 	if got := b.peers[uuidString(a.uuid)].whispers; got != len(receipts) {
 		t.Errorf("whispers = %d, want %d", got, len(receipts))
 	}
-	if a.count(eventExit, b.uuid)+b.count(eventExit, a.uuid) != 0 {
+	if a.count(EventExit, b.uuid)+b.count(EventExit, a.uuid) != 0 {
 		t.Error("an EXIT, want none")
 	}
 	simConnected(s)

@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -18,9 +19,13 @@ import (
 // blocks for ever. Before Start, after Stop and after the context is cancelled, a
 // method that needs a running node does nothing, returns nothing, or returns
 // [ErrNotRunning]. It is the zyre class of libzyre.
+//
+// A Set method that is given a value that makes no sense changes nothing, and Start
+// returns an error that names it, until the method is called with a better one. One whose
+// comment says "No effect after Start" changes nothing on a running node, now or for the
+// next Start, and logs a warning.
 type Zyre struct {
-	uuid [16]byte
-	id   string // uuid as 32 upper-case hexadecimal digits
+	init sync.Once // sets what NewZyre sets, for a Zyre that it has not made
 
 	// set by NewZyre, then read-only
 	ctx   context.Context
@@ -29,7 +34,10 @@ type Zyre struct {
 	node atomic.Pointer[node] // the running node, or nil
 
 	mu     sync.Mutex // guards what follows; never held while waiting for a node
-	cfg    config
+	uuid   [16]byte
+	id     string  // uuid as 32 upper-case hexadecimal digits
+	cfg    *config // a pointer, so that who prints a Zyre sees no key
+	last   *Stats  // as the node ended; nil if none has
 	events chan *Event
 	ended  bool // events is closed: a run has ended, or the context was cancelled
 
@@ -39,30 +47,38 @@ type Zyre struct {
 
 // NewZyre makes a node with a fresh UUID. The node does nothing until Start.
 // Cancelling ctx stops the node as Stop does, and it cannot be started again. A nil
-// ctx is a context that is never cancelled. It is zyre_new of libzyre.
+// ctx is a context that is never cancelled; a zero Zyre is a node made with that. It is
+// zyre_new of libzyre.
 func NewZyre(ctx context.Context) *Zyre {
+	z := &Zyre{}
+	z.init.Do(func() { z.setUp(ctx) })
+	return z
+}
+
+func (z *Zyre) setUp(ctx context.Context) {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	z := &Zyre{
-		ctx:    ctx,
-		cfg:    defaultConfig(),
-		events: newEventChannel(),
-		seams:  zmqSeams,
-	}
+	cfg := defaultConfig()
+	z.ctx, z.seams, z.cfg, z.events = ctx, zmqSeams, &cfg, newEventChannel()
 	id, err := uuid.NewRandom()
 	if err != nil {
-		z.cfg.reject("make a UUID", "", err)
+		z.cfg.bad["make a UUID"] = opError("make a UUID", "", err)
 	}
 	z.uuid, z.id = id, uuidString(id)
 	z.forget = context.AfterFunc(ctx, z.cancelled)
-	return z
+}
+
+// lock locks z.mu.
+func (z *Zyre) lock() {
+	z.init.Do(func() { z.setUp(context.Background()) })
+	z.mu.Lock()
 }
 
 // cancelled ends the node for good, and the Events channel of one that never ran.
 func (z *Zyre) cancelled() {
 	z.Stop()
-	z.mu.Lock()
+	z.lock()
 	defer z.mu.Unlock()
 	if !z.ended {
 		z.ended = true
@@ -73,12 +89,16 @@ func (z *Zyre) cancelled() {
 // UUID returns the node's UUID as 32 upper-case hexadecimal digits. It is the same
 // before Start, after Stop and when the node is started again. It is zyre_uuid of
 // libzyre.
-func (z *Zyre) UUID() string { return z.id }
+func (z *Zyre) UUID() string {
+	z.lock()
+	defer z.mu.Unlock()
+	return z.id
+}
 
 // Name returns the name set by SetName, or else the first six characters of the
 // UUID. It works at any time. It is zyre_name of libzyre.
 func (z *Zyre) Name() string {
-	z.mu.Lock()
+	z.lock()
 	defer z.mu.Unlock()
 	if z.cfg.name == "" {
 		return z.id[:6]
@@ -96,12 +116,6 @@ func (z *Zyre) Name() string {
 func (z *Zyre) Start() error {
 	z.lifecycle.Lock()
 	defer z.lifecycle.Unlock()
-	if z.node.Load() != nil {
-		return opError("start", "", ErrRunning)
-	}
-	if z.ctx.Err() != nil {
-		return opError("start", "", ErrNotRunning)
-	}
 	if err := z.startNode(); err != nil {
 		return opError("start", "", err)
 	}
@@ -114,14 +128,17 @@ func (z *Zyre) Start() error {
 // setters off meanwhile, so that each of them reaches either the copy or the
 // running node.
 func (z *Zyre) startNode() error {
-	z.mu.Lock()
+	z.lock()
 	defer z.mu.Unlock()
-	cfg := z.cfg.clone()
-	if cfg.curve.restricted && !cfg.curve.enabled() {
-		cfg.reject("set authorized keys", "no certificate", ErrInvalid)
+	if z.node.Load() != nil {
+		return ErrRunning
 	}
-	if cfg.err != nil {
-		return cfg.err
+	if z.ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrNotRunning, z.ctx.Err())
+	}
+	cfg := z.cfg.clone()
+	if err := cfg.complete(); err != nil {
+		return err
 	}
 	if cfg.name == "" {
 		cfg.name = z.id[:6]
@@ -166,10 +183,10 @@ func (z *Zyre) stopNode() {
 	}
 	n.stop()
 	z.forget()
+	z.lock()
+	defer z.mu.Unlock()
+	z.last, z.ended = n.final(), true
 	z.node.Store(nil)
-	z.mu.Lock()
-	z.ended = true
-	z.mu.Unlock()
 }
 
 // Events returns the channel on which the node reports what happens. When the node
@@ -179,9 +196,13 @@ func (z *Zyre) stopNode() {
 //
 // Read it steadily. The node keeps the events that are not read, up to the queue
 // limit; beyond that it stops reading what its peers send, so that they wait. See
-// [Zyre.SetQueueLimit]. It takes the place of zyre_recv and zyre_event_new of libzyre.
+// [Zyre.SetQueueLimit].
+//
+// Only receive from the channel. If the application closes it, the node panics at its
+// next event, and what the application sends on it comes back as an event. It takes the
+// place of zyre_recv and zyre_event_new of libzyre.
 func (z *Zyre) Events() chan *Event {
-	z.mu.Lock()
+	z.lock()
 	defer z.mu.Unlock()
 	return z.events
 }
@@ -192,23 +213,23 @@ func (z *Zyre) Events() chan *Event {
 // logged. It is zyre_join of libzyre.
 func (z *Zyre) Join(group string) {
 	if !validGroup(group) {
-		z.warn("zyre: group name too long", "group", group[:20]+"…")
+		z.warn("zyre: not joined", "err", opError("join", group, ErrTooLong))
 		return
 	}
-	z.set(func(c *config) {
+	z.setLive(change{op: "join", apply: func(c *config) {
 		if !slices.Contains(c.groups, group) {
 			c.groups = append(c.groups, group)
 		}
-	})
+	}})
 	z.followGroups(group)
 }
 
 // Leave leaves a group, and the peers see a LEAVE event. Leaving a group that the node
 // has not joined does nothing. It works at any time. It is zyre_leave of libzyre.
 func (z *Zyre) Leave(group string) {
-	z.set(func(c *config) {
+	z.setLive(change{op: "leave", apply: func(c *config) {
 		c.groups = slices.DeleteFunc(c.groups, func(g string) bool { return g == group })
-	})
+	}})
 	z.followGroups(group)
 }
 
@@ -243,6 +264,16 @@ func (z *Zyre) Whisper(peer string, payload []byte) {
 	}
 }
 
+// WhisperFrames sends a message of any number of frames to one peer as Whisper does.
+// Without frames it sends one empty frame. Peers of other implementations may take the
+// first frame only. Libzyre's zyre_whisper sends any number of frames too.
+func (z *Zyre) WhisperFrames(peer string, frames ...[]byte) {
+	id, ok := canonicalUUID(peer)
+	if n := z.node.Load(); n != nil && ok {
+		_ = n.commands.message(context.Background(), command{kind: cmdWhisper, message: message{peer: id, frames: cloneFrames(frames)}})
+	}
+}
+
 // Whispers sends a text to one peer as Whisper does. The text is formatted as by
 // fmt.Sprintf; without args it is sent as it is. It is zyre_whispers of libzyre.
 func (z *Zyre) Whispers(peer, format string, args ...interface{}) {
@@ -260,6 +291,15 @@ func (z *Zyre) Shout(group string, payload []byte) {
 	}
 }
 
+// ShoutFrames sends a message of any number of frames to every peer in a group as Shout
+// does. Without frames it sends one empty frame. Peers of other implementations may take
+// the first frame only. Libzyre's zyre_shout sends any number of frames too.
+func (z *Zyre) ShoutFrames(group string, frames ...[]byte) {
+	if n := z.node.Load(); n != nil && validGroup(group) {
+		_ = n.commands.message(context.Background(), command{kind: cmdShout, message: message{group: group, frames: cloneFrames(frames)}})
+	}
+}
+
 // Shouts sends a text to a group as Shout does. The text is formatted as by
 // fmt.Sprintf; without args it is sent as it is. It is zyre_shouts of libzyre.
 func (z *Zyre) Shouts(group, format string, args ...interface{}) {
@@ -274,9 +314,10 @@ func (z *Zyre) Shouts(group, format string, args ...interface{}) {
 //   - [ErrPushedBack], together with the context's error, if the peer takes no more
 //     messages until ctx ends: the message was not sent and will not be. Without the
 //     context's error if the application takes none of its events, as at [Zyre.Whisper];
+//   - the context's error alone if ctx has ended before;
 //   - [ErrNotRunning] before Start and after Stop.
 //
-// It is zyre_whisper of libzyre, whose messages have any number of frames too.
+// A nil ctx never ends. It is zyre_whisper of libzyre, whose messages have any number of frames too.
 func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte) error {
 	n := z.node.Load()
 	if n == nil {
@@ -286,7 +327,7 @@ func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte
 	if !ok {
 		return opError("whisper", peer, ErrUnknownPeer)
 	}
-	return opError("whisper", peer, n.send(ctx, command{kind: cmdWhisper, message: message{peer: id, frames: cloneFrames(frames)}}))
+	return opError("whisper", peer, n.send(orBackground(ctx), command{kind: cmdWhisper, message: message{peer: id, frames: cloneFrames(frames)}}))
 }
 
 // ShoutContext sends a message of any number of frames to every peer in a group, and
@@ -296,20 +337,29 @@ func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte
 //   - [ErrUnknownGroup] if no peer has joined the group;
 //   - [ErrPushedBack], together with the context's error, if some members take no more
 //     messages until ctx ends: they will not get the message, the others have it;
+//   - the context's error alone if ctx has ended before;
 //   - [ErrTooLong] if the name of the group is longer than 255 bytes;
 //   - [ErrNotRunning] before Start and after Stop.
 //
-// A member that exits in the meantime is no error: the application sees its EXIT. It
-// is zyre_shout of libzyre, whose messages have any number of frames too.
+// A member that exits in the meantime is no error: the application sees its EXIT. A nil
+// ctx never ends. It is zyre_shout of libzyre, whose messages have any number of frames
+// too.
 func (z *Zyre) ShoutContext(ctx context.Context, group string, frames ...[]byte) error {
 	n := z.node.Load()
 	if n == nil {
 		return opError("shout", group, ErrNotRunning)
 	}
 	if !validGroup(group) {
-		return opError("shout", group[:20]+"…", ErrTooLong)
+		return opError("shout", group, ErrTooLong)
 	}
-	return opError("shout", group, n.send(ctx, command{kind: cmdShout, message: message{group: group, frames: cloneFrames(frames)}}))
+	return opError("shout", group, n.send(orBackground(ctx), command{kind: cmdShout, message: message{group: group, frames: cloneFrames(frames)}}))
+}
+
+func orBackground(ctx context.Context) context.Context {
+	if ctx == nil {
+		return context.Background()
+	}
+	return ctx
 }
 
 // cloneFrames copies a message, so that the caller keeps its buffers.
@@ -331,17 +381,8 @@ func (z *Zyre) configure(fn func(n *node, now time.Time)) {
 	}
 }
 
-// ask returns what fn finds on the running node, or the zero value.
-func ask[T any](z *Zyre, fn func(n *node, now time.Time) T) (result T) {
-	var answer T
-	if n := z.node.Load(); n != nil && n.do(func(now time.Time) { answer = fn(n, now) }) == nil {
-		result = answer
-	}
-	return result
-}
-
 func (z *Zyre) warn(msg string, args ...any) {
-	z.mu.Lock()
+	z.lock()
 	log := z.cfg.logger
 	z.mu.Unlock()
 	log.Warn(msg, args...)

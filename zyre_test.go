@@ -70,6 +70,7 @@ func TestZyre_everyMethodIsCalled(t *testing.T) {
 func TestZyre_answersWhenNotRunning(t *testing.T) {
 	leak.Check(t)
 	for when, reach := range states {
+		ran := when == "after Stop" || when == "after cancel"
 		ctx, cancel := context.WithCancel(context.Background())
 		z := zyre.NewZyre(ctx).SetName("idle").SetInterface("lo").SetPort(kit.FreeUDPPort(t))
 		z.Join("hall")
@@ -81,9 +82,10 @@ func TestZyre_answersWhenNotRunning(t *testing.T) {
 		var dump strings.Builder
 		z.Dump(&dump)
 		got := []any{z.Name(), len(z.UUID()), z.OwnGroups(), z.Peers(), z.PeersByGroup("hall"), z.PeerGroups(),
-			z.PeerName(id), z.PeerAddress(id), value, ok, z.GossipEndpoint(), z.Stats(), strings.Contains(dump.String(), "not running")}
+			z.PeerName(id), z.PeerAddress(id), value, ok, z.GossipEndpoint(), z.Endpoint(),
+			z.Stats().Beacon.Sent > 0, z.Stats().Peers, strings.Contains(dump.String(), "not running")}
 		want := []any{"idle", 32, []string{"hall"}, []string(nil), []string(nil), []string(nil),
-			"", "", "", false, "", zyre.Stats{}, true}
+			"", "", "", false, "", "", ran, 0, true}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: queries = %v, want %v", when, got, want)
 		}

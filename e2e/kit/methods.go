@@ -39,6 +39,14 @@ func EveryMethod(z *zyre.Zyre) map[string]func() {
 		"Stats":            func() { _ = z.Stats() },
 		"Events":           func() { _ = z.Events() },
 		"Dump":             func() { z.Dump(io.Discard) },
+		"WhisperFrames":    func() { z.WhisperFrames("nobody", nil, []byte("x")) },
+		"ShoutFrames":      func() { z.ShoutFrames("g", nil, []byte("x")) },
+		"Peer":             func() { _, _ = z.Peer("x") },
+		"PeerList":         func() { _ = z.PeerList() },
+		"PeersByName":      func() { _ = z.PeersByName("n") },
+		"Leader":           func() { _, _ = z.Leader("g") },
+		"WaitPeers":        func() { _ = z.WaitPeers(ctx, "g", 0) },
+		"Endpoint":         func() { _ = z.Endpoint() },
 		"GossipEndpoint":   func() { _ = z.GossipEndpoint() },
 		"GossipUnpublish":  func() { z.GossipUnpublish("nobody") },
 		"RequirePeer":      func() { _ = z.RequirePeer("x", "y", "") },
@@ -50,6 +58,7 @@ func EveryMethod(z *zyre.Zyre) map[string]func() {
 // call.
 func EverySetter(z *zyre.Zyre) map[string]func() {
 	return map[string]func(){
+		"SetUUID":               func() { z.SetUUID("x") },
 		"SetInterface":          func() { z.SetInterface("lo") },
 		"SetPort":               func() { z.SetPort(5670) },
 		"SetInterval":           func() { z.SetInterval(time.Second) },

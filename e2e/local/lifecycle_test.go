@@ -68,6 +68,10 @@ func TestLifecycle_stopWithUnreadEvents(t *testing.T) {
 	if len(types) != eventBuffer+1 || types[0] != "ENTER" || types[eventBuffer] != "STOP" {
 		t.Errorf("%d events, first %s, last %s, want %d, ENTER, STOP", len(types), types[0], types[len(types)-1], eventBuffer+1)
 	}
+	// Of 2 eventBuffer whispers and ENTER, as many fit as the channel holds.
+	if got, want := bob.Stats().EventsDropped, uint64(eventBuffer+1); got != want {
+		t.Errorf("Stats after Stop: %d events dropped, want %d", got, want)
+	}
 	alice.Stop()
 }
 

@@ -1,12 +1,8 @@
 package local_test
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -35,17 +31,15 @@ type stormPair struct {
 	uuid   [16]byte // of z
 	events *watch.Log
 	f      *stranger
-	ice    *freezer
 	talks  int
 }
 
 func newStormPair(t *testing.T, kind foreign.Kind) *stormPair {
 	t.Helper()
 	port := kit.FreeUDPPort(t)
-	ice := newFreezer()
-	z := kit.QuickTimeouts(kit.NewNode(t, "ours", port), stormEvasive, stormExpired).SetLogger(slog.New(ice))
+	z := kit.QuickTimeouts(kit.NewNode(t, "ours", port), stormEvasive, stormExpired)
 	kit.MustStart(t, z)
-	p := &stormPair{t: t, port: port, z: z, uuid: kit.UUIDBytes(t, z), events: watch.Record(z), ice: ice}
+	p := &stormPair{t: t, port: port, z: z, uuid: kit.UUIDBytes(t, z), events: watch.Record(z)}
 	p.f = newStranger(t, foreignnet.Options{Kind: kind, Name: "fake", UDPPort: port, Interval: 100 * time.Millisecond})
 	p.events.Wait(t, "ENTER fake", 1)
 	p.f.waitEvent(foreign.Enter, z, 1)
@@ -103,21 +97,8 @@ func (p *stormPair) gap() {
 	p.f.must(p.f.SendTo(p.uuid, frames...))
 }
 
-// watch starts a node that reports ours, or theirs, as gone when they have been frozen for
-// longer than the expired timeout of ours.
-func (p *stormPair) watch() *watch.Log {
-	p.t.Helper()
-	w := kit.QuickTimeouts(kit.NewNode(p.t, "watch", p.port), stormEvasive, stormExpired+stormExpired/2)
-	kit.MustStart(p.t, w)
-	r := watch.Record(w)
-	r.Wait(p.t, "ENTER ours", 1)
-	r.Wait(p.t, "ENTER fake", 1)
-	p.events.Wait(p.t, "ENTER watch", 1)
-	return r
-}
-
 // storms are the beginnings of storms, between a node and a peer that hold each other
-// ready.
+// ready. TestStorm_oursFrozen has those where the process of the node is stopped.
 var storms = []struct {
 	name  string
 	begin func(p *stormPair)
@@ -148,63 +129,6 @@ var storms = []struct {
 		p.f.must(p.f.Forget(p.uuid))
 		p.f.must(p.f.Thaw())
 	}},
-	{"ours frozen", func(p *stormPair) {
-		others := p.watch()
-		p.ice.freeze(p)
-		others.Wait(p.t, "EXIT ours", 1)
-		p.f.must(p.f.Forget(p.uuid))
-		p.ice.thaw()
-	}},
-	{"both frozen", func(p *stormPair) {
-		others := p.watch()
-		p.ice.freeze(p)
-		p.f.must(p.f.Freeze())
-		others.Wait(p.t, "EXIT ours", 1)
-		others.Wait(p.t, "EXIT fake", 1)
-		p.f.must(p.f.Forget(p.uuid))
-		p.f.must(p.f.Thaw())
-		p.ice.thaw()
-	}},
-}
-
-// freezer is a log handler that stops a node, as SIGSTOP would, when it logs a malformed
-// message; only its threads in libzmq and its Beacon go on.
-type freezer struct {
-	slog.Handler
-	reached chan struct{} // closed when the node is frozen
-	thawed  chan struct{} // closed when it may go on
-	thaw    func()        // closes thawed, once
-}
-
-func newFreezer() *freezer {
-	f := &freezer{Handler: slog.DiscardHandler, reached: make(chan struct{}), thawed: make(chan struct{})}
-	f.thaw = sync.OnceFunc(func() { close(f.thawed) })
-	return f
-}
-
-func (f *freezer) Enabled(context.Context, slog.Level) bool { return true }
-func (f *freezer) WithAttrs([]slog.Attr) slog.Handler       { return f }
-
-func (f *freezer) Handle(_ context.Context, r slog.Record) error {
-	if strings.Contains(r.Message, "malformed") {
-		close(f.reached)
-		<-f.thawed
-	}
-	return nil
-}
-
-// freeze freezes the node until thaw.
-func (f *freezer) freeze(p *stormPair) {
-	p.t.Helper()
-	p.t.Cleanup(f.thaw) // a frozen node would not stop
-	cold := newStranger(p.t, foreignnet.Options{Name: "cold"})
-	cold.dial(kit.Endpoint(p.t, p.z), foreignnet.ConnOptions{})
-	cold.must(cold.conn.Send([]byte{0xAA, 0xA1, foreign.ShoutID, 2}))
-	select {
-	case <-f.reached:
-	case <-time.After(watch.Patience):
-		p.t.Fatal("the node logs no malformed message")
-	}
 }
 
 func TestStorm_none(t *testing.T) {

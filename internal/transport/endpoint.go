@@ -7,6 +7,9 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"syscall"
+
+	zmq "github.com/pebbe/zmq4"
 )
 
 // Why an endpoint is refused.
@@ -78,6 +81,14 @@ func CheckBindEndpoint(s string) error {
 		return fmt.Errorf("%w: %q", ErrBadEndpoint, s)
 	}
 	return nil
+}
+
+// ExplainBind says what "no such device" means in an error of libzmq's Bind.
+func ExplainBind(err error) error {
+	if zmq.AsErrno(err) == zmq.Errno(syscall.ENODEV) {
+		return fmt.Errorf("%w: the host must be an address, or an interface's name; for localhost write 127.0.0.1", err)
+	}
+	return err
 }
 
 func parseHostPort(s string) (netip.AddrPort, error) {

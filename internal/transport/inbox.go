@@ -106,7 +106,7 @@ func (in *zmqInbox) Bind(endpoint string) (string, error) {
 		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, err)
 	}
 	if err := in.soc.Bind(endpoint); err != nil {
-		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, err)
+		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, ExplainBind(err))
 	}
 	bound, err := in.soc.GetLastEndpoint()
 	if err != nil {

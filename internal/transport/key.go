@@ -64,17 +64,18 @@ func publicFromSecret(secretKey string) (string, error) {
 	return public, nil
 }
 
-// CheckKeyPair reports whether the two keys belong together.
+// CheckKeyPair returns an error unless the two keys belong together. The error shows
+// neither of them: they may be swapped.
 func CheckKeyPair(publicKey, secretKey string) error {
 	if _, ok := RawFromZ85(publicKey); !ok {
-		return fmt.Errorf("%w: public key %q", ErrBadKey, publicKey)
+		return fmt.Errorf("%w: public key", ErrBadKey)
 	}
 	public, err := publicFromSecret(secretKey)
 	if err != nil {
 		return err
 	}
 	if public != publicKey {
-		return fmt.Errorf("zyre: public key %s does not belong to the secret key", publicKey)
+		return errors.New("zyre: the public key does not belong to the secret key")
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func setClientKeys(s *zmq.Socket, opts DialOptions) error {
 		return nil
 	}
 	if _, ok := RawFromZ85(opts.ServerKey); !ok {
-		return fmt.Errorf("%w: server key %q", ErrBadKey, opts.ServerKey)
+		return fmt.Errorf("%w: server key", ErrBadKey)
 	}
 	if err := CheckKeyPair(opts.PublicKey, opts.SecretKey); err != nil {
 		return err

@@ -13,10 +13,9 @@ import (
 // Policy says which clients may connect to a CURVE server, and counts and logs those that
 // were turned away. Any number of goroutines may use it.
 type Policy struct {
-	log        *slog.Logger
-	restricted bool
-	keys       atomic.Pointer[map[string]bool] // never changed, only replaced
-	refused    atomic.Uint64
+	log     *slog.Logger
+	keys    atomic.Pointer[map[string]bool] // never changed, only replaced; nil lets everybody in
+	refused atomic.Uint64
 
 	mu       sync.Mutex
 	warnings ratelimit.Bucket // guarded by mu
@@ -25,13 +24,15 @@ type Policy struct {
 // NewPolicy returns a policy that allows only the given keys (Z85) if it is restricted,
 // and else every client that has proven to hold a key.
 func NewPolicy(log *slog.Logger, restricted bool, keys []string) *Policy {
-	p := &Policy{log: log, restricted: restricted, warnings: ratelimit.NewWarnings()}
-	p.SetKeys(keys)
+	p := &Policy{log: log, warnings: ratelimit.NewWarnings()}
+	if restricted {
+		p.SetKeys(keys)
+	}
 	return p
 }
 
-// SetKeys replaces the keys that a restricted policy allows. Connections that are open
-// remain.
+// SetKeys replaces the keys that the policy allows, and restricts it to them.
+// Connections that are open remain.
 func (p *Policy) SetKeys(keys []string) {
 	set := make(map[string]bool, len(keys))
 	for _, key := range keys {
@@ -42,7 +43,8 @@ func (p *Policy) SetKeys(keys []string) {
 
 // Allows reports whether the holder of a key may connect.
 func (p *Policy) Allows(key string) bool {
-	return key != "" && (!p.restricted || (*p.keys.Load())[key])
+	keys := p.keys.Load()
+	return key != "" && (keys == nil || (*keys)[key])
 }
 
 // Refused returns how many clients were turned away so far.

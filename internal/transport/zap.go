@@ -20,8 +20,8 @@ const zapEndpoint = "inproc://zeromq.zap.01"
 
 const errnoAgain = zmq.Errno(syscall.EAGAIN)
 
-// maxZapDomain leaves room for the suffix that register adds; libzmq takes 255.
-const maxZapDomain = 200
+// MaxZapDomain is the most bytes of a ZAP domain. It leaves room for the suffix that register adds; libzmq takes 255.
+const MaxZapDomain = 200
 
 // A zapEntry is the policy of one listener.
 type zapEntry struct {
@@ -50,8 +50,8 @@ type zapResponder struct {
 // policies, and only the domain tells libzmq's questions apart. It never goes on
 // the wire. A nil policy lets every client in.
 func (z *zapResponder) register(ctx *zmq.Context, domain string, policy *Policy) (string, error) {
-	if len(domain) > maxZapDomain {
-		return "", fmt.Errorf("zyre: ZAP domain of %d bytes, at most %d", len(domain), maxZapDomain)
+	if len(domain) > MaxZapDomain {
+		return "", fmt.Errorf("zyre: ZAP domain of %d bytes, at most %d", len(domain), MaxZapDomain)
 	}
 	z.lifecycle.Lock()
 	defer z.lifecycle.Unlock()

@@ -8,16 +8,17 @@ import (
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
-// checkBind refuses what a hub cannot listen at.
-func checkBind(endpoint string) error {
+// CheckBind returns an error for an endpoint that a hub cannot listen at.
+func CheckBind(endpoint string) error {
 	if isLocal(endpoint) || transport.CheckBindEndpoint(endpoint) == nil && !hasNUL(endpoint) {
 		return nil
 	}
 	return fmt.Errorf("%w to bind: %q", ErrEndpoint, endpoint)
 }
 
-// checkConnect refuses what a client cannot connect to. A host name is allowed.
-func checkConnect(endpoint string) error {
+// CheckConnect returns an error for an endpoint that a client cannot connect to. A host
+// name is allowed.
+func CheckConnect(endpoint string) error {
 	_, target := splitSource(endpoint)
 	err := transport.CheckEndpoint(target)
 	if isLocal(endpoint) || (err == nil || errors.Is(err, transport.ErrNeedsLookup)) && !hasNUL(endpoint) {

@@ -35,8 +35,8 @@ func TestCheckEndpoint(t *testing.T) {
 			err  error
 			good bool
 		}{
-			"checkBind":    {checkBind(endpoint), want.bind},
-			"checkConnect": {checkConnect(endpoint), want.connect},
+			"CheckBind":    {CheckBind(endpoint), want.bind},
+			"CheckConnect": {CheckConnect(endpoint), want.connect},
 		} {
 			if (got.err == nil) != got.good || got.err != nil && !errors.Is(got.err, ErrEndpoint) {
 				t.Errorf("%s(%q) = %v, want an error: %v", name, endpoint, got.err, !got.good)

@@ -46,6 +46,9 @@ type Options struct {
 	PublicKey, SecretKey string
 	// ZapDomain is the domain that a hub gives to the ZAP handler of the context.
 	ZapDomain string
+	// Allows reports whether the client of a CURVE hub that holds a key may go on: ZAP
+	// asks only when it connects. Nil lets all go on. See Recheck.
+	Allows func(publicKey string) bool
 }
 
 // Stats are counters since New, except for Tuples, Clients and Hubs.
@@ -183,7 +186,7 @@ func (g *Gossip) do(f func(now time.Time)) error {
 // for further endpoints. libzmq looks up a host name in the endpoint, and the member
 // waits for it. Errors are libzmq's, wrapped, such as zmq4.EADDRINUSE.
 func (g *Gossip) Bind(endpoint string) (bound string, err error) {
-	if err := checkBind(endpoint); err != nil {
+	if err := CheckBind(endpoint); err != nil {
 		return "", err
 	}
 	closed := g.do(func(time.Time) { bound, err = g.bind(endpoint) })
@@ -195,7 +198,7 @@ func (g *Gossip) Bind(endpoint string) (bound string, err error) {
 // endpoint may have a host name, which is looked up outside libzmq, and again when
 // the hub is lost. A hub that is connected already is left as it is.
 func (g *Gossip) Connect(endpoint, serverKey string) (err error) {
-	if err := checkConnect(endpoint); err != nil {
+	if err := CheckConnect(endpoint); err != nil {
 		return err
 	}
 	if _, ok := transport.RawFromZ85(serverKey); !ok && serverKey != "" {
@@ -270,6 +273,18 @@ func (g *Gossip) count() Stats {
 		}
 	}
 	return s
+}
+
+// Recheck forgets the clients of the hub whose keys Allows does not allow any more, and
+// takes their tuples back.
+func (g *Gossip) Recheck() error {
+	return g.do(func(now time.Time) {
+		for key, c := range g.clients {
+			if !g.mayGoOn(c.key) {
+				g.forgetClient(key, c, now)
+			}
+		}
+	})
 }
 
 // Close takes back the tuples that this member published, closes its sockets and waits

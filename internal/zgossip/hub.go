@@ -59,6 +59,8 @@ type hub struct {
 	pingsSent    int
 	silenceLimit backoff.Backoff // Current is the silence after which the dealer is replaced
 
+	state HubState
+
 	ownedDropped   bool // the tuples that the hub owned were taken back after it was lost
 	othersResynced bool // the other hubs were asked for all tuples after it was lost
 }
@@ -74,6 +76,7 @@ func newHub(endpoint, serverKey string, pingInterval time.Duration, now time.Tim
 		serverKey:    serverKey,
 		instance:     routingTag + string(random),
 		silenceLimit: backoff.Backoff{Min: silentPings * pingInterval, Max: maxSilence},
+		state:        HubState{Endpoint: endpoint, LastError: notTried},
 	}
 	h.silenceLimit.Next()
 	return h
@@ -106,6 +109,7 @@ func (g *Gossip) onResolved(r transport.Resolved, now time.Time) {
 		h.resolving = false
 		if len(r.Numeric) == 0 {
 			g.log.Debug("gossip hub has no address", "endpoint", h.endpoint, "err", r.Err)
+			h.state.failed(fmt.Sprintf("the host name has no address: %v", r.Err))
 			h.retryAt = now.Add(retryInterval)
 			continue
 		}
@@ -122,10 +126,12 @@ func (g *Gossip) connectHub(h *hub, endpoint string, now time.Time) {
 	if err != nil {
 		g.closeHub(h, 0)
 		g.log.Debug("gossip hub not connected", "endpoint", h.endpoint, "err", err)
+		h.state.failed(err.Error())
 		h.retryAt = now.Add(retryInterval)
 		return
 	}
 	h.waitingSince, h.lastPing = now, time.Time{}
+	h.state.Address = endpoint
 	if inproc {
 		g.onHubConnected(h, now)
 	}
@@ -155,7 +161,7 @@ func (g *Gossip) openDealer(h *hub, endpoint string, id []byte, inproc bool) (er
 	}
 	if !inproc {
 		events := fmt.Sprintf("inproc://zgossip-%x", id)
-		if err := h.dealer.Monitor(events, connectedEvent()|zmq.EVENT_DISCONNECTED); err != nil {
+		if err := h.dealer.Monitor(events, connectedEvent()|zmq.EVENT_DISCONNECTED|failureEvents()); err != nil {
 			return err
 		}
 		h.monitor, err = openSocket(g.ctx, zmq.PAIR, g.wake, func(soc *zmq.Socket) error {
@@ -206,6 +212,7 @@ func (g *Gossip) onHubConnected(h *hub, now time.Time) {
 
 func (g *Gossip) onHubLost(h *hub, now time.Time) {
 	h.connected, h.waitingSince = false, now
+	h.state.lost()
 	if h.downSince.IsZero() {
 		h.downSince = now
 		g.log.Debug("gossip hub lost", "endpoint", h.endpoint)
@@ -243,6 +250,8 @@ func (g *Gossip) readMonitor(h *hub, now time.Time) {
 			g.onHubConnected(h, now)
 		case zmq.EVENT_DISCONNECTED:
 			g.onHubLost(h, now)
+		default:
+			h.state.onEvent(event)
 		}
 	}
 }
@@ -267,6 +276,7 @@ func (g *Gossip) readHub(h *hub, now time.Time, limit int) {
 
 func (g *Gossip) onHubMessage(h *hub, m *msg, now time.Time) {
 	h.heard, h.downSince = now, time.Time{}
+	h.state.answered(now)
 	h.silenceLimit.Reset()
 	h.silenceLimit.Next()
 	h.ownedDropped, h.othersResynced = false, false

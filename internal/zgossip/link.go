@@ -8,6 +8,7 @@ type link struct {
 	hub   bool   // the neighbour is a hub
 	pings bool   // it is a client that sends PING, so its silence means that it is gone
 	id    []byte // the routing id of a client
+	key   string // its CURVE key, Z85; empty without CURVE
 
 	heard     time.Time // when the last frame came from it
 	downSince time.Time // when its connection was lost; zero while there is one

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 const (
@@ -56,7 +58,7 @@ func (g *Gossip) bind(endpoint string) (bound string, err error) {
 		return "", err
 	}
 	if err := g.router.Bind(endpoint); err != nil {
-		return "", err
+		return "", transport.ExplainBind(err)
 	}
 	bound, err = g.router.GetLastEndpoint()
 	return strings.TrimRight(bound, "\x00"), err
@@ -87,18 +89,31 @@ func (g *Gossip) openRouter() (*socket, error) {
 func (g *Gossip) readRouter(now time.Time, limit int) {
 	for range limit {
 		var parts [2][]byte
-		n, err := g.router.receive(parts[:])
+		n, user, err := g.router.receiveFrom(parts[:])
 		if err != nil {
 			g.onReceiveError(g.router, err)
 			return
 		}
 		var m msg
-		if n != 2 || m.parse(parts[1]) != nil {
+		switch {
+		case n != 2 || m.parse(parts[1]) != nil:
 			g.stats.Malformed++
-			continue
+		case !g.mayGoOn(user):
+			g.stats.Refused++
+		default:
+			g.onClientMessage(parts[0], &m, now)
+			key, _ := clientKey(parts[0])
+			if c := g.clients[string(key)]; c != nil {
+				c.key = user
+			}
 		}
-		g.onClientMessage(parts[0], &m, now)
 	}
+}
+
+// mayGoOn reports whether the holder of a key may be a client. Without CURVE, as over
+// inproc, there is no key.
+func (g *Gossip) mayGoOn(key string) bool {
+	return key == "" || g.opts.Allows == nil || g.opts.Allows(key)
 }
 
 func (g *Gossip) onClientMessage(id []byte, m *msg, now time.Time) {
@@ -175,11 +190,8 @@ func (g *Gossip) tickClients(now time.Time) {
 		switch {
 		case c.pings && silence > g.opts.ClientTimeout,
 			!c.pings && !c.downSince.IsZero() && now.Sub(c.downSince) > g.opts.QuietTimeout:
-			delete(g.clients, key)
-			c.downSince = now
-			n := g.table.dropOwned(c, now)
 			g.stats.Expired++
-			g.log.Debug("gossip client lost", "client", fmt.Sprintf("%x", c.id), "tuples", n)
+			g.forgetClient(key, c, now)
 		case !c.pings && c.downSince.IsZero() && silence > checkInterval && now.Sub(c.checkedAt) > checkInterval:
 			c.checkedAt = now
 			g.buf = appendHead(g.buf[:0], idPong)
@@ -189,4 +201,12 @@ func (g *Gossip) tickClients(now time.Time) {
 			g.table.dropUnrepeated(c, now)
 		}
 	}
+}
+
+// forgetClient drops a client and takes back the tuples that it owns.
+func (g *Gossip) forgetClient(key string, c *link, now time.Time) {
+	delete(g.clients, key)
+	c.downSince = now
+	n := g.table.dropOwned(c, now)
+	g.log.Debug("gossip client lost", "client", fmt.Sprintf("%x", c.id), "tuples", n)
 }

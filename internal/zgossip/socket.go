@@ -98,6 +98,29 @@ func (s *socket) receive(parts [][]byte) (n int, err error) {
 	}
 }
 
+// receiveFrom reads one message as receive does, and returns the CURVE key of its sender;
+// empty without CURVE.
+func (s *socket) receiveFrom(parts [][]byte) (n int, user string, err error) {
+	const property = "User-Id"
+	for {
+		b, metadata, err := s.RecvBytesWithMetadata(zmq.DONTWAIT, property)
+		if err != nil {
+			return n, user, err
+		}
+		if n < len(parts) {
+			parts[n] = b
+		}
+		if n == 1 {
+			user = metadata[property]
+		}
+		n++
+		more, err := s.GetRcvmore()
+		if err != nil || !more {
+			return n, user, err
+		}
+	}
+}
+
 // send gives the frames to libzmq, or none of them.
 func (s *socket) send(frames ...[]byte) error {
 	s.mustRead = true

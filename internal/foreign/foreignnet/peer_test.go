@@ -3,6 +3,7 @@ package foreignnet_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"testing"
@@ -135,6 +136,32 @@ func TestPeer_meetsNode(t *testing.T) {
 			p.expect("EXIT", "", "")
 			if n := p.peer.CountEvents(foreignnet.IsEvent(foreign.Exit, p.uuid)); n != 0 {
 				t.Errorf("the peer saw EXIT %d times before it stopped", n)
+			}
+		})
+	}
+}
+
+// The byte before the UUID in a routing id does not matter: haskell-zre has the character
+// '1'.
+func TestPeer_routingByte(t *testing.T) {
+	for _, first := range []byte{'1', 2, 0xff} {
+		t.Run(fmt.Sprint(first), func(t *testing.T) {
+			t.Parallel()
+			p := startPair(t, foreignnet.Options{Kind: foreign.Generic, RoutingByte: first, Groups: []string{"hall"}})
+			p.expect("ENTER", "", "")
+			p.expect("JOIN", "hall", "")
+			p.expectAtPeer(foreign.Enter, "", "")
+			p.expectAtPeer(foreign.Join, "hall", "")
+			p.must(p.peer.Whisper(p.uuid, []byte("to you")))
+			p.expect("WHISPER", "", "to you")
+			p.must(p.peer.Shout("hall", []byte("to all")))
+			p.expect("SHOUT", "hall", "to all")
+			p.node.Whisper(p.peer.UUIDText(), []byte("and to you"))
+			p.expectAtPeer(foreign.Whisper, "", "and to you")
+			p.node.Shout("hall", []byte("and to all"))
+			p.expectAtPeer(foreign.Shout, "hall", "and to all")
+			if n := p.node.Stats().Dropped.BadIdentity; n != 0 {
+				t.Errorf("BadIdentity = %d, want 0", n)
 			}
 		})
 	}

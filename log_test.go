@@ -1,0 +1,164 @@
+package zyre_test
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
+)
+
+// callback is a slog.Handler that calls back, from each of its own methods, for as long
+// as there are calls left: some of what it calls is logged too.
+type callback struct {
+	slog.Handler
+	call func()
+	left *atomic.Int64
+}
+
+func newCallback(call func()) callback {
+	h := callback{slog.DiscardHandler, call, &atomic.Int64{}}
+	h.left.Store(50)
+	return h
+}
+
+func (h callback) back() {
+	if h.left.Add(-1) >= 0 {
+		h.call()
+	}
+}
+
+func (h callback) Enabled(context.Context, slog.Level) bool  { h.back(); return true }
+func (h callback) Handle(context.Context, slog.Record) error { h.back(); return nil }
+func (h callback) WithAttrs([]slog.Attr) slog.Handler        { h.back(); return h }
+func (h callback) WithGroup(string) slog.Handler             { h.back(); return h }
+
+// A handler may call every method of the node that logs to it.
+func TestSetLogger_handlerCallsNode(t *testing.T) {
+	names := maps.Clone(kit.EveryMethod(nil))
+	maps.Copy(names, kit.EverySetter(nil))
+	names["Start"], names["Stop"] = nil, nil
+	for name := range names {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			port := kit.FreeUDPPort(t)
+			z := kit.NewNode(t, "z", port)
+			methods := kit.EveryMethod(z)
+			maps.Copy(methods, kit.EverySetter(z))
+			delete(methods, "SetVerbose") // it would log to standard error
+			methods["SetVerbose"] = func() {}
+			methods["Start"], methods["Stop"] = func() { _ = z.Start() }, z.Stop
+			h := newCallback(methods[name])
+			z.SetLogger(slog.New(h).With("a", 1).WithGroup("g").With("b", 2))
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				_ = z.Start()
+				other := kit.LoopbackNode("other", port)
+				_ = other.Start()
+				for range 10 {
+					z.Join(strings.Repeat("x", 256)) // is logged
+					z.Stats()
+				}
+				other.Stop()
+				z.Stop()
+			}()
+			select {
+			case <-ended:
+			case <-time.After(watch.Patience):
+				t.Fatalf("a handler that calls %s makes the node hang", name)
+			}
+			h.left.Store(0)
+		})
+	}
+}
+
+// A handler that does not return holds up nothing, and what it misses is counted and told.
+func TestSetLogger_slowHandler(t *testing.T) {
+	var log lockedBuffer
+	release := make(chan struct{})
+	slow := &gate{slog.NewTextHandler(&log, nil), release}
+	z := kit.NewNode(t, "z", kit.FreeUDPPort(t)).SetLogger(slog.New(slow))
+	kit.MustStart(t, z)
+	for range 1500 {
+		z.Join(strings.Repeat("x", 256))
+	}
+	if lost := z.Stats().Dropped.LogRecords; lost < 400 || lost > 510 {
+		t.Errorf("Stats: %d log records lost, want about 500", lost)
+	}
+	close(release)
+	watch.Until(t, "the others are logged", func() bool { return strings.Count(log.String(), "longer than") >= 990 })
+	if !strings.Contains(log.String(), "log records lost") {
+		t.Error("that records were lost is not in the log")
+	}
+	z.Stop()
+	watch.Until(t, "the last words", func() bool { return strings.Contains(log.String(), "zyre: stopped") })
+}
+
+// lockedBuffer is a buffer for several goroutines.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// gate is a handler that waits until it is released.
+type gate struct {
+	slog.Handler
+	released chan struct{}
+}
+
+func (g *gate) Handle(ctx context.Context, r slog.Record) error {
+	<-g.released
+	return g.Handler.Handle(ctx, r)
+}
+
+func (g *gate) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &gate{g.Handler.WithAttrs(attrs), g.released}
+}
+
+// A level that changes while the node runs is followed.
+func TestSetLogger_levelChanges(t *testing.T) {
+	var level slog.LevelVar
+	level.Set(slog.LevelError)
+	lines := make(chan string, 1000)
+	z := kit.NewNode(t, "z", kit.FreeUDPPort(t)).
+		SetLogger(slog.New(slog.NewTextHandler(lineWriter(lines), &slog.HandlerOptions{Level: &level})))
+	kit.MustStart(t, z)
+	level.Set(slog.LevelWarn)
+	watch.Until(t, "the change shows", func() bool {
+		z.Join(strings.Repeat("x", 256))
+		return len(lines) > 0
+	})
+	if line := <-lines; !strings.Contains(line, "longer than") {
+		t.Errorf("logged %q, want a warning of a long name", line)
+	}
+}
+
+// lineWriter takes what is written, as far as there is room.
+type lineWriter chan string
+
+func (w lineWriter) Write(b []byte) (int, error) {
+	select {
+	case w <- string(b):
+	default:
+	}
+	return len(b), nil
+}

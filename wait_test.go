@@ -1,0 +1,142 @@
+package zyre
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/bubble"
+	"github.com/go-zyre/zyre/internal/transport/mem"
+)
+
+func TestWaitPeers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := mem.New()
+		var nodes []*Zyre
+		for i := range 4 {
+			z := newMemNode(t, network, fmt.Sprint("node", i))
+			if i > 0 {
+				z.Join("hall")
+			}
+			nodes = append(nodes, z)
+		}
+		introduce(t, nodes...)
+		a := nodes[0]
+		wait := func(group string, n int) <-chan error {
+			result := make(chan error, 1)
+			go func() {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				result <- a.WaitPeers(ctx, group, n)
+			}()
+			return result
+		}
+		if err := <-wait("hall", 0); !errors.Is(err, ErrNotRunning) {
+			t.Errorf("WaitPeers before Start = %v, want ErrNotRunning", err)
+		}
+		mustStart(t, a)
+		all, members, tooMany, nowhere := wait("", 3), wait("hall", 3), wait("hall", 4), wait("nowhere", 1)
+		for what, done := range map[string]<-chan error{"none": wait("", 0), "fewer than none": wait("hall", -1)} {
+			if err := <-done; err != nil {
+				t.Errorf("WaitPeers for %s = %v, want nil", what, err)
+			}
+		}
+		if err := <-wait(strings.Repeat("x", 256), 1); !errors.Is(err, ErrTooLong) {
+			t.Errorf("WaitPeers(long name) = %v, want ErrTooLong", err)
+		}
+		bubble.Sleep(time.Second)
+		for _, z := range nodes[1:] {
+			if len(all)+len(members) > 0 {
+				t.Error("WaitPeers has returned before all peers came")
+			}
+			mustStart(t, z)
+			timelineOf(z)
+		}
+		for what, done := range map[string]<-chan error{"all": all, "members": members} {
+			if err := <-done; err != nil {
+				t.Errorf("WaitPeers for %s = %v, want nil", what, err)
+			}
+		}
+		err := <-tooMany
+		if want := "zyre: wait for peers hall: 3 of 4: context deadline exceeded"; !errors.Is(err, context.DeadlineExceeded) || err.Error() != want {
+			t.Errorf("WaitPeers for more than there are = %v, want %s", err, want)
+		}
+		if err := <-nowhere; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("WaitPeers(nowhere) = %v, want context.DeadlineExceeded", err)
+		}
+		stopped := wait("hall", 4)
+		synctest.Wait()
+		for _, z := range nodes {
+			z.Stop()
+		}
+		if err := <-stopped; !errors.Is(err, ErrNotRunning) {
+			t.Errorf("WaitPeers when the node stops = %v, want ErrNotRunning", err)
+		}
+	})
+}
+
+// Only peers that have our HELLO count; the others are asked.
+func TestZRE_confirmPeers(t *testing.T) {
+	b := newZREBench(t)
+	b.z.sighted(b.now, stateUUID, stateEndpoint)
+	if n := b.z.confirmPeers(b.now, ""); n != 0 {
+		t.Errorf("before ENTER: confirmPeers() = %d, want 0", n)
+	}
+	b.hello(stateEndpoint)
+	b.hearID(JoinID)
+	b.port.forget()
+	for range 2 {
+		if n := b.z.confirmPeers(b.now, "G"); n != 0 {
+			t.Errorf("after ENTER: confirmPeers(G) = %d, want 0", n)
+		}
+	}
+	if got := strings.Join(b.port.sent, " "); got != "PING" {
+		t.Errorf("sent %s, want PING", got)
+	}
+	b.hearID(PingOkID)
+	for _, group := range []string{"", "G"} {
+		if n := b.z.confirmPeers(b.now, group); n != 1 {
+			t.Errorf("after PING-OK: confirmPeers(%q) = %d, want 1", group, n)
+		}
+	}
+	if n := b.z.confirmPeers(b.now, "H"); n != 0 {
+		t.Errorf("confirmPeers(H) = %d, want 0", n)
+	}
+}
+
+// A Shout right after WaitPeers goes to all.
+func TestWaitPeers_shoutReachesAll(t *testing.T) {
+	const count = 8
+	for range 3 {
+		port := freeUDPPort(t)
+		var nodes []*Zyre
+		var seen []*recorder
+		for i := range count + 1 {
+			z := newLoopbackNode(t, fmt.Sprint("node", i), port)
+			z.Join("hall")
+			nodes = append(nodes, z)
+			mustStart(t, z)
+			seen = append(seen, record(z))
+		}
+		for i, z := range nodes[:2] {
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			must(t, "WaitPeers", z.WaitPeers(ctx, "hall", count))
+			must(t, "ShoutContext", z.ShoutContext(ctx, "hall", fmt.Append(nil, "from ", i)))
+			cancel()
+		}
+		for i, r := range seen {
+			for from := range 2 {
+				if from != i {
+					r.wait(t, fmt.Sprintf("SHOUT node%d hall from %d", from, from), 1)
+				}
+			}
+		}
+		for _, z := range nodes {
+			z.Stop()
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package zyre
+
+import (
+	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// maxSameNames is how many names are remembered that a warning was given about.
+const maxSameNames = 100
+
+// warnOfSameName logs that a peer that enters has the name of this node, or of another
+// peer that lives: once for each name.
+func (z *zre) warnOfSameName(now time.Time, p *peer) {
+	if p.name == "" || z.sameNames[p.name] || len(z.sameNames) >= maxSameNames {
+		return
+	}
+	id, endpoint := z.id, z.location.announced(p.endpoint)
+	if p.name != z.name {
+		other := z.namesake(now, p)
+		if other == nil {
+			return
+		}
+		id, endpoint = other.id, other.endpoint
+	}
+	z.sameNames[p.name] = true
+	z.log.Warn("zyre: two nodes have the same name", "name", p.name,
+		"peer", p.id, "endpoint", p.endpoint, "other", id, "other_endpoint", endpoint)
+}
+
+// namesake returns another peer with the same name. One that is silent may be the same
+// node before its restart.
+func (z *zre) namesake(now time.Time, p *peer) *peer {
+	for _, other := range z.peers {
+		if other != p && other.isEntered() && other.name == p.name && other.presence.idle(now) < z.timeouts.evasive {
+			return other
+		}
+	}
+	return nil
+}
+
+// warnOfSameUUID logs once that another node announces this node's UUID: neither can be
+// served well. The node's own beacon can come from an address that it does not know of,
+// but with its port.
+func (z *zre) warnOfSameUUID(endpoint string) {
+	at, err := transport.ParseEndpoint(endpoint)
+	if err != nil || at.Port() == z.location.port || z.location.port == 0 || z.sameUUID || z.location.isOurs(endpoint) {
+		return
+	}
+	z.sameUUID = true
+	z.log.Warn("zyre: another node has this node's UUID",
+		"uuid", z.id, "endpoint", z.location.announced(endpoint), "other_endpoint", endpoint)
+}

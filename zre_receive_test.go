@@ -1,0 +1,64 @@
+package zyre
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+// hearUnder has the peer send a message under a routing id with another first byte.
+func (b *zreBench) hearUnder(first byte, sequence uint16, m *ZreMsg) {
+	packet := packetOf(b.t, stateUUID, sequence, m)
+	packet.From[0] = first
+	b.z.receive(b.now, &packet)
+}
+
+// A peer is heard under the routing id of its last HELLO. Another first byte is another
+// connection of it, and no other peer.
+func TestZRE_routingByte(t *testing.T) {
+	hello := func() *ZreMsg { return &ZreMsg{id: HelloID, Endpoint: stateEndpoint, Name: "peer"} }
+	whisper := func() *ZreMsg { return &ZreMsg{id: WhisperID, Content: []byte("x")} }
+	for _, c := range []struct{ first, other byte }{{1, '1'}, {'1', 1}, {0, 0xff}} {
+		b := newZREBench(t)
+		b.hearUnder(c.first, 1, hello())
+		b.hearUnder(c.first, 2, whisper())
+		if got := strings.Join(b.port.events, " "); got != "ENTER WHISPER" {
+			t.Fatalf("first byte %d: events %s, want ENTER WHISPER", c.first, got)
+		}
+		b.hearUnder(c.other, 3, whisper())
+		if b.z.counters.strangers != 1 || len(b.port.events) != 2 || len(b.z.peers) != 1 {
+			t.Errorf("first byte %d: a whisper under %d: %d strangers, events %v, want 1 and no more", c.first, c.other, b.z.counters.strangers, b.port.events)
+		}
+		b.hearUnder(c.other, 1, hello())
+		b.hearUnder(c.other, 2, whisper())
+		b.hearUnder(c.first, 3, whisper()) // the connection before
+		if got := strings.Join(b.port.events, " "); got != "ENTER WHISPER EXIT ENTER WHISPER" || len(b.z.peers) != 1 {
+			t.Errorf("first byte %d, then %d: events %s, %d peers, want ENTER WHISPER EXIT ENTER WHISPER of one", c.first, c.other, got, len(b.z.peers))
+		}
+	}
+}
+
+// A routing id that is refused is logged once, and not more than a few of them.
+func TestZRE_refusedRoutingIDs(t *testing.T) {
+	var log bytes.Buffer
+	b := newZREBench(t)
+	b.z.log = slog.New(slog.NewTextHandler(&log, nil))
+	packet := packetOf(t, stateUUID, 1, &ZreMsg{id: HelloID, Endpoint: stateEndpoint})
+	for range 3 {
+		for i := range byte(3) {
+			packet.From = append([]byte("short"), i)
+			b.z.receive(b.now, &packet)
+		}
+	}
+	if n := strings.Count(log.String(), "routing_id=73686f7274"); n != 3 || b.z.counters.badIdentity != 9 {
+		t.Errorf("9 messages under 3 routing ids: %d lines in the log, %d counted, want 3 and 9", n, b.z.counters.badIdentity)
+	}
+	for i := range 100 {
+		packet.From = []byte{byte(i)}
+		b.z.receive(b.now, &packet)
+	}
+	if n := strings.Count(log.String(), "routing_id"); n != maxRefusedIDs {
+		t.Errorf("%d lines in the log, want %d", n, maxRefusedIDs)
+	}
+}
