@@ -37,8 +37,9 @@ var errBeaconClosed = errors.New("zyre: beacon is closed")
 //
 //	CONFIGURE    int         open this UDP port; replies with the address (a
 //	                         string) used, "" as long as no interface is up
-//	INTERFACE    string      name or address of the interface; "" picks the
-//	                         best (the default), "*" means all
+//	INTERFACE    string      name or address of the interface, or several with
+//	                         commas; "" picks the best (the default), "*"
+//	                         means all
 //	INTERVAL     Duration    between two datagrams, 1 s by default, at least 1 ms
 //	PUBLISH      []byte      announce this datagram, now and at each interval;
 //	                         1 to 255 bytes
@@ -84,6 +85,7 @@ type Beacon struct {
 	filter atomic.Pointer[[]byte] // nil: hear nothing
 	own    atomic.Pointer[ownDatagrams]
 	links  atomic.Pointer[[]netif.Link]
+	others atomic.Pointer[map[int][]netip.Prefix] // subnets of the links' interfaces that are not used
 }
 
 // Cmd is a command to a Beacon, or its answer: the same ID, with Err set if
@@ -129,7 +131,7 @@ type beaconStats struct {
 	// why datagrams were dropped
 	droppedSize   atomic.Uint64 // empty or longer than 255 bytes
 	droppedSource atomic.Uint64 // no address that one could answer to
-	droppedLink   atomic.Uint64 // came in on an interface that is not ours
+	droppedLink   atomic.Uint64 // came in on an interface, or from a subnet, that is not ours
 	droppedFilter atomic.Uint64 // not what was subscribed to
 	droppedOwn    atomic.Uint64 // our own
 	droppedFull   atomic.Uint64 // nobody takes the Signals

@@ -62,7 +62,7 @@ func (a *beaconActor) scan(now time.Time) {
 	chosen, err := a.choose()
 	switch {
 	case errors.Is(err, ErrNoInterface):
-		chosen = netif.Choice{Reason: err.Error()} // it was there, and may come back
+		chosen.Reason = err.Error() // it was there, and may come back
 	case err != nil:
 		if !a.scanFailed {
 			a.logger().Warn("cannot look at the interfaces", "err", err)
@@ -80,7 +80,10 @@ func (a *beaconActor) choose() (netif.Choice, error) {
 	if err != nil {
 		return netif.Choice{}, err
 	}
-	return netif.Choose(a.want, host, a.currentLinks())
+	chosen, err := netif.Choose(a.want, host, a.currentLinks())
+	others := netif.OtherSubnets(host, chosen.Links)
+	a.others.Store(&others)
+	return chosen, err
 }
 
 // use makes the chosen links those in use: opens and closes sockets, joins and

@@ -148,7 +148,8 @@ func TestBeacon_flood(t *testing.T) {
 	defer pace.Stop()
 	for range 500 {
 		<-pace.C
-		if err := others.WriteTo([]byte("theirs")); err != nil {
+		// On a busy machine a send may not get to run in its time.
+		if err := others.WriteTo([]byte("theirs")); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatal(err)
 		}
 	}

@@ -116,19 +116,36 @@ func (b *Beacon) parse(datagram []byte, src netip.Addr) (sighting, bool) {
 	return sighting{beaconOrigin: origin, key: v.key, secure: v.secure}, true
 }
 
-// linkOf finds the link that a datagram came in on. Where the system does not
-// tell the interface, the subnet of the source does.
+// linkOf finds the link that a datagram came in on: of several on one interface, that
+// with the subnet of the source. Where the system does not tell the interface, the subnet
+// alone does. To a node, a source in a subnet of the interface that it does not use belongs
+// to no link: the other node would see this one, and could not reach it.
 func (b *Beacon) linkOf(src netip.Addr, ifindex int) (netif.Link, bool) {
 	links := b.links.Load()
 	if links == nil {
 		return netif.Link{}, false
 	}
-	for _, l := range *links {
-		if ifindex == l.Index || ifindex == 0 && l.Prefix.Contains(src.WithZone("")) {
+	src = src.WithZone("")
+	on := -1
+	for i, l := range *links {
+		if ifindex != 0 && ifindex != l.Index {
+			continue
+		}
+		if l.Prefix.Contains(src) {
 			return l, true
 		}
+		if on < 0 && ifindex != 0 {
+			on = i
+		}
 	}
-	return netif.Link{}, false
+	if on < 0 {
+		return netif.Link{}, false
+	}
+	if others := b.others.Load(); b.sightings && others != nil &&
+		slices.ContainsFunc((*others)[ifindex], func(p netip.Prefix) bool { return p.Contains(src) }) {
+		return netif.Link{}, false
+	}
+	return (*links)[on], true
 }
 
 // has tells whether the datagram is one of ours.

@@ -177,11 +177,13 @@ func (z *Zyre) header(name string) string {
 }
 
 // SetInterface sets the network interface on which the node sends beacons and listens:
-// its name ("eth0"), one of its addresses ("192.168.1.7"), or "*" for every suitable
-// interface. "lo" keeps the node on this host. By default the node chooses an
-// interface that is up, can broadcast and is not virtual, preferably the one with the
-// default route, and logs which one and why. An interface that does not exist makes
-// Start return an error that wraps ErrNoInterface. No effect after Start. It is
+// its name ("eth0"), one of its addresses ("192.168.1.7"), several names and addresses
+// ("eth0,wlan0"), or "*" for every suitable interface. "lo" keeps the node on this host.
+// An address stands for its subnet alone, a name for every subnet that the interface is
+// in. By default the node chooses an interface that is up, can broadcast and is not
+// virtual, preferably the one with the default route, and logs which one and why. An
+// interface that does not exist makes Start return an error that wraps ErrNoInterface. No
+// effect after Start. It is
 // zyre_set_interface of libzyre, but applies to this node only.
 func (z *Zyre) SetInterface(iface string) *Zyre {
 	return z.set(change{"set interface", iface, nil, func(c *config) { c.iface = iface }})

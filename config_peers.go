@@ -20,6 +20,8 @@ func (z *Zyre) RequirePeer(uuid, endpoint, publicKey string) error {
 	z.setLive(change{op: "require peer", apply: func(c *config) { c.require(peer) }})
 	z.configure(func(n *node, now time.Time) {
 		n.cfg.require(peer)
+		n.routing.setTargets(&n.cfg)
+		n.followRoutes(now)
 		n.updateLocation() // the endpoint may be a local one
 		n.zre.addKnownNode(now, id, newKnownNode(endpoint, publicKey, true))
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/zgossip"
 )
@@ -40,6 +41,7 @@ func seamsOf(t *transport.ZMQ) seams {
 	return seams{
 		transport: t,
 		newBeacon: newBeacon,
+		localAddr: netif.LocalAddr,
 		openGossip: func(id string, cfg *config, policy *transport.Policy, log *slog.Logger) (*gossiping, error) {
 			return openGossip(t, id, cfg, policy, log)
 		},

@@ -3,6 +3,7 @@ package zyre
 import (
 	"errors"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"time"
 
@@ -40,14 +41,17 @@ type node struct {
 	zre      *zre
 	inbox    transport.Inbox
 	binder   binder
-	beacon   *Beacon    // nil if gossip or required peers take its place
-	host     netif.View // where there is no beacon
+	beacon   *Beacon      // nil if gossip or required peers take its place
+	base     []netif.Link // that the interfaces were chosen for, without those of routes
+	host     netif.View   // where there is no beacon, or where there are routes
+	routing  routing
 	watchAt  time.Time  // when to look at the interfaces again
 	gossip   *gossiping // nil without gossip
 	resolver *transport.Resolver
 	events   *eventQueue
 	edges    edges
 	waits    peerWaits
+	warned   addressWarnings
 	known    uint64 // zre.enteredChanges when the beacon was last told whom to ignore
 
 	plannedAt time.Time       // when the next round was to begin
@@ -68,6 +72,7 @@ type seams struct {
 	newBeacon  func(beaconConfig) *Beacon                                                                   // nil: there is none
 	openGossip func(id string, cfg *config, policy *transport.Policy, log *slog.Logger) (*gossiping, error) // nil: there is none
 	interfaces func() ([]netif.Interface, error)                                                            // nil: those of the host
+	localAddr  func(remote netip.Addr) (netip.Addr, bool)                                                   // nil: routes are not known
 }
 
 func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
@@ -83,6 +88,7 @@ func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
 		events:   events,
 		poll:     backoff.Backoff{Min: pollShortest, Max: pollLongest},
 	}
+	n.routing.localAddr = s.localAddr
 	n.policy = transport.NewPolicy(n.log, cfg.curve.restricted, cfg.curve.authorized)
 	n.commands = newCommandQueue(n.wake)
 	if cfg.curve.enabled() {

@@ -3,6 +3,7 @@ package zyre
 import (
 	"cmp"
 	"log/slog"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -53,6 +54,17 @@ func newBinder(cfg *config, in transport.Inbox, log *slog.Logger) binder {
 		inbox: in, log: log, boundOn: map[bindPlace]string{},
 		fixed: cfg.endpoint, advertised: cfg.advertised, wantPort: cfg.peerPort,
 	}
+}
+
+// isAtAddress reports whether the application has said where the inbox is bound, and not
+// to all addresses: what happens to the interfaces does not matter then.
+func (b *binder) isAtAddress() bool {
+	if b.fixed == "" {
+		return false
+	}
+	host, _, _ := net.SplitHostPort(strings.TrimPrefix(b.fixed, "tcp://"))
+	addr, _ := netip.ParseAddr(host)
+	return host != "*" && !addr.IsUnspecified()
 }
 
 // location returns where the node can be reached now. local says whether the application

@@ -50,10 +50,12 @@ func (n *node) take(now time.Time, news any) {
 	case sighting:
 		n.sighted(now, &v)
 	case []netif.Link:
-		n.relocate(v)
+		n.relocate(now, v)
 	case zgossip.Tuple:
 		n.tuple(now, v)
 	case transport.Resolved:
+		n.routing.resolved(now, v.Endpoint, v.Numeric)
+		n.followRoutes(now)
 		n.zre.resolved(now, v.Endpoint, v.Numeric, v.Err)
 	}
 }

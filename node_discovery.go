@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/netif"
@@ -13,28 +12,28 @@ import (
 	"github.com/go-zyre/zyre/internal/zgossip"
 )
 
-// edges are the goroutines that pass on to the node what its edges offer. They end when
-// quit is closed or the edge has ended.
-type edges struct {
-	quit    chan struct{}
-	running sync.WaitGroup
-}
-
 // startDiscovery starts what finds peers, and binds the inbox on the links chosen.
 func (n *node) startDiscovery(now time.Time) (err error) {
+	n.routing.setTargets(&n.cfg)
+	n.routing.startLookups(now, n.resolver.Start)
 	if n.cfg.beaconing() && n.seams.newBeacon != nil {
 		err = n.startBeacon()
 	} else {
-		n.binder.links, err = n.linksNow()
-		if err != nil || n.cfg.endpoint != "" { // it is not looked at again
-			n.host.Close()
+		n.base, err = n.linksNow()
+		if n.cfg.endpoint != "" && !errors.Is(err, ErrNoInterface) {
+			err = nil // the interfaces are not needed
 		}
 	}
 	if errors.Is(err, ErrNoInterface) && shown(n.cfg.iface) != n.cfg.iface {
 		return opError("set interface", n.cfg.iface, ErrNoInterface) // err shows what may be a key
 	}
 	if err != nil {
+		n.host.Close()
 		return err
+	}
+	n.binder.links = n.withRoutes(now, n.base)
+	if n.binder.isAtAddress() || n.beacon != nil && len(n.routing.targets) == 0 {
+		n.host.Close() // it is not looked at again
 	}
 	if err = n.binder.bind(); err == nil {
 		err = n.startGossip()
@@ -64,7 +63,7 @@ func (n *node) startBeacon() error {
 			return fmt.Errorf("beacon on UDP port %d: %w", n.cfg.port, reply.Err)
 		}
 	}
-	n.binder.links = <-b.linkChanges // those of CONFIGURE
+	n.base = <-b.linkChanges // those of CONFIGURE
 	n.beacon = b
 	return nil
 }
@@ -83,61 +82,16 @@ func (n *node) startGossip() (err error) {
 
 // startEdges lets the edges' news flow to the node.
 func (n *node) startEdges() {
-	n.edges.quit = make(chan struct{})
-	if n.beacon != nil {
-		n.edges.running.Go(n.forwardBeacon)
+	e := &n.edges
+	e.commands, e.quit = n.commands, make(chan struct{})
+	if b := n.beacon; b != nil {
+		e.running.Go(func() { e.forwardBeacon(b) })
 	}
-	if n.gossip != nil {
-		n.edges.running.Go(n.forwardTuples)
-		n.edges.running.Go(func() { n.gossip.forwardAnnouncements(n.edges.quit) })
+	if g := n.gossip; g != nil {
+		e.running.Go(func() { e.forwardTuples(g) })
+		e.running.Go(func() { g.forwardAnnouncements(e.quit) })
 	}
-	n.edges.running.Go(n.forwardLookups)
-}
-
-// forwardBeacon passes on what the beacon hears, as far as the node has time for it, and
-// changes of the links.
-func (n *node) forwardBeacon() {
-	for {
-		select {
-		case s, ok := <-n.beacon.Signals:
-			if !ok {
-				return
-			}
-			if !n.commands.offer(command{kind: cmdTake, news: s.sighting}) {
-				n.beacon.stats.droppedFull.Add(1)
-			}
-		case links := <-n.beacon.linkChanges:
-			_ = n.commands.put(command{kind: cmdTake, news: links})
-		}
-	}
-}
-
-// forwardTuples passes on what gossip tells, one after the other: what the node has no
-// time for stays with gossip, which keeps only the latest of each key.
-func (n *node) forwardTuples() {
-	for t := range n.gossip.actor.Tuples() {
-		c := command{kind: cmdTake, news: t, done: make(chan struct{})}
-		if n.commands.put(c) != nil {
-			return
-		}
-		select {
-		case <-c.done:
-		case <-n.edges.quit:
-			return
-		}
-	}
-}
-
-// forwardLookups passes on which addresses host names have.
-func (n *node) forwardLookups() {
-	for {
-		select {
-		case r := <-n.resolver.Results():
-			_ = n.commands.put(command{kind: cmdTake, news: r})
-		case <-n.edges.quit:
-			return
-		}
-	}
+	e.running.Go(func() { e.forwardLookups(n.resolver) })
 }
 
 // sighted handles a beacon.
@@ -190,40 +144,69 @@ func (n *node) updateIgnored() {
 	n.beacon.ignore(ignored)
 }
 
-// linksNow chooses links without a beacon.
-func (n *node) linksNow() ([]netif.Link, error) {
-	interfaces := n.seams.interfaces
-	if interfaces == nil {
-		interfaces = n.host.Interfaces
+// interfaces describes the interfaces of now.
+func (n *node) interfaces() ([]netif.Interface, error) {
+	switch {
+	case n.seams.interfaces != nil:
+		return n.seams.interfaces()
+	case n.beacon != nil && len(n.routing.targets) == 0:
+		return nil, nil // the beacon looks at them, and nobody else has to
 	}
-	host, err := interfaces()
+	return n.host.Interfaces()
+}
+
+// linksNow chooses links without a beacon. Where a beacon would have only loopback to go
+// to, it takes those that cannot broadcast.
+func (n *node) linksNow() ([]netif.Link, error) {
+	host, err := n.interfaces()
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := netif.Choose(n.cfg.iface, host, n.binder.links)
+	chosen, err := netif.Choose(n.cfg.iface, host, n.base)
+	if n.cfg.iface == "" && !slices.ContainsFunc(chosen.Links, func(l netif.Link) bool { return !l.Addr.IsLoopback() }) {
+		if links := netif.WithoutBroadcast(host); len(links) > 0 {
+			return links, nil
+		}
+	}
 	return chosen.Links, err
 }
 
-// watch looks for changes of the links where no beacon does, and binds again what could
-// not be bound.
+// watch looks for changes of the links where no beacon does, and of routes, and binds
+// again what could not be bound.
 func (n *node) watch(now time.Time) {
-	if n.cfg.endpoint != "" || now.Before(n.watchAt) {
+	if n.binder.isAtAddress() || now.Before(n.watchAt) {
 		return
 	}
 	n.watchAt = now.Add(watchInterval)
 	if n.binder.failed && n.binder.rebind() == nil {
 		n.publish()
 	}
+	n.routing.startLookups(now, n.resolver.Start)
 	if n.beacon != nil {
+		n.followRoutes(now)
 		return
 	}
-	if links, err := n.linksNow(); err == nil {
-		n.relocate(links)
+	if links, err := n.linksNow(); err == nil || errors.Is(err, ErrNoInterface) { // it may come back
+		n.relocate(now, links)
 	}
 }
 
-// relocate follows a change of the host's network, and announces the node there.
-func (n *node) relocate(links []netif.Link) {
+// followRoutes moves to where the routes to hubs and required peers lead.
+func (n *node) followRoutes(now time.Time) {
+	switch {
+	case len(n.routing.targets) == 0:
+	case n.binder.isAtAddress():
+		n.publish()
+	default:
+		n.relocate(now, n.base)
+	}
+}
+
+// relocate follows a change of the links that were chosen, or of the routes, and announces
+// the node there.
+func (n *node) relocate(now time.Time, base []netif.Link) {
+	n.base = base
+	links := n.withRoutes(now, base)
 	switch {
 	case slices.Equal(links, n.binder.links):
 		// The beacon is silent after a change, and this one was undone.
@@ -241,15 +224,20 @@ func (n *node) relocate(links []netif.Link) {
 }
 
 // updateLocation tells the protocol where the node can be reached.
-func (n *node) updateLocation() { n.zre.location = n.binder.location(n.cfg.local()) }
+func (n *node) updateLocation() {
+	l := n.binder.location(n.cfg.local())
+	l.routes, l.via = n.routing.local, n.routing.via
+	n.zre.location = l
+}
 
 // publish has the beacon and gossip announce where the node can be reached.
 func (n *node) publish() {
 	n.updateLocation()
+	n.warned.look(n.log, &n.zre.location, n.zre.secure, n.routing.isElsewhere())
 	if n.beacon != nil && n.binder.port != 0 {
 		n.beacon.announceLatest(beaconDatagram(n.uuid, n.binder.port, n.cfg.curve.publicKey))
 	}
-	if n.gossip == nil || n.gossip.takenBack {
+	if n.gossip == nil || n.gossip.takenBack || n.routing.isPending() {
 		return
 	}
 	endpoint := n.zre.location.announced("")

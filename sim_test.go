@@ -232,11 +232,15 @@ func (s *sim) deliver(c *simConn) {
 	to.take(c.from.uuid, m.header, m.frames)
 }
 
-// simCommand is the name of the command in a header frame.
+// simCommand is the name of the command in a header frame, and of whom an election is about.
 func simCommand(header []byte) string {
 	names := [...]string{
 		HelloID: "HELLO", WhisperID: "WHISPER", ShoutID: "SHOUT", JoinID: "JOIN", LeaveID: "LEAVE",
 		PingID: "PING", PingOkID: "PING-OK", ElectID: "ELECT", LeaderID: "LEADER", GoodbyeID: "GOODBYE",
+	}
+	var v zreView
+	if v.parse(header) == nil && (v.id == ElectID || v.id == LeaderID) {
+		return fmt.Sprintf("%s %.4s", names[v.id], v.candidate)
 	}
 	if id := int(header[2]); id < len(names) && names[id] != "" {
 		return names[id]

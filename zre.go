@@ -219,5 +219,7 @@ func (z *zre) tickPeer(now time.Time, p *peer) {
 	case now.Sub(p.bornAt) >= z.timeouts.expired:
 		z.counters.neverEntered++
 		z.forgetPeer(p)
+	case p.handshake.state == helloHeld:
+		z.lookUpHeld(now, p)
 	}
 }

@@ -148,7 +148,8 @@ func (z *zre) onFirstHello(now time.Time, uuid [16]byte, endpoint string, reacha
 		p.key = z.keys[uuid]
 		p.held = its
 		z.peers[uuid] = p
-		z.resolveAndConnect(now, uuid, endpoint, p.key)
+		z.counters.unreachable++
+		z.lookUpHeld(now, p)
 		return
 	}
 	if other := z.addressed[endpoint]; other != nil && other.isEntered() {

@@ -13,6 +13,9 @@ const (
 	knownNodeShortest = time.Second
 	knownNodeLongest  = 30 * time.Second
 	maxKnownNodes     = 10_000
+	// lookupRetry is the time between look-ups of the host name in the HELLO of a peer
+	// that nothing else is known of.
+	lookupRetry = 2 * time.Second
 )
 
 // knownNode is a node that gossip or the application says can be reached somewhere.
@@ -22,6 +25,7 @@ type knownNode struct {
 	required bool   // by RequirePeer: never given up
 	next     time.Time
 	retry    backoff.Backoff
+	turn     int // of the addresses of its host name
 }
 
 func newKnownNode(endpoint, key string, required bool) *knownNode {
@@ -54,57 +58,93 @@ func (z *zre) addKnownNode(now time.Time, uuid [16]byte, k *knownNode) {
 // tryConnect tries to reach a known node.
 func (z *zre) tryConnect(now time.Time, uuid [16]byte, k *knownNode) {
 	k.tried(now)
-	z.resolveAndConnect(now, uuid, k.endpoint, k.key)
+	if needsLookup(k.endpoint) {
+		z.counters.unreachable++ // until it has been looked up
+	}
+	z.resolveAndConnect(now, k.endpoint, lookup{uuid, k.key, k.turn, k.required})
+	k.turn++ // unless it enters, the next try is for another address
 }
 
-// retryKnownNodes tries those known nodes again that are no peers.
+// retryKnownNodes tries those known nodes again that have not entered. One that is being
+// connected to, but elsewhere, may have moved, or its host name may have other addresses.
 func (z *zre) retryKnownNodes(now time.Time) {
 	for uuid, k := range z.known {
 		p := z.peers[uuid]
 		switch {
 		case p != nil && p.isEntered():
 			k.entered(now)
-		case p == nil && !now.Before(k.next):
+		case now.Before(k.next):
+		case p == nil, p.handshake.state == helloSent && p.endpoint != k.endpoint:
 			z.tryConnect(now, uuid, k)
 		}
 	}
 }
 
+// needsLookup reports whether an endpoint has a host name in place of an address.
+func needsLookup(endpoint string) bool {
+	_, err := transport.ParseEndpoint(endpoint)
+	return errors.Is(err, transport.ErrNeedsLookup)
+}
+
 // lookup is whom a look-up that is under way is for.
 type lookup struct {
-	uuid [16]byte
-	key  string
+	uuid     [16]byte
+	key      string
+	turn     int  // which of the addresses is to be tried
+	required bool // the application has named the endpoint
 }
 
 // resolveAndConnect goes to a node at an endpoint that may have a host name. That is
 // looked up elsewhere; resolved takes the answer.
-func (z *zre) resolveAndConnect(now time.Time, uuid [16]byte, endpoint, key string) {
+func (z *zre) resolveAndConnect(now time.Time, endpoint string, l lookup) {
 	_, err := transport.ParseEndpoint(endpoint)
 	switch {
 	case errors.Is(err, transport.ErrNeedsLookup):
-		z.counters.unreachable++ // until it has been looked up
 		if _, underWay := z.lookups[endpoint]; !underWay && z.port.resolve(endpoint) {
-			z.lookups[endpoint] = lookup{uuid, key}
+			z.lookups[endpoint] = l
 		}
 	case err != nil:
 		z.counters.unreachable++
 	default:
-		z.sightedWithKey(now, uuid, endpoint, key)
+		z.sightedWithKey(now, l.uuid, endpoint, l.key)
 	}
 }
 
-// resolved handles the answer of a look-up: the endpoint with an address in place of the
-// host name, or why there is none.
+// resolved handles the answer of a look-up: the endpoint with each address in place of
+// the host name, or why there is none. Of what a peer or gossip has named only those are
+// taken that could have been named instead.
 func (z *zre) resolved(now time.Time, endpoint string, numeric []string, err error) {
 	l, ok := z.lookups[endpoint]
 	delete(z.lookups, endpoint)
-	switch {
-	case !ok:
-	case err != nil || len(numeric) == 0:
-		z.log.Debug("zyre: look up", "endpoint", endpoint, "err", err)
-	default:
-		z.sightedWithKey(now, l.uuid, numeric[0], l.key)
+	if !ok {
+		return
 	}
+	var those []string
+	for _, e := range numeric {
+		reachable, err := z.location.reachable(e)
+		switch {
+		case l.required:
+			those = append(those, e)
+		case err == nil:
+			those = append(those, reachable)
+		}
+	}
+	if len(those) == 0 {
+		z.log.Debug("zyre: look up", "endpoint", endpoint, "addresses", numeric, "err", err)
+		return
+	}
+	z.sightedWithKey(now, l.uuid, those[l.turn%len(those)], l.key)
+}
+
+// lookUpHeld looks up the host name that a peer in helloHeld says it can be reached at, if
+// it does, and again if that has failed.
+func (z *zre) lookUpHeld(now time.Time, p *peer) {
+	if now.Before(p.lookUpAt) || !needsLookup(p.held.endpoint) {
+		return
+	}
+	p.lookUpAt = now.Add(lookupRetry)
+	z.resolveAndConnect(now, p.held.endpoint, lookup{p.uuid, p.key, p.lookUps, false})
+	p.lookUps++
 }
 
 // gossiped handles news from gossip: where a node can be reached, and under which key.

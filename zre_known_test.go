@@ -132,7 +132,7 @@ func TestKnown_resolved(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newZREBench(t)
-			b.z.resolveAndConnect(b.now, stateUUID, stateUnresolved, "")
+			b.z.resolveAndConnect(b.now, stateUnresolved, lookup{uuid: stateUUID})
 			if want := []string{stateUnresolved}; !slices.Equal(b.port.lookups, want) {
 				t.Errorf("looked up %q, want %q", b.port.lookups, want)
 			}
@@ -150,5 +150,85 @@ func TestKnown_resolvedUnasked(t *testing.T) {
 	b.z.resolved(b.now, stateUnresolved, []string{stateEndpoint}, nil)
 	if len(b.z.peers) != 0 {
 		t.Errorf("peers = %d, want 0", len(b.z.peers))
+	}
+}
+
+// lookupPort notes what is to be looked up. The test gives the answers.
+type lookupPort struct {
+	port
+	asked []string
+}
+
+func (l *lookupPort) resolve(endpoint string) bool {
+	l.asked = append(l.asked, endpoint)
+	return true
+}
+
+// lookupNode makes a node whose look-ups a test answers.
+func lookupNode(t *testing.T) (*sim, *simNode, *lookupPort) {
+	s := newSim(t, 1)
+	a := s.node(nil)
+	l := &lookupPort{port: a.n.zre.port}
+	a.n.zre.port = l
+	return s, a, l
+}
+
+const somewhere = "tcp://somewhere:9"
+
+// A node that is known by a host name is tried at each of its addresses in turn, and at
+// those that the name has by then.
+func TestZRE_resolved_turns(t *testing.T) {
+	s, a, l := lookupNode(t)
+	uuid := [16]byte{1}
+	a.n.zre.addKnownNode(s.now, uuid, newKnownNode(somewhere, "", true))
+	for i, want := range []string{"tcp://10.0.0.8:9", "tcp://10.0.0.9:9", "tcp://10.0.0.8:9"} {
+		for start := s.now; len(l.asked) <= i; {
+			s.run(time.Second)
+			if s.now.Sub(start) > 10*time.Second {
+				t.Fatalf("%d look-ups in 10 s, want another", len(l.asked))
+			}
+		}
+		a.n.zre.resolved(s.now, somewhere, []string{"tcp://10.0.0.8:9", "tcp://10.0.0.9:9"}, nil)
+		if p := a.n.zre.peers[uuid]; p == nil || p.endpoint != want {
+			t.Fatalf("look-up %d led to %+v, want %s", i, p, want)
+		}
+	}
+	if want := []string{somewhere, somewhere, somewhere}; !slices.Equal(l.asked, want) {
+		t.Errorf("looked up %q, want %q", l.asked, want)
+	}
+}
+
+// Gossip that names another endpoint is acted on, also if it comes right after the first.
+func TestZRE_gossiped_correction(t *testing.T) {
+	s, a, _ := lookupNode(t)
+	uuid := [16]byte{1}
+	a.n.zre.gossiped(s.now, uuid, "tcp://10.0.0.8:9", "")
+	a.n.zre.gossiped(s.now, uuid, "tcp://10.0.0.9:9", "")
+	s.run(5 * time.Second)
+	if p := a.n.zre.peers[uuid]; p == nil || p.endpoint != "tcp://10.0.0.9:9" {
+		t.Errorf("5 s later the node is connected to %+v, want tcp://10.0.0.9:9", p)
+	}
+}
+
+// The host name in a HELLO is looked up again if that has failed, and leads nowhere where
+// the HELLO could not have led by itself.
+func TestZRE_resolved_hello(t *testing.T) {
+	s, a, l := lookupNode(t)
+	uuid := [16]byte{1}
+	a.hear(uuid, 1, simHello(somewhere))
+	a.n.zre.resolved(s.now, somewhere, nil, errors.New("no such host"))
+	s.run(3 * time.Second)
+	if len(l.asked) != 2 {
+		t.Fatalf("looked up %q, want twice", l.asked)
+	}
+	a.n.zre.resolved(s.now, somewhere, []string{"tcp://127.0.0.1:9", "tcp://0.0.0.0:9"}, nil)
+	if p := a.n.zre.peers[uuid]; p == nil || p.endpoint != "" {
+		t.Errorf("a name with addresses of this host led to %+v, want nowhere", p)
+	}
+	s.run(3 * time.Second)
+	a.n.zre.resolved(s.now, somewhere, []string{"tcp://127.0.0.1:9", "tcp://10.0.0.9:9"}, nil)
+	a.turn()
+	if want := []string{"ENTER 0100"}; !slices.Equal(a.history, want) {
+		t.Errorf("history = %q, want %q", a.history, want)
 	}
 }

@@ -19,6 +19,9 @@ type location struct {
 	fixed      string       // by SetEndpoint: instead of one endpoint on each link
 	advertised string       // by SetAdvertisedEndpoint: told to others instead
 	local      bool         // the application uses endpoints that only this host can reach
+
+	routes map[netip.Addr]netip.Addr // our address, by that of a hub or required peer
+	via    netip.Addr                // our address for the first of them; invalid if there is none
 }
 
 var errUnreachable = errors.New("zyre: endpoint can't be reached")
@@ -45,7 +48,7 @@ func (l *location) isCutOff(endpoint string) bool {
 
 // announced returns the endpoint at which a peer at another endpoint can reach this
 // node: the one that the application advertises, the one that it set, or the one on the
-// peer's network. The zone of an IPv6 address means nothing to others and is left out.
+// way to the peer. The zone of an IPv6 address means nothing to others and is left out.
 // It is empty while there is no network.
 func (l *location) announced(peer string) string {
 	if l.advertised != "" {
@@ -60,30 +63,42 @@ func (l *location) announced(peer string) string {
 		addr = ap.Addr()
 	}
 	if !addr.IsValid() || addr.IsUnspecified() {
-		i := l.toward(peer)
-		if i >= len(l.links) {
-			return ""
-		}
-		addr = l.links[i].Addr
+		addr = l.toward(peer)
 	}
-	if l.port == 0 {
+	if l.port == 0 || !addr.IsValid() {
 		return ""
 	}
 	return "tcp://" + netip.AddrPortFrom(addr.WithZone(""), l.port).String()
 }
 
-// toward returns the link on which a peer's endpoint can be reached: the one with the
-// peer's subnet, else the first.
-func (l *location) toward(endpoint string) (i int) {
-	ap, err := netip.ParseAddrPort(strings.TrimPrefix(endpoint, "tcp://"))
-	if err != nil {
-		return 0
+// toward returns our address on the way to a peer's endpoint: that of the route, if it is
+// known, or the one in the peer's subnet, or the one for the first hub or required peer,
+// or the first. It is invalid if there is none.
+func (l *location) toward(endpoint string) netip.Addr {
+	ap, _ := netip.ParseAddrPort(strings.TrimPrefix(endpoint, "tcp://"))
+	peer := ap.Addr()
+	if addr := l.routes[peer.WithZone("")]; l.has(addr) {
+		return addr
 	}
-	addr := ap.Addr()
-	i = slices.IndexFunc(l.links, func(o netif.Link) bool {
-		return o.Prefix.Contains(addr.WithZone("")) && (addr.Zone() == "" || addr.Zone() == o.Name)
-	})
-	return max(i, 0)
+	for _, o := range l.links {
+		if peer.IsValid() && o.Prefix.Contains(peer.WithZone("")) && (peer.Zone() == "" || peer.Zone() == o.Name) {
+			return o.Addr
+		}
+	}
+	switch {
+	case l.has(l.via):
+		return l.via
+	case len(l.links) > 0:
+		return l.links[0].Addr
+	}
+	return netip.Addr{}
+}
+
+// has reports whether the inbox is bound to an address. One that is bound to all addresses
+// by the application is.
+func (l *location) has(addr netip.Addr) bool {
+	return addr.IsValid() && (l.fixed != "" ||
+		slices.ContainsFunc(l.links, func(o netif.Link) bool { return o.Addr.WithZone("") == addr }))
 }
 
 // isOnLoopback reports whether one of the links is the loopback interface.

@@ -147,8 +147,8 @@ func TestLocation_toward(t *testing.T) {
 		{"no address", "ipc:///tmp/x", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := l.toward(c.endpoint); got != c.want {
-				t.Errorf("toward(%q) = %d, want %d", c.endpoint, got, c.want)
+			if got, want := l.toward(c.endpoint), l.links[c.want].Addr; got != want {
+				t.Errorf("toward(%q) = %v, want %v", c.endpoint, got, want)
 			}
 		})
 	}

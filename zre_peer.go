@@ -28,6 +28,8 @@ type peer struct {
 	presence  presence
 	probe     probe
 	held      hello // what a peer in helloHeld said
+	lookUps   int   // of the host name in held.endpoint
+	lookUpAt  time.Time
 	claimant  *peer // another node that claims the same endpoint; it gets it if the probe fails
 
 	in      sequenceIn

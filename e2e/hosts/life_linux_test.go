@@ -2,6 +2,8 @@ package hosts
 
 import (
 	"fmt"
+	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -201,4 +203,42 @@ func (s *storm) restart() (stopped time.Time) {
 	stopped = time.Now()
 	all(func(p *child.Process, errs chan<- error) { errs <- p.Try("start", "", nil, nil) })
 	return stopped
+}
+
+// The connections of a peer that moves, and of one whose host vanishes, end by
+// themselves, though nothing of it arrives any more and an inbox never sends.
+func TestNet_connectionsEnd(t *testing.T) {
+	t.Parallel()
+	h := netns.NewLAN(t, "a", "b")
+	a, b := node(h[0], child.Config{}), node(h[1], child.Config{})
+	established := func(filter string) int {
+		argv := append(h[0].Prefix(), "ss", "-tnoH", "state", "established")
+		out, err := exec.Command(argv[0], argv[1:]...).CombinedOutput()
+		if err != nil {
+			t.Skip("no ss: ", err)
+		}
+		count := 0
+		for line := range strings.Lines(string(out)) {
+			if strings.Contains(line, filter) {
+				count++
+			}
+		}
+		return count
+	}
+	within(t, 3*time.Second, "meshed", meshed(a, b), a, b)
+	within(t, 3*time.Second, "both connections are probed", func() bool { return established("timer:(keepalive") == 2 }, a, b)
+	if !long {
+		return
+	}
+	for i := range 8 {
+		h[1].FlushAddrs("eth0")
+		h[1].AddAddr("eth0", fmt.Sprintf("10.78.0.%d/24", 100+i))
+		within(t, 2*times.expired, "met again", func() bool {
+			return meshed(a, b)() && address(a, "b") == fmt.Sprintf("10.78.0.%d", 100+i)
+		}, a, b)
+	}
+	within(t, 2*time.Minute, "one connection in each direction is left", func() bool { return established("10.78.0.") == 2 }, a, b)
+	h[1].Down("eth0")
+	b.Process.Kill()
+	within(t, times.expired+2*time.Minute, "no connection is left", func() bool { return established("10.78.0.") == 0 }, a)
 }

@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -138,5 +139,82 @@ func TestNet_ipv6(t *testing.T) {
 			checkPairs(t, time.Time{}, 1, nodes...)
 			checkTalk(t, nodes...)
 		})
+	}
+}
+
+// A card is in two subnets: whoever enters at a node there also sees that node.
+func TestNet_twoSubnets(t *testing.T) {
+	t.Parallel()
+	for iface, both := range map[string]bool{"*": true, "": true, "eth0": true, "10.1.0.1,10.2.0.1": true, "10.1.0.1": false} {
+		t.Run(iface, func(t *testing.T) {
+			t.Parallel()
+			n := netns.New(t)
+			n.Switch("lan")
+			m, l, r := n.Host("m"), n.Host("l"), n.Host("r")
+			m.Connect("lan", "eth0", "10.1.0.1/24", "10.2.0.1/24")
+			l.Connect("lan", "eth0", "10.1.0.3/24")
+			r.Connect("lan", "eth0", "10.2.0.3/24")
+			nm, nl, nr := node(m, child.Config{Interface: iface}), node(l, child.Config{}), node(r, child.Config{})
+			within(t, 3*time.Second, "l met", meshed(nm, nl), nm, nl, nr)
+			checkAddress(t, nl, "m", "10.1.0.1")
+			if both {
+				within(t, 3*time.Second, "r met", meshed(nm, nr), nm, nl, nr)
+				checkAddress(t, nr, "m", "10.2.0.1")
+				checkTalk(t, nm, nr)
+			}
+			expire(t, l, nm, nl)
+			checkPairs(t, time.Time{}, 1, nm, nl, nr)
+			if got := nr.Count("ENTER m"); !both && got != 0 {
+				t.Errorf("r saw %d ENTER of m, which it cannot reach\n%s", got, nr)
+			}
+			checkMeshed(t, nm, nl)
+			checkTalk(t, nm, nl)
+		})
+	}
+}
+
+// A node on two named interfaces of three is found on those, also when one goes and comes
+// back.
+func TestNet_namedInterfaces(t *testing.T) {
+	t.Parallel()
+	n := netns.New(t)
+	m := n.Host("m")
+	var nodes []*child.Node
+	for i, name := range []string{"x", "y", "z"} {
+		n.Switch(name)
+		m.Connect(name, fmt.Sprintf("eth%d", i), fmt.Sprintf("10.%d.0.1/24", i+1))
+		h := n.Host(name)
+		h.Connect(name, "eth0", fmt.Sprintf("10.%d.0.2/24", i+1))
+		nodes = append(nodes, node(h, child.Config{}))
+	}
+	nx, ny, nz := nodes[0], nodes[1], nodes[2]
+	nm := node(m, child.Config{Interface: "eth0,10.2.0.1"})
+	within(t, 3*time.Second, "x and y met", func() bool { return meshed(nm, nx)() && meshed(nm, ny)() }, nm, nx, ny, nz)
+	m.Disconnect("eth0")
+	within(t, times.expired+2*time.Second, "x is gone", apart([]*child.Node{nm}, []*child.Node{nx}), nm, nx)
+	checkMeshed(t, nm, ny)
+	m.Connect("x", "eth0", "10.1.0.1/24")
+	within(t, 10*time.Second, "x is back", meshed(nm, nx), nm, nx)
+	checkTalk(t, nm, ny)
+	if got := nm.Count("ENTER z") + nz.Count("ENTER m"); got != 0 {
+		t.Errorf("m and z saw %d ENTER of each other, want none", got)
+	}
+}
+
+// A node that only the internet can reach says so, once.
+func TestNet_publicAddress(t *testing.T) {
+	t.Parallel()
+	n := netns.New(t)
+	n.Switch("lan")
+	h := n.Host("h")
+	h.Connect("lan", "eth0", "8.8.1.1/24")
+	const warning = "the only address is public"
+	public := node(h, child.Config{Name: "public"})
+	if got := logged(public, warning); got != 1 {
+		t.Errorf("%d warnings, want 1\n%s", got, public)
+	}
+	h.Connect("lan", "eth1", "10.1.0.1/24")
+	if private := node(h, child.Config{Name: "private", Interface: "*"}); logged(private, warning) != 0 {
+		t.Errorf("a warning though there is a private address\n%s", private)
 	}
 }

@@ -3,8 +3,12 @@ package local_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -317,4 +321,77 @@ func TestLifecycle_signalFlood(t *testing.T) {
 			t.Errorf("%s: %+v, want no errors", z.Name(), d)
 		}
 	}
+}
+
+// A fixed port is free as soon as Stop has returned, though the context lives on
+// with another node.
+func TestLifecycle_fixedPort(t *testing.T) {
+	leak.Check(t)
+	rounds := kit.Long(1000, 20)
+	for name, configure := range map[string]func(z *zyre.Zyre, port int){
+		"beacon":   func(z *zyre.Zyre, port int) { z.SetBeaconPeerPort(port) },
+		"endpoint": func(z *zyre.Zyre, port int) { _ = z.SetEndpoint("tcp://127.0.0.1:%d", port) },
+		"gossip":   func(z *zyre.Zyre, port int) { z.GossipBind("tcp://127.0.0.1:%d", port) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			udp := kit.FreeUDPPort(t)
+			other := kit.NewNode(t, "other", udp)
+			kit.MustStart(t, other)
+			seen := watch.Record(other)
+			z := kit.NewNode(t, "z", udp)
+			configure(z, quietPort(t))
+			for i := range rounds {
+				if err := z.Start(); err != nil {
+					t.Fatalf("Start after Stop %d: %v", i, err)
+				}
+				watch.Record(z)
+				seen.Wait(t, "ENTER z", i+1)
+				z.Stop()
+			}
+			other.Stop()
+		})
+	}
+}
+
+// quietPort returns a TCP port of loopback that is free, and that the system gives to no
+// connection.
+func quietPort(t *testing.T) int {
+	t.Helper()
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			_ = l.Close()
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return 0
+}
+
+// Two nodes on one ipc endpoint: the second is refused and the first is not disturbed.
+func TestLifecycle_ipcInUse(t *testing.T) {
+	leak.Check(t)
+	endpoint := "ipc://" + t.TempDir() + "/node"
+	node := func(name string) *zyre.Zyre {
+		z := kit.NewStaticNode(t, name)
+		if err := z.SetEndpoint("%s", endpoint); err != nil {
+			t.Fatal(err)
+		}
+		return z
+	}
+	first, second := node("first"), node("second")
+	kit.MustStart(t, first)
+	if err := second.Start(); err == nil || !strings.Contains(err.Error(), endpoint) {
+		t.Errorf("Start() of the second node = %v, want an error that names %s", err, endpoint)
+	}
+	third := kit.NewStaticNode(t, "third")
+	if err := errors.Join(third.SetEndpoint("%s-third", endpoint), third.RequirePeer(first.UUID(), endpoint, "")); err != nil {
+		t.Fatal(err)
+	}
+	kit.MustStart(t, third)
+	watch.Record(third).Wait(t, "ENTER first", 1)
+	third.Stop()
+	first.Stop()
+	kit.MustStart(t, second)
+	second.Stop()
 }

@@ -71,6 +71,10 @@ func sendFromLoop(z *zyre.Zyre, next string, messages int, send func(z *zyre.Zyr
 			}
 			sent = true
 		case sent:
+			go func() { // the others may still be sending
+				for range z.Events() {
+				}
+			}()
 			return nil
 		}
 	}

@@ -208,3 +208,12 @@ func (h *Host) Program(argv ...string) *child.Program {
 	h.net.t.Helper()
 	return child.StartProgram(h.net.t, argv[0]+" on "+h.Name, nil, append(h.Prefix(), argv...)...)
 }
+
+// Space is the name of the host's namespace.
+func (h *Host) Space() string { return h.space }
+
+// Route sends what is for an address or subnet out on an interface.
+func (h *Host) Route(to, ifname string) {
+	h.net.t.Helper()
+	h.ip("route", "replace", to, "dev", ifname)
+}

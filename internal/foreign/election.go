@@ -15,6 +15,7 @@ type election struct {
 	elects    int
 	leaders   map[string]int // LEADER messages, by leader
 	leader    string
+	missed    bool // see HasMissedLeader
 }
 
 // Contest makes the model a candidate in a group that it is in.
@@ -135,9 +136,17 @@ func (m *Model) hearLeader(e *election, leader string) {
 		m.tell(e, LeaderID, leader, [16]byte{})
 	}
 	if e.leaders[leader]++; e.leaders[leader] == len(m.members(e.group)) {
+		e.missed = len(e.leaders) > 1
 		m.elected(e, leader)
 		e.restart("")
 	}
+}
+
+// HasMissedLeader reports whether LEADER of another candidate had come when the leader of a
+// group was elected. Libzyre forgets its counts at that moment, each member says LEADER
+// once, and so that candidate, if it is elected, is never reported.
+func (m *Model) HasMissedLeader(group string) bool {
+	return slices.ContainsFunc(m.elections, func(e *election) bool { return e.group == group && e.missed })
 }
 
 // elected reports a leader.

@@ -75,3 +75,25 @@ func TestModel_contestOthers(t *testing.T) {
 		t.Errorf("pyre sends %s", got)
 	}
 }
+
+// Libzyre forgets the LEADERs of one candidate when it elects another.
+func TestModel_missedLeader(t *testing.T) {
+	for _, early := range []bool{false, true} {
+		w := newWorld(t, Libzyre)
+		w.meet("A", "G")
+		w.meet("P", "G")
+		leader := func(from string, sequence uint16, candidate string) {
+			w.hear(from, Message{ID: LeaderID, Sequence: sequence, Group: "G", Candidate: UUIDText(uuidOf(candidate))})
+		}
+		next := uint16(2)
+		if early {
+			leader("A", 2, "A")
+			next = 3
+		}
+		leader("A", next, "P")
+		leader("P", 2, "P")
+		if got := w.m.HasMissedLeader("G"); got != early {
+			t.Errorf("LEADER of another came before: %t, HasMissedLeader = %t", early, got)
+		}
+	}
+}

@@ -23,10 +23,11 @@ type Choice struct {
 	Reason string // for the log
 }
 
-// Choose picks the links for want: "" for the best interface, "*" for all
-// suitable ones, an interface name, or an address. In use are the links chosen
-// the time before, which are kept where nothing better turned up. No link and
-// no error means that there may be one later.
+// Choose picks the links for want: "" for the best interface, "*" for all suitable ones,
+// an interface name, an address, or several names and addresses with commas between them.
+// In use are the links chosen the time before, which are kept where nothing better turned
+// up. No link and no error means that there may be one later. If one of several does not
+// exist, Choose returns an error as well as the links of the others.
 func Choose(want string, host []Interface, inUse []Link) (Choice, error) {
 	switch {
 	case want == "":
@@ -34,6 +35,30 @@ func Choose(want string, host []Interface, inUse []Link) (Choice, error) {
 	case want == All:
 		return chooseAll(host), nil
 	}
+	var all Choice
+	var reasons []string
+	var errs []error
+	for one := range strings.SplitSeq(want, ",") {
+		c, err := chooseOne(strings.TrimSpace(one), host)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for _, l := range c.Links {
+			if !slices.Contains(all.Links, l) {
+				all.Links = append(all.Links, l)
+			}
+		}
+		if !slices.Contains(reasons, c.Reason) {
+			reasons = append(reasons, c.Reason)
+		}
+	}
+	all.Reason = strings.Join(reasons, ", ")
+	return all, errors.Join(errs...)
+}
+
+// chooseOne picks the interface with a name or address.
+func chooseOne(want string, host []Interface) (Choice, error) {
 	if addr, err := netip.ParseAddr(want); err == nil {
 		return chooseAddr(addr.Unmap(), host)
 	}
@@ -50,11 +75,11 @@ func chooseNamed(name string, host []Interface) (Choice, error) {
 	if h.Flags&net.FlagUp == 0 {
 		return Choice{Reason: name + " is down"}, nil
 	}
-	l, ok := h.Link()
-	if !ok {
+	links := h.Links()
+	if len(links) == 0 {
 		return Choice{Reason: name + " has no address"}, nil
 	}
-	return Choice{Links: []Link{l}, Reason: "asked for by name"}, nil
+	return Choice{Links: links, Reason: "asked for by name"}, nil
 }
 
 // chooseAddr picks the interface that has the address, and that address.
@@ -81,16 +106,16 @@ func chooseAddr(addr netip.Addr, host []Interface) (Choice, error) {
 func chooseAll(host []Interface) Choice {
 	var hardware, virtual, loopback []Link
 	for _, h := range host {
-		l, ok := h.Link()
+		links := h.Links()
 		switch {
-		case !ok || h.Flags&net.FlagUp == 0:
+		case len(links) == 0 || h.Port || h.Flags&net.FlagUp == 0:
 		case h.Flags&net.FlagLoopback != 0:
-			loopback = append(loopback, l)
-		case !h.reaches(l):
-		case isVirtual(h.Name):
-			virtual = append(virtual, l)
+			loopback = append(loopback, links...)
+		case !h.reaches(links[0]):
+		case h.isVirtual():
+			virtual = append(virtual, links...)
 		default:
-			hardware = append(hardware, l)
+			hardware = append(hardware, links...)
 		}
 	}
 	switch {
@@ -102,6 +127,29 @@ func chooseAll(host []Interface) Choice {
 		return Choice{loopback[:1], "every interface was asked for, only loopback is up"}
 	}
 	return Choice{Reason: "no interface is up"}
+}
+
+// OtherSubnets gives the IPv4 subnets that the interfaces of links are in beside those of
+// the links, by the index of the interface. A host of such a subnet is heard, but it
+// cannot be expected to reach an address that is not in its subnet.
+func OtherSubnets(host []Interface, links []Link) map[int][]netip.Prefix {
+	var others map[int][]netip.Prefix
+	for _, h := range host {
+		if len(h.Prefixes) < 2 || !slices.ContainsFunc(links, func(l Link) bool { return l.Index == h.Index }) {
+			continue
+		}
+		for _, own := range h.Links() {
+			used := func(l Link) bool { return l.Index == h.Index && l.Prefix.Overlaps(own.Prefix) }
+			if !own.Addr.Is4() || slices.ContainsFunc(links, used) {
+				continue
+			}
+			if others == nil {
+				others = map[int][]netip.Prefix{}
+			}
+			others[h.Index] = append(others[h.Index], own.Prefix)
+		}
+	}
+	return others
 }
 
 // The classes of interfaces for the default choice, from the best down.
@@ -147,12 +195,12 @@ func chooseBest(host []Interface, inUse []Link) Choice {
 	alone := !slices.ContainsFunc(found, func(c candidate) bool {
 		return c.class != classLoopback && c.Index != best.Index
 	})
-	return Choice{Links: []Link{best.link}, Reason: best.reason(alone)}
+	return Choice{Links: best.Links(), Reason: best.reason(alone)}
 }
 
 func newCandidate(h Interface, inUse []Link) (candidate, bool) {
 	l, ok := h.Link()
-	if !ok || h.Flags&net.FlagUp == 0 {
+	if !ok || h.Port || h.Flags&net.FlagUp == 0 {
 		return candidate{}, false
 	}
 	c := candidate{Interface: h, link: l, inUse: 1, hint: 1, route: int(^uint(0) >> 1)}
@@ -163,7 +211,7 @@ func newCandidate(h Interface, inUse []Link) (candidate, bool) {
 		return candidate{}, false
 	case h.Flags&net.FlagRunning == 0:
 		c.class = classUnplugged
-	case isVirtual(h.Name):
+	case h.isVirtual():
 		c.class = classVirtual
 	}
 	if l.Addr.IsLinkLocalUnicast() {
@@ -209,8 +257,10 @@ var virtualPrefixes = []string{
 	"dummy", "ifb", "gre", "sit", "ip6tnl", "awdl", "llw", "bridge",
 }
 
-func isVirtual(name string) bool {
-	return slices.ContainsFunc(virtualPrefixes, func(p string) bool {
-		return strings.HasPrefix(name, p)
+// isVirtual tells whether the interface leads to no network of hosts. That of a bridge
+// with a card among its ports does, whatever its name: it is the LAN of a router.
+func (h Interface) isVirtual() bool {
+	return !h.Hardware && slices.ContainsFunc(virtualPrefixes, func(p string) bool {
+		return strings.HasPrefix(h.Name, p)
 	})
 }

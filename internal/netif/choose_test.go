@@ -2,6 +2,7 @@ package netif_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 func TestChoose(t *testing.T) {
 	twoAddrs := netiftest.Interface(2, "eth0", netiftest.LANFlags, "192.0.2.7/24", "192.0.2.92/24")
 	mixed := netiftest.Interface(2, "eth0", netiftest.LANFlags, "fd00::7/64", "169.254.1.1/16", "192.0.2.7/24")
+	twoSubnets := netiftest.Interface(2, "eth0", netiftest.LANFlags, "192.0.2.7/24", "192.0.2.9/32", "10.0.0.7/24", "10.0.0.8/24", "fe80::7/64")
 	tests := []struct {
 		name   string
 		want   string
@@ -93,6 +95,34 @@ func TestChoose(t *testing.T) {
 			links: "lo 127.0.0.1 127.255.255.255"},
 		{name: "all down, all asked for", want: "*", host: []netif.Interface{netiftest.Down(netiftest.Eth)}, reason: "no interface is up"},
 
+		{name: "LAN bridge of a router", host: []netif.Interface{netiftest.Lo, netiftest.Routed(netiftest.Eth, 0), netiftest.Device(netiftest.Bridge)},
+			inUse: []netif.Interface{netiftest.Bridge}, links: "br-0a1b2c 172.18.0.1 172.18.255.255"},
+		{name: "bridge of containers beside a LAN bridge", host: []netif.Interface{netiftest.Docker, netiftest.Device(netiftest.Bridge)},
+			links: "br-0a1b2c 172.18.0.1 172.18.255.255"},
+		{name: "port of a bridge", host: []netif.Interface{netiftest.Port(netiftest.Device(netiftest.Eth)), netiftest.Device(netiftest.Bridge)},
+			links: "br-0a1b2c 172.18.0.1 172.18.255.255", reason: "only interface"},
+		{name: "all, with ports", want: "*", host: []netif.Interface{netiftest.Port(netiftest.Device(netiftest.IPv6LinkLocal)), netiftest.Device(netiftest.Bridge), netiftest.Wlan, netiftest.Docker},
+			links: "br-0a1b2c 172.18.0.1 172.18.255.255, wlan0 198.51.100.7 198.51.100.127"},
+		{name: "port by name", want: "eth0", host: []netif.Interface{netiftest.Port(netiftest.Eth)}, links: "eth0 192.0.2.7 192.0.2.255"},
+
+		{name: "two subnets", host: []netif.Interface{twoSubnets}, links: "eth0 192.0.2.7 192.0.2.255, eth0 10.0.0.7 10.0.0.255"},
+		{name: "two subnets, by name", want: "eth0", host: []netif.Interface{twoSubnets}, links: "eth0 192.0.2.7 192.0.2.255, eth0 10.0.0.7 10.0.0.255"},
+		{name: "two subnets, all", want: "*", host: []netif.Interface{twoSubnets, netiftest.Wlan},
+			links: "eth0 192.0.2.7 192.0.2.255, eth0 10.0.0.7 10.0.0.255, wlan0 198.51.100.7 198.51.100.127"},
+		{name: "two subnets, by address", want: "10.0.0.7", host: []netif.Interface{twoSubnets}, links: "eth0 10.0.0.7 10.0.0.255"},
+		{name: "two subnets, by both addresses", want: "10.0.0.7,192.0.2.7", host: []netif.Interface{twoSubnets},
+			links: "eth0 10.0.0.7 10.0.0.255, eth0 192.0.2.7 192.0.2.255"},
+
+		{name: "two names", want: "wlan0,eth0", host: []netif.Interface{netiftest.Lo, netiftest.Eth, netiftest.Docker, netiftest.Wlan},
+			links: "wlan0 198.51.100.7 198.51.100.127, eth0 192.0.2.7 192.0.2.255", reason: "by name"},
+		{name: "name and address", want: "eth0, 198.51.100.7", host: []netif.Interface{netiftest.Eth, netiftest.Wlan},
+			links: "eth0 192.0.2.7 192.0.2.255, wlan0 198.51.100.7 198.51.100.127", reason: "by name, asked for by address"},
+		{name: "name and its address", want: "eth0,192.0.2.7", host: []netif.Interface{netiftest.Eth}, links: "eth0 192.0.2.7 192.0.2.255"},
+		{name: "two names, one down", want: "eth0,wlan0", host: []netif.Interface{netiftest.Down(netiftest.Eth), netiftest.Wlan},
+			links: "wlan0 198.51.100.7 198.51.100.127", reason: "eth0 is down"},
+		{name: "two names, one unknown", want: "eth0,eth9", host: []netif.Interface{netiftest.Eth},
+			links: "eth0 192.0.2.7 192.0.2.255", err: netif.ErrNoInterface},
+
 		{name: "/31 has no broadcast address", want: "p2p",
 			host: []netif.Interface{netiftest.Interface(2, "p2p", netiftest.LANFlags, "192.0.2.6/31")}, links: "p2p 192.0.2.6 255.255.255.255"},
 		{name: "/20", want: "eth0",
@@ -109,8 +139,8 @@ func TestChoose(t *testing.T) {
 			if !errors.Is(err, test.err) {
 				t.Fatalf("Choose(%q) error = %v, want %v", test.want, err, test.err)
 			}
-			if err != nil && !strings.Contains(err.Error(), test.want) {
-				t.Errorf("Choose(%q) error = %v, want one that names it", test.want, err)
+			if last := test.want[strings.LastIndexByte(test.want, ',')+1:]; err != nil && !strings.Contains(err.Error(), last) {
+				t.Errorf("Choose(%q) error = %v, want one that names %s", test.want, err, last)
 			}
 			if s := netiftest.Format(got.Links); s != test.links {
 				t.Errorf("Choose(%q) = %q, want %q (%s)", test.want, s, test.links, got.Reason)
@@ -119,5 +149,40 @@ func TestChoose(t *testing.T) {
 				t.Errorf("Choose(%q) reason = %q, want %q", test.want, got.Reason, test.reason)
 			}
 		})
+	}
+}
+
+func TestOtherSubnets(t *testing.T) {
+	host := []netif.Interface{
+		netiftest.Eth,
+		netiftest.Interface(3, "eth1", netiftest.LANFlags, "10.0.1.7/24", "10.0.2.7/24", "10.0.2.8/24", "fe80::7/64", "fd00::7/64"),
+		netiftest.Interface(4, "eth2", netiftest.LANFlags, "10.0.3.7/24", "10.0.4.7/24"),
+	}
+	for want, others := range map[string]string{
+		"eth1":              "map[]",
+		"10.0.1.7":          "map[3:[10.0.2.0/24]]",
+		"10.0.2.8":          "map[3:[10.0.1.0/24]]",
+		"eth0,10.0.3.7":     "map[4:[10.0.4.0/24]]",
+		"10.0.3.7,10.0.4.7": "map[]",
+	} {
+		chosen, err := netif.Choose(want, host, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(netif.OtherSubnets(host, chosen.Links)); got != others {
+			t.Errorf("OtherSubnets(links of %s) = %s, want %s", want, got, others)
+		}
+	}
+}
+
+func TestLink_IsPublic(t *testing.T) {
+	for addr, want := range map[string]bool{
+		"8.8.8.8/24": true, "51.15.0.1/32": true, "10.0.0.1/8": false, "172.20.0.1/16": false, "192.168.1.7/24": false,
+		"100.64.0.1/10": false, "169.254.1.1/16": false, "127.0.0.1/8": false, "192.0.2.7/24": false, "2001:4860::1/64": false,
+	} {
+		l, _ := netiftest.Interface(1, "eth0", netiftest.LANFlags, addr).Link()
+		if got := l.IsPublic(); got != want {
+			t.Errorf("IsPublic() of %s = %t, want %t", addr, got, want)
+		}
 	}
 }

@@ -8,13 +8,25 @@ import (
 
 // list describes the interfaces that the host has now.
 func list() ([]Interface, error) {
+	host, err := listByDefault()
+	if err == nil {
+		return host, nil
+	}
+	if other, err2 := listWithoutNetlink(); err2 == nil {
+		return other, nil
+	}
+	return nil, err
+}
+
+// listByDefault describes the interfaces by package net, which needs netlink on Linux.
+func listByDefault() ([]Interface, error) {
 	ifis, err := net.Interfaces()
 	if err != nil {
-		return nil, fmt.Errorf("zyre: list the interfaces: %w", err)
+		return nil, fmt.Errorf("zyre: list the interfaces (on Linux by netlink): %w", err)
 	}
 	prefixes, err := prefixesByIndex(ifis)
 	if err != nil {
-		return nil, fmt.Errorf("zyre: list the addresses: %w", err)
+		return nil, fmt.Errorf("zyre: list the addresses (on Linux by netlink): %w", err)
 	}
 	routes := defaultRoutes()
 	host := make([]Interface, 0, len(ifis))
@@ -26,7 +38,7 @@ func list() ([]Interface, error) {
 		host = append(host, Interface{
 			Name: ifi.Name, Index: ifi.Index, Flags: ifi.Flags,
 			Prefixes: prefixes[ifi.Index], Metric: metric,
-			Hardware: hasDevice(ifi.Name),
+			Hardware: hasDevice(sysNet, ifi.Name), Port: isPort(sysNet, ifi.Name),
 		})
 	}
 	return host, nil

@@ -36,9 +36,7 @@ func prefixesByIndex([]net.Interface) (map[int][]netip.Prefix, error) {
 		}
 		// struct ifaddrmsg: family, prefix length, flags, scope, index.
 		bits, flags := int(m.Data[1]), m.Data[2]
-		// An IPv6 address cannot be used before it is known to be unique.
-		if flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) != 0 &&
-			flags&unix.IFA_F_OPTIMISTIC == 0 {
+		if isUnusable(uint32(flags)) {
 			continue
 		}
 		index := int(binary.NativeEndian.Uint32(m.Data[4:8]))
@@ -98,9 +96,45 @@ func parseRoutes(table []byte) map[string]int {
 	return routes
 }
 
-// hasDevice tells whether a device of the hardware is behind the interface.
-// Bridges, tunnels and the ends of a veth pair have none.
-func hasDevice(name string) bool {
-	_, err := os.Stat("/sys/class/net/" + name + "/device")
-	return err == nil
+// sysNet has a directory for each interface.
+const sysNet = "/sys/class/net"
+
+// maxLayers bounds how deep hasDevice looks: a bridge on a VLAN on a bond on cards.
+const maxLayers = 4
+
+// hasDevice tells whether a device of the hardware is behind the interface, or behind one
+// of those that it is built on: the ports of a bridge or bond, or what carries a VLAN.
+// Tunnels, the ends of a veth pair, and bridges of such alone have none.
+func hasDevice(sys, name string) bool { return hasDeviceWithin(sys, name, maxLayers) }
+
+func hasDeviceWithin(sys, name string, layers int) bool {
+	if _, err := os.Stat(sys + "/" + name + "/device"); err == nil {
+		return true
+	}
+	if layers == 0 || strings.HasPrefix(name, "veth") { // of which a host may have hundreds
+		return false
+	}
+	entries, _ := os.ReadDir(sys + "/" + name) // sorted by name
+	for _, e := range entries {
+		if lower, ok := strings.CutPrefix(e.Name(), "lower_"); ok && hasDeviceWithin(sys, lower, layers-1) {
+			return true
+		}
+	}
+	return false
+}
+
+// isPort tells whether the interface is a port of a bridge or bond.
+func isPort(sys, name string) bool {
+	for _, sign := range []string{"/brport", "/bonding_slave"} {
+		if _, err := os.Stat(sys + "/" + name + sign); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// isUnusable tells, by the flags of an IPv6 address, that it is not known to be unique,
+// and cannot be used yet.
+func isUnusable(flags uint32) bool {
+	return flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) != 0 && flags&unix.IFA_F_OPTIMISTIC == 0
 }

@@ -3,6 +3,7 @@
 package netif
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 )
@@ -22,8 +23,16 @@ func prefixesByIndex(ifis []net.Interface) (map[int][]netip.Prefix, error) {
 // defaultRoutes is not known here: the choice does without.
 func defaultRoutes() map[string]int { return nil }
 
+const sysNet = ""
+
 // hasDevice is not known here: all interfaces are alike.
-func hasDevice(string) bool { return false }
+func hasDevice(string, string) bool { return false }
+
+// isPort is not known here: ports of a bridge have no address.
+func isPort(string, string) bool { return false }
+
+// listWithoutNetlink has no other way here.
+func listWithoutNetlink() ([]Interface, error) { return nil, errors.ErrUnsupported }
 
 // changes is not known here: anything may have changed each time.
 type changes struct{}

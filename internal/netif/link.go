@@ -5,6 +5,7 @@ package netif
 import (
 	"net"
 	"net/netip"
+	"slices"
 )
 
 // Link is one attachment of a node to a network: an interface and the one
@@ -28,7 +29,8 @@ type Interface struct {
 	Flags    net.Flags      // up, running, able to broadcast, …
 	Prefixes []netip.Prefix // address and prefix length, in the system's order
 	Metric   int            // of the default route through it, or NoRoute
-	Hardware bool           // a hint only: there is a device behind it
+	Hardware bool           // a hint only: there is a device behind it, or behind one of its ports
+	Port     bool           // of a bridge or bond, which has the address instead
 }
 
 // NoRoute is the metric of an interface without a default route.
@@ -73,6 +75,49 @@ func (h Interface) Link() (Link, bool) {
 		return Link{}, false
 	}
 	return h.LinkAt(h.Prefixes[best]), true
+}
+
+// Links gives the link of the interface at its best address and, if that is of IPv4, one
+// for each further IPv4 subnet that it is in: hosts of that subnet can be reached only
+// from an address in it.
+func (h Interface) Links() []Link {
+	best, ok := h.Link()
+	if !ok {
+		return nil
+	}
+	links := []Link{best}
+	if !best.Addr.Is4() {
+		return links
+	}
+	for _, p := range h.Prefixes {
+		a := p.Addr()
+		switch {
+		case !a.Is4() || a.IsUnspecified() || a.IsMulticast() || a.IsLinkLocalUnicast():
+		case p.Bits() > 30: // an address alone, of which others know the way
+		case slices.ContainsFunc(links, func(l Link) bool { return l.Prefix.Overlaps(p) }):
+		default:
+			links = append(links, h.LinkAt(p))
+		}
+	}
+	return links
+}
+
+// IsPublic tells whether hosts all over the internet can reach the link's address. Those
+// of IPv6 are not counted: most networks give public ones to all hosts, and guard them.
+func (l Link) IsPublic() bool {
+	return l.Addr.Is4() && l.Addr.IsGlobalUnicast() && !l.Addr.IsPrivate() &&
+		!slices.ContainsFunc(reserved, func(p netip.Prefix) bool { return p.Contains(l.Addr) })
+}
+
+// reserved are IPv4 addresses that nobody has on the internet, beside those of RFC 1918.
+var reserved = []netip.Prefix{
+	netip.MustParsePrefix("100.64.0.0/10"),   // RFC 6598: behind the NAT of a provider; Tailscale
+	netip.MustParsePrefix("192.0.0.0/24"),    // RFC 6890
+	netip.MustParsePrefix("192.0.2.0/24"),    // RFC 5737: examples
+	netip.MustParsePrefix("198.18.0.0/15"),   // RFC 2544: benchmarks
+	netip.MustParsePrefix("198.51.100.0/24"), // RFC 5737
+	netip.MustParsePrefix("203.0.113.0/24"),  // RFC 5737
+	netip.MustParsePrefix("240.0.0.0/4"),     // RFC 1112
 }
 
 // LinkAt gives the link of the interface at one of its addresses.

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
@@ -32,7 +32,7 @@ func (t *ZMQ) Listen(opts ListenOptions) (Inbox, error) {
 		in.domain = domain
 	}
 	soc, err := t.socket(zmq.ROUTER, func(s *zmq.Socket) error {
-		err := errors.Join(s.SetRouterHandover(true), s.SetRcvhwm(HighWaterMark), s.SetSndhwm(1))
+		err := errors.Join(s.SetRouterHandover(true), s.SetRcvhwm(HighWaterMark), s.SetSndhwm(1), SetKeepalive(s))
 		if secure {
 			err = errors.Join(err, s.SetCurveServer(1), s.SetCurveSecretkey(opts.SecretKey),
 				s.SetZapDomain(in.domain))
@@ -79,6 +79,7 @@ type zmqInbox struct {
 	waiter          *zmqwait.Waiter
 	check           func() bool  // readable, made once
 	domain          string       // its ZAP domain; empty without CURVE
+	bound           []string     // the endpoints that it is bound to
 	offer           *inprocOffer // of connections by inproc; nil if it has never made one
 	stoppedOffering bool         // StopOffering was called
 	closed          bool
@@ -97,31 +98,19 @@ func (in *zmqInbox) Bind(endpoint string) (string, error) {
 	if err := CheckBindEndpoint(endpoint); err != nil {
 		return "", fmt.Errorf("zyre: bind: %w", err)
 	}
-	if !zmqwait.HaveDescriptors(descriptorReserve) {
-		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, ErrNoDescriptors)
-	}
-	// An IPv6 socket would report an IPv4 address in its mapped form.
-	v6 := strings.HasPrefix(endpoint, "tcp://[") || strings.HasPrefix(endpoint, "tcp://*")
-	if err := in.soc.SetIpv6(v6); err != nil {
-		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, err)
-	}
-	if err := in.soc.Bind(endpoint); err != nil {
-		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, ExplainBind(err))
-	}
-	bound, err := in.soc.GetLastEndpoint()
+	bound, err := Bind(in.soc, endpoint, true)
 	if err != nil {
 		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, err)
 	}
+	in.bound = append(in.bound, bound)
 	in.offerInproc(bound)
 	return bound, nil
 }
 
 func (in *zmqInbox) Unbind(endpoint string) error {
 	in.transport.context.inproc.remove(endpoint, in.offer)
-	if err := in.soc.Unbind(endpoint); err != nil {
-		return fmt.Errorf("zyre: unbind %s: %w", endpoint, err)
-	}
-	return nil
+	in.bound = slices.DeleteFunc(in.bound, func(b string) bool { return b == endpoint })
+	return Unbind(in.transport.context.ctx, in.soc, endpoint)
 }
 
 func (in *zmqInbox) Recv(p *Packet) error {
@@ -230,7 +219,7 @@ func (in *zmqInbox) Close() error {
 		in.offer.withdrawn.Store(true)
 	}
 	in.messages.Free()
-	err := errors.Join(in.waiter.Close(), in.soc.Close())
+	err := errors.Join(Unbind(in.transport.context.ctx, in.soc, in.bound...), in.waiter.Close(), in.soc.Close())
 	in.transport.open.Add(-1)
 	// After the ROUTER, or it would let everyone in for its last moments.
 	if err = errors.Join(err, in.transport.UnregisterPolicy(in.domain)); err != nil {

@@ -46,6 +46,7 @@ func (t *ZMQ) Dial(endpoint string, opts DialOptions) (Mailbox, error) {
 			s.SetReconnectIvlMax(reconnectIntervalMax),
 			s.SetConnectTimeout(connectTimeout),
 			s.SetImmediate(false), // queue from the start, before the connection stands
+			SetKeepalive(s),
 		)
 		return errors.Join(err, setClientKeys(s, opts))
 	})

@@ -13,19 +13,29 @@ import (
 const (
 	maxLookups  = 8
 	lookupLimit = 5 * time.Second
+	// maxAddresses is how many addresses of one name are used.
+	maxAddresses = 16
+	// probeLimit is how long they have to answer, and settleTime how long the others have
+	// once one has.
+	probeLimit = 2 * time.Second
+	settleTime = 250 * time.Millisecond
 )
 
 // Resolved is what became of an endpoint with a host name.
 type Resolved struct {
-	Endpoint string   // as it was given to Start
-	Numeric  []string // with each address in place of the name, in the resolver's order
-	Err      error    // why there is none
+	Endpoint string // as it was given to Start
+	// Numeric has the endpoint with an address in place of the name, for each address that
+	// a connection can be made to, or for all if there is none such. They are in the
+	// resolver's order.
+	Numeric []string
+	Err     error // why there is none
 }
 
 // Resolver looks up the host names of endpoints, each in a goroutine of its own: libzmq
 // would do it in its only I/O thread, and every node of the process would stand still.
 type Resolver struct {
 	lookup  func(ctx context.Context, host string) (addrs []string, err error)
+	connect func(ctx context.Context, hostPort string) error
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -40,6 +50,7 @@ type Resolver struct {
 func NewResolver() *Resolver {
 	r := &Resolver{
 		lookup:  net.DefaultResolver.LookupHost,
+		connect: connectOnce,
 		results: make(chan Resolved, maxLookups),
 		pending: map[string]bool{},
 	}
@@ -78,7 +89,13 @@ func (r *Resolver) resolve(endpoint, host string) {
 	}
 	result := Resolved{Endpoint: endpoint, Err: err}
 	for _, addr := range addrs {
-		result.Numeric = append(result.Numeric, NumericEndpoint(endpoint, addr))
+		numeric := NumericEndpoint(endpoint, addr)
+		if CheckEndpoint(numeric) == nil && len(result.Numeric) < maxAddresses {
+			result.Numeric = append(result.Numeric, numeric)
+		}
+	}
+	if len(result.Numeric) > 1 {
+		result.Numeric = r.answering(result.Numeric)
 	}
 	select {
 	case r.results <- result:
@@ -87,6 +104,60 @@ func (r *Resolver) resolve(endpoint, host string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.pending, endpoint)
+}
+
+// answering returns those of several endpoints that a connection can be made to, or all of
+// them if there are none. A mailbox has one address, and would try a dead one for ever.
+func (r *Resolver) answering(numeric []string) []string {
+	ctx, cancel := context.WithTimeout(r.ctx, probeLimit)
+	defer cancel()
+	var probes sync.WaitGroup
+	answered := make(chan int, len(numeric)) // -1: there was no answer
+	for i, e := range numeric {
+		probes.Go(func() {
+			if r.connect(ctx, strings.TrimPrefix(e, "tcp://")) != nil {
+				i = -1
+			}
+			answered <- i
+		})
+	}
+	var settle <-chan time.Time // never, before the first answer
+	good := make([]bool, len(numeric))
+	for pending := len(numeric); pending > 0; pending-- {
+		select {
+		case i := <-answered:
+			if i < 0 {
+				continue
+			}
+			good[i] = true
+			if settle == nil {
+				settle = time.After(settleTime)
+			}
+		case <-settle:
+			pending = 0
+		}
+	}
+	cancel()
+	probes.Wait()
+	var those []string
+	for i, e := range numeric {
+		if good[i] {
+			those = append(those, e)
+		}
+	}
+	if len(those) == 0 {
+		return numeric
+	}
+	return those
+}
+
+// connectOnce makes a TCP connection, and ends it at once.
+func connectOnce(ctx context.Context, hostPort string) error {
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", hostPort)
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }
 
 // Results returns the channel of what was found. It is closed by Close.

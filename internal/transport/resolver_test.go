@@ -58,6 +58,7 @@ func testResults(t *testing.T) {
 	noSuchHost := errors.New("no such host")
 	r := NewResolver()
 	defer r.Close()
+	r.connect = func(context.Context, string) error { return errors.New("refused") }
 	r.lookup = func(_ context.Context, host string) ([]string, error) {
 		switch host {
 		case "ann.example":
@@ -112,4 +113,52 @@ func TestResolver_slow(t *testing.T) {
 		for range r.Results() {
 		}
 	})
+}
+
+// Of several addresses those are used that a connection can be made to.
+func TestResolver_answering(t *testing.T) {
+	const never = time.Hour
+	for _, test := range []struct {
+		name    string
+		answers map[string]time.Duration // when a connection is made; others are refused
+		want    []string
+		took    time.Duration
+	}{
+		{"first", map[string]time.Duration{"192.0.2.1:9": 0, "192.0.2.2:9": never}, []string{"tcp://192.0.2.1:9"}, settleTime},
+		{"second", map[string]time.Duration{"192.0.2.1:9": never, "192.0.2.2:9": time.Second}, []string{"tcp://192.0.2.2:9"}, time.Second + settleTime},
+		{"second at once", map[string]time.Duration{"[2001:db8::1]:9": 0}, []string{"tcp://[2001:db8::1]:9"}, 0},
+		{"both, the second first", map[string]time.Duration{"192.0.2.1:9": settleTime / 2, "192.0.2.2:9": 0},
+			[]string{"tcp://192.0.2.1:9", "tcp://192.0.2.2:9"}, settleTime / 2},
+		{"none", nil, []string{"tcp://192.0.2.1:9", "tcp://192.0.2.2:9", "tcp://[2001:db8::1]:9"}, 0},
+		{"none in time", map[string]time.Duration{"192.0.2.1:9": never, "192.0.2.2:9": never, "[2001:db8::1]:9": never},
+			[]string{"tcp://192.0.2.1:9", "tcp://192.0.2.2:9", "tcp://[2001:db8::1]:9"}, probeLimit},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := NewResolver()
+				defer r.Close()
+				r.lookup = func(context.Context, string) ([]string, error) {
+					return []string{"192.0.2.1", "ff02::1", "192.0.2.2", "2001:db8::1"}, nil
+				}
+				r.connect = func(ctx context.Context, hostPort string) error {
+					after, ok := test.answers[hostPort]
+					if !ok {
+						return errors.New("refused")
+					}
+					select {
+					case <-time.After(after):
+						return nil
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				}
+				start := time.Now()
+				r.Start("tcp://ann.example:9")
+				got := <-r.Results()
+				if took := time.Since(start); !slices.Equal(got.Numeric, test.want) || took != test.took {
+					t.Errorf("Numeric = %q after %v, want %q after %v", got.Numeric, took, test.want, test.took)
+				}
+			})
+		})
+	}
 }

@@ -20,6 +20,9 @@ var (
 	// ErrNoDescriptors says that the process has too few file descriptors left
 	// to open another socket safely.
 	ErrNoDescriptors = errors.New("zyre: too few file descriptors left")
+	// ErrNoNetlink says that something cannot be done because the system refuses
+	// netlink, by which Linux tells of the interfaces.
+	ErrNoNetlink = errors.New("zyre: the system refuses netlink")
 	// ErrIncompleteMessage says that a message ended before its last frame.
 	ErrIncompleteMessage = errors.New("zyre: message cut short")
 	// ErrClosed says that an inbox, mailbox or transport was used after Close.
@@ -48,8 +51,7 @@ type Inbox interface {
 	// Bind starts to listen and returns the endpoint with its port resolved.
 	Bind(endpoint string) (bound string, err error)
 	// Unbind stops to listen at an endpoint that Bind has returned. Connections
-	// that peers have made to it remain. The address may be in use for a moment
-	// longer.
+	// that peers have made to it remain. When it returns the endpoint is free.
 	Unbind(endpoint string) error
 	// StopOffering withdraws what the inbox offers beside its endpoints: whoever dials
 	// from now on gets a connection that outlives it, to the next inbox at the same
@@ -61,7 +63,8 @@ type Inbox interface {
 	// Wake makes the present or the next Wait return. Any goroutine may call it,
 	// also after Close.
 	Wake()
-	// Close drops what was not received. A second Close does nothing.
+	// Close drops what was not received. When it returns the endpoints are free. A
+	// second Close does nothing.
 	Close() error
 }
 

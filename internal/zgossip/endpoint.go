@@ -3,6 +3,7 @@ package zgossip
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-zyre/zyre/internal/transport"
@@ -56,13 +57,12 @@ func withSource(source, target string) string {
 	return "tcp://" + source + strings.TrimPrefix(target, "tcp://")
 }
 
-// preferIPv4 returns the first endpoint with an IPv4 address, which every hub has, or else
-// the first one.
-func preferIPv4(endpoints []string) string {
-	for _, e := range endpoints {
-		if !strings.HasPrefix(e, "tcp://[") {
-			return e
-		}
-	}
-	return endpoints[0]
+// ipv4First puts the endpoints with an IPv4 address, which every hub has, before the
+// others.
+func ipv4First(endpoints []string) []string {
+	sorted := slices.Clone(endpoints)
+	slices.SortStableFunc(sorted, func(a, b string) int {
+		return strings.Index(a, "tcp://[") - strings.Index(b, "tcp://[") // -1 or 0
+	})
+	return sorted
 }

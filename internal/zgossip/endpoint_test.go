@@ -2,6 +2,7 @@ package zgossip
 
 import (
 	"errors"
+	"slices"
 	"testing"
 )
 
@@ -63,20 +64,18 @@ func TestSplitSource(t *testing.T) {
 	}
 }
 
-func TestPreferIPv4(t *testing.T) {
-	v4, v6 := "tcp://192.0.2.1:1", "tcp://[2001:db8::1]:1"
-	for _, c := range []struct {
-		in   []string
-		want string
-	}{
-		{[]string{v4}, v4},
-		{[]string{v6}, v6},
-		{[]string{v6, v4}, v4},
-		{[]string{v4, v6}, v4},
-		{[]string{v6, "tcp://[::1]:1"}, v6},
+func TestIPv4First(t *testing.T) {
+	v4, other4, v6, other6 := "tcp://192.0.2.1:1", "tcp://192.0.2.2:1", "tcp://[2001:db8::1]:1", "tcp://[::1]:1"
+	for _, c := range []struct{ in, want []string }{
+		{[]string{v4}, []string{v4}},
+		{[]string{v6}, []string{v6}},
+		{[]string{v6, v4}, []string{v4, v6}},
+		{[]string{v4, v6}, []string{v4, v6}},
+		{[]string{v6, other6}, []string{v6, other6}},
+		{[]string{v6, other4, other6, v4}, []string{other4, v4, v6, other6}},
 	} {
-		if got := preferIPv4(c.in); got != c.want {
-			t.Errorf("preferIPv4(%q) = %q, want %q", c.in, got, c.want)
+		if got := ipv4First(c.in); !slices.Equal(got, c.want) {
+			t.Errorf("ipv4First(%q) = %q, want %q", c.in, got, c.want)
 		}
 	}
 }

@@ -101,6 +101,7 @@ type Gossip struct {
 	// owned by run
 	table        *table
 	router       *socket
+	bound        []string // the endpoints of router
 	clients      map[string]*link
 	hubs         []*hub
 	clientPublic string // the keys for hubs that have a key
@@ -203,6 +204,13 @@ func (g *Gossip) Connect(endpoint, serverKey string) (err error) {
 	}
 	if _, ok := transport.RawFromZ85(serverKey); !ok && serverKey != "" {
 		return ErrKeys
+	}
+	if source, _ := splitSource(endpoint); source != "" {
+		// libzmq looks whether it is the name of an interface, and aborts the process if it
+		// cannot.
+		if err := transport.CheckNetlink(); err != nil {
+			return fmt.Errorf("zgossip: connect from %s: %w", source, err)
+		}
 	}
 	closed := g.do(func(now time.Time) {
 		for _, h := range g.hubs {

@@ -28,6 +28,9 @@ const (
 	// resyncAfter is how long a hub may be lost before all tuples are exchanged again with
 	// the other hubs.
 	resyncAfter = 5 * time.Second
+	// nameRetry is how long a hub with a host name may have no connection before the name
+	// is looked up again: it may have another address now.
+	nameRetry = 3 * time.Second
 	// retryInterval is the time after which a look-up or a socket that failed is tried
 	// again.
 	retryInterval = time.Second
@@ -49,6 +52,9 @@ type hub struct {
 	monitor   *socket // reports connections and disconnections; nil for inproc
 	connected bool    // the dealer has a connection
 
+	at           string    // the address that the dealer connects to
+	turn         int       // which address of the host name is to be tried
+	lookedUpAt   time.Time // when the host name was looked up
 	resolving    bool      // the host name is being looked up
 	retryAt      time.Time // when to try again, if there is no dealer and no look-up
 	waitingSince time.Time // when the dealer was made, or lost its connection
@@ -86,20 +92,32 @@ func newHub(endpoint, serverKey string, pingInterval time.Duration, now time.Tim
 // downSince is zero only when a frame has come from it.
 func (h *hub) canSend() bool { return h.dealer != nil && h.connected }
 
+// hasName reports whether the endpoint has a host name.
+func (h *hub) hasName() bool {
+	_, target := splitSource(h.endpoint)
+	return errors.Is(transport.CheckEndpoint(target), transport.ErrNeedsLookup)
+}
+
 // open connects to h, after its host name was looked up if it has one.
 func (g *Gossip) open(h *hub, now time.Time) {
-	_, target := splitSource(h.endpoint)
-	if !errors.Is(transport.CheckEndpoint(target), transport.ErrNeedsLookup) {
+	if !h.hasName() {
 		g.connectHub(h, h.endpoint, now)
 		return
 	}
-	h.resolving = g.resolver.Start(target)
+	g.lookUp(h, now)
+}
+
+// lookUp looks up the host name of h.
+func (g *Gossip) lookUp(h *hub, now time.Time) {
+	_, target := splitSource(h.endpoint)
+	h.resolving, h.lookedUpAt = g.resolver.Start(target), now
 	if !h.resolving {
 		h.retryAt = now.Add(retryInterval)
 	}
 }
 
-// onResolved connects to the hubs for which a host name was looked up.
+// onResolved connects to the hubs for which a host name was looked up. A dealer that is
+// trying the right address already is left to it.
 func (g *Gossip) onResolved(r transport.Resolved, now time.Time) {
 	for _, h := range g.hubs {
 		source, target := splitSource(h.endpoint)
@@ -113,7 +131,13 @@ func (g *Gossip) onResolved(r transport.Resolved, now time.Time) {
 			h.retryAt = now.Add(retryInterval)
 			continue
 		}
-		g.connectHub(h, withSource(source, preferIPv4(r.Numeric)), now)
+		addresses := ipv4First(r.Numeric)
+		at := withSource(source, addresses[h.turn%len(addresses)])
+		if h.dealer != nil && (h.connected || h.at == at) {
+			continue
+		}
+		g.closeHub(h, 0)
+		g.connectHub(h, at, now)
 	}
 }
 
@@ -130,7 +154,7 @@ func (g *Gossip) connectHub(h *hub, endpoint string, now time.Time) {
 		h.retryAt = now.Add(retryInterval)
 		return
 	}
-	h.waitingSince, h.lastPing = now, time.Time{}
+	h.at, h.waitingSince, h.lastPing = endpoint, now, time.Time{}
 	h.state.Address = endpoint
 	if inproc {
 		g.onHubConnected(h, now)
@@ -147,6 +171,7 @@ func (g *Gossip) openDealer(h *hub, endpoint string, id []byte, inproc bool) (er
 			soc.SetReconnectIvlMax(time.Second),
 			soc.SetConnectTimeout(5*time.Second),
 			soc.SetImmediate(!inproc), // nothing is queued for a hub that is not connected
+			transport.SetKeepalive(soc),
 		)
 		if h.serverKey != "" {
 			err = errors.Join(err,
@@ -193,7 +218,7 @@ func (g *Gossip) closeHub(h *hub, linger time.Duration) {
 	}
 	if h.dealer != nil {
 		_ = h.dealer.close(linger)
-		h.dealer = nil
+		h.dealer, h.connected = nil, false
 	}
 }
 
@@ -201,6 +226,7 @@ func (g *Gossip) closeHub(h *hub, linger time.Duration) {
 func (g *Gossip) reopen(h *hub, now time.Time) {
 	g.stats.Reconnects++
 	g.closeHub(h, 0)
+	h.turn++
 	g.open(h, now)
 }
 
@@ -307,8 +333,12 @@ func (g *Gossip) tickHub(h *hub, now time.Time) {
 	}
 	if !h.canSend() {
 		// libzmq connects again by itself, but to the same address.
-		if now.Sub(h.waitingSince) > maxSilence {
+		switch {
+		case now.Sub(h.waitingSince) > maxSilence:
 			g.reopen(h, now)
+		case h.hasName() && !h.resolving && now.Sub(h.waitingSince) > nameRetry && now.Sub(h.lookedUpAt) > nameRetry:
+			h.turn++
+			g.lookUp(h, now)
 		}
 		return
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 func TestGossip_hubRestart(t *testing.T) {
@@ -280,5 +282,56 @@ func TestGossip_leaks(t *testing.T) {
 			t.Fatalf("goroutines, descriptors, threads = %d, %d, %d, want %d, %d, about %d", g, f, th, g0, f0, t0)
 		case <-time.After(20 * time.Millisecond):
 		}
+	}
+}
+
+// An ipc endpoint in use is refused, instead of taken over.
+func TestGossip_Bind_ipcInUse(t *testing.T) {
+	ctx := newContext(t)
+	at := "ipc://" + filepath.Join(t.TempDir(), "hub")
+	hub := newMember(t, ctx, quick())
+	hub.bind(at)
+	if bound, err := newMember(t, ctx, quick()).Bind(at); !errors.Is(err, zmq.EADDRINUSE) {
+		t.Errorf("Bind(%s) of a second hub = %q, %v, want %v", at, bound, err, zmq.EADDRINUSE)
+	}
+	client := newMember(t, ctx, quick())
+	client.connect(at)
+	client.publish("a", "1")
+	hub.has("a=1")
+}
+
+// A hub with a host name is met at whichever of its addresses it has, and soon again when
+// it has moved to another.
+func TestGossip_nameMoves(t *testing.T) {
+	const limit = 10 * time.Second
+	ctx := newContext(t)
+	first, second := newMember(t, ctx, quick()), newMember(t, ctx, quick())
+	at, next := first.bind("tcp://127.0.0.1:*"), second.bind("tcp://127.0.0.1:*")
+	const name, nobody = "tcp://hub.test:9", "tcp://127.0.0.1:1"
+	found := func(numeric ...string) *transport.Resolved {
+		return &transport.Resolved{Endpoint: name, Numeric: numeric}
+	}
+	// The port is part of the answers, so that a test of one host can have several addresses.
+	res := &fakeResolver{results: make(chan transport.Resolved, 1), answers: []*transport.Resolved{
+		found(nobody, at), found(nobody, at), // the first address is dead
+		found(at), {Endpoint: name, Err: errors.New("no such host")}, found(next), // the old address, none, the new one
+	}}
+	g, err := newGossip(ctx, Options{}, res)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := collect(t, g)
+	start := time.Now()
+	a.connect(name)
+	a.publish("a", "1")
+	first.has("a=1")
+	if took := time.Since(start); took > limit {
+		t.Errorf("met at the second address after %v, want within %v", took, limit)
+	}
+	start = time.Now()
+	first.Close()
+	second.has("a=1")
+	if took := time.Since(start); took > limit {
+		t.Errorf("met again after %v, want within %v", took, limit)
 	}
 }

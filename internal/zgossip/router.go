@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
@@ -19,6 +18,9 @@ const (
 	// resyncGrace is how long a neighbour has time, after a HELLO that is not its first,
 	// to repeat the tuples that it owns.
 	resyncGrace = 10 * time.Second
+	// unconfirmedTime is how long what was sent to a client may go unconfirmed before its
+	// connection ends: the system would repeat it for a quarter of an hour.
+	unconfirmedTime = time.Minute
 )
 
 // The routing id of a client of this package is
@@ -54,14 +56,11 @@ func (g *Gossip) bind(endpoint string) (bound string, err error) {
 			return "", err
 		}
 	}
-	if err := g.router.SetIpv6(strings.Contains(endpoint, "[")); err != nil {
+	if bound, err = transport.Bind(g.router.Socket, endpoint, false); err != nil {
 		return "", err
 	}
-	if err := g.router.Bind(endpoint); err != nil {
-		return "", transport.ExplainBind(err)
-	}
-	bound, err = g.router.GetLastEndpoint()
-	return strings.TrimRight(bound, "\x00"), err
+	g.bound = append(g.bound, bound)
+	return bound, nil
 }
 
 func (g *Gossip) openRouter() (*socket, error) {
@@ -70,10 +69,8 @@ func (g *Gossip) openRouter() (*socket, error) {
 			soc.SetRouterMandatory(1),
 			soc.SetRouterHandover(true),
 			soc.SetMaxmsgsize(maxFrame),
-			soc.SetTcpKeepalive(1),
-			soc.SetTcpKeepaliveIdle(30),
-			soc.SetTcpKeepaliveIntvl(10),
-			soc.SetTcpKeepaliveCnt(3),
+			transport.SetKeepalive(soc),
+			soc.SetTcpMaxrt(unconfirmedTime),
 		)
 		if g.opts.SecretKey != "" {
 			err = errors.Join(err, soc.SetCurveServer(1), soc.SetCurveSecretkey(g.opts.SecretKey))

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 const (
@@ -239,6 +241,8 @@ func (g *Gossip) shutdown() {
 		g.closeHub(h, linger)
 	}
 	if g.router != nil {
+		// First, so that whoever binds the endpoints after Close finds them free.
+		_ = transport.Unbind(g.ctx, g.router.Socket, g.bound...)
 		_ = g.router.close(closeLinger)
 	}
 	close(g.tuples)

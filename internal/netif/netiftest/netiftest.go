@@ -37,6 +37,12 @@ func Device(h netif.Interface) netif.Interface {
 	return h
 }
 
+// Port makes an interface a port of a bridge or bond.
+func Port(h netif.Interface) netif.Interface {
+	h.Port = true
+	return h
+}
+
 // One interface of each kind, all up.
 var (
 	Lo            = Interface(1, "lo", LoopbackFlags, "127.0.0.1/8", "::1/128")

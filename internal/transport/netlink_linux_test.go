@@ -1,0 +1,74 @@
+package transport_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	zmq "github.com/pebbe/zmq4"
+
+	"github.com/go-zyre/zyre/e2e/sandbox"
+	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/transport/transporttest"
+)
+
+// TestBind_withoutNetlink binds in a process of its own, which libzmq would abort.
+func TestBind_withoutNetlink(t *testing.T) {
+	if os.Getenv("ZYRE_TEST_NETLINK") != "" {
+		bindWithoutNetlink(t)
+		return
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Skip(err)
+	}
+	cmd := exec.Command(exe, "-test.run=^TestBind_withoutNetlink$", "-test.v")
+	cmd.Env = append(os.Environ(), "ZYRE_TEST_NETLINK=1")
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err != nil:
+		t.Errorf("child: %v\n%s", err, out)
+	case strings.Contains(string(out), "SKIP"):
+		t.Skipf("%s", out)
+	}
+}
+
+func bindWithoutNetlink(t *testing.T) {
+	if err := sandbox.RefuseNetlink(); err != nil {
+		t.Skip("cannot refuse netlink: ", err)
+	}
+	if err := transport.CheckNetlink(); !errors.Is(err, transport.ErrNoNetlink) {
+		t.Fatalf("CheckNetlink() = %v, want %v", err, transport.ErrNoNetlink)
+	}
+	tr := transporttest.NewZMQ(t)
+	tr.DisableInproc()
+	taken := ""
+	for i, endpoint := range []string{"tcp://127.0.0.1:*", "tcp://[::1]:*", "tcp://127.0.0.1:0", "ipc://" + t.TempDir() + "/s"} {
+		in, bound := transporttest.MustListen(t, tr, transport.ListenOptions{}, endpoint)
+		m := transporttest.MustDial(t, tr, bound, transport.DialOptions{Identity: fmt.Append(nil, "peer", i)})
+		transporttest.MustSend(t, m, transporttest.PingHeader)
+		var p transport.Packet
+		transporttest.MustRecv(t, in, &p)
+		taken = bound
+		for range 20 { // what is unbound is free, and can be bound again
+			if err := in.Unbind(bound); err != nil {
+				t.Fatal(err)
+			}
+			if again, err := in.Bind(bound); again != bound || err != nil {
+				t.Fatalf("Bind(%s) = %s, %v", bound, again, err)
+			}
+		}
+		other, _ := transporttest.MustListen(t, tr, transport.ListenOptions{}, "inproc://other"+fmt.Sprint(i))
+		if _, err := other.Bind(bound); !errors.Is(err, zmq.EADDRINUSE) {
+			t.Errorf("Bind(%s), which is in use, = %v, want %v", taken, err, zmq.EADDRINUSE)
+		}
+		for _, named := range []string{"tcp://lo:*", "tcp://localhost:*"} {
+			if _, err := in.Bind(named); !errors.Is(err, transport.ErrNoNetlink) {
+				t.Errorf("Bind(%s) = %v, want %v", named, err, transport.ErrNoNetlink)
+			}
+		}
+	}
+}

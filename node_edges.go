@@ -1,0 +1,61 @@
+package zyre
+
+import (
+	"sync"
+
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// edges are the goroutines that pass on to the node what its edges offer. They end when
+// quit is closed or the edge has ended.
+type edges struct {
+	commands *commandQueue
+	quit     chan struct{} // nil before they start
+	running  sync.WaitGroup
+}
+
+// forwardBeacon passes on what the beacon hears, as far as the node has time for it, and
+// changes of the links.
+func (e *edges) forwardBeacon(b *Beacon) {
+	for {
+		select {
+		case s, ok := <-b.Signals:
+			if !ok {
+				return
+			}
+			if !e.commands.offer(command{kind: cmdTake, news: s.sighting}) {
+				b.stats.droppedFull.Add(1)
+			}
+		case links := <-b.linkChanges:
+			_ = e.commands.put(command{kind: cmdTake, news: links})
+		}
+	}
+}
+
+// forwardTuples passes on what gossip tells, one after the other: what the node has no
+// time for stays with gossip, which keeps only the latest of each key.
+func (e *edges) forwardTuples(g *gossiping) {
+	for t := range g.actor.Tuples() {
+		c := command{kind: cmdTake, news: t, done: make(chan struct{})}
+		if e.commands.put(c) != nil {
+			return
+		}
+		select {
+		case <-c.done:
+		case <-e.quit:
+			return
+		}
+	}
+}
+
+// forwardLookups passes on which addresses host names have.
+func (e *edges) forwardLookups(resolver *transport.Resolver) {
+	for {
+		select {
+		case r := <-resolver.Results():
+			_ = e.commands.put(command{kind: cmdTake, news: r})
+		case <-e.quit:
+			return
+		}
+	}
+}
