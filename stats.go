@@ -86,9 +86,9 @@ type Dropped struct {
 	Foreign         uint64 // messages with another signature or version than ZRE's
 	Malformed       uint64 // messages that were cut short or had impossible lengths
 	UnknownCommand  uint64 // messages with an unknown command
-	Strangers       uint64 // messages from a node that had not said HELLO
+	BeforeHello     uint64 // messages from a node that had not said HELLO
 	HelloRefused    uint64 // HELLOs out of sequence, with too many headers or this node's endpoint, or beyond the limits for new nodes
-	HelloBarred     uint64 // times a peer was ignored for a while because it restarted its session too often
+	HelloThrottled  uint64 // times a peer was ignored for a while because it restarted its session too often
 	Unreachable     uint64 // endpoints from HELLO, gossip or RequirePeer that cannot be used, or not yet
 	StatusMismatch  uint64 // JOINs and LEAVEs with an unexpected count; they are acted on
 	GroupsRefused   uint64 // groups beyond the limit for one peer
@@ -122,7 +122,7 @@ type counters struct {
 	received, whispersReceived, shoutsReceived, whispersSent, shoutsSent   uint64
 	pauses, blocked, letGo, gaps, unsent, networkChanges                   uint64
 	unknownPeer, unknownGroup, badIdentity, foreign, malformed             uint64
-	unknownCommand, strangers, helloRefused, throttled, unreachable        uint64
+	unknownCommand, beforeHello, helloRefused, throttled, unreachable      uint64
 	statusMismatch, groupsRefused, lateShouts, badBeacons, ownBeacons      uint64
 	sightingsRefused, evicted, neverEntered, keysRefused, electionsIgnored uint64
 	receiveErrors, sendErrors, dialErrors                                  uint64
@@ -213,9 +213,9 @@ func (c *counters) dropped() Dropped {
 		Foreign:         c.foreign,
 		Malformed:       c.malformed,
 		UnknownCommand:  c.unknownCommand,
-		Strangers:       c.strangers,
+		BeforeHello:     c.beforeHello,
 		HelloRefused:    c.helloRefused,
-		HelloBarred:     c.throttled,
+		HelloThrottled:  c.throttled,
 		Unreachable:     c.unreachable,
 		StatusMismatch:  c.statusMismatch,
 		GroupsRefused:   c.groupsRefused,

@@ -54,11 +54,11 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		return
 	}
 	if p != nil && p.isEntered() && p.routingByte != m.From[0] {
-		z.counters.strangers++ // on this connection there was no HELLO
+		z.counters.beforeHello++ // on this connection there was no HELLO
 		return
 	}
 	if p == nil || !p.isEntered() {
-		z.counters.strangers++
+		z.counters.beforeHello++
 		z.onMessageBeforeHello(now, p)
 		return
 	}

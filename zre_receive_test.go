@@ -27,8 +27,8 @@ func TestZRE_routingByte(t *testing.T) {
 			t.Fatalf("first byte %d: events %s, want ENTER WHISPER", c.first, got)
 		}
 		b.hearUnder(c.other, 3, whisper())
-		if b.z.counters.strangers != 1 || len(b.port.events) != 2 || len(b.z.peers) != 1 {
-			t.Errorf("first byte %d: a whisper under %d: %d strangers, events %v, want 1 and no more", c.first, c.other, b.z.counters.strangers, b.port.events)
+		if b.z.counters.beforeHello != 1 || len(b.port.events) != 2 || len(b.z.peers) != 1 {
+			t.Errorf("first byte %d: a whisper under %d: %d before HELLO, events %v, want 1 and no more", c.first, c.other, b.z.counters.beforeHello, b.port.events)
 		}
 		b.hearUnder(c.other, 1, hello())
 		b.hearUnder(c.other, 2, whisper())

@@ -105,7 +105,7 @@ func TestSetAuthorizedKeys_oldConnection(t *testing.T) {
 	alice.SetAuthorizedKeys()
 	ra.Wait(t, "EXIT mallory", 1)
 	mallory.whisper("after")
-	watch.Until(t, "alice drops the whisper", func() bool { return alice.Stats().Dropped.Strangers > 0 })
+	watch.Until(t, "alice drops the whisper", func() bool { return alice.Stats().Dropped.BeforeHello > 0 })
 	mallory.must(mallory.conn.SayHello("hall"))
 	watch.Until(t, "alice refuses the HELLO", func() bool { return alice.Stats().Dropped.KeysRefused > 0 })
 	if n := ra.Count("ENTER") + ra.Count("WHISPER"); n != 2 {

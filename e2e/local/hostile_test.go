@@ -65,7 +65,7 @@ func TestHostile_prefixesFromStranger(t *testing.T) {
 	}
 	b.checkCount("Foreign", before.Foreign, unlike, func(d zyre.Dropped) uint64 { return d.Foreign })
 	b.checkCount("Malformed", before.Malformed, malformed, func(d zyre.Dropped) uint64 { return d.Malformed })
-	b.checkCount("Strangers", before.Strangers, strangers, func(d zyre.Dropped) uint64 { return d.Strangers })
+	b.checkCount("BeforeHello", before.BeforeHello, strangers, func(d zyre.Dropped) uint64 { return d.BeforeHello })
 	b.checkSilence()
 	b.check()
 }

@@ -173,10 +173,10 @@ func TestStorm_helloFlood(t *testing.T) {
 		}
 	}
 	watch.Until(t, "what comes too often is refused", func() bool {
-		return b.dropped().HelloBarred > 0 && b.dropped().HelloRefused > 0
+		return b.dropped().HelloThrottled > 0 && b.dropped().HelloRefused > 0
 	})
 	f.whisper("after all of it")
-	watch.Until(t, "it is a stranger now", func() bool { return b.dropped().Strangers > 0 })
+	watch.Until(t, "it is a stranger now", func() bool { return b.dropped().BeforeHello > 0 })
 	b.beat()
 	exits, back := b.events.Count("EXIT fake"), f.heard(foreign.HelloID)
 	t.Logf("%d HELLOs gave %d EXITs, and %d HELLOs came back", flood, exits, back)
