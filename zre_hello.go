@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // hello is what a peer says of itself in HELLO.
@@ -14,6 +16,7 @@ type hello struct {
 	headers  map[string]string
 	groups   []string
 	status   byte
+	conn     transport.Conn // that it came on
 }
 
 // ownHello makes the HELLO for a peer at an endpoint.
@@ -37,7 +40,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 			"peer", p.id, "endpoint", p.endpoint, "err", err)
 		return false
 	}
-	p.mailbox, p.probe = box, probe{}
+	p.mailbox, p.probe, p.progress = box, probe{}, progress{}
 	p.out.restart()
 	p.window.restart()
 	p.handshake.sent(now)
@@ -65,7 +68,7 @@ func (z *zre) resendHello(now time.Time, p *peer, reason exitReason) bool {
 	if !p.sentSinceHello() {
 		return z.sendHello(now, p)
 	}
-	its := hello{endpoint: p.helloEndpoint, name: p.name, headers: p.headers, groups: p.groupNames(), status: p.status}
+	its := hello{endpoint: p.helloEndpoint, name: p.name, headers: p.headers, groups: p.groupNames(), status: p.status, conn: p.conn}
 	next := p.in.next
 	z.emitExit(p, reason)
 	if !z.sendHello(now, p) {
@@ -88,7 +91,7 @@ func (z *zre) followHelloEndpoint(p *peer) {
 }
 
 // receiveHello handles HELLO: a peer says who it is. p is nil if it is not known yet.
-func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView) {
+func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, conn transport.Conn) {
 	endpoint, err := z.location.reachable(string(v.endpoint))
 	reachable := err == nil
 	switch {
@@ -104,7 +107,7 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView) {
 	}
 	its := hello{
 		endpoint: string(v.endpoint), name: string(v.name), headers: v.headerMap(),
-		groups: v.groupNames(), status: v.status,
+		groups: v.groupNames(), status: v.status, conn: conn,
 	}
 	switch {
 	case p == nil:

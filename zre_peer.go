@@ -25,12 +25,14 @@ type peer struct {
 
 	handshake handshake
 	presence  presence
+	progress  progress
 	probe     probe
 	held      hello // what a peer in helloHeld said
 	claimant  *peer // another node that claims the same endpoint; it gets it if the probe fails
 
 	in      sequenceIn
 	out     sequenceOut
+	conn    transport.Conn    // which its HELLO came on
 	mailbox transport.Mailbox // nil in helloHeld
 	window  window
 	backlog backlog
@@ -69,6 +71,7 @@ func (p *peer) onlyHelloSoFar() bool { return p.receivedAt.IsZero() }
 // adopt takes over what the peer says of itself in HELLO.
 func (p *peer) adopt(its hello) {
 	p.helloEndpoint, p.name, p.headers, p.status = its.endpoint, its.name, its.headers, its.status
+	p.conn = its.conn
 	p.held = hello{}
 }
 
@@ -87,6 +90,7 @@ func (z *zre) readdress(p *peer, endpoint string) {
 // heardFrom notes a sign of life.
 func (z *zre) heardFrom(now time.Time, p *peer) {
 	p.presence.heard(now)
+	p.progress = progress{}
 	if p.probe.isPending() && !p.probe.isRemoval() {
 		z.probeAnswered(p)
 	}

@@ -55,6 +55,18 @@ func (pr *presence) heard(now time.Time) {
 // life, but no answer.
 func (pr *presence) tookMessage(now time.Time) { pr.heardAt = now }
 
+// progressed notes that bytes have moved since a moment: a sign of life, but no answer. A
+// ping of before goes on waiting for its turn.
+func (pr *presence) progressed(now, since time.Time) {
+	if since.After(pr.heardAt) {
+		pr.heardAt = since
+	}
+	pr.state = presenceAlive
+	if pr.isPinged() {
+		pr.state, pr.pingedAt = presencePinged, now
+	}
+}
+
 // pinged notes a ping of ours.
 func (pr *presence) pinged(now time.Time) {
 	if pr.pingedAt.IsZero() {
@@ -135,8 +147,8 @@ func (pr *presence) shift(by time.Duration) {
 // checkPresence looks at how long a peer that has entered has been silent.
 //
 // A silence of the evasive timeout makes the node ping, quietly. Only a peer that
-// leaves the ping unanswered is reported EVASIVE, and later SILENT, each once; after
-// the expired timeout it is removed. While the node does not read its inbox, and until
+// leaves the ping unanswered, and to or from which no bytes move, is reported EVASIVE, and
+// later SILENT, each once; after the expired timeout it is removed. While the node does not read its inbox, and until
 // it has caught up, silence means nothing: it pings all the same, to show that it lives
 // itself, and to have an answer when it reads again.
 func (z *zre) checkPresence(now time.Time, p *peer) {
@@ -144,8 +156,11 @@ func (z *zre) checkPresence(now time.Time, p *peer) {
 		z.ping(now, p)
 		return
 	}
-	t, unanswered := &z.timeouts, p.presence.isUnanswered(now, &z.timeouts)
-	idle := p.presence.idle(now)
+	t := &z.timeouts
+	if p.progress.isWatched() || p.presence.isPinged() || p.presence.idle(now) >= t.pingAfter() {
+		z.watchProgress(now, p)
+	}
+	unanswered, idle := p.presence.isUnanswered(now, t), p.presence.idle(now)
 	switch {
 	case idle >= t.expired:
 		z.removePeer(now, p, exitExpired)

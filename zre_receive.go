@@ -46,7 +46,7 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		if p == nil && z.secure {
 			z.keys[uuid] = m.UserID
 		}
-		z.receiveHello(now, uuid, p, v)
+		z.receiveHello(now, uuid, p, v, m.Conn)
 		return
 	}
 	if p == nil || !p.isEntered() {
