@@ -22,6 +22,9 @@ func (t *timeouts) answer() time.Duration { return min(maxVerifyTime, t.evasive/
 // early enough for an answer before the silent timeout, if that is shorter.
 func (t *timeouts) pingAfter() time.Duration { return min(t.evasive, t.silent-t.answer()) }
 
+// watchAfter is the silence after which bytes on the way to or from a peer are looked at.
+func (t *timeouts) watchAfter() time.Duration { return min(t.pingAfter(), t.expired/2) }
+
 // presenceState is what the application knows of a peer's silence. A peer that stays
 // silent for the expired timeout is removed from any of these states.
 type presenceState uint8
@@ -157,7 +160,7 @@ func (z *zre) checkPresence(now time.Time, p *peer) {
 		return
 	}
 	t := &z.timeouts
-	if p.progress.isWatched() || p.presence.isPinged() || p.presence.idle(now) >= t.pingAfter() {
+	if p.progress.isWatched() || p.presence.isPinged() || p.presence.idle(now) >= t.watchAfter() {
 		z.watchProgress(now, p)
 	}
 	unanswered, idle := p.presence.isUnanswered(now, t), p.presence.idle(now)

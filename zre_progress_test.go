@@ -70,10 +70,16 @@ func TestProgress_refutes(t *testing.T) {
 	}
 }
 
+// Flows that are a sign of life.
+const (
+	bytesCome = "bytes come"
+	bytesGo   = "bytes go, and more wait"
+)
+
 // flows of bytes to or from a peer that says nothing.
 var flows = map[string]func(i uint64) transport.Moved{
-	"bytes come":               func(i uint64) transport.Moved { return transport.Moved{Received: i} },
-	"bytes go, and more wait":  func(i uint64) transport.Moved { return transport.Moved{Sent: i, Waiting: true} },
+	bytesCome:                  func(i uint64) transport.Moved { return transport.Moved{Received: i} },
+	bytesGo:                    func(i uint64) transport.Moved { return transport.Moved{Sent: i, Waiting: true} },
 	"bytes go, and none wait":  func(i uint64) transport.Moved { return transport.Moved{Sent: i} },
 	"bytes wait, and none go":  func(uint64) transport.Moved { return transport.Moved{Waiting: true} },
 	"nothing moves":            func(uint64) transport.Moved { return transport.Moved{} },
@@ -81,7 +87,7 @@ var flows = map[string]func(i uint64) transport.Moved{
 }
 
 // isLife reports whether a flow is a sign of life.
-func isLife(flow string) bool { return flow == "bytes come" || flow == "bytes go, and more wait" }
+func isLife(flow string) bool { return flow == bytesCome || flow == bytesGo }
 
 // flow has bytes move each time that somebody looks.
 func (b *zreBench) flow(name string) {
@@ -136,7 +142,7 @@ func TestProgress_comesBack(t *testing.T) {
 	handshakeStates[helloConfirmed.String()](b)
 	b.port.forget()
 	b.pass(2 * defaultSilent)
-	b.flow("bytes come")
+	b.flow(bytesCome)
 	b.pass(2 * maxTickInterval)
 	if got := b.peer().presence.state; got != presencePinged {
 		t.Errorf("state = %s, want pinged", got)
@@ -156,7 +162,7 @@ func TestProgress_comesBack(t *testing.T) {
 func TestProgress_lateAnswer(t *testing.T) {
 	b := newZREBench(t)
 	handshakeStates[helloReturned.String()](b)
-	b.flow("bytes come")
+	b.flow(bytesCome)
 	b.pass(2 * defaultExpired)
 	if b.hearID(PingOkID); b.peer().handshake.state != helloConfirmed {
 		t.Errorf("handshake = %s after a late PING-OK, want confirmed", b.peer().handshake.state)
@@ -178,7 +184,7 @@ func TestProgress_probe(t *testing.T) {
 				}
 				b.port.forget()
 				pending := func() bool { p := b.peer(); return p != nil && p.probe.kind == kind }
-				goesOn := isLife(name) && kind != scheduledRemoval && (kind != probeEndpoint || name == "bytes come")
+				goesOn := isLife(name) && kind != scheduledRemoval && (kind != probeEndpoint || name == bytesCome)
 				b.pass(3 * maxVerifyTime)
 				if pending() != goesOn {
 					t.Fatalf("the probe goes on: %t, want %t", pending(), goesOn)

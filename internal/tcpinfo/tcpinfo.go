@@ -29,6 +29,18 @@ type Count struct {
 	Waiting  bool   // there is more to send than can be under way at once
 }
 
+// Count returns what the connection has moved, and whether it still exists.
+func (c Conn) Count() (count Count, exists bool) {
+	if c == (Conn{}) {
+		return Count{}, false
+	}
+	found, count := read(c.fd)
+	if found != c {
+		return Count{}, false
+	}
+	return count, true
+}
+
 // A Finder finds the connections that this process has to an address. The zero value is
 // ready to use, by any number of goroutines.
 type Finder struct {
@@ -56,9 +68,8 @@ func (f *Finder) total(remote netip.AddrPort) (sum Count, ok bool) {
 	fds := f.found[remote]
 	ok = len(fds) > 0
 	for _, fd := range fds {
-		c := Of(fd)
-		count, exists := c.Count()
-		if c.remote != remote || !exists {
+		c, count := read(fd)
+		if c.remote != remote {
 			ok = false
 			continue
 		}

@@ -35,17 +35,15 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// Count returns what the connection has moved, and whether it still exists. A kernel before
+// read returns the connection that a descriptor is, and what it has moved. A kernel before
 // 4.6 does not count.
-func (c Conn) Count() (count Count, exists bool) {
-	if c == (Conn{}) {
-		return Count{}, false
+func read(fd int) (c Conn, count Count) {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return Conn{}, Count{}
 	}
-	info, err := unix.GetsockoptTCPInfo(c.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-	if err != nil || Of(c.fd) != c { // after the count: it was that of another one
-		return Count{}, false
-	}
-	return Count{info.Bytes_received, info.Bytes_acked, info.Notsent_bytes > 0}, true
+	// Whose count it is, is asked afterwards: no connection that is closed comes back.
+	return Of(fd), Count{info.Bytes_received, info.Bytes_acked, info.Notsent_bytes > 0}
 }
 
 // connections lists the descriptors of this process, by remote address.

@@ -11,13 +11,27 @@ import (
 // A HELLO tells the connection that it came on, and from then on it can be told what moves
 // on it, in both directions.
 func TestMailbox_Moved(t *testing.T) {
-	for _, endpoint := range []string{"tcp://127.0.0.1:*", "tcp://[::1]:*", "tcp://*:*"} {
-		t.Run(endpoint, func(t *testing.T) {
+	public, secret := transporttest.NewKeys(t)
+	for _, test := range []struct {
+		name, endpoint string
+		secure         bool
+	}{
+		{"IPv4", "tcp://127.0.0.1:*", false},
+		{"IPv6", "tcp://[::1]:*", false},
+		{"both", "tcp://*:*", false},
+		{"CURVE", "tcp://127.0.0.1:*", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
 			tr := transporttest.NewZMQ(t)
 			tr.DisableInproc()
-			in, bound := transporttest.MustListen(t, tr, transport.ListenOptions{}, endpoint)
-			bound = strings.Replace(bound, "[::]", "[::1]", 1)
-			m := transporttest.MustDial(t, tr, bound, transport.DialOptions{})
+			var listen transport.ListenOptions
+			var dial transport.DialOptions
+			if test.secure {
+				listen = transport.ListenOptions{PublicKey: public, SecretKey: secret}
+				dial = transport.DialOptions{ServerKey: public, PublicKey: public, SecretKey: secret}
+			}
+			in, bound := transporttest.MustListen(t, tr, listen, test.endpoint)
+			m := transporttest.MustDial(t, tr, strings.Replace(bound, "[::]", "[::1]", 1), dial)
 			var p transport.Packet
 			transporttest.MustSend(t, m, []byte{0xaa, 0xa1, 1, 2})
 			transporttest.MustRecv(t, in, &p)
