@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,14 +62,17 @@ func TestNet_largeMessage(t *testing.T) {
 
 // A process or host that goes away in the middle of a large message exits in time.
 func TestNet_largeMessageCut(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name     string
 		cut      func(h []*netns.Host, a, b *child.Node)
 		atA, atB bool          // who is left
-		onItsWay time.Duration // what the dead left in the buffers of its system and of the link
+		onItsWay time.Duration // of what is in buffers, or still fits into them
 	}{
 		{"receiver killed", func(_ []*netns.Host, _, b *child.Node) { b.Process.Kill() }, true, false, 0},
 		{"sender killed", func(_ []*netns.Host, a, _ *child.Node) { a.Process.Kill() }, false, true, 3 * time.Second},
+		{"receiver stopped", func(_ []*netns.Host, _, b *child.Node) { b.Process.Signal(syscall.SIGSTOP) }, true, false, 5 * time.Second},
+		{"sender stopped", func(_ []*netns.Host, a, _ *child.Node) { a.Process.Signal(syscall.SIGSTOP) }, false, true, 3 * time.Second},
 		{"host vanishes", func(h []*netns.Host, _, _ *child.Node) {
 			h[1].Filter(netns.In("iif != lo drop"), netns.Out("oif != lo drop"))
 		}, true, true, 0},

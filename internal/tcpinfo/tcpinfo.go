@@ -12,9 +12,12 @@ import (
 	"time"
 )
 
-// scanInterval is the least time between two looks at all descriptors of the process. A look
-// takes about 4 µs for each of them.
-const scanInterval = time.Second
+// All descriptors of the process are looked at once in scanInterval at most, and for no
+// more than one part in scanShare of the time. It takes about 4 µs for each.
+const (
+	scanInterval = time.Second
+	scanShare    = 100
+)
 
 // A Conn is a TCP connection of this process. The zero value is one that is not known.
 type Conn struct {
@@ -44,9 +47,9 @@ func (c Conn) Count() (count Count, exists bool) {
 // A Finder finds the connections that this process has to an address. The zero value is
 // ready to use, by any number of goroutines.
 type Finder struct {
-	mu        sync.Mutex
-	found     map[netip.AddrPort][]int // descriptors, by remote address
-	scannedAt time.Time
+	mu     sync.Mutex
+	found  map[netip.AddrPort][]int // descriptors, by remote address
+	nextAt time.Time                // when all descriptors may be looked at again
 }
 
 // To returns what the connections to an address have moved, all together.
@@ -55,8 +58,10 @@ func (f *Finder) To(remote netip.AddrPort, now time.Time) (sum Count) {
 	defer f.mu.Unlock()
 	remote = plain(remote)
 	sum, ok := f.total(remote)
-	if !ok && (f.scannedAt.IsZero() || now.Sub(f.scannedAt) >= scanInterval) {
-		f.found, f.scannedAt = connections(), now
+	if !ok && !now.Before(f.nextAt) {
+		begun := time.Now()
+		f.found = connections()
+		f.nextAt = now.Add(max(scanInterval, scanShare*time.Since(begun)))
 		sum, _ = f.total(remote)
 	}
 	return sum

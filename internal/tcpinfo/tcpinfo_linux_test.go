@@ -131,16 +131,15 @@ func TestFinder_To(t *testing.T) {
 	if got := f.To(address(second), now); got != (Count{}) {
 		t.Errorf("To() of an address connected after the scan = %+v, want none before the next scan", got)
 	}
-	scanned := f.scannedAt
-	now = now.Add(scanInterval)
-	if f.To(address(first), now); f.scannedAt != scanned {
+	now = f.nextAt
+	if f.To(address(first), now); f.nextAt != now {
 		t.Error("To() looked at all descriptors for a connection that it knew")
 	}
 	if f.To(address(second), now); len(f.found[address(second)]) != 1 {
 		t.Errorf("To() found %v, want one connection", f.found[address(second)])
 	}
 	first.Close()
-	if got := f.To(address(first), now.Add(scanInterval)); got != (Count{}) {
+	if got := f.To(address(first), f.nextAt); got != (Count{}) {
 		t.Errorf("To() of an address no more connected = %+v, want none", got)
 	}
 }
