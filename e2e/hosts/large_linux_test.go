@@ -93,3 +93,17 @@ func TestNet_largeMessageCut(t *testing.T) {
 		})
 	}
 }
+
+// The system of a stopped process confirms what it receives. That is no sign of life: the
+// process exits in time, although small messages go to it all the while.
+func TestNet_stoppedWhileSentTo(t *testing.T) {
+	t.Parallel()
+	h := netns.NewLAN(t, "a", "b")
+	h[0].Slow("eth0", largeRate)
+	a, b := node(h[0], child.Config{}), node(h[1], child.Config{})
+	within(t, 3*time.Second, "meshed", meshed(a, b), a, b)
+	a.Number("g", 20000, 1000)
+	beacon(t, 4, a)
+	b.Process.Signal(syscall.SIGSTOP)
+	within(t, times.expired+time.Second, "b exits", lost("b", a), a)
+}
