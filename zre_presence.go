@@ -150,10 +150,10 @@ func (pr *presence) shift(by time.Duration) {
 // checkPresence looks at how long a peer that has entered has been silent.
 //
 // A silence of the evasive timeout makes the node ping, quietly. Only a peer that
-// leaves the ping unanswered, and to or from which no bytes move, is reported EVASIVE, and
-// later SILENT, each once; after the expired timeout it is removed. While the node does not read its inbox, and until
-// it has caught up, silence means nothing: it pings all the same, to show that it lives
-// itself, and to have an answer when it reads again.
+// leaves the ping unanswered, and to or from which no bytes move, is reported EVASIVE,
+// and later SILENT, each once; after the expired timeout it is removed. While the node
+// does not read its inbox, and until it has caught up, silence means nothing: it pings
+// all the same, to show that it lives itself, and to have an answer when it reads again.
 func (z *zre) checkPresence(now time.Time, p *peer) {
 	if z.inbox.isGrace() {
 		z.ping(now, p)
