@@ -60,6 +60,18 @@ func TestNet_largeMessage(t *testing.T) {
 	checkCalm(t, b, "a")
 }
 
+// The same with large messages in both directions at once.
+func TestNet_largeMessagesBothWays(t *testing.T) {
+	t.Parallel()
+	h, a, b, _ := slowPair(t)
+	h[1].Slow("eth0", largeRate)
+	b.Whisper("a", "large %s", strings.Repeat("y", largeSize))
+	arrived := func() bool { return a.Count("WHISPER b large") == 1 && b.Count("WHISPER a large") == 1 }
+	within(t, 40*time.Second, "both messages arrived", arrived, a, b)
+	checkCalm(t, a, "b")
+	checkCalm(t, b, "a")
+}
+
 // A process or host that goes away in the middle of a large message exits in time.
 func TestNet_largeMessageCut(t *testing.T) {
 	t.Parallel()
