@@ -9,8 +9,8 @@ import (
 // other.
 func TestSetEvasive_setExpired(t *testing.T) {
 	t.Cleanup(func() {
-		SetEvasive(defaultEvasive)
-		SetExpired(defaultExpired)
+		evasiveDefault.Store(0)
+		expiredDefault.Store(0)
 	})
 	before := NewZyre(t.Context())
 	SetEvasive(2 * time.Second)

@@ -157,6 +157,8 @@ func (c *simConn) Send(header []byte, frames [][]byte) error {
 
 // Close drops what was sent, except, if the connection is established, for some
 // messages that are on the wire already.
+func (c *simConn) Moved(transport.Conn) transport.Moved { return transport.Moved{} }
+
 func (c *simConn) Close(time.Duration) error {
 	if c.closed {
 		c.net.fatalf("mailbox to %s closed twice", c.to)

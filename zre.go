@@ -208,7 +208,9 @@ func (z *zre) tickPeer(now time.Time, p *peer) {
 	grace := z.inbox.isGrace()
 	switch {
 	case p.probe.isPending() && !now.Before(p.probe.deadline) && (!grace || p.probe.isRemoval()):
-		z.probeFailed(now, p)
+		if !z.continueProbe(now, p) {
+			z.probeFailed(now, p)
+		}
 	case p.isEntered():
 		z.checkPresence(now, p)
 	case grace:

@@ -12,12 +12,13 @@ import (
 
 // fakePort is a port that records what the protocol does.
 type fakePort struct {
-	sent    []string // names of commands
-	events  []string // types
-	reasons []string // of each EXIT
-	lookups []string // endpoints
-	gates   []string // peers and groups blocked, and let go on
-	sendErr error    // what sending gives
+	sent    []string               // names of commands
+	events  []string               // types
+	reasons []string               // of each EXIT
+	lookups []string               // endpoints
+	gates   []string               // peers and groups blocked, and let go on
+	sendErr error                  // what sending gives
+	moves   func() transport.Moved // what moves on connections; nil if that cannot be told
 }
 
 func (f *fakePort) dial(endpoint, _ string) (transport.Mailbox, error) {
@@ -50,7 +51,7 @@ func (f *fakePort) block(what string, blocked bool) {
 }
 
 // forget drops what was recorded.
-func (f *fakePort) forget() { *f = fakePort{sendErr: f.sendErr} }
+func (f *fakePort) forget() { *f = fakePort{sendErr: f.sendErr, moves: f.moves} }
 
 // fakeMailbox is a connection of a fakePort.
 type fakeMailbox struct {
@@ -72,6 +73,13 @@ func (m *fakeMailbox) Send(header []byte, _ [][]byte) error {
 	}
 	m.port.sent = append(m.port.sent, name)
 	return nil
+}
+
+func (m *fakeMailbox) Moved(transport.Conn) (moved transport.Moved) {
+	if m.port.moves != nil {
+		moved = m.port.moves()
+	}
+	return moved
 }
 
 func (m *fakeMailbox) Close(time.Duration) error { return nil }

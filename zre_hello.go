@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // hello is what a peer says of itself in HELLO.
@@ -15,7 +17,8 @@ type hello struct {
 	groups   []string
 	status   byte
 
-	routingByte byte // the first of the routing id under which it came
+	routingByte byte           // the first of the routing id under which it came
+	conn        transport.Conn // that it came on
 }
 
 // ownHello makes the HELLO for a peer at an endpoint.
@@ -39,7 +42,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 			"peer", p.id, "endpoint", p.endpoint, "err", err)
 		return false
 	}
-	p.mailbox, p.probe = box, probe{}
+	p.mailbox, p.probe, p.progress = box, probe{}, progress{}
 	p.out.restart()
 	p.window.restart()
 	p.handshake.sent(now)
@@ -68,7 +71,7 @@ func (z *zre) resendHello(now time.Time, p *peer, reason string) bool {
 		return z.sendHello(now, p)
 	}
 	its := hello{endpoint: p.helloEndpoint, name: p.name, headers: p.headers, groups: p.groupNames(), status: p.status,
-		routingByte: p.routingByte}
+		routingByte: p.routingByte, conn: p.conn}
 	next := p.in.next
 	z.emitExit(p, reason)
 	if !z.sendHello(now, p) {
@@ -93,7 +96,7 @@ func (z *zre) followHelloEndpoint(p *peer) {
 // receiveHello handles HELLO: a peer says who it is. p is nil if it is not known yet. From
 // then on the peer is heard under the routing id of this HELLO alone: a node that uses
 // another first byte before its UUID has another connection, and is the same peer.
-func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, routingByte byte) {
+func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m *transport.Packet) {
 	endpoint, err := z.location.reachable(string(v.endpoint))
 	reachable := err == nil
 	switch {
@@ -109,7 +112,7 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, ro
 	}
 	its := hello{
 		endpoint: string(v.endpoint), name: string(v.name), headers: v.headerMap(),
-		groups: v.groupNames(), status: v.status, routingByte: routingByte,
+		groups: v.groupNames(), status: v.status, routingByte: m.From[0], conn: m.Conn,
 	}
 	switch {
 	case p == nil:

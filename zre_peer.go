@@ -26,6 +26,7 @@ type peer struct {
 
 	handshake handshake
 	presence  presence
+	progress  progress
 	probe     probe
 	held      hello // what a peer in helloHeld said
 	lookUps   int   // of the host name in held.endpoint
@@ -34,6 +35,7 @@ type peer struct {
 
 	in      sequenceIn
 	out     sequenceOut
+	conn    transport.Conn    // which its HELLO came on
 	mailbox transport.Mailbox // nil in helloHeld
 	window  window
 	backlog backlog
@@ -72,7 +74,7 @@ func (p *peer) onlyHelloSoFar() bool { return p.receivedAt.IsZero() }
 // adopt takes over what the peer says of itself in HELLO.
 func (p *peer) adopt(its hello) {
 	p.helloEndpoint, p.name, p.headers, p.status = its.endpoint, its.name, its.headers, its.status
-	p.routingByte = its.routingByte
+	p.routingByte, p.conn = its.routingByte, its.conn
 	p.held = hello{}
 }
 
@@ -99,6 +101,7 @@ func (z *zre) readdress(p *peer, endpoint string) {
 // heardFrom notes a sign of life.
 func (z *zre) heardFrom(now time.Time, p *peer) {
 	p.presence.heard(now)
+	p.progress = progress{}
 	if p.probe.isPending() && !p.probe.isRemoval() {
 		z.probeAnswered(p)
 	}

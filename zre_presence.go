@@ -22,6 +22,9 @@ func (t *timeouts) answer() time.Duration { return min(maxVerifyTime, t.evasive/
 // early enough for an answer before the silent timeout, if that is shorter.
 func (t *timeouts) pingAfter() time.Duration { return min(t.evasive, t.silent-t.answer()) }
 
+// watchAfter is the silence after which bytes on the way to or from a peer are looked at.
+func (t *timeouts) watchAfter() time.Duration { return min(t.pingAfter(), t.expired/2) }
+
 // presenceState is what the application knows of a peer's silence. A peer that stays
 // silent for the expired timeout is removed from any of these states.
 type presenceState uint8
@@ -54,6 +57,18 @@ func (pr *presence) heard(now time.Time) {
 // tookMessage notes that the peer took something that had waited for room: a sign of
 // life, but no answer.
 func (pr *presence) tookMessage(now time.Time) { pr.heardAt = now }
+
+// progressed notes that bytes have moved since a moment: a sign of life, but no answer. A
+// ping of before goes on waiting for its turn.
+func (pr *presence) progressed(now, since time.Time) {
+	if since.After(pr.heardAt) {
+		pr.heardAt = since
+	}
+	pr.state = presenceAlive
+	if pr.isPinged() {
+		pr.state, pr.pingedAt = presencePinged, now
+	}
+}
 
 // pinged notes a ping of ours.
 func (pr *presence) pinged(now time.Time) {
@@ -135,17 +150,20 @@ func (pr *presence) shift(by time.Duration) {
 // checkPresence looks at how long a peer that has entered has been silent.
 //
 // A silence of the evasive timeout makes the node ping, quietly. Only a peer that
-// leaves the ping unanswered is reported EVASIVE, and later SILENT, each once; after
-// the expired timeout it is removed. While the node does not read its inbox, and until
-// it has caught up, silence means nothing: it pings all the same, to show that it lives
-// itself, and to have an answer when it reads again.
+// leaves the ping unanswered, and to or from which no bytes move, is reported EVASIVE,
+// and later SILENT, each once; after the expired timeout it is removed. While the node
+// does not read its inbox, and until it has caught up, silence means nothing: it pings
+// all the same, to show that it lives itself, and to have an answer when it reads again.
 func (z *zre) checkPresence(now time.Time, p *peer) {
 	if z.inbox.isGrace() {
 		z.ping(now, p)
 		return
 	}
-	t, unanswered := &z.timeouts, p.presence.isUnanswered(now, &z.timeouts)
-	idle := p.presence.idle(now)
+	t := &z.timeouts
+	if p.progress.isWatched() || p.presence.isPinged() || p.presence.idle(now) >= t.watchAfter() {
+		z.watchProgress(now, p)
+	}
+	unanswered, idle := p.presence.isUnanswered(now, t), p.presence.idle(now)
 	switch {
 	case idle >= t.expired:
 		z.removePeer(now, p, ReasonExpired)

@@ -41,9 +41,10 @@ func (k probeKind) resendsHello() bool {
 
 // probe is a suspicion under test: the peer was pinged.
 type probe struct {
-	kind     probeKind
-	deadline time.Time
-	movedTo  string // of probeMoved: the endpoint in its beacons
+	kind      probeKind
+	startedAt time.Time
+	deadline  time.Time
+	movedTo   string // of probeMoved: the endpoint in its beacons
 }
 
 func (pr *probe) isPending() bool { return pr.kind != noProbe }
@@ -59,7 +60,7 @@ func (pr *probe) outranks(other probeKind) bool {
 
 func (pr *probe) shift(by time.Duration) {
 	if pr.isPending() {
-		pr.deadline = pr.deadline.Add(by)
+		pr.startedAt, pr.deadline = pr.startedAt.Add(by), pr.deadline.Add(by)
 	}
 }
 
@@ -72,8 +73,9 @@ func (z *zre) startProbe(now time.Time, p *peer, pr probe) {
 	if pr.kind.resendsHello() {
 		patience = p.handshake.patience(patience)
 	}
-	pr.deadline = now.Add(patience)
+	pr.startedAt, pr.deadline = now, now.Add(patience)
 	p.probe = pr
+	z.watchProgress(now, p)
 	z.wakeBy(pr.deadline)
 	z.ping(now, p)
 }

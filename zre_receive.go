@@ -50,7 +50,7 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		if p == nil && z.secure {
 			z.keys[uuid] = m.UserID
 		}
-		z.receiveHello(now, uuid, p, v, m.From[0])
+		z.receiveHello(now, uuid, p, v, m)
 		return
 	}
 	if p != nil && p.isEntered() && p.routingByte != m.From[0] {

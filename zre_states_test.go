@@ -145,6 +145,15 @@ var handshakeInputs = map[string]func(b *zreBench){
 	"silent timeout":           func(b *zreBench) { b.reach(b.z.timeouts.silent) },
 	"half the expired timeout": func(b *zreBench) { b.reach(b.z.timeouts.expired / 2) },
 	"expired timeout":          func(b *zreBench) { b.reach(b.z.timeouts.expired) },
+	"half the expired timeout, while bytes move": func(b *zreBench) {
+		b.flow(bytesCome)
+		b.reach(b.z.timeouts.expired / 2)
+	},
+	"expired timeout, while bytes move": func(b *zreBench) { b.flow(bytesCome); b.reach(b.z.timeouts.expired) },
+	"hello probe, while bytes move":     func(b *zreBench) { b.flow(bytesGo); b.failProbe(probe{kind: probeHello}) },
+	"goodbye probe, while bytes move":   func(b *zreBench) { b.flow(bytesGo); b.failProbe(probe{kind: probeGoodbye}) },
+	"endpoint probe, while bytes come":  func(b *zreBench) { b.flow(bytesCome); b.failProbe(probe{kind: probeEndpoint}) },
+	"endpoint probe, while bytes go":    func(b *zreBench) { b.flow(bytesGo); b.failProbe(probe{kind: probeEndpoint}) },
 	"send fails": func(b *zreBench) {
 		b.port.sendErr = errors.New("broken")
 		b.z.join(b.now, "G")
@@ -187,23 +196,37 @@ func silentSince(state presenceState) func(start time.Time) presence {
 // presenceInputs are what can happen to it. Of the timeouts, only the one that is named
 // passes; the others are longer.
 var presenceInputs = map[string]func(b *zreBench){
-	"any message":         func(b *zreBench) { b.hearID(JoinID) },
-	"PING-OK":             func(b *zreBench) { b.hearID(PingOkID) },
-	"our ping":            func(b *zreBench) { b.z.ping(b.now, b.peer()) },
-	"our HELLO":           func(b *zreBench) { b.z.sendHello(b.now, b.peer()) },
-	"the evasive timeout": func(b *zreBench) { b.passOnly(&b.z.timeouts.evasive) },
-	"the silent timeout":  func(b *zreBench) { b.passOnly(&b.z.timeouts.silent) },
-	"the expired timeout": func(b *zreBench) { b.passOnly(&b.z.timeouts.expired) },
+	"any message":                           func(b *zreBench) { b.hearID(JoinID) },
+	"PING-OK":                               func(b *zreBench) { b.hearID(PingOkID) },
+	"our ping":                              func(b *zreBench) { b.z.ping(b.now, b.peer()) },
+	"our HELLO":                             func(b *zreBench) { b.z.sendHello(b.now, b.peer()) },
+	"the evasive timeout":                   func(b *zreBench) { b.passOnly(&b.z.timeouts.evasive) },
+	"the silent timeout":                    func(b *zreBench) { b.passOnly(&b.z.timeouts.silent) },
+	"the expired timeout":                   func(b *zreBench) { b.passOnly(&b.z.timeouts.expired) },
+	"the evasive timeout, while bytes move": func(b *zreBench) { b.passMoving(&b.z.timeouts.evasive) },
+	"the silent timeout, while bytes move":  func(b *zreBench) { b.passMoving(&b.z.timeouts.silent) },
+	"the expired timeout, while bytes move": func(b *zreBench) { b.passMoving(&b.z.timeouts.expired) },
 }
 
 // passOnly lets one of the timeouts pass while the others are much longer.
-func (b *zreBench) passOnly(timeout *time.Duration) {
+func (b *zreBench) passOnly(timeout *time.Duration) { b.passIn(timeout, 1) }
+
+// passMoving does so while bytes come from the peer, with the looks at them.
+func (b *zreBench) passMoving(timeout *time.Duration) {
+	b.flow(bytesCome)
+	b.passIn(timeout, 10)
+}
+
+// passIn lets one of the timeouts pass in so many steps.
+func (b *zreBench) passIn(timeout *time.Duration, steps int) {
 	const short, long = 10 * time.Second, time.Hour
 	b.z.timeouts = timeouts{evasive: long, silent: long, expired: 10 * long}
 	*timeout = short
-	b.now = b.now.Add(short)
-	b.peer().spokeAt = b.now
-	b.z.checkPresence(b.now, b.peer())
+	for range steps {
+		b.now = b.now.Add(short / time.Duration(steps))
+		b.peer().spokeAt = b.now
+		b.z.checkPresence(b.now, b.peer())
+	}
 }
 
 // transition is what follows an input.

@@ -9,6 +9,7 @@ import (
 
 	zmq "github.com/pebbe/zmq4"
 
+	"github.com/go-zyre/zyre/internal/tcpinfo"
 	"github.com/go-zyre/zyre/internal/zmqmsg"
 	"github.com/go-zyre/zyre/internal/zmqwait"
 )
@@ -115,7 +116,7 @@ func (in *zmqInbox) Unbind(endpoint string) error {
 
 func (in *zmqInbox) Recv(p *Packet) error {
 	clear(p.Frames)
-	p.Frames, p.UserID = p.Frames[:0], ""
+	p.Frames, p.UserID, p.Conn = p.Frames[:0], "", Conn{}
 	if cap(p.Header) > maxKeptHeader {
 		p.Header = nil
 	}
@@ -144,6 +145,9 @@ func (in *zmqInbox) Recv(p *Packet) error {
 		case i == 0:
 			p.Header, p.UserID = append(p.Header, frame.Data...), frame.User
 			content = HasContent(p.Header)
+			if frame.Source > 0 {
+				p.Conn = tcpinfo.Of(frame.Source)
+			}
 		case content:
 			p.Frames = append(p.Frames, bytes.Clone(frame.Data))
 		}

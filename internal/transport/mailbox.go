@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -100,6 +101,21 @@ func (m *zmqMailbox) Send(header []byte, frames [][]byte) error {
 		return ErrAgain
 	}
 	return fmt.Errorf("zyre: send: %w", err)
+}
+
+// Moved finds the mailbox's connection by its endpoint. Others of this process to the same
+// endpoint lead to the same peer, so they count as well.
+func (m *zmqMailbox) Moved(from Conn) (moved Moved) {
+	in, _ := from.Count()
+	moved.Received = in.Received
+	address, isTCP := strings.CutPrefix(m.endpoint, "tcp://")
+	remote, err := netip.ParseAddrPort(address)
+	if m.offer != nil || !isTCP || err != nil {
+		return moved
+	}
+	out := m.transport.finder.To(remote, time.Now())
+	moved.Sent, moved.Waiting = out.Acked, out.Waiting
+	return moved
 }
 
 func (m *zmqMailbox) Close(linger time.Duration) error {

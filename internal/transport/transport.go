@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/tcpinfo"
 )
 
 // What a transport reports apart from plain failures.
@@ -41,6 +43,19 @@ type Packet struct {
 	Header []byte   // first frame, not yet parsed
 	Frames [][]byte // content of WHISPER and SHOUT; empty for other commands
 	UserID string   // Z85 public key of the sender under CURVE; empty without, and over inproc
+	Conn   Conn     // of a HELLO: the connection that brought it, and will bring what follows
+}
+
+// Conn is the connection that a message came on. It is comparable; the zero Conn is one
+// that is not known.
+type Conn = tcpinfo.Conn
+
+// Moved is how many bytes have moved on the connections between two nodes. It grows while
+// a message is under way; a count that cannot be told, as over inproc, is 0.
+type Moved struct {
+	Received uint64 // bytes that our system has received from the peer
+	Sent     uint64 // bytes that the peer's system has confirmed
+	Waiting  bool   // more waits to go out than can be under way at once
 }
 
 // An Inbox receives the messages of all peers. All methods but Wake belong to
@@ -73,6 +88,9 @@ type Mailbox interface {
 	// Send queues a whole message or nothing: ErrAgain says that the mailbox is
 	// full and nothing was queued. It keeps neither slice and never blocks.
 	Send(header []byte, frames [][]byte) error
+	// Moved tells what has moved to the peer, and on the connection that it has to us,
+	// which its HELLO came on.
+	Moved(from Conn) Moved
 	// Close returns at once; what is queued is delivered in the background for
 	// no longer than linger. A second Close does nothing.
 	Close(linger time.Duration) error

@@ -100,6 +100,10 @@ type Frame struct {
 	Data []byte // valid until the next Fill or Free
 	More bool   // another frame of the same message follows
 	User string // the sender's User-Id, in the second frame of a message under CURVE
+
+	// Source is the descriptor of the TCP connection that brought it, in the second frame
+	// of a HELLO; 0 if that is not known. It may be closed already, or another one.
+	Source int
 }
 
 // Fill asks libzmq for what it has: one message, or as many as fit in the batch. It
@@ -140,7 +144,7 @@ func (s *Socket) Next() Frame {
 		return s.public.frames[s.next-1]
 	}
 	f := &s.batch.frame[s.next-1]
-	frame := Frame{Data: unsafe.Slice((*byte)(f.data), int(f.size)), More: f.more != 0}
+	frame := Frame{Data: unsafe.Slice((*byte)(f.data), int(f.size)), More: f.more != 0, Source: max(0, int(f.source))}
 	if f.user != nil {
 		frame.User = C.GoString(f.user)
 	}

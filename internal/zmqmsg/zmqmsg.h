@@ -17,6 +17,7 @@ typedef struct {
     size_t size;
     const char *user; // who sent it, in the second frame of a message under CURVE
     int more;         // another frame of the same message follows
+    int source;       // descriptor of the connection that brought it, in the second frame of a HELLO; else -1
 } zyre_frame;
 
 typedef struct {

@@ -213,6 +213,9 @@ func (m *mailbox) Send(header []byte, frames [][]byte) error {
 	return nil
 }
 
+// Moved cannot tell: a message is there as soon as it is sent.
+func (m *mailbox) Moved(transport.Conn) transport.Moved { return transport.Moved{} }
+
 func (m *mailbox) Close(linger time.Duration) error {
 	m.net.mu.Lock()
 	defer m.net.mu.Unlock()

@@ -1,0 +1,163 @@
+package tcpinfo
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// connect makes a connection over loopback and returns both of its ends.
+func connect(t testing.TB) (dialed, accepted *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	d, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close(); a.Close() })
+	return d.(*net.TCPConn), a.(*net.TCPConn)
+}
+
+// descriptor returns the number by which the system knows a connection.
+func descriptor(t testing.TB, c *net.TCPConn) (fd int) {
+	t.Helper()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(n uintptr) { fd = int(n) }); err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
+func address(c *net.TCPConn) netip.AddrPort { return c.RemoteAddr().(*net.TCPAddr).AddrPort() }
+
+func TestConn_Count(t *testing.T) {
+	dialed, accepted := connect(t)
+	in, out := Of(descriptor(t, accepted)), Of(descriptor(t, dialed))
+	const size = 5000
+	if _, err := dialed.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(accepted, make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := in.Count(); !ok || got.Received != size || got.Acked > 1 {
+		t.Errorf("Count() of the receiving end = %+v, %v, want %d received", got, ok, size)
+	}
+	// SYN counts for one.
+	if got, ok := out.Count(); !ok || got.Received != 0 || got.Acked < size || got.Waiting {
+		t.Errorf("Count() of the sending end = %+v, %v, want %d acked and none waiting", got, ok, size)
+	}
+	accepted.Close()
+	if got, ok := in.Count(); ok {
+		t.Errorf("Count() of a closed connection = %+v, want none", got)
+	}
+	if got, ok := (Conn{}).Count(); ok {
+		t.Errorf("Count() of no connection = %+v, want none", got)
+	}
+}
+
+// What a receiver does not read waits, and then moves no more.
+func TestConn_Count_waiting(t *testing.T) {
+	dialed, accepted := connect(t)
+	if err := accepted.SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	if err := dialed.SetWriteDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	for written := 0; ; {
+		n, err := dialed.Write(make([]byte, 1<<20))
+		if written += n; err != nil {
+			break
+		}
+		if written > 1<<30 {
+			t.Fatal("the kernel takes everything")
+		}
+	}
+	if got, ok := Of(descriptor(t, dialed)).Count(); !ok || !got.Waiting {
+		t.Errorf("Count() = %+v, %v, want some waiting", got, ok)
+	}
+}
+
+func TestOf_noConnection(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	raw, err := l.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) {
+		if got := Of(int(fd)); got != (Conn{}) {
+			t.Errorf("Of(a listener) = %v, want none", got)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if got := Of(-1); got != (Conn{}) {
+		t.Errorf("Of(-1) = %v, want none", got)
+	}
+}
+
+func TestFinder_To(t *testing.T) {
+	var f Finder
+	now := time.Unix(1e9, 0)
+	first, end := connect(t)
+	if _, err := first.Write([]byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(end, make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.To(address(first), now); got.Acked < 5 {
+		t.Errorf("To() = %+v, want 5 acked", got)
+	}
+	second, _ := connect(t)
+	if got := f.To(address(second), now); got != (Count{}) {
+		t.Errorf("To() of an address connected after the scan = %+v, want none before the next scan", got)
+	}
+	now = f.nextAt
+	if f.To(address(first), now); f.nextAt != now {
+		t.Error("To() looked at all descriptors for a connection that it knew")
+	}
+	if f.To(address(second), now); len(f.found[address(second)]) != 1 {
+		t.Errorf("To() found %v, want one connection", f.found[address(second)])
+	}
+	first.Close()
+	if got := f.To(address(first), f.nextAt); got != (Count{}) {
+		t.Errorf("To() of an address no more connected = %+v, want none", got)
+	}
+}
+
+func BenchmarkConn_Count(b *testing.B) {
+	dialed, _ := connect(b)
+	c := Of(descriptor(b, dialed))
+	for b.Loop() {
+		c.Count()
+	}
+}
+
+// BenchmarkFinder_scan looks at the descriptors of a process with 3,000 of them.
+func BenchmarkFinder_scan(b *testing.B) {
+	for range 1500 {
+		connect(b)
+	}
+	for b.Loop() {
+		connections()
+	}
+}

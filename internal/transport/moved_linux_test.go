@@ -1,0 +1,69 @@
+package transport_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/transport/transporttest"
+)
+
+// A HELLO tells the connection that it came on, and from then on it can be told what moves
+// on it, in both directions.
+func TestMailbox_Moved(t *testing.T) {
+	public, secret := transporttest.NewKeys(t)
+	for _, test := range []struct {
+		name, endpoint string
+		secure         bool
+	}{
+		{"IPv4", "tcp://127.0.0.1:*", false},
+		{"IPv6", "tcp://[::1]:*", false},
+		{"both", "tcp://*:*", false},
+		{"CURVE", "tcp://127.0.0.1:*", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			tr := transporttest.NewZMQ(t)
+			tr.DisableInproc()
+			var listen transport.ListenOptions
+			var dial transport.DialOptions
+			if test.secure {
+				listen = transport.ListenOptions{PublicKey: public, SecretKey: secret}
+				dial = transport.DialOptions{ServerKey: public, PublicKey: public, SecretKey: secret}
+			}
+			in, bound := transporttest.MustListen(t, tr, listen, test.endpoint)
+			m := transporttest.MustDial(t, tr, strings.Replace(bound, "[::]", "[::1]", 1), dial)
+			var p transport.Packet
+			transporttest.MustSend(t, m, []byte{0xaa, 0xa1, 1, 2})
+			transporttest.MustRecv(t, in, &p)
+			conn := p.Conn
+			if conn == (transport.Conn{}) {
+				t.Fatal("a HELLO came on no connection")
+			}
+			before := m.Moved(conn)
+			const size = 100000
+			transporttest.MustSend(t, m, transporttest.WhisperHeader, make([]byte, size))
+			transporttest.MustRecv(t, in, &p)
+			if p.Conn != (transport.Conn{}) {
+				t.Errorf("connection of a WHISPER = %v, want none: to ask costs time", p.Conn)
+			}
+			if after := m.Moved(conn); after.Received < before.Received+size || after.Sent < before.Sent+size {
+				t.Errorf("Moved() = %+v and then %+v, want %d more both ways", before, after, size)
+			}
+			if got := m.Moved(transport.Conn{}); got.Received != 0 || got.Sent == 0 {
+				t.Errorf("Moved() without a connection = %+v, want what went out alone", got)
+			}
+		})
+	}
+}
+
+func TestMailbox_Moved_inproc(t *testing.T) {
+	tr := transporttest.NewZMQ(t)
+	in, bound := transporttest.MustListen(t, tr, transport.ListenOptions{}, "tcp://127.0.0.1:*")
+	m := transporttest.MustDial(t, tr, bound, transport.DialOptions{})
+	var p transport.Packet
+	transporttest.MustSend(t, m, []byte{0xaa, 0xa1, 1, 2})
+	transporttest.MustRecv(t, in, &p)
+	if got := m.Moved(p.Conn); p.Conn != (transport.Conn{}) || got != (transport.Moved{}) {
+		t.Errorf("Moved(%v) = %+v, want nothing by inproc", p.Conn, got)
+	}
+}

@@ -1,0 +1,72 @@
+package zyre
+
+import (
+	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// progress is what has been seen of the bytes on the way from and to a silent peer. A
+// message is heard of only when all of it has arrived, and whatever follows waits behind
+// it; on a slow link that takes a while. So bytes that move are a sign of life, as
+// messages are.
+type progress struct {
+	moved   transport.Moved
+	seenAt  time.Time // when moved was looked at; zero if it was not in this silence
+	inAt    time.Time // when it was last seen that bytes had come from the peer
+	outAt   time.Time // when it was last seen that bytes had gone to it
+	movedBy time.Time // the look before that: bytes have moved since then
+}
+
+// isWatched reports whether there was a look in this silence.
+func (pr *progress) isWatched() bool { return !pr.seenAt.IsZero() }
+
+// see takes a further look.
+//
+// A system confirms and keeps what it receives for a process that does not run. So bytes
+// that go out count only if more waited than can be under way at once: then a ping has to
+// wait as well. Those that go where nobody reads come to an end when the buffers there
+// are full.
+func (pr *progress) see(now time.Time, m transport.Moved) (moved bool) {
+	if pr.isWatched() && m.Received > pr.moved.Received {
+		pr.inAt, moved = now, true
+	}
+	if pr.isWatched() && m.Sent > pr.moved.Sent && pr.moved.Waiting {
+		pr.outAt, moved = now, true
+	}
+	if moved {
+		pr.movedBy = pr.seenAt
+	}
+	pr.moved, pr.seenAt = m, now
+	return moved
+}
+
+// refutes reports whether bytes have moved since a probe was started. What goes out to an
+// endpoint that another node claims may go to that one.
+func (pr *progress) refutes(p *probe) bool {
+	return pr.inAt.After(p.startedAt) || p.kind != probeEndpoint && pr.outAt.After(p.startedAt)
+}
+
+// watchProgress looks whether bytes move from or to a peer under suspicion, and takes them
+// for a sign of life.
+func (z *zre) watchProgress(now time.Time, p *peer) {
+	if p.mailbox != nil && p.progress.see(now, p.mailbox.Moved(p.conn)) {
+		p.presence.progressed(now, p.progress.movedBy)
+	}
+}
+
+// continueProbe gives a peer that is under a probe another while to answer if bytes have
+// moved meanwhile, and reports whether they have. Its answer, or our ping, waits behind
+// them.
+func (z *zre) continueProbe(now time.Time, p *peer) bool {
+	if p.probe.isRemoval() || !p.isEntered() {
+		return false
+	}
+	z.watchProgress(now, p)
+	if !p.progress.refutes(&p.probe) {
+		return false
+	}
+	p.probe.deadline = now.Add(p.probe.deadline.Sub(p.probe.startedAt))
+	p.probe.startedAt = now
+	return true
+}
