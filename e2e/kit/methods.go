@@ -93,6 +93,7 @@ func SlowestMethod(z *zyre.Zyre) (took time.Duration, name string) {
 	methods["SetName"] = func() { z.SetName(own) }
 	methods["Shout"] = func() { z.Shout("nobody", []byte("x")) }
 	methods["Shouts"] = func() { z.Shouts("nobody", "%d", 1) }
+	methods["ShoutFrames"] = func() { z.ShoutFrames("nobody", nil, []byte("x")) }
 	for what, call := range methods {
 		if best := BestTime(3, call); best >= took {
 			took, name = best, what

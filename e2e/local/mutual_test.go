@@ -3,6 +3,7 @@ package local_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +31,8 @@ func TestDelivery_mutual(t *testing.T) {
 				port := kit.FreeUDPPort(t)
 				done := make(chan error, nodes)
 				var ring []*zyre.Zyre
+				var joined sync.WaitGroup // all send at the same time
+				joined.Add(nodes)
 				for i := range nodes {
 					z := kit.NewNode(t, string(rune('a'+i)), port).SetEvasiveTimeout(500 * time.Millisecond).
 						SetQueueLimit(kit.MinQueueLimit).SetWindow(kit.MinQueueLimit)
@@ -39,7 +42,17 @@ func TestDelivery_mutual(t *testing.T) {
 				for i, z := range ring {
 					next := ring[(i+1)%nodes].UUID()
 					kit.MustStart(t, z)
-					go func() { done <- sendFromLoop(z, next, messages, send) }()
+					sendAll := func() error {
+						joined.Done()
+						joined.Wait()
+						for range messages {
+							if err := send(z, next); !isLoss(err) {
+								return err
+							}
+						}
+						return nil
+					}
+					go func() { done <- sendFromLoop(z, next, sendAll) }()
 				}
 				for range nodes {
 					select {
@@ -56,27 +69,24 @@ func TestDelivery_mutual(t *testing.T) {
 	}
 }
 
-// sendFromLoop reads a node's events, and on JOIN of the next node sends to it, once. It
-// returns when all is sent and something has come after that.
-func sendFromLoop(z *zyre.Zyre, next string, messages int, send func(z *zyre.Zyre, peer string) error) error {
-	sent := false
+// isLoss reports whether err is nil, or says that a message was lost.
+func isLoss(err error) bool {
+	return err == nil || errors.Is(err, zyre.ErrPushedBack) || errors.Is(err, zyre.ErrUnknownPeer)
+}
+
+// sendFromLoop reads a node's events, and sends on JOIN of the next node. It returns when
+// all is sent, and leaves a goroutine that reads on: the others may still be sending.
+func sendFromLoop(z *zyre.Zyre, next string, send func() error) error {
 	for e := range z.Events() {
-		switch {
-		case e.Type == "JOIN" && e.PeerUUID == next && !sent:
-			for range messages {
-				err := send(z, next)
-				if err != nil && !errors.Is(err, zyre.ErrPushedBack) && !errors.Is(err, zyre.ErrUnknownPeer) {
-					return err
-				}
-			}
-			sent = true
-		case sent:
-			go func() { // the others may still be sending
-				for range z.Events() {
-				}
-			}()
-			return nil
+		if e.Type != "JOIN" || e.PeerUUID != next {
+			continue
 		}
+		err := send()
+		go func() {
+			for range z.Events() {
+			}
+		}()
+		return err
 	}
 	return errors.New("the events ended")
 }
