@@ -147,7 +147,7 @@ func (z *Zyre) SetName(name string) *Zyre {
 // longer than 255 bytes makes Start return an error that wraps ErrTooLong; after Start
 // it is ignored and logged. It is zyre_set_header of libzyre.
 func (z *Zyre) SetHeader(name, format string, args ...interface{}) *Zyre {
-	value := sprintf(format, args)
+	value := sprintf(format, args...)
 	if !z.setLive(change{"set header", name, z.checkHeader(name), func(c *config) { c.headers[name] = value }}) {
 		return z
 	}
@@ -296,7 +296,7 @@ func (z *Zyre) SetLogger(logger *slog.Logger) *Zyre {
 
 // sprintf formats only when there is something to format, so that a payload
 // with a stray % is safe.
-func sprintf(format string, args []interface{}) string {
+func sprintf(format string, args ...interface{}) string {
 	if len(args) == 0 {
 		return format
 	}

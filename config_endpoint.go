@@ -16,7 +16,7 @@ import (
 // after Start. An endpoint that cannot be bound makes Start return an error. It is
 // zyre_set_endpoint of libzyre.
 func (z *Zyre) SetEndpoint(format string, args ...interface{}) error {
-	endpoint := sprintf(format, args)
+	endpoint := sprintf(format, args...)
 	if err := checkOwnEndpoint(endpoint); err != nil {
 		return endpointError("set endpoint", endpoint, err)
 	}

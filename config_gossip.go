@@ -30,7 +30,7 @@ func (c *gossipConfig) enabled() bool { return len(c.binds)+len(c.hubs) > 0 }
 // it stays within the process. A hub of a plain node, or of CZMQ without keys, serves
 // secure nodes too: everybody can then see the tuples, but not connect to the nodes.
 func (z *Zyre) GossipBind(format string, args ...interface{}) *Zyre {
-	endpoint := sprintf(format, args)
+	endpoint := sprintf(format, args...)
 	err := zgossip.CheckBind(endpoint)
 	if err != nil {
 		err = errOwnEndpoint
@@ -54,7 +54,7 @@ func (z *Zyre) GossipConnect(format string, args ...interface{}) *Zyre {
 // key makes Start return an error that wraps ErrInvalid. No effect after Start. It is
 // zyre_gossip_connect_curve of libzyre.
 func (z *Zyre) GossipConnectCurve(publicKey, format string, args ...interface{}) *Zyre {
-	endpoint := sprintf(format, args)
+	endpoint := sprintf(format, args...)
 	err := checkPublicKey(publicKey, true)
 	if zgossip.CheckConnect(endpoint) != nil {
 		err = errPeerEndpoint

@@ -277,7 +277,7 @@ func (z *Zyre) WhisperFrames(peer string, frames ...[]byte) {
 // Whispers sends a text to one peer as Whisper does. The text is formatted as by
 // fmt.Sprintf; without args it is sent as it is. It is zyre_whispers of libzyre.
 func (z *Zyre) Whispers(peer, format string, args ...interface{}) {
-	z.Whisper(peer, []byte(sprintf(format, args)))
+	z.Whisper(peer, []byte(sprintf(format, args...)))
 }
 
 // Shout sends a message of one frame to every peer in a group. This node need not have
@@ -303,7 +303,7 @@ func (z *Zyre) ShoutFrames(group string, frames ...[]byte) {
 // Shouts sends a text to a group as Shout does. The text is formatted as by
 // fmt.Sprintf; without args it is sent as it is. It is zyre_shouts of libzyre.
 func (z *Zyre) Shouts(group, format string, args ...interface{}) {
-	z.Shout(group, []byte(sprintf(format, args)))
+	z.Shout(group, []byte(sprintf(format, args...)))
 }
 
 // WhisperContext sends a message of any number of frames to one peer, and returns nil
