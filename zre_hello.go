@@ -261,8 +261,13 @@ func (z *zre) onFreshConnection(now time.Time, p *peer) {
 }
 
 // onMessageBeforeHello handles a message from a peer whose HELLO has not come: it was
-// lost, or nothing would follow it. Our HELLO makes the peer restart its session.
-func (z *zre) onMessageBeforeHello(now time.Time, p *peer) {
+// lost, or nothing would follow it. Our HELLO makes the peer restart its session. A peer
+// whose HELLO is held and that says GOODBYE is forgotten, or it would enter as a ghost.
+func (z *zre) onMessageBeforeHello(now time.Time, p *peer, v *zreView, m *transport.Packet) {
+	if p != nil && p.handshake.state == helloHeld && v.id == GoodbyeID && p.held.routingByte == m.From[0] {
+		z.forgetPeer(p)
+		return
+	}
 	if p == nil || p.handshake.state != helloSent ||
 		now.Sub(p.handshake.sentAt) < p.handshake.patience(maxVerifyTime) {
 		return

@@ -42,8 +42,12 @@ func (z *zre) inboxRead(now time.Time) {
 func (z *zre) inboxDrained(now time.Time) {
 	z.inbox.grace, z.inbox.backlogged = 0, false
 	for _, uuid := range z.inbox.goodbyes {
-		if p := z.peers[uuid]; p != nil && p.isEntered() {
+		switch p := z.peers[uuid]; {
+		case p == nil:
+		case p.isEntered():
 			z.startProbe(now, p, probe{kind: probeGoodbye})
+		default:
+			z.forgetPeer(p)
 		}
 	}
 	z.inbox.goodbyes = nil

@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -108,5 +109,20 @@ func TestInbox_goodbyes(t *testing.T) {
 				t.Errorf("gone %t, goodbyes left %d, want %t, 0", gone, len(b.z.inbox.goodbyes), c.gone)
 			}
 		})
+	}
+}
+
+// A goodbye beacon that overtakes the peer's HELLO in the inbox is not forgotten: the peer
+// enters, and exits as soon as a ping shows that it is gone.
+func TestInbox_goodbyeBeforeHello(t *testing.T) {
+	b := newZREBench(t)
+	b.z.sighted(b.now, stateUUID, stateEndpoint)
+	b.z.inboxBacklogged()
+	b.z.goodbye(b.now, stateUUID, "")
+	b.hello(stateEndpoint)
+	b.z.inboxDrained(b.now)
+	b.pass(b.z.timeouts.evasive)
+	if got := strings.Join(b.port.events, " "); got != "ENTER EXIT" || b.peer() != nil {
+		t.Errorf("events %s, peer %v, want ENTER EXIT, and none", got, b.peer())
 	}
 }

@@ -59,7 +59,7 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 	}
 	if p == nil || !p.isEntered() {
 		z.counters.beforeHello++
-		z.onMessageBeforeHello(now, p)
+		z.onMessageBeforeHello(now, p, v, m)
 		return
 	}
 	if !p.in.accept(v.sequence) {
@@ -157,13 +157,13 @@ func (z *zre) goodbye(now time.Time, uuid [16]byte, key string) {
 	case p == nil || uuid == z.uuid:
 	case p.key != key:
 		z.refuseKey(now, "goodbye", uuid, "", key)
-	case !p.isEntered():
-		z.forgetPeer(p)
 	case z.inbox.backlogged:
-		// What it sent before has not been read yet.
+		// What it sent before has not been read yet, perhaps not even its HELLO.
 		if !slices.Contains(z.inbox.goodbyes, uuid) {
 			z.inbox.goodbyes = append(z.inbox.goodbyes, uuid)
 		}
+	case !p.isEntered():
+		z.forgetPeer(p)
 	case z.secure, now.Sub(p.restartedAt) < z.timeouts.verify():
 		z.startProbe(now, p, probe{kind: probeGoodbye})
 	default:

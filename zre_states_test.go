@@ -91,6 +91,11 @@ var handshakeInputs = map[string]func(b *zreBench){
 		b.z.inboxBacklogged()
 		b.z.goodbye(b.now, stateUUID, "")
 	},
+	"goodbye beacon, before the inbox is read": func(b *zreBench) {
+		b.z.inboxBacklogged()
+		b.z.goodbye(b.now, stateUUID, "")
+		b.z.inboxDrained(b.now)
+	},
 	"HELLO, same endpoint": func(b *zreBench) { b.helloAgain() },
 	"HELLO, same endpoint, after a JOIN": func(b *zreBench) {
 		if b.isEntered() {
