@@ -224,4 +224,7 @@ func (z *zre) tickPeer(now time.Time, p *peer) {
 	case p.handshake.state == helloHeld:
 		z.lookUpHeld(now, p)
 	}
+	if !grace {
+		z.reportNoAnswer(now, p)
+	}
 }

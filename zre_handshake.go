@@ -32,6 +32,7 @@ type handshake struct {
 	sentAt    time.Time     // our last HELLO
 	roundTrip time.Duration // of the last ping that the peer answered
 	resends   uint8         // times that we said HELLO again since it last answered a ping
+	reported  bool          // the log says that it does not answer our HELLO
 }
 
 // isEntered reports whether the application knows the peer: between ENTER and EXIT.

@@ -278,6 +278,21 @@ func (z *zre) onMessageBeforeHello(now time.Time, p *peer, v *zreView, m *transp
 	}
 }
 
+// reportNoAnswer logs once that a peer does not answer our HELLO: to users, a network in which
+// one of two nodes cannot connect to the other looks like one in which nothing happens.
+func (z *zre) reportNoAnswer(now time.Time, p *peer) {
+	since := now.Sub(p.handshake.sentAt)
+	switch {
+	case p.handshake.reported, p.handshake.state == helloHeld, p.handshake.state == helloConfirmed:
+		return
+	case since < z.timeouts.noAnswer(), p.isEntered() && p.presence.idle(now) < z.timeouts.noAnswer():
+		return
+	}
+	p.handshake.reported = true
+	z.log.Log(context.Background(), z.warnings.Level(now), "zyre: no answer to HELLO: no TCP connection is possible to a peer, or from it to this node",
+		"peer", p.id, "endpoint", p.endpoint, "own_endpoint", z.location.announced(p.endpoint), "since", since.Round(time.Millisecond))
+}
+
 // onSequenceGap handles a gap in a peer's sequence numbers: messages are missing, and
 // the application learns of it by an EXIT. Our HELLO makes the peer enter again.
 func (z *zre) onSequenceGap(now time.Time, p *peer, seq uint16) {

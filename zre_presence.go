@@ -12,6 +12,9 @@ type timeouts struct {
 // maxVerifyTime bounds how long a peer that is under a probe has to answer a ping.
 const maxVerifyTime = time.Second
 
+// maxNoAnswerTime bounds how long our HELLO may go unanswered before that is logged.
+const maxNoAnswerTime = 10 * time.Second
+
 // verify is how long a peer that is under a probe has to answer a ping.
 func (t *timeouts) verify() time.Duration { return min(maxVerifyTime, t.evasive) }
 
@@ -21,6 +24,9 @@ func (t *timeouts) answer() time.Duration { return min(maxVerifyTime, t.evasive/
 // pingAfter is the silence after which a peer is pinged: the evasive timeout, or
 // early enough for an answer before the silent timeout, if that is shorter.
 func (t *timeouts) pingAfter() time.Duration { return min(t.evasive, t.silent-t.answer()) }
+
+// noAnswer is how long our HELLO may go unanswered before that is logged.
+func (t *timeouts) noAnswer() time.Duration { return min(maxNoAnswerTime, t.expired/3) }
 
 // watchAfter is the silence after which bytes on the way to or from a peer are looked at.
 func (t *timeouts) watchAfter() time.Duration { return min(t.pingAfter(), t.expired/2) }
