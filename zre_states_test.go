@@ -159,6 +159,7 @@ var handshakeInputs = map[string]func(b *zreBench){
 	"goodbye probe, while bytes move":   func(b *zreBench) { b.flow(bytesGo); b.failProbe(probe{kind: probeGoodbye}) },
 	"endpoint probe, while bytes come":  func(b *zreBench) { b.flow(bytesCome); b.failProbe(probe{kind: probeEndpoint}) },
 	"endpoint probe, while bytes go":    func(b *zreBench) { b.flow(bytesGo); b.failProbe(probe{kind: probeEndpoint}) },
+	"identity probe, while bytes come":  func(b *zreBench) { b.flow(bytesCome); b.failProbe(probe{kind: probeIdentity}) },
 	"send fails": func(b *zreBench) {
 		b.port.sendErr = errors.New("broken")
 		b.z.join(b.now, "G")
