@@ -35,24 +35,42 @@ func TestDocs_namedTests(t *testing.T) {
 	}
 }
 
-// Every constant and field of Stats that docs/limits.md names is in the code.
-func TestDocs_namedLimits(t *testing.T) {
+// Every constant, field of Stats and method that these documents name is in the code.
+func TestDocs_namedInCode(t *testing.T) {
 	words := map[string]bool{}
 	for _, name := range goSources(t) {
 		for _, word := range regexp.MustCompile(`\w+`).FindAll(readFile(t, name), -1) {
 			words[string(word)] = true
 		}
 	}
-	named := 0
-	for line := range bytes.Lines(readFile(t, "docs/limits.md")) {
-		for _, m := range regexp.MustCompile("`(?:\\w+\\.)?([A-Za-z]+)`").FindAllSubmatch(line, -1) {
-			if named++; !words[string(m[1])] {
-				t.Errorf("docs/limits.md names %s, which does not exist", m[0])
+	for _, document := range []string{"docs/limits.md", "docs/troubleshooting.md"} {
+		named := regexp.MustCompile("`(?:\\w+\\.)?([A-Za-z]+)`").FindAllSubmatch(readFile(t, document), -1)
+		for _, m := range named {
+			if !words[string(m[1])] {
+				t.Errorf("%s names %s, which does not exist", document, m[0])
 			}
 		}
+		if len(named) == 0 {
+			t.Errorf("%s names nothing", document)
+		}
 	}
-	if named == 0 {
-		t.Error("docs/limits.md names nothing")
+}
+
+// Every record and reason that docs/troubleshooting.md quotes is a text of the code.
+func TestDocs_quotedTexts(t *testing.T) {
+	var code []byte
+	for _, name := range goSources(t) {
+		code = append(code, readFile(t, name)...)
+	}
+	document := bytes.Join(bytes.Fields(readFile(t, "docs/troubleshooting.md")), []byte(" "))
+	quoted := regexp.MustCompile(`"([a-z][^"…]*)"`).FindAllSubmatch(document, -1)
+	for _, m := range quoted {
+		if !bytes.Contains(code, m[1]) {
+			t.Errorf("docs/troubleshooting.md quotes %q, which is not in the code", m[1])
+		}
+	}
+	if len(quoted) == 0 {
+		t.Error("docs/troubleshooting.md quotes nothing")
 	}
 }
 
