@@ -184,7 +184,7 @@ func TestProgress_probe(t *testing.T) {
 				}
 				b.port.forget()
 				pending := func() bool { p := b.peer(); return p != nil && p.probe.kind == kind }
-				goesOn := isLife(name) && kind != scheduledRemoval && (kind != probeEndpoint || name == bytesCome)
+				goesOn := isLife(name) && kind != scheduledRemoval && kind != probeIdentity && (kind != probeEndpoint || name == bytesCome)
 				b.pass(3 * maxVerifyTime)
 				if pending() != goesOn {
 					t.Fatalf("the probe goes on: %t, want %t", pending(), goesOn)
