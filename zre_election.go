@@ -29,7 +29,7 @@ type election struct {
 	supported string          // UUID of the smallest contestant heard of; empty if none
 	support   map[*peer]bool  // who supports this node, while nobody smaller is known
 	leader    string          // who leads; empty if nobody does
-	rival     string          // a leader turned down for a smaller one, which may be dead; or empty
+	rival     string          // a leader turned down or left for a smaller one, which may go; or empty
 	told      map[*peer]bool  // who has been told of the leader by this node
 	changed   bool            // members have come or gone
 	aloneAt   time.Time       // when to lead alone; zero if somebody was here
@@ -218,9 +218,17 @@ func (z *zre) receiveLeader(now time.Time, p *peer, g *group, e *election, candi
 	}
 }
 
-// follow takes the word of a leader, and passes it on.
+// follow takes the word of a leader, and passes it on. One that led until now has told
+// everybody, and may never say it again.
 func (z *zre) follow(now time.Time, g *group, e *election, leader string) {
-	e.rival, e.told = "", map[*peer]bool{}
+	switch e.leader {
+	case leader:
+	case z.id:
+		e.rival = ""
+	default:
+		e.rival = e.leader
+	}
+	e.told = map[*peer]bool{}
 	z.lead(g.name, e, leader)
 	z.tellNewcomers(now, g.name, e)
 }
