@@ -20,7 +20,7 @@ type curveConfig struct {
 func (c *curveConfig) enabled() bool { return c.secretKey != "" }
 
 // SetZCert makes the node secure: it talks only with other secure nodes, encrypted and
-// authenticated by CURVE. The keys are Z85 strings of 40 characters, as
+// authenticated by CURVE. The keys are Z85 strings of 40 characters, as in a [Cert], or as
 // zmq.NewCurveKeypair of github.com/pebbe/zmq4 returns them. It works with beacons,
 // gossip and required peers. Keys that do not belong together make Start return an
 // error that wraps ErrInvalid; it shows neither of them. CURVE needs tcp or ipc: with an

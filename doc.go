@@ -72,8 +72,9 @@
 // # Security
 //
 // On a plain network everybody can take part, listen and forge messages. SetZCert makes
-// a node secure by CURVE, and SetAuthorizedKeys lists the keys that may connect. Nothing
-// that a node receives can crash it. SECURITY.md has the details.
+// a node secure by CURVE, and SetAuthorizedKeys lists the keys that may connect. NewCert,
+// LoadCert and LoadCertStore make keys and keep them in files. Nothing that a node
+// receives can crash it. SECURITY.md has the details.
 //
 // # Elections
 //

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log"
 	"net"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/go-zyre/zyre"
-	zmq "github.com/pebbe/zmq4"
 )
 
 // newExampleNode makes a node that stays on this host, with beacons on a port of
@@ -130,23 +132,58 @@ func ExampleZyre_GossipBind() {
 func ExampleZyre_SetZCert() {
 	port := freePort()
 	alice, bob := newExampleNode("alice", port), newExampleNode("bob", port)
-	alicePublic, aliceSecret, err := zmq.NewCurveKeypair()
+	aliceCert, err := zyre.NewCert()
 	if err != nil {
 		log.Fatal(err)
 	}
-	bobPublic, bobSecret, err := zmq.NewCurveKeypair()
+	bobCert, err := zyre.NewCert()
 	if err != nil {
 		log.Fatal(err)
 	}
-	alice.SetZCert(alicePublic, aliceSecret).SetAuthorizedKeys(bobPublic)
-	bob.SetZCert(bobPublic, bobSecret).SetAuthorizedKeys(alicePublic)
+	alice.SetZCert(aliceCert.PublicKey, aliceCert.SecretKey).SetAuthorizedKeys(bobCert.PublicKey)
+	bob.SetZCert(bobCert.PublicKey, bobCert.SecretKey).SetAuthorizedKeys(aliceCert.PublicKey)
 	start(alice, bob)
 	defer alice.Stop()
 	defer bob.Stop()
 	event := <-alice.Events()
 	key, _ := event.Header("X-PUBLICKEY")
-	fmt.Println(event.Type, event.PeerName, key == bobPublic)
+	fmt.Println(event.Type, event.PeerName, key == bobCert.PublicKey)
 	// Output: ENTER bob true
+}
+
+// A node makes its certificate once and keeps it in files. The public ones of those who may
+// talk with it are in a directory.
+func ExampleLoadCert() {
+	dir, err := os.MkdirTemp("", "certificates")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "alice.cert")
+	cert, err := zyre.LoadCert(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if cert, err = zyre.NewCert(); err == nil {
+			cert.Metadata = map[string]string{"name": "alice"}
+			err = cert.Save(path) // alice.cert, and alice.cert_secret with mode 0600
+		}
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	friends, err := zyre.LoadCertStore(dir)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var keys []string
+	for _, friend := range friends {
+		fmt.Println("may connect:", friend.Metadata["name"])
+		keys = append(keys, friend.PublicKey)
+	}
+	node := newExampleNode("alice", freePort())
+	node.SetZCert(cert.PublicKey, cert.SecretKey).SetAuthorizedKeys(keys...)
+	start(node)
+	node.Stop()
+	// Output: may connect: alice
 }
 
 // A group that always has a leader.

@@ -18,7 +18,7 @@ import (
 func TestExported_zeroValues(t *testing.T) {
 	for _, receiver := range []any{
 		&zyre.Zyre{}, &zyre.Beacon{}, &zyre.Group{}, &zyre.Peer{}, &zyre.ZreMsg{}, &zyre.Event{}, (*zyre.Event)(nil),
-		&zyre.ConnData{}, &zyre.IPv4Conn{}, &zyre.IPv6Conn{}, &zyre.Error{},
+		&zyre.Cert{}, &zyre.ConnData{}, &zyre.IPv4Conn{}, &zyre.IPv6Conn{}, &zyre.Error{},
 		zyre.NewZyre(nil), zyre.NewGroup(""), zyre.NewPeer(nil, ""), zyre.NewZreMsg(0), zyre.NewBeacon(), //nolint:staticcheck // nil is the point
 	} {
 		v := reflect.ValueOf(receiver)
@@ -31,12 +31,14 @@ func TestExported_zeroValues(t *testing.T) {
 		}
 	}
 	for name, f := range map[string]any{
+		"NewCert": zyre.NewCert, "LoadCert": zyre.LoadCert, "LoadCertStore": zyre.LoadCertStore,
 		"NewGroup": zyre.NewGroup, "NewPeer": zyre.NewPeer, "NewZreMsg": zyre.NewZreMsg, "NewZyre": zyre.NewZyre,
 		"Recv": zyre.Recv, "Send": zyre.Send, "SetEvasive": zyre.SetEvasive, "SetExpired": zyre.SetExpired,
 	} {
 		harmless(t, name, reflect.ValueOf(f))
 	}
 	for name, call := range map[string]func(){
+		"nil Cert":       func() { _, _ = (*zyre.Cert)(nil).Save("x"), (*zyre.Cert)(nil).SavePublic("x") },
 		"Send nothing":   func() { _ = zyre.Send(&zmq.Socket{}, nil) },
 		"NewConn -1":     func() { _, _ = zyre.NewConn(-1) },
 		"NewIPv4Conn -1": func() { _, _ = zyre.NewIPv4Conn(-1) },

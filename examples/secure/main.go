@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre"
-	zmq "github.com/pebbe/zmq4"
 )
 
 const port = 15672 // UDP port of the beacons; not the default, to meet no other nodes
@@ -26,23 +25,19 @@ func main() {
 }
 
 func run(ctx context.Context) error {
-	// A real program makes its key pair once, keeps the secret key to itself, and gives
-	// the public key to those who may talk with it.
-	alicePublic, aliceSecret, err := zmq.NewCurveKeypair()
-	if err != nil {
-		return err
+	// A real program makes its certificate once and keeps it in files, with Save and
+	// LoadCert. It gives the public one to those who may talk with it.
+	certs := map[string]*zyre.Cert{}
+	for _, name := range []string{"alice", "bob", "mallory"} {
+		cert, err := zyre.NewCert()
+		if err != nil {
+			return err
+		}
+		certs[name] = cert
 	}
-	bobPublic, bobSecret, err := zmq.NewCurveKeypair()
-	if err != nil {
-		return err
-	}
-	malloryPublic, mallorySecret, err := zmq.NewCurveKeypair()
-	if err != nil {
-		return err
-	}
-	alice := node(ctx, "alice").SetZCert(alicePublic, aliceSecret).SetAuthorizedKeys(bobPublic)
-	bob := node(ctx, "bob").SetZCert(bobPublic, bobSecret).SetAuthorizedKeys(alicePublic)
-	mallory := node(ctx, "mallory").SetZCert(malloryPublic, mallorySecret)
+	alice := node(ctx, "alice", certs).SetAuthorizedKeys(certs["bob"].PublicKey)
+	bob := node(ctx, "bob", certs).SetAuthorizedKeys(certs["alice"].PublicKey)
+	mallory := node(ctx, "mallory", certs)
 	for _, n := range []*zyre.Zyre{mallory, alice, bob} {
 		if err := n.Start(); err != nil {
 			return err
@@ -69,6 +64,8 @@ func run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func node(ctx context.Context, name string) *zyre.Zyre {
-	return zyre.NewZyre(ctx).SetName(name).SetInterface("lo").SetPort(port)
+func node(ctx context.Context, name string, certs map[string]*zyre.Cert) *zyre.Zyre {
+	cert := certs[name]
+	return zyre.NewZyre(ctx).SetName(name).SetInterface("lo").SetPort(port).
+		SetZCert(cert.PublicKey, cert.SecretKey)
 }

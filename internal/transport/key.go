@@ -79,3 +79,13 @@ func CheckKeyPair(publicKey, secretKey string) error {
 	}
 	return nil
 }
+
+// NewKeyPair makes a pair of CURVE keys, in Z85. It returns an error if libzmq was built
+// without CURVE.
+func NewKeyPair() (publicKey, secretKey string, err error) {
+	publicKey, secretKey, err = zmq.NewCurveKeypair()
+	if err != nil {
+		return "", "", fmt.Errorf("zyre: new CURVE keys (is libzmq built with CURVE?): %w", err)
+	}
+	return publicKey, secretKey, nil
+}
