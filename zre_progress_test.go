@@ -169,7 +169,8 @@ func TestProgress_lateAnswer(t *testing.T) {
 	}
 }
 
-// A probe goes on while bytes move, and fails when they no longer do.
+// A probe goes on while bytes move, and fails when they no longer do. An identity probe and a
+// removal end all the same.
 func TestProgress_probe(t *testing.T) {
 	for name := range flows {
 		for kind := probeGoodbye; kind <= scheduledRemoval; kind++ {
