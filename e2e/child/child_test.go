@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
@@ -34,7 +35,7 @@ func TestNumber(t *testing.T) {
 
 // Two nodes in two processes do what they are told, and report what they see.
 func TestProcess_nodes(t *testing.T) {
-	cfg := Config{Interface: "lo", Port: FreeUDPPort(t), Interval: 50 * time.Millisecond, Groups: []string{"g"}, Tally: true}
+	cfg := Config{Interface: "lo", Port: kit.FreeUDPPort(t), Interval: 50 * time.Millisecond, Groups: []string{"g"}, Tally: true}
 	cfg.Name = "a"
 	a := Run(t, cfg)
 	cfg.Name = "b"

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/netns"
 )
 
@@ -95,7 +96,7 @@ func TestZyre_gossipWithCZMQ(t *testing.T) {
 		ra := mustStart(t, a)
 		hub.Expect("^DELIVER " + a.UUID() + " " + child.Endpoint(a))
 		// CZMQ forgets who is quiet for a second. The clock tells when that is over.
-		port := child.FreeUDPPort(t)
+		port := kit.FreeUDPPort(t)
 		clock := local(t, "clock", port).SetEvasiveTimeout(500 * time.Millisecond).
 			SetSilentTimeout(time.Second).SetExpiredTimeout(1500 * time.Millisecond)
 		expire(t, port, mustStart(t, clock))

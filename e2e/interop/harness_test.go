@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/interop/zyrejs"
 )
@@ -101,7 +102,7 @@ func pair(t *testing.T, set func(z *zyre.Zyre), o zyrejs.Options) (*zyre.Zyre, *
 	t.Helper()
 	o.Name = "js"
 	if o.BeaconPort == 0 {
-		o.BeaconPort = child.FreeUDPPort(t)
+		o.BeaconPort = kit.FreeUDPPort(t)
 	}
 	z := local(t, "go", o.BeaconPort)
 	if set != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/leak"
 	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/interop/zyrejs"
@@ -33,7 +34,7 @@ func checkEntered(t *testing.T, r *watch.Log, name, uuid string, headers map[str
 
 func TestZyreJS_talk(t *testing.T) {
 	leak.Check(t)
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	headers := map[string]string{"X-Farbe": "grün ☃", "X-Empty": "", "X-Long": strings.Repeat("x", 300)}
 	z := local(t, "Jürgen ☃", port)
 	for k, v := range headers {
@@ -144,7 +145,7 @@ func TestZyreJS_weRestart(t *testing.T) {
 
 // zyre.js on the same TCP port again: once after it said goodbye, once killed.
 func TestZyreJS_itRestarts(t *testing.T) {
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	z, r, js := pair(t, nil, zyrejs.Options{BeaconPort: port})
 	var tcp int
 	if _, err := fmt.Sscanf(js.Endpoint(), "tcp://127.0.0.1:%d", &tcp); err != nil {
@@ -207,7 +208,7 @@ func TestZyreJS_killed(t *testing.T) {
 
 // zyre.js frozen for longer than both sides' watch.Patience ends up connected.
 func TestZyreJS_frozen(t *testing.T) {
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	z, r, js := pair(t, shortTimeouts, zyrejs.Options{
 		BeaconPort: port, Evasive: 300 * time.Millisecond, Expired: 1500 * time.Millisecond,
 	})
@@ -266,7 +267,7 @@ func TestZyreJS_joinLeave(t *testing.T) {
 
 // In a mixed group everybody hears everybody once.
 func TestZyreJS_threeNodes(t *testing.T) {
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	a, b := local(t, "a", port), local(t, "b", port)
 	a.Join("hall")
 	ra, rb := mustStart(t, a), mustStart(t, b)

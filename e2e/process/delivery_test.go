@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
@@ -32,7 +33,7 @@ const stalledSize, stalledLimit = 100, 8 << 20 // bytes: of a message, and of bo
 
 func newStalled(t *testing.T) *stalled {
 	t.Helper()
-	s := &stalled{t: t, port: child.FreeUDPPort(t)}
+	s := &stalled{t: t, port: kit.FreeUDPPort(t)}
 	cfg := quick(remote("bob", s.port), 400*time.Millisecond, 2*time.Second)
 	cfg.QueueLimit, cfg.Unread, cfg.Tally = stalledLimit, true, true
 	s.bob = child.Run(t, cfg)
@@ -131,7 +132,7 @@ func pushedBack(t *testing.T, z *zyre.Zyre, peer, msg string) {
 
 // A process that is stopped and goes on before it expires has lost nothing.
 func TestDelivery_stoppedProcessGoesOn(t *testing.T) {
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	cfg := remote("bob", port)
 	cfg.Tally = true
 	bob := child.Run(t, cfg)
@@ -163,7 +164,7 @@ func TestDelivery_stoppedProcessGoesOn(t *testing.T) {
 // A process that is stopped for longer than the expired timeout is removed, once,
 // and comes back, once.
 func TestDelivery_stoppedProcessExpires(t *testing.T) {
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	cfg := quick(remote("bob", port), 300*time.Millisecond, 1500*time.Millisecond)
 	cfg.Tally = true
 	bob := child.Run(t, cfg)
@@ -214,7 +215,7 @@ func TestDelivery_stoppedProcessExpires(t *testing.T) {
 // after.
 func TestDelivery_presenceWhileStalled(t *testing.T) {
 	const evasive, expired = 500 * time.Millisecond, 3 * time.Second
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	bob := localQuick(t, "bob", port, evasive, expired).SetQueueLimit(minQueue)
 	if err := bob.Start(); err != nil {
 		t.Fatal(err)
@@ -259,7 +260,7 @@ func TestDelivery_presenceWhileStalled(t *testing.T) {
 
 // A member that goes while others wait to shout to it is no error to them.
 func TestDelivery_shoutWhileMemberGoes(t *testing.T) {
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	hall := []string{"hall"}
 	cfg := remote("bob", port)
 	cfg.Groups = hall

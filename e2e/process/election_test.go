@@ -11,13 +11,14 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
 // A leader that dies is replaced once it has expired.
 func TestZyre_leaderDies(t *testing.T) {
 	const evasive, expired = 500 * time.Millisecond, 1500 * time.Millisecond
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	// The smallest UUID leads. Those who survive have the largest of some.
 	var survivors []*zyre.Zyre
 	for i := range 30 {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign"
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
@@ -25,7 +26,7 @@ func TestStorm_oursFrozen(t *testing.T) {
 				t.Parallel()
 				ctx, cancel := context.WithTimeout(t.Context(), 2*watch.Patience)
 				defer cancel()
-				port := child.FreeUDPPort(t)
+				port := kit.FreeUDPPort(t)
 				ours := child.Run(t, quick(remote("ours", port), 300*time.Millisecond, 1500*time.Millisecond))
 				uuid, err := foreign.ParseUUID(ours.UUID)
 				if err != nil {

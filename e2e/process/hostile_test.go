@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/leak"
 	"github.com/go-zyre/zyre/e2e/watch"
 )
@@ -100,7 +101,7 @@ func (b *bystander) together() bool {
 
 // ZMTP frames that claim gigabytes are libzmq's to refuse.
 func TestHostile_frameLengths(t *testing.T) {
-	b := newBystander(t, child.FreeUDPPort(t))
+	b := newBystander(t, kit.FreeUDPPort(t))
 	for _, claim := range []uint64{1 << 20, 1 << 30, 1 << 32, 1 << 40, 1 << 62, 1<<63 - 1, 1<<64 - 1} {
 		c := b.dialZMTP()
 		frame := binary.BigEndian.AppendUint64([]byte{2}, claim) // long, last
@@ -131,7 +132,7 @@ func (b *bystander) dialZMTP() net.Conn {
 }
 
 func TestHostile_foreignProtocols(t *testing.T) {
-	b := newBystander(t, child.FreeUDPPort(t))
+	b := newBystander(t, kit.FreeUDPPort(t))
 	noise := make([]byte, 4096)
 	_, _ = rand.Read(noise)
 	greeting := func(version ...byte) []byte {
@@ -166,7 +167,7 @@ func TestHostile_foreignProtocols(t *testing.T) {
 // Connections that say nothing, or next to nothing, keep nobody from being served,
 // and leave nothing behind.
 func TestHostile_silentConnections(t *testing.T) {
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	b := newBystander(t, port)
 	b.beat()
 	before := leak.Count(t)
@@ -196,7 +197,7 @@ func TestHostile_silentConnections(t *testing.T) {
 
 func TestHostile_datagrams(t *testing.T) {
 	const size, version = 22, 1 // of a proper beacon
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	b := newBystander(t, port)
 	var noise [1500]byte
 	_, _ = rand.Read(noise[:])
@@ -240,7 +241,7 @@ func TestHostile_datagrams(t *testing.T) {
 
 // A forged goodbye costs one EXIT: the peer is back at once.
 func TestHostile_forgedGoodbye(t *testing.T) {
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	b := newBystander(t, port)
 	sendBeacon(t, port, uuidOf(t, b.good.UUID), 0)
 	b.events.Wait(t, "EXIT good", 1)
@@ -255,7 +256,7 @@ func TestHostile_forgedGoodbye(t *testing.T) {
 
 // Forged goodbyes without end keep two nodes apart no longer than they last.
 func TestHostile_forgedGoodbyeFlood(t *testing.T) {
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	b := newBystander(t, port)
 	goodbyes := 0
 	watch.Paced(5*time.Millisecond, func() (last bool) {
@@ -286,7 +287,7 @@ func TestHostile_forgedGoodbyeFlood(t *testing.T) {
 // A flood of beacons that name ports where nobody is, from nodes that do not exist.
 func TestHostile_beaconFlood(t *testing.T) {
 	const maxHalfOpen = 1024
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	before := leak.Count(t)
 	b := newBystander(t, port)
 	datagrams := make([][]byte, 5000)

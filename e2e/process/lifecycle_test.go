@@ -11,12 +11,13 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
 // Stop waits neither for a peer that takes nothing nor for those who wait for it.
 func TestLifecycle_stopWhilePushedBack(t *testing.T) {
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	bob := child.Run(t, remote("bob", port))
 	alice := local(t, "alice", port)
 	ra := mustStart(t, alice)
@@ -55,7 +56,7 @@ func TestLifecycle_stopWhilePushedBack(t *testing.T) {
 
 // A method that is called while the node stops does not wait for the end of it.
 func TestLifecycle_methodsDuringStop(t *testing.T) {
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	bob := child.Run(t, remote("bob", port))
 	alice := local(t, "alice", port)
 	ra := mustStart(t, alice)
@@ -87,7 +88,7 @@ func TestLifecycle_methodsDuringStop(t *testing.T) {
 
 // Two nodes in one process keep their own timeouts, also short ones.
 func TestLifecycle_ownTimeouts(t *testing.T) {
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	dead := child.Run(t, remote("dead", port))
 	quick := localQuick(t, "quick", port, 100*time.Millisecond, 400*time.Millisecond)
 	slow := localQuick(t, "slow", port, 500*time.Millisecond, 3*time.Second)

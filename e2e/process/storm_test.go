@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 )
 
 // stormExpired is the expired timeout of talkative nodes.
@@ -28,7 +29,7 @@ func TestStorm_bothProcessesFrozen(t *testing.T) {
 	for _, first := range []string{"both at once", "one only", "one after the other"} {
 		t.Run(first, func(t *testing.T) {
 			t.Parallel()
-			port := child.FreeUDPPort(t)
+			port := kit.FreeUDPPort(t)
 			a, b := child.Run(t, talkative("a", port)), child.Run(t, talkative("b", port))
 			// The watcher tells how long they have been frozen.
 			watcher := mustStart(t, localQuick(t, "watcher", port, stormExpired/4, stormExpired+stormExpired/2))
@@ -73,11 +74,11 @@ func TestStorm_bothProcessesFrozen(t *testing.T) {
 // A process that is killed and comes back at the same endpoint under another UUID:
 // the old one is gone at once.
 func TestStorm_restartAtSameEndpoint(t *testing.T) {
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	z := local(t, "watcher", port)
 	r := mustStart(t, z)
 	cfg := talkative("old", port)
-	cfg.PeerPort = child.FreeTCPPort(t)
+	cfg.PeerPort = kit.FreeTCPPort(t)
 	old := child.Run(t, cfg)
 	r.Wait(t, "ENTER old", 1)
 	r.Wait(t, "WHISPER old", 5)
@@ -109,7 +110,7 @@ func TestStorm_restartAtSameEndpoint(t *testing.T) {
 // Many processes on one host share one UDP port.
 func TestScale_processes(t *testing.T) {
 	const count = 20
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	var nodes []*child.Node
 	for i := range count {
 		cfg := remote("node"+string(rune('a'+i)), port)
@@ -131,7 +132,7 @@ func TestScale_processes(t *testing.T) {
 
 // Beacons of several processes on one host hear each other.
 func TestBeacon_processes(t *testing.T) {
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	var beacons []*child.Beacon
 	for _, datagram := range []string{"ZRE0", "ZRE1", "ZRE2", "ZRE3", "ZRE4"} {
 		b := child.Start(t, datagram).Beacon(datagram, child.BeaconConfig{

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/leak"
 	"github.com/go-zyre/zyre/e2e/watch"
 )
@@ -170,7 +171,7 @@ func (e *election) goes(leave bool) {
 // electionChurn has contestants come, leave, stop and die, and returns how long it took
 // those that are left to agree.
 func electionChurn(t *testing.T, count int, limit time.Duration) time.Duration {
-	e := &election{t: t, port: child.FreeUDPPort(t), nodes: map[string]*zyre.Zyre{}, logs: map[string]*watch.Log{}}
+	e := &election{t: t, port: kit.FreeUDPPort(t), nodes: map[string]*zyre.Zyre{}, logs: map[string]*watch.Log{}}
 	e.startTroop(count / 5)
 	random := rand.New(rand.NewPCG(1, 2))
 	end, due := time.Now().Add(limit), time.Now()

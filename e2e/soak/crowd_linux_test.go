@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
@@ -45,7 +46,7 @@ func startCrowd(t *testing.T, count int) *crowd {
 	if each < count {
 		t.Logf("%d nodes in one process need up to %d descriptors, and only %d are allowed: %d nodes in each process", count, want, limit, each)
 	}
-	port := child.FreeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	for left := count; left > 0; left -= each {
 		p := child.Start(t, "crowd")
 		for range min(each, left) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
@@ -302,7 +303,7 @@ func (s *soak) measure(last bool) {
 // beginning.
 func TestSoak_everything(t *testing.T) {
 	duration := soakTime(t)
-	s := &soak{t: t, port: child.FreeUDPPort(t), seed: uint64(time.Now().UnixNano()), first: map[int]soakUsage{}}
+	s := &soak{t: t, port: kit.FreeUDPPort(t), seed: uint64(time.Now().UnixNano()), first: map[int]soakUsage{}}
 	if seed, err := strconv.ParseUint(os.Getenv("ZYRE_SOAK_SEED"), 10, 64); err == nil {
 		s.seed = seed
 	}
