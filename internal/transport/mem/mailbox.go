@@ -129,6 +129,10 @@ func (m *mailbox) Send(header []byte, frames [][]byte) error {
 	return nil
 }
 
+func (m *mailbox) SendShared(header []byte, p *transport.Payload) error {
+	return m.Send(header, [][]byte{p.Bytes()})
+}
+
 // Moved cannot tell: the network has no bandwidth that a message could take up.
 func (m *mailbox) Moved(transport.Conn) transport.Moved { return transport.Moved{} }
 
