@@ -80,4 +80,9 @@
 //
 // With SetContestInGroup a node stands for election as the leader of a group. Every
 // member of the group gets a LEADER event whenever the leader changes.
+//
+// # Testing
+//
+// Package zyretest is a network in memory, on which an application is tested with as many
+// nodes as it needs, in milliseconds.
 package zyre

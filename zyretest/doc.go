@@ -44,7 +44,7 @@
 // UUIDs and addresses of the nodes, which beacons are lost, and how long each message takes
 // follow from [Seed] and the order in which the nodes are made. In a bubble, and with a
 // latency that is not 0, each node therefore sees the same events in the same order and at
-// the same times whenever a test is run, as long as the test itself does the same: what it
-// does to several nodes at one moment, from several goroutines, may change places. Outside
-// a bubble the draws are the same, but the times are those of the machine.
+// the same times whenever a test is run. What the test itself does to several nodes at one
+// moment may change places, unless it calls synctest.Wait in between. Outside a bubble the
+// draws are the same, but the times are those of the machine.
 package zyretest
