@@ -98,14 +98,10 @@ func ExampleZyre_WhisperContext() {
 
 // Where datagrams do not pass, nodes find each other through a hub.
 func ExampleZyre_GossipBind() {
-	hub := zyre.NewZyre(context.Background()).SetName("hub")
-	node := zyre.NewZyre(context.Background()).SetName("node")
-	for _, n := range []*zyre.Zyre{hub, node} {
-		if err := n.SetEndpoint("tcp://127.0.0.1:*"); err != nil {
-			log.Fatal(err)
-		}
-	}
-	hub.GossipBind("tcp://127.0.0.1:*")
+	network := zyretest.NewNetwork(nil) // in memory; programs call zyre.NewZyre(ctx).SetName("hub")
+	defer network.Close()
+	hub, node := network.NewNode("hub"), network.NewNode("node")
+	hub.GossipBind("tcp://10.0.0.1:*")
 	start(hub)
 	defer hub.Stop()
 	node.GossipConnect("%s", hub.GossipEndpoint())

@@ -74,6 +74,30 @@ func TestNetwork_settings(t *testing.T) {
 			a.SetAdvertisedEndpoint("tcp://10.0.0.1:7000")
 			require(t, b, a, "tcp://10.0.0.1:7000")
 		}, true},
+		"gossip": {func(_ *testing.T, a, b *zyre.Zyre) {
+			a.GossipBind("tcp://*:9999")
+			b.GossipConnect("tcp://10.0.0.1:9999")
+		}, true},
+		"gossip by name": {func(_ *testing.T, a, b *zyre.Zyre) {
+			a.GossipBind("tcp://*:9999")
+			b.GossipConnect("tcp://a:9999")
+		}, true},
+		"gossip elsewhere": {func(_ *testing.T, a, b *zyre.Zyre) {
+			a.GossipBind("tcp://*:9999")
+			b.GossipConnect("tcp://10.0.0.1:9998")
+		}, false},
+		"gossip by inproc": {func(_ *testing.T, a, b *zyre.Zyre) {
+			a.GossipBind("inproc://hub")
+			b.GossipConnect("inproc://hub")
+		}, true},
+		"secure gossip": {func(_ *testing.T, a, b *zyre.Zyre) {
+			a.SetZCert(alice.PublicKey, alice.SecretKey).SetAuthorizedKeys(bob.PublicKey).GossipBind("tcp://*:9999")
+			b.SetZCert(bob.PublicKey, bob.SecretKey).GossipConnectCurve(alice.PublicKey, "tcp://a:9999")
+		}, true},
+		"gossip with another key": {func(_ *testing.T, a, b *zyre.Zyre) {
+			a.SetZCert(alice.PublicKey, alice.SecretKey).SetAuthorizedKeys(bob.PublicKey).GossipBind("tcp://*:9999")
+			b.SetZCert(bob.PublicKey, bob.SecretKey).GossipConnectCurve(bob.PublicKey, "tcp://a:9999")
+		}, false},
 		"secure": {func(_ *testing.T, a, b *zyre.Zyre) {
 			a.SetZCert(alice.PublicKey, alice.SecretKey)
 			b.SetZCert(bob.PublicKey, bob.SecretKey)
@@ -162,6 +186,64 @@ func TestNetwork_revokedKey(t *testing.T) {
 		a.SetAuthorizedKeys(bob.PublicKey)
 		bubble.Sleep(time.Minute)
 		logs[0].expect(t, "ENTER b")
+	})
+}
+
+// Gossip goes on when its hub was killed and started again, and when it was cut off.
+func TestNetwork_gossip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := zyretest.NewNetwork(t)
+		hub := network.NewNode("hub").GossipBind("tcp://*:9999")
+		nodes := []*zyre.Zyre{hub}
+		newNode := func() *zyre.Zyre {
+			node := network.NewNode(fmt.Sprint("node", len(nodes))).GossipConnect("tcp://hub:9999")
+			nodes = append(nodes, node)
+			start(t, node)
+			return node
+		}
+		check := func(when string) {
+			t.Helper()
+			for _, node := range nodes {
+				if got, want := len(node.Peers()), len(nodes)-1; got != want {
+					t.Errorf("%s %s has %d peers, want %d", when, node.Name(), got, want)
+				}
+			}
+		}
+		start(t, hub)
+		newNode()
+		newNode()
+		bubble.Sleep(5 * time.Second)
+		check("at first")
+		if s := hub.Stats().Gossip; s.Clients != 2 || s.Tuples != 3 {
+			t.Errorf("the hub has %d clients, %d tuples, want 2, 3", s.Clients, s.Tuples)
+		}
+		network.Kill(hub)
+		bubble.Sleep(2 * time.Second)
+		if h := nodes[1].Stats().Gossip.Hubs[0]; !h.Since.IsZero() || h.LastError == "" {
+			t.Errorf("without the hub its state is %+v, want an error", h)
+		}
+		start(t, hub)
+		newNode()
+		bubble.Sleep(40 * time.Second)
+		check("after the hub was killed")
+		network.Partition(hub)
+		bubble.Sleep(3 * time.Minute)
+		if got := len(hub.Peers()); got != 0 {
+			t.Errorf("behind a partition the hub has %d peers, want 0", got)
+		}
+		late := newNode()
+		bubble.Sleep(time.Minute)
+		if got := len(late.Peers()); got != 0 {
+			t.Errorf("without the hub a new node has %d peers, want 0", got)
+		}
+		network.Heal()
+		bubble.Sleep(time.Minute)
+		check("after a partition")
+		network.Break(hub, late)
+		nodes[1].Stop()
+		nodes = append(nodes[:1], nodes[2:]...)
+		bubble.Sleep(10 * time.Second)
+		check("at the end")
 	})
 }
 

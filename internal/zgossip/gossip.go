@@ -74,8 +74,8 @@ type Stats struct {
 	Reconnects uint64 // connections closed because the hub was silent
 }
 
-// resolver looks up host names; it is a transport.Resolver but in tests.
-type resolver interface {
+// Resolver looks up host names; it is a transport.Resolver but in tests.
+type Resolver interface {
 	Start(endpoint string) bool
 	Results() <-chan transport.Resolved
 	Close()
@@ -86,10 +86,10 @@ type resolver interface {
 // ErrClosed or do nothing.
 type Gossip struct {
 	// set by New, then read-only
-	ctx      *zmq.Context
+	sockets  Sockets
 	opts     Options
 	log      *slog.Logger
-	resolver resolver // closed by run at its end
+	resolver Resolver // closed by run at its end
 
 	cmds   chan func(now time.Time)
 	tuples chan Tuple
@@ -100,13 +100,12 @@ type Gossip struct {
 
 	// owned by run
 	table        *table
-	router       *socket
-	bound        []string // the endpoints of router
+	router       Router // nil if this member is no hub
 	clients      map[string]*link
 	hubs         []*hub
 	clientPublic string // the keys for hubs that have a key
 	clientSecret string
-	sockets      uint32 // DEALERs made so far
+	dealers      uint32 // made so far
 	buf          []byte
 	stats        Stats
 }
@@ -115,10 +114,12 @@ type Gossip struct {
 // in ctx, which the caller terminates after Close. If the context is terminated before,
 // the member closes itself.
 func New(ctx *zmq.Context, opts Options) (*Gossip, error) {
-	return newGossip(ctx, opts, transport.NewResolver(nil))
+	return NewOn(zmqSockets{ctx}, opts, transport.NewResolver(nil))
 }
 
-func newGossip(ctx *zmq.Context, opts Options, res resolver) (*Gossip, error) {
+// NewOn is New with other sockets and another way to look up host names, which it closes
+// at its end.
+func NewOn(sockets Sockets, opts Options, res Resolver) (*Gossip, error) {
 	if opts.PublicKey != "" || opts.SecretKey != "" {
 		if err := transport.CheckKeyPair(opts.PublicKey, opts.SecretKey); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrKeys, err)
@@ -126,7 +127,7 @@ func newGossip(ctx *zmq.Context, opts Options, res resolver) (*Gossip, error) {
 	}
 	setDefaults(&opts)
 	g := &Gossip{
-		ctx:      ctx,
+		sockets:  sockets,
 		opts:     opts,
 		log:      opts.Logger,
 		resolver: res,

@@ -316,7 +316,7 @@ func TestGossip_nameMoves(t *testing.T) {
 		found(nobody, at), found(nobody, at), // the first address is dead
 		found(at), {Endpoint: name, Err: errors.New("no such host")}, found(next), // the old address, none, the new one
 	}}
-	g, err := newGossip(ctx, Options{}, res)
+	g, err := NewOn(zmqSockets{ctx}, Options{}, res)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,13 +2,10 @@ package zgossip
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
-
-	"github.com/go-zyre/zyre/internal/transport"
 )
 
 const (
@@ -52,41 +49,18 @@ func (g *Gossip) bind(endpoint string) (bound string, err error) {
 		}
 	}()
 	if g.router == nil {
-		if g.router, err = g.openRouter(); err != nil {
+		if g.router, err = g.sockets.Router(&g.opts, g.wake); err != nil {
 			return "", err
 		}
 	}
-	if bound, err = transport.Bind(g.router.Socket, endpoint, false); err != nil {
-		return "", err
-	}
-	g.bound = append(g.bound, bound)
-	return bound, nil
-}
-
-func (g *Gossip) openRouter() (*socket, error) {
-	return openSocket(g.ctx, zmq.ROUTER, g.wake, func(soc *zmq.Socket) error {
-		err := errors.Join(
-			soc.SetRouterMandatory(1),
-			soc.SetRouterHandover(true),
-			soc.SetMaxmsgsize(maxFrame),
-			transport.SetKeepalive(soc),
-			soc.SetTcpMaxrt(unconfirmedTime),
-		)
-		if g.opts.SecretKey != "" {
-			err = errors.Join(err, soc.SetCurveServer(1), soc.SetCurveSecretkey(g.opts.SecretKey))
-		}
-		if g.opts.ZapDomain != "" {
-			err = errors.Join(err, soc.SetZapDomain(g.opts.ZapDomain))
-		}
-		return err
-	})
+	return g.router.Bind(endpoint)
 }
 
 // readRouter reads up to limit messages from the clients.
 func (g *Gossip) readRouter(now time.Time, limit int) {
 	for range limit {
 		var parts [2][]byte
-		n, user, err := g.router.receiveFrom(parts[:])
+		n, user, err := g.router.ReceiveFrom(parts[:])
 		if err != nil {
 			g.onReceiveError(g.router, err)
 			return
@@ -162,14 +136,14 @@ func (g *Gossip) onHello(c *link, id, key []byte, pings bool, now time.Time) {
 // reply answers with a command that has no fields. It is lost if the client takes nothing.
 func (g *Gossip) reply(id []byte, cmd byte) {
 	g.buf = appendHead(g.buf[:0], cmd)
-	if g.router.send(id, g.buf) != nil {
+	if g.router.SendTo(id, g.buf) != nil {
 		g.stats.Unsent++
 	}
 }
 
 // sendToClient sends one frame to a client and reports whether the client takes it.
 func (g *Gossip) sendToClient(c *link, frame []byte, now time.Time) bool {
-	if err := g.router.send(c.id, frame); err != nil {
+	if err := g.router.SendTo(c.id, frame); err != nil {
 		c.blocked = true
 		if c.downSince.IsZero() && zmq.AsErrno(err) == zmq.EHOSTUNREACH {
 			c.downSince = now

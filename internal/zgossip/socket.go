@@ -65,11 +65,14 @@ func signal(c chan<- struct{}) {
 // isAgain reports whether err says that a socket has nothing more, or no room.
 func isAgain(err error) bool { return zmq.AsErrno(err) == zmq.Errno(syscall.EAGAIN) }
 
-// mayHaveInput reports whether the socket is to be read.
-func (s *socket) mayHaveInput() bool { return s.mustRead || s.watcher.Fired() }
+// MayHaveInput reports whether the socket is to be read.
+func (s *socket) MayHaveInput() bool { return s.mustRead || s.watcher.Fired() }
 
-// setDrained notes that the socket was read to its end.
-func (s *socket) setDrained() {
+// MayHaveRoom reports whether the Watcher has fired: that may also mean that there is room.
+func (s *socket) MayHaveRoom() bool { return s.watcher.Fired() }
+
+// SetDrained notes that the socket was read to its end.
+func (s *socket) SetDrained() {
 	s.mustRead = false
 	s.watcher.Rearm()
 }
@@ -79,9 +82,9 @@ func (s *socket) close(linger time.Duration) error {
 	return errors.Join(s.watcher.Close(), s.SetLinger(linger), s.Close())
 }
 
-// receive reads one message of up to len(parts) frames. n is the number of frames that it
+// Receive reads one message of up to len(parts) frames. n is the number of frames that it
 // had; those beyond parts are dropped.
-func (s *socket) receive(parts [][]byte) (n int, err error) {
+func (s *socket) Receive(parts [][]byte) (n int, err error) {
 	for {
 		b, err := s.RecvBytes(zmq.DONTWAIT)
 		if err != nil {
@@ -98,9 +101,9 @@ func (s *socket) receive(parts [][]byte) (n int, err error) {
 	}
 }
 
-// receiveFrom reads one message as receive does, and returns the CURVE key of its sender;
+// ReceiveFrom reads one message as Receive does, and returns the CURVE key of its sender;
 // empty without CURVE.
-func (s *socket) receiveFrom(parts [][]byte) (n int, user string, err error) {
+func (s *socket) ReceiveFrom(parts [][]byte) (n int, user string, err error) {
 	const property = "User-Id"
 	for {
 		b, metadata, err := s.RecvBytesWithMetadata(zmq.DONTWAIT, property)

@@ -20,10 +20,11 @@ type inbox struct {
 	wake     chan struct{}
 
 	// guarded by net.mu
-	boxes  []*mailbox          // that are connected
-	bound  map[string][]string // the endpoints bound, each with the keys in Network.bound
-	waits  int64
-	closed bool
+	boxes     []*mailbox          // that are connected
+	bound     map[string][]string // the endpoints bound, each with the keys in Network.bound
+	onArrival func()              // called by notify, unless nil
+	waits     int64
+	closed    bool
 }
 
 func (in *inbox) Recv(p *transport.Packet) error {
@@ -36,21 +37,29 @@ func (in *inbox) Recv(p *transport.Packet) error {
 	}
 	clear(p.Frames)
 	p.Frames, p.Header, p.UserID, p.Conn = p.Frames[:0], nil, "", transport.Conn{}
-	now := time.Now()
-	in.admitRefused(now)
-	m, at := in.next(now)
-	if m == nil || at.After(now) {
+	message, m := in.pop(time.Now())
+	if m == nil {
 		return transport.ErrAgain
 	}
-	message := m.queue.Pop()
-	p.From, p.Header, p.UserID = bytes.Clone(m.opts.Identity), message.frames[0], m.opts.PublicKey
+	p.From, p.Header, p.UserID = bytes.Clone(m.opts.Identity), message.frames[0], m.userID()
 	if transport.HasContent(p.Header) {
 		p.Frames = append(p.Frames, message.frames[1:]...)
 	}
+	return nil
+}
+
+// pop takes the first message, if one has arrived. The caller holds net.mu.
+func (in *inbox) pop(now time.Time) (_ message, from *mailbox) {
+	in.admitRefused(now)
+	m, at := in.next(now)
+	if m == nil || at.After(now) {
+		return message{}, nil
+	}
+	first := m.queue.Pop()
 	if (m.closed || m.replaced) && m.queue.Len() == 0 {
 		in.remove(m)
 	}
-	return nil
+	return first, m
 }
 
 // next returns the mailbox whose message arrives next, and when. The caller holds net.mu.
@@ -81,7 +90,7 @@ func (in *inbox) next(now time.Time) (first *mailbox, at time.Time) {
 // remove forgets a mailbox; the caller holds net.mu.
 func (in *inbox) remove(m *mailbox) {
 	in.boxes = slices.DeleteFunc(in.boxes, func(o *mailbox) bool { return o == m })
-	m.in = nil
+	m.disconnected()
 }
 
 // admitRefused lets those try again who were refused. The caller holds net.mu.
@@ -103,6 +112,9 @@ func (in *inbox) admitRefused(now time.Time) {
 // admits reports whether a mailbox may connect: under CURVE it has the inbox's public key,
 // and its own is one that the policy allows. The caller holds net.mu.
 func (in *inbox) admits(m *mailbox, now time.Time) bool {
+	if isInproc(m.endpoint) {
+		return true
+	}
 	if m.opts.ServerKey != in.opts.PublicKey {
 		return false
 	}
@@ -161,7 +173,12 @@ func (in *inbox) Unbind(endpoint string) error {
 func (in *inbox) StopOffering() {}
 
 // notify has Wait look again; the caller holds net.mu.
-func (in *inbox) notify() { signal(in.arrivals) }
+func (in *inbox) notify() {
+	signal(in.arrivals)
+	if in.onArrival != nil {
+		in.onArrival()
+	}
+}
 
 func signal(c chan struct{}) {
 	select {
@@ -225,7 +242,7 @@ func (in *inbox) Close() error {
 	boxes := in.boxes
 	in.boxes = nil
 	for _, m := range boxes {
-		m.in = nil
+		m.disconnected()
 		m.dropQueue() // it was in the connection
 		if !m.closed {
 			m.startDialing(now)
