@@ -19,6 +19,10 @@ const (
 	scanShare    = 100
 )
 
+// An answer about an address counts for this long: all nodes of a process ask about the
+// same addresses, and each answer is the sum of all their connections.
+const answerTime = 100 * time.Millisecond
+
 // A Conn is a TCP connection of this process. The zero value is one that is not known.
 type Conn struct {
 	fd            int
@@ -47,22 +51,36 @@ func (c Conn) Count() (count Count, exists bool) {
 // A Finder finds the connections that this process has to an address. The zero value is
 // ready to use, by any number of goroutines.
 type Finder struct {
-	mu     sync.Mutex
-	found  map[netip.AddrPort][]int // descriptors, by remote address
-	nextAt time.Time                // when all descriptors may be looked at again
+	mu      sync.Mutex
+	found   map[netip.AddrPort][]int  // descriptors, by remote address
+	nextAt  time.Time                 // when all descriptors may be looked at again
+	answers map[netip.AddrPort]answer // of those found
 }
 
-// To returns what the connections to an address have moved, all together.
+type answer struct {
+	sum Count
+	at  time.Time
+}
+
+// To returns what the connections to an address have moved, all together, now or a moment
+// ago.
 func (f *Finder) To(remote netip.AddrPort, now time.Time) (sum Count) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	remote = plain(remote)
+	if a, ok := f.answers[remote]; ok && now.Sub(a.at) < answerTime {
+		return a.sum
+	}
 	sum, ok := f.total(remote)
 	if !ok && !now.Before(f.nextAt) {
 		begun := time.Now()
 		f.found = connections()
 		f.nextAt = now.Add(max(scanInterval, scanShare*time.Since(begun)))
-		sum, _ = f.total(remote)
+		f.answers = make(map[netip.AddrPort]answer, len(f.found))
+		sum, ok = f.total(remote)
+	}
+	if ok {
+		f.answers[remote] = answer{sum, now}
 	}
 	return sum
 }

@@ -138,6 +138,17 @@ func TestFinder_To(t *testing.T) {
 	if f.To(address(second), now); len(f.found[address(second)]) != 1 {
 		t.Errorf("To() found %v, want one connection", f.found[address(second)])
 	}
+	// An answer counts for a moment.
+	before := f.To(address(first), now)
+	if _, err := first.Write([]byte("again")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(end, make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := f.To(address(first), now.Add(answerTime-1)), f.To(address(first), now.Add(answerTime)); a != before || b.Acked != before.Acked+5 {
+		t.Errorf("To() = %+v, then %+v; want %+v, then 5 more acked", a, b, before)
+	}
 	first.Close()
 	if got := f.To(address(first), f.nextAt); got != (Count{}) {
 		t.Errorf("To() of an address no more connected = %+v, want none", got)
