@@ -155,6 +155,28 @@ func TestFinder_To(t *testing.T) {
 	}
 }
 
+// Answers take no more than their share of the time.
+func TestFinder_mayLook(t *testing.T) {
+	var f Finder
+	now := time.Unix(1e9, 0)
+	c, _ := connect(t)
+	f.To(address(c), now)
+	answer := f.answers[address(c)]
+	const beyond = 10 * time.Millisecond
+	for after, looks := range map[time.Duration]bool{
+		answerTime:             false,
+		lookShare * beyond / 2: false,
+		lookShare*beyond + 1e6: true,
+	} {
+		at := now.Add(after)
+		f.looked, f.lookedAt = lookBurst+beyond, now // as if answers had taken so long
+		f.answers[address(c)] = answer
+		if f.To(address(c), at); (f.answers[address(c)].at == at) != looks {
+			t.Errorf("%v later it looked: %t, want %t", after, !looks, looks)
+		}
+	}
+}
+
 func BenchmarkConn_Count(b *testing.B) {
 	dialed, _ := connect(b)
 	c := Of(descriptor(b, dialed))
