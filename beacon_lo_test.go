@@ -143,23 +143,21 @@ func TestBeacon_flood(t *testing.T) {
 		t.Fatal(err)
 	}
 	beaconCmd(t, b, "PUBLISH", []byte("ours"))
-	start := time.Now()
 	pace := time.NewTicker(2 * time.Millisecond)
 	defer pace.Stop()
-	for range 500 {
-		<-pace.C
+	start := time.Now()
+	for ; b.stats.sent.Load() < 10 || b.stats.droppedFull.Load() == 0; <-pace.C {
 		// On a busy machine a send may not get to run in its time.
 		if err := others.WriteTo([]byte("theirs")); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatal(err)
 		}
+		if time.Since(start) > patience {
+			t.Fatalf("stats.sent, droppedFull = %d, %d after %v, want 10 and some", b.stats.sent.Load(), b.stats.droppedFull.Load(), patience)
+		}
 	}
 	beaconCmd(t, b, "SILENCE", nil)
-	due := time.Since(start) / (50 * time.Millisecond)
-	if got := b.stats.sent.Load(); got < uint64(due)/2 || got > uint64(due)+1 {
-		t.Errorf("stats.sent = %d, want about %d", got, due)
-	}
-	if got := b.stats.droppedFull.Load(); got == 0 {
-		t.Error("stats.droppedFull = 0, want what did not fit")
+	if got, due := b.stats.sent.Load(), uint64(time.Since(start)/(50*time.Millisecond)); got > due+1 {
+		t.Errorf("stats.sent = %d, want at most %d", got, due+1)
 	}
 }
 

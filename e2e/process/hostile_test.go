@@ -268,13 +268,17 @@ func TestHostile_forgedGoodbyeFlood(t *testing.T) {
 	start := time.Now()
 	exits := b.events.Count("EXIT good")
 	watch.Until(t, "they meet again", b.together)
+	// Ten beacons of each later whatever goodbyes were left have had their effect.
+	beacons := func() [2]uint64 { return [2]uint64{b.victim.Stats().Beacon.Sent, b.good.Stats().Beacon.Sent} }
+	met := beacons()
 	again := 0
-	watch.Paced(50*time.Millisecond, func() (last bool) {
+	watch.Until(t, "ten beacons of each", func() bool {
 		again++
 		b.good.Whisper(b.victim.UUID(), "again %d", again)
-		return again == 20
+		now := beacons()
+		return now[0] >= met[0]+10 && now[1] >= met[1]+10
 	})
-	b.events.Wait(t, "WHISPER good again 20", 1)
+	b.events.Wait(t, fmt.Sprintf("WHISPER good again %d", again), 1)
 	t.Logf("%d goodbyes of each gave %d EXITs; messages flow %v after", goodbyes, exits, time.Since(start))
 	if exits > 60 { // each return takes a beacon
 		t.Errorf("EXIT came %d times, want at most 60", exits)
