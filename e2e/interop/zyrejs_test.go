@@ -229,7 +229,7 @@ func TestZyreJS_frozen(t *testing.T) {
 	watch.Until(t, "zyre.js is here", func() bool { return r.Has("js") })
 	exits, theirs := r.Count("EXIT js"), js.Count("EXIT")
 	// One of each is right, and usual. But a zyre.js that drops us right after it has
-	// entered says a HELLO that anew takes for the answer to ours, until verifyTime has
+	// entered says a HELLO that our node takes for the answer to its own, until maxVerifyTime has
 	// passed: at beacons of 100 ms that is up to three rounds more.
 	if exits > 10 || theirs > 10 {
 		t.Errorf("EXIT %d, zyre.js EXIT %d, want 10 at most", exits, theirs)

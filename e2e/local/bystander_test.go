@@ -56,7 +56,7 @@ func (b *bystander) newForger(name string) *stranger {
 func (b *bystander) enteredForger(name string) *stranger {
 	b.t.Helper()
 	f := b.forger(name)
-	f.greet(b.victim)
+	f.sayHello(b.victim)
 	b.events.Wait(b.t, "ENTER "+name, 1)
 	return f
 }

@@ -25,9 +25,9 @@ import (
 // stopTime is how long Stop may take at the worst.
 const stopTime = 1500 * time.Millisecond
 
-// farewellTime is how long Stop waits for the peers to confirm, and then for what is still
+// goodbyeTime is how long Stop waits for the peers to confirm, and then for what is still
 // on its way.
-const farewellTime = 400 * time.Millisecond
+const goodbyeTime = 400 * time.Millisecond
 
 // mustStopSoon stops a node, returns how long that took, and fails the test if it was
 // long.
@@ -124,7 +124,7 @@ func TestLifecycle_lastWords(t *testing.T) {
 		<-talking
 		rb.Wait(t, "EXIT "+alice.Name(), 1)
 		for _, what := range []string{"WHISPER ", "SHOUT "} {
-			if n := rb.Count(what + alice.Name()); n != messages && took < farewellTime {
+			if n := rb.Count(what + alice.Name()); n != messages && took < goodbyeTime {
 				t.Errorf("round %d: %d %s, want %d; Stop took %v", round, n, what, messages, took)
 			}
 		}
@@ -236,7 +236,7 @@ func TestLifecycle_undrainedPresence(t *testing.T) {
 	z := kit.NewNode(t, "z", kit.FreeUDPPort(t)).SetQueueLimit(kit.MinQueueLimit)
 	kit.MustStart(t, z)
 	raw := newStranger(t, foreignnet.Options{Name: "raw"})
-	raw.greet(z)
+	raw.sayHello(z)
 	for i := range peers { // at the queue limit they wait on the way
 		raw.say(foreign.Message{ID: foreign.JoinID, Group: fmt.Sprint("g", i), Status: byte(2*i + 1)})
 		raw.say(foreign.Message{ID: foreign.LeaveID, Group: fmt.Sprint("g", i), Status: byte(2*i + 2)})

@@ -210,7 +210,7 @@ func TestDelivery_stoppedProcessExpires(t *testing.T) {
 	}
 }
 
-// A peer that enters while the node does not read its inbox is not greeted over and
+// A peer that enters while the node does not read its inbox gets no HELLO over and
 // over, one that says goodbye is heard out first, and one that dies is missed soon
 // after.
 func TestDelivery_presenceWhileStalled(t *testing.T) {
