@@ -30,17 +30,6 @@ func loopback(t *testing.T) string {
 	return ""
 }
 
-// freePort gives a UDP port that nothing uses.
-func freePort(t *testing.T) int {
-	t.Helper()
-	pc, err := net.ListenPacket("udp", ":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pc.Close()
-	return pc.LocalAddr().(*net.UDPAddr).Port
-}
-
 // loBeacon starts a Beacon on an interface or address of the loopback.
 func loBeacon(t *testing.T, port int, on, filter string) *Beacon {
 	t.Helper()
@@ -75,7 +64,7 @@ func TestBeacon_loopback(t *testing.T) {
 	lo := loopback(t)
 	for _, on := range []string{lo, "127.0.0.1"} {
 		t.Run(on, func(t *testing.T) {
-			port := freePort(t)
+			port := freeUDPPort(t)
 			var all []*Beacon
 			var names []string
 			for i := range 5 {
@@ -97,7 +86,7 @@ func TestBeacon_loopback(t *testing.T) {
 }
 
 func TestBeacon_loopbackFilter(t *testing.T) {
-	lo, port := loopback(t), freePort(t)
+	lo, port := loopback(t), freeUDPPort(t)
 	hearer, speaker := loBeacon(t, port, lo, "AB"), loBeacon(t, port, lo, "")
 	other := loBeacon(t, port, lo, "")
 	beaconCmd(t, other, "PUBLISH", []byte("ACx"))
@@ -118,7 +107,7 @@ func TestBeacon_loopbackUnknownInterface(t *testing.T) {
 	for _, on := range []string{"nosuchif0", "127.255.0.77", "fe80::1%nosuchif0"} {
 		b := NewBeacon()
 		beaconCmd(t, b, "INTERFACE", on)
-		if r := b.SetBeaconCmd(&Cmd{ID: "CONFIGURE", Payload: freePort(t)}); !errors.Is(r.Err, ErrNoInterface) {
+		if r := b.SetBeaconCmd(&Cmd{ID: "CONFIGURE", Payload: freeUDPPort(t)}); !errors.Is(r.Err, ErrNoInterface) {
 			t.Errorf("CONFIGURE on %s = %v, want ErrNoInterface", on, r.Err)
 		}
 		b.Close()
@@ -128,7 +117,7 @@ func TestBeacon_loopbackUnknownInterface(t *testing.T) {
 // Beacons of others, at 500 a second, that nobody takes from Signals, keep the
 // Beacon neither from sending at its interval nor from answering.
 func TestBeacon_flood(t *testing.T) {
-	lo, port := loopback(t), freePort(t)
+	lo, port := loopback(t), freeUDPPort(t)
 	b := loBeacon(t, port, lo, "")
 	ifi, err := net.InterfaceByName(lo)
 	if err != nil {
@@ -183,7 +172,7 @@ func openDescriptors() int {
 }
 
 func TestBeacon_leavesNothing(t *testing.T) {
-	lo, port := loopback(t), freePort(t)
+	lo, port := loopback(t), freeUDPPort(t)
 	round := func() {
 		a, b := NewBeacon(), NewBeacon()
 		unused := NewBeacon()
@@ -232,7 +221,7 @@ func TestConnection(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			port := freePort(t)
+			port := freeUDPPort(t)
 			a, err := test.open(port)
 			if err != nil {
 				t.Skipf("the host cannot: %v", err)
