@@ -114,6 +114,9 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 		endpoint: string(v.endpoint), name: string(v.name), headers: v.headerMap(),
 		groups: v.groupNames(), status: v.status, routingByte: m.From[0], conn: m.Conn,
 	}
+	if reachable {
+		p = z.answerSeed(now, uuid, p, endpoint, m)
+	}
 	switch {
 	case p == nil:
 		z.onFirstHello(now, uuid, endpoint, reachable, its)

@@ -35,6 +35,9 @@ type Conn struct {
 	local, remote netip.AddrPort
 }
 
+// Remote returns the address at the other end; an invalid one if that is not known.
+func (c Conn) Remote() netip.AddrPort { return c.remote }
+
 // Count is how many bytes a connection has moved since it was made.
 type Count struct {
 	Received uint64
