@@ -171,8 +171,11 @@ func TestNode_helloTwice(t *testing.T) {
 		want    []string
 	}{
 		{name: "at once", second: "stranger", want: []string{"ENTER 0100"}},
-		{name: "later", second: "stranger", between: func(s *sim, _ *simNode) { s.now = s.now.Add(2 * maxVerifyTime) },
-			want: []string{"ENTER 0100", "EXIT 0100", "ENTER 0100"}},
+		{name: "later", second: "stranger", between: func(s *sim, a *simNode) {
+			a.n.zre.ping(s.now, a.n.zre.peers[peer])
+			a.hear(peer, 2, NewZreMsg(PingOkID))
+			s.now = s.now.Add(2 * maxVerifyTime)
+		}, want: []string{"ENTER 0100", "EXIT 0100", "ENTER 0100"}},
 		{name: "under another name", second: "other",
 			want: []string{"ENTER 0100", "EXIT 0100", "ENTER 0100"}},
 		{name: "after a join", second: "stranger", between: func(_ *sim, a *simNode) {

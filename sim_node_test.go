@@ -206,7 +206,7 @@ func (h *simNode) see(e *Event) {
 		w.whispers++
 	} else {
 		h.history = append(h.history, strings.TrimSpace(e.Type+" "+e.PeerUUID[:4]+" "+e.Group))
-		h.net.note("%s sees %s", simName(h.uuid), h.history[len(h.history)-1])
+		h.net.note("%s sees %s %s", simName(h.uuid), h.history[len(h.history)-1], e.Reason)
 	}
 	if w.here == (e.Type == EventEnter) {
 		h.net.fatalf("%s: %s of %s, here %t", simName(h.uuid), e.Type, e.PeerUUID[:4], w.here)

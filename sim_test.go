@@ -50,6 +50,7 @@ type simSite struct {
 	frozenAt time.Time
 	router   map[[16]byte]*simConn // the connection that each routing id belongs to
 	silent   bool                  // sends no beacons
+	closed   bool                  // no connection to it is possible; its beacons and own connections go out
 	hellos   map[[16]byte]int      // HELLOs sent, by the receiver's UUID as far as known
 }
 
@@ -201,7 +202,7 @@ func (s *sim) deliverable() []*simConn {
 	s.conns = slices.DeleteFunc(s.conns, func(c *simConn) bool { return c.closed && len(c.queue) == 0 })
 	var list []*simConn
 	for _, c := range s.conns {
-		if to := s.host(c.to); len(c.queue) > 0 && to != nil && s.hear(c.from, to.base()) && !simPaused(to) && !c.queue[0].due.After(s.now) {
+		if to := s.host(c.to); len(c.queue) > 0 && to != nil && s.hear(c.from, to.base()) && !to.base().closed && !simPaused(to) && !c.queue[0].due.After(s.now) {
 			list = append(list, c)
 		}
 	}
