@@ -307,7 +307,7 @@ func TestNode_modulo65535(t *testing.T) {
 		}
 	}
 	s.settle()
-	if got := b.heard["y"]; got != 140_000 || len(b.history) != events {
+	if got := b.got["y"]; got != 140_000 || len(b.history) != events {
 		t.Errorf("from us: %d whispers arrived, want 140000; events %q", got, b.history[events:])
 	}
 }
