@@ -285,10 +285,10 @@ func TestStorm_restartUnnoticed(t *testing.T) {
 	f.sayHello(z, "hall")
 	z.Whispers(f.UUIDText(), "lost")
 	r.Wait(t, "EXIT fake", 1)
+	f.waitHeard(foreign.HelloID, 2)
+	f.whisper("in sequence") // which only a node sends that has our HELLO
 	r.Wait(t, "ENTER fake", 2)
 	r.Wait(t, "JOIN fake hall", 2)
-	f.waitHeard(foreign.HelloID, 2)
-	f.whisper("in sequence")
 	r.Wait(t, "WHISPER fake in sequence", 1)
 	if n := r.Count("EXIT"); n != 1 {
 		t.Errorf("EXIT came %d times, want 1", n)
