@@ -26,6 +26,7 @@ type peer struct {
 
 	handshake handshake
 	presence  presence
+	pings     pings
 	progress  progress
 	probe     probe
 	held      hello // what a peer in helloHeld said
@@ -135,6 +136,7 @@ func (z *zre) emitExit(p *peer, reason string) {
 	z.enteredChanges++
 	z.port.deliver(exitEvent(p, reason))
 	p.handshake.exited()
+	p.pings.fail(ErrUnknownPeer)
 	p.probe = probe{}
 }
 
