@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -52,11 +53,13 @@ func (p *printer) line(format string, args ...any) error {
 
 // object writes a line of JSON.
 func (p *printer) object(v any) error {
-	encoded, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false) // keys of CURVE have < and &
+	if err := encoder.Encode(v); err != nil {
 		return err
 	}
-	_, err = p.Write(append(safeJSON(encoded), '\n'))
+	_, err := p.Write(append(safeJSON(bytes.TrimSuffix(b.Bytes(), []byte("\n"))), '\n'))
 	return err
 }
 

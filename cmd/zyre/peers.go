@@ -33,14 +33,14 @@ func newPeers(a *app) *cobra.Command {
 			"lists those that have joined one of the groups. With --count it waits for so many and\n" +
 			"no longer, and fails if there are fewer.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.peers(cmd.Context(), wait, count) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.listPeers(cmd.Context(), wait, count) },
 	}
 	cmd.Flags().DurationVarP(&wait, "wait", "w", wait, "how long to wait")
 	cmd.Flags().IntVarP(&count, "count", "c", count, "list as soon as so many nodes are there")
 	return cmd
 }
 
-func (a *app) peers(ctx context.Context, wait time.Duration, count int) error {
+func (a *app) listPeers(ctx context.Context, wait time.Duration, count int) error {
 	node, err := a.newNode(ctx)
 	if err != nil {
 		return err

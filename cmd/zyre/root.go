@@ -48,7 +48,13 @@ func newRoot(a *app) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	a.common.register(root.PersistentFlags())
 	root.AddCommand(
+		newCert(a),
+		newChat(a),
+		newHub(a),
 		newPeers(a),
+		newPing(a),
+		newPub(a),
+		newSub(a),
 		newVersion(a),
 	)
 	for _, cmd := range allCommands(root) {
