@@ -50,6 +50,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newCert(a),
 		newChat(a),
+		newDoctor(a),
 		newHub(a),
 		newPeers(a),
 		newPing(a),
