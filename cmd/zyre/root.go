@@ -53,6 +53,7 @@ func newRoot(a *app) *cobra.Command {
 		newDoctor(a),
 		newHub(a),
 		newPeers(a),
+		newPerf(a),
 		newPing(a),
 		newPub(a),
 		newSub(a),
