@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/hostnet"
 	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/transport/mem"
 	"github.com/go-zyre/zyre/internal/transport/transporttest"
 )
 
@@ -58,6 +60,12 @@ func newLoopbackNode(t testing.TB, name string, port int) *Zyre {
 	z := loopbackNode(name, port)
 	t.Cleanup(z.Stop)
 	return z
+}
+
+// newMemNode makes a node on a network in memory. In a bubble a whole node runs in no time:
+// its goroutine, its queues and its timers, all but the sockets.
+func newMemNode(network *mem.Network, name string) *Zyre {
+	return NewZyre(hostnet.With(context.Background(), network)).SetName(name)
 }
 
 // mustStart starts a node.
