@@ -177,7 +177,10 @@ func TestFleet_fileInterrupted(t *testing.T) {
 				time.AfterFunc(30*time.Millisecond, func() { c.interrupt(f) })
 				err := f.agents["alice"].sendFile(ctx, f.agents["bob"].node.UUID(), path)
 				if err == nil || !strings.Contains(fmt.Sprint(err), c.want) {
-					t.Errorf("sendFile() = %v, want %q", err, c.want)
+					t.Errorf("sendFile() = %v, want an error with %q", err, c.want)
+				}
+				if ctx.Err() != nil && c.want != context.DeadlineExceeded.Error() {
+					t.Errorf("the sender waited for %v, want until EXIT", c.patience)
 				}
 				f.end()
 			})
@@ -257,6 +260,28 @@ func TestFleet_graceful(t *testing.T) {
 				t.Errorf("bob has the file: %v, want stored %t", err, c.stored)
 			}
 		})
+	}
+}
+
+// What comes damaged is not stored, nor is what a peer had not completed when it exited.
+func TestAgent_incompleteFiles(t *testing.T) {
+	for name, last := range map[string]*zyre.Event{
+		"damaged":   {Type: zyre.EventWhisper, Frames: [][]byte{[]byte("end"), []byte("another hash")}},
+		"exit":      {Type: zyre.EventExit},
+		"next file": {Type: zyre.EventWhisper, Frames: [][]byte{[]byte("file"), []byte("..")}},
+	} {
+		a := newAgent(zyre.NewZyre(t.Context()), t.TempDir(), slog.New(slog.DiscardHandler))
+		for _, e := range []*zyre.Event{
+			{Type: zyre.EventWhisper, Frames: [][]byte{[]byte("file"), []byte("x")}},
+			{Type: zyre.EventWhisper, Frames: [][]byte{[]byte("piece"), []byte("content")}},
+			last,
+		} {
+			e.PeerUUID = "BOB"
+			a.handle(t.Context(), e)
+		}
+		if left, err := os.ReadDir(a.dir); err != nil || len(left) > 0 || len(a.coming) > 0 {
+			t.Errorf("%s: %v is left, %d under way, %v, want nothing", name, left, len(a.coming), err)
+		}
 	}
 }
 

@@ -25,10 +25,7 @@ func TestConfigure(t *testing.T) {
 			{"ZYRE_NAME": "plain"},
 			{"ZYRE_NAME": "fixed", "ZYRE_GROUPS": "hall,kitchen", "ZYRE_PORT": "49152"},
 		} {
-			node := network.NewNode("")
-			if err := errors.Join(configure(node, e.get), node.Start()); err != nil {
-				t.Fatal(err)
-			}
+			node := startWith(t, network.NewNode(""), e)
 			nodes[node.Name()] = node
 		}
 		plain, fixed := nodes["plain"], nodes["fixed"]
@@ -41,24 +38,44 @@ func TestConfigure(t *testing.T) {
 	})
 }
 
-// Where no beacon passes nodes are met by hubs and by address.
+// Where no beacon passes nodes are met by address, at the endpoint that they advertise.
 func TestConfigure_withoutBeacons(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := zyretest.NewNetwork(t)
 		network.SetLoss(1)
-		start := func(e env) *zyre.Zyre {
-			node := network.NewNode("")
-			if err := errors.Join(configure(node, e.get), node.Start()); err != nil {
-				t.Fatal(err)
-			}
-			return node
-		}
-		first := start(env{})
-		second := start(env{"ZYRE_PEERS": first.Endpoint()})
+		first := startWith(t, network.NewNode(""), env{})
+		second := startWith(t, network.NewNode(""), env{"ZYRE_PEERS": first.Endpoint()})
 		if err := second.WaitPeers(t.Context(), "", 1); err != nil {
-			t.Fatal(err)
+			t.Error(err)
+		}
+		const outside = "tcp://203.0.113.5:49152"
+		if got := startWith(t, network.NewNode(""), env{"ZYRE_ADVERTISE": outside}).Endpoint(); got != outside {
+			t.Errorf("the endpoint told is %s, want %s", got, outside)
 		}
 	})
+}
+
+// A hub is real, so the nodes are as well. With one they send no beacons; they are on
+// loopback.
+func TestConfigure_hub(t *testing.T) {
+	hub := startWith(t, zyre.NewZyre(t.Context()), env{"ZYRE_IFACE": "lo", "ZYRE_HUB_BIND": "tcp://127.0.0.1:*"})
+	node := startWith(t, zyre.NewZyre(t.Context()), env{"ZYRE_IFACE": "lo", "ZYRE_HUBS": hub.GossipEndpoint()})
+	if err := node.WaitPeers(t.Context(), "", 1); err != nil {
+		t.Error(err)
+	}
+	if sent := hub.Stats().Beacon.Sent + node.Stats().Beacon.Sent; sent != 0 {
+		t.Errorf("%d beacons were sent, want none", sent)
+	}
+}
+
+// startWith starts a node as an environment says.
+func startWith(t *testing.T, node *zyre.Zyre, e env) *zyre.Zyre {
+	t.Helper()
+	if err := errors.Join(configure(node, e.get), node.Start()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(node.Stop)
+	return node
 }
 
 func TestConfigure_faults(t *testing.T) {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -34,6 +35,26 @@ func (w *working) list() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.names)
+}
+
+// A node that leads ends its job when another one takes over: one with a smaller UUID.
+func TestLead_another(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := zyretest.NewNetwork(t)
+		var w working
+		for i, name := range []string{"alice", "bob"} {
+			node := network.NewNode(name).SetUUID(strings.Repeat(string("FE"[i]), 32)).SetContestInGroup("backup")
+			node.Join("backup")
+			if err := node.Start(); err != nil {
+				t.Fatal(err)
+			}
+			go lead(node, "backup", w.job(name))
+			<-time.After(40 * time.Second)
+			if now := w.list(); !slices.Equal(now, []string{name}) {
+				t.Errorf("%q work, want %s", now, name)
+			}
+		}
+	})
 }
 
 // One node works, whatever becomes of the others, and in the end none.
