@@ -118,6 +118,8 @@ func TestMigrating_program(t *testing.T) {
 			case "ENTER", "JOIN", "SHOUT", "WHISPER", "EXIT", "LEAVE":
 				t.Errorf("%s of %s, alone", e.Type, e.PeerName)
 			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("the node has not stopped")
 		}
 	}
 }
