@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/internal/bubble"
 	"github.com/go-zyre/zyre/zyretest"
 )
@@ -177,7 +178,7 @@ func TestDriver_appThatDoesNotRead(t *testing.T) {
 // there.
 func TestDriver_lastWords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // the time given to the handler does not pass while it works
-		var log lockedBuffer
+		var log kit.Buffer
 		z := zyretest.NewNetwork(t).NewNode("z").SetLogger(slog.New(slog.NewTextHandler(&log, nil)))
 		if err := z.Start(); err != nil {
 			t.Fatal(err)

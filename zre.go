@@ -63,9 +63,10 @@ type zre struct {
 	electionsChanged bool            // an election has something to do
 	enteredChanges   uint64          // counts ENTERs, EXITs and moves to another endpoint
 
-	halfOpen    ratelimit.Bucket // for new half-open peers
-	warnings    ratelimit.Bucket // of connections that cannot be made
-	keyWarnings ratelimit.Bucket // of refused keys
+	unreached   map[[16]byte]time.Time // peers that have exited without an answer to our HELLO, and when
+	halfOpen    ratelimit.Bucket       // for new half-open peers
+	warnings    ratelimit.Bucket       // of connections that cannot be made
+	keyWarnings ratelimit.Bucket       // of refused keys
 	counters    counters
 
 	tickInterval time.Duration
@@ -141,6 +142,7 @@ func newZRE(cfg zreConfig, out port) *zre {
 		sameNames:     map[string]bool{},
 		blocked:       map[*peer]bool{},
 		blockedGroups: map[string]bool{},
+		unreached:     map[[16]byte]time.Time{},
 
 		halfOpen:    ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
 		warnings:    ratelimit.NewWarnings(),
@@ -209,6 +211,7 @@ func (z *zre) tick(now time.Time) {
 	z.retryKnownNodes(now)
 	z.forgetKeys()
 	z.forgetThrottles(now)
+	z.forgetUnreached(now)
 }
 
 // inOrder lists the peers in the order of their UUIDs, in which things happen to several of
@@ -235,6 +238,8 @@ func (z *zre) tickPeer(now time.Time, p *peer) {
 		if p.mailbox != nil {
 			z.ping(now, p)
 		}
+	case p.handshake.state == helloUnreached && p.presence.idle(now) < z.timeouts.expired:
+		// it may answer yet
 	case now.Sub(p.bornAt) >= z.timeouts.expired:
 		z.counters.neverEntered++
 		z.forgetPeer(p)

@@ -26,7 +26,7 @@ func (z *zre) isKeyRight(p *peer, key string, v *zreView) bool {
 		return true
 	}
 	isHello := v.id == HelloID
-	if key == "" || p != nil && p.key != key && (p.isEntered() || !isHello) {
+	if key == "" || p != nil && p.key != key && (p.handshake.isHelloReceived() || !isHello) {
 		return false
 	}
 	return !isHello || v.header(publicKeyHeader) == key && z.port.isAuthorized(key)

@@ -84,7 +84,7 @@ func (z *zre) retryKnownNodes(now time.Time) {
 				z.checkHolder(now, p)
 			}
 		case now.Before(k.next):
-		case p == nil, p.handshake.state == helloSent && p.endpoint != k.endpoint:
+		case p == nil, p.mailbox != nil && p.endpoint != k.endpoint:
 			z.tryConnect(now, uuid, k)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
@@ -17,11 +18,11 @@ func TestZyre_requiredByEndpoint(t *testing.T) {
 	cfg := child.Config{Name: "first", Interface: "lo", Endpoint: "tcp://127.0.0.1:*"}
 	server := child.Run(t, cfg)
 	cfg.Endpoint = server.Started.Endpoint
-	a := localStatic(t, "alice")
+	a := kit.NewStaticNode(t, "alice")
 	if err := a.RequirePeer("", cfg.Endpoint, ""); err != nil {
 		t.Fatal(err)
 	}
-	ra := mustStart(t, a)
+	ra := watch.Start(t, a)
 	ra.Wait(t, "ENTER first", 1)
 	server.Process.Kill()
 	cfg.Name = "second"

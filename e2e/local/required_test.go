@@ -185,7 +185,7 @@ func TestZyre_silence(t *testing.T) {
 	kit.MustStart(t, patient)
 	ra, rp := watch.Record(a), watch.Record(patient)
 	for _, z := range []*zyre.Zyre{a, patient} { // says HELLO and nothing else, ever
-		newStranger(t, foreignnet.Options{Name: "stranger"}).greet(z, "hall")
+		newStranger(t, foreignnet.Options{Name: "stranger"}).sayHello(z, "hall")
 	}
 	rp.Wait(t, "ENTER stranger", 1)
 	ra.Wait(t, "JOIN stranger hall", 1)
