@@ -75,7 +75,7 @@ func (f *testFleet) start(names ...string) {
 }
 
 // settle waits for an election, and a status of each agent.
-func (f *testFleet) settle() { <-time.After(10 * time.Second) }
+func (f *testFleet) settle() { pass(10 * time.Second) }
 
 // end ends all agents, and waits for their end.
 func (f *testFleet) end() {
@@ -127,7 +127,7 @@ func TestFleet(t *testing.T) {
 				delete(f.agents, name)
 			}
 		}
-		<-time.After(time.Minute)
+		pass(time.Minute)
 		f.check("after the coordinator has died")
 		f.end()
 	})
@@ -215,12 +215,12 @@ func TestFleet_list(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.agents["carol"] = carol
-		<-time.After(40 * time.Second)
+		pass(40 * time.Second)
 		f.check("carol is on the list")
 		if err := os.Remove(filepath.Join(public, "bob")); err != nil {
 			t.Fatal(err)
 		}
-		<-time.After(5 * time.Second)
+		pass(5 * time.Second)
 		if got := f.agents["alice"].node.PeersByName("bob"); len(got) != 0 {
 			t.Error("bob is still there")
 		}
@@ -293,4 +293,11 @@ func TestAgent_hostileNames(t *testing.T) {
 			t.Errorf("begin(%q) = nil, want an error", name)
 		}
 	}
+}
+
+// pass lets time pass in the bubble, and all that is due by then be done.
+func pass(d time.Duration) {
+	synctest.Wait() // panics outside a bubble, where time is real
+	time.Sleep(d)   //nolint:forbidigo // it takes no time
+	synctest.Wait()
 }
