@@ -20,7 +20,12 @@ type seedTest struct {
 	until time.Time
 }
 
-// suspectedSeeds lists the open seeds with the port of an endpoint.
+// maxSuspects is how many seeds a newcomer is suspected to be at. Each that does not answer
+// delays its ENTER by the time that a probe may take.
+const maxSuspects = 2
+
+// suspectedSeeds lists the open seeds with the port of an endpoint: first those to which a
+// connection stands.
 func (z *zre) suspectedSeeds(endpoint, key string) (seeds []*peer) {
 	for uuid, k := range z.known {
 		if s := z.peers[uuid]; k.seed && z.isOpenSeed(s, key) && isSamePort(s.endpoint, endpoint) {
@@ -28,7 +33,16 @@ func (z *zre) suspectedSeeds(endpoint, key string) (seeds []*peer) {
 		}
 	}
 	slices.SortFunc(seeds, func(a, b *peer) int { return strings.Compare(a.endpoint, b.endpoint) })
-	return seeds
+	var first, others []*peer
+	for _, s := range seeds {
+		if s.mailbox.Moved(transport.Conn{}).Sent > 0 {
+			first = append(first, s)
+		} else {
+			others = append(others, s)
+		}
+	}
+	seeds = append(first, others...)
+	return seeds[:min(len(seeds), maxSuspects)]
 }
 
 func isSamePort(a, b string) bool {

@@ -94,6 +94,19 @@ func TestSeedPing_entered(t *testing.T) {
 	}
 }
 
+// A newcomer does not wait for more than a few seeds, if none answers.
+func TestSeedPing_many(t *testing.T) {
+	b := newZREBench(t)
+	for _, endpoint := range []string{"tcp://10.0.0.3:9", "tcp://10.0.0.4:9", "tcp://10.0.0.5:9", "tcp://10.0.0.6:9", "tcp://10.0.0.7:9"} {
+		b.addSeed(endpoint)
+	}
+	b.hello(stateEndpoint)
+	b.pass(maxSuspects*time.Second + 100*time.Millisecond)
+	if !b.isEntered() || b.peer().endpoint != stateEndpoint {
+		t.Errorf("entered %t, want that it has", b.isEntered())
+	}
+}
+
 // With several seeds in question each is tested by itself.
 func TestSeedPing_several(t *testing.T) {
 	b := newZREBench(t)
