@@ -29,6 +29,9 @@ var errBeaconClosed = errors.New("zyre: beacon is closed")
 // Beacon announces a small datagram on the local network at an interval, and
 // hears those that others announce. It is CZMQ's zbeacon as an actor.
 //
+// A [Zyre] has a Beacon of its own and hands out none; this one is for programs that speak
+// ZRE by themselves, or need beacons alone.
+//
 // Commands are given with SetBeaconCmd, or by sending them to Cmds and taking
 // each answer from Replies (by one goroutine, or answers get mixed up). What is
 // heard comes as Signals; when nobody takes them, the newest are dropped, since

@@ -12,11 +12,18 @@ import (
 // consistent; in the end, when all is well again, the nodes must see each other.
 func TestNode_randomNetwork(t *testing.T) {
 	t.Parallel()
-	simEachSeed(1, func(seed int64) { randomNetwork(t, seed) })
+	simEachSeed(1, func(seed int64) { randomNetwork(t, seed, false) })
 }
 
-func randomNetwork(t *testing.T, seed int64) {
+// The same with nodes that require each other by their endpoints alone.
+func TestSeed_randomNetwork(t *testing.T) {
+	t.Parallel()
+	simEachSeed(1, func(seed int64) { randomNetwork(t, seed, true) })
+}
+
+func randomNetwork(t *testing.T, seed int64, requires bool) {
 	s := newSim(t, seed)
+	s.requires = requires
 	if s.rng.Intn(4) == 0 {
 		s.hwm = 4
 	}

@@ -49,6 +49,11 @@ func (s *sim) node(change func(cfg *config, site *simSite)) *simNode {
 	if change != nil {
 		change(&cfg, &h.simSite)
 	}
+	for _, o := range s.hosts {
+		if at := o.base().endpoint; s.requires && at != h.endpoint {
+			cfg.require(requiredPeer{uuid: seedUUID(at), endpoint: at, seed: true})
+		}
+	}
 	cfg.iface, cfg.name = simInterface, simName(h.uuid)
 	h.inbox.host = h
 	h.n = newNode(h.uuid, cfg, seams{

@@ -16,20 +16,21 @@ import (
 
 // sim is the network. Hosts are processes, each with one endpoint.
 type sim struct {
-	tb      testing.TB
-	rng     *rand.Rand
-	label   string // printed with every failure
-	now     time.Time
-	hosts   []simHost // alive, in order of start
-	conns   []*simConn
-	late    []simGoodbye // datagrams under way
-	trace   []string     // what happened last
-	letters []*simLetter // whispers sent
-	hwm     int          // messages that a connection holds
-	window  int          // of the nodes, in bytes; 0 is the default
-	made    int          // hosts made
-	latency time.Duration
-	forged  bool // somebody forges messages: whispers may be missing unnoticed
+	tb       testing.TB
+	rng      *rand.Rand
+	label    string // printed with every failure
+	now      time.Time
+	hosts    []simHost // alive, in order of start
+	conns    []*simConn
+	late     []simGoodbye // datagrams under way
+	trace    []string     // what happened last
+	letters  []*simLetter // whispers sent
+	hwm      int          // messages that a connection holds
+	window   int          // of the nodes, in bytes; 0 is the default
+	made     int          // hosts made
+	latency  time.Duration
+	requires bool // nodes require by endpoint the hosts that are there when they start
+	forged   bool // somebody forges messages: whispers may be missing unnoticed
 }
 
 // simHost is a process: one of our nodes, or a model of another implementation.

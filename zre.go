@@ -50,6 +50,7 @@ type zre struct {
 	keys      map[[16]byte]string // public keys, Z85, of the nodes we have connected to, or will
 	lookups   map[string]lookup   // under way, by endpoint
 	throttles map[[16]byte]*throttle
+	seedTest  seedTest
 
 	refusedIDs map[string]bool // routing ids that were refused and logged
 	sameNames  map[string]bool // names of two nodes that were logged
@@ -209,6 +210,7 @@ func (z *zre) tick(now time.Time) {
 	clear(z.ordered)
 	z.runElections(now)
 	z.retryKnownNodes(now)
+	z.testSeeds(now)
 	z.forgetKeys()
 	z.forgetThrottles(now)
 	z.forgetUnreached(now)

@@ -168,6 +168,10 @@ func (z *zre) onFirstHello(now time.Time, uuid [16]byte, endpoint string, reacha
 		z.endpointConflict(now, other, uuid, endpoint).held = its
 		return
 	}
+	if seeds := z.suspectedSeeds(endpoint, z.keys[uuid]); len(seeds) > 0 {
+		z.holdForTest(now, uuid, its, seeds)
+		return
+	}
 	if p := z.connect(now, uuid, endpoint); p != nil {
 		z.enterIfReached(now, p, its)
 		p.handshake.answered()

@@ -32,7 +32,9 @@ type peer struct {
 	held      hello // what a peer in helloHeld or helloUnreached said
 	lookUps   int   // of the host name in held.endpoint
 	lookUpAt  time.Time
-	claimant  *peer // another node that claims the same endpoint; it gets it if the probe fails
+	suspects  []*peer // of a peer in helloHeld: the seeds that it may be at, still to be tested
+	tested    bool    // of a seed: whether a peer that has entered is there
+	claimant  *peer   // another node that claims the same endpoint; it gets it if the probe fails
 
 	in      sequenceIn
 	out     sequenceOut

@@ -54,6 +54,9 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		return
 	}
 	if p == nil || !p.handshake.isHelloReceived() || p.routingByte != m.From[0] {
+		if v.id == PingOkID && z.seedTestAnswered(now, p, v.sequence) {
+			return
+		}
 		z.counters.beforeHello++ // on this connection there was no HELLO
 		z.onMessageBeforeHello(now, p, v, m)
 		return
@@ -128,6 +131,7 @@ func (z *zre) dispatch(now time.Time, p *peer, v *zreView, frames [][]byte) {
 	case ElectID, LeaderID:
 		z.receiveElection(now, p, v)
 	case PingOkID:
+		z.seedTestAnsweredByPeer(p)
 		p.presence.pingAnswered()
 		p.pings.answered(now)
 		p.window.pingAnswered()
