@@ -167,11 +167,7 @@ func TestDoctor_healthyForeign(t *testing.T) {
 func TestDoctor_zyrejs(t *testing.T) {
 	t.Parallel()
 	port := kit.FreeUDPPort(t)
-	peer, err := zyrejs.Start(t.Context(), zyrejs.Options{Name: "js", BeaconPort: port})
-	if err != nil {
-		t.Skip(err)
-	}
-	t.Cleanup(func() { _ = peer.Process().Kill(); _ = peer.Close() })
+	startJS(t, zyrejs.Options{Name: "js", BeaconPort: port})
 	d := diagnose(t, nil, local(port)[:4]...)
 	d.check(t, "")
 	if len(d.nodes) != 1 || d.nodes[0].Name != "js" {
