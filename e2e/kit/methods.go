@@ -48,6 +48,7 @@ func EveryMethod(z *zyre.Zyre) map[string]func() {
 		"PeersByName":      func() { _ = z.PeersByName("n") },
 		"Leader":           func() { _, _ = z.Leader("g") },
 		"WaitPeers":        func() { _ = z.WaitPeers(ctx, "g", 0) },
+		"Ping stranger":    func() { _, _ = z.Ping(ctx, strings.Repeat("0", 32)) },
 		"Endpoint":         func() { _ = z.Endpoint() },
 		"GossipEndpoint":   func() { _ = z.GossipEndpoint() },
 		"GossipUnpublish":  func() { z.GossipUnpublish("nobody") },
