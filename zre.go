@@ -48,6 +48,8 @@ type zre struct {
 	lookups   map[string]lookup   // under way, by endpoint
 	throttles map[[16]byte]*throttle
 
+	sharing sharing
+
 	refusedIDs map[string]bool // routing ids that were refused and logged
 	sameNames  map[string]bool // names of two nodes that were logged
 	sameUUID   bool            // a node with this node's UUID was logged
@@ -102,6 +104,7 @@ type zreConfig struct {
 	groups       []string // joined before Start
 	contests     []string
 	secure       bool
+	shareView    bool // peers may ask how this node sees the network
 	timeouts     timeouts
 	window       int // bytes that may be under way to one peer
 	backlogLimit int // bytes that may wait for one peer while the application is let go
@@ -133,6 +136,7 @@ func newZRE(cfg zreConfig, out port) *zre {
 		keys:          map[[16]byte]string{},
 		lookups:       map[string]lookup{},
 		throttles:     map[[16]byte]*throttle{},
+		sharing:       newSharing(cfg.shareView),
 		refusedIDs:    map[string]bool{},
 		sameNames:     map[string]bool{},
 		blocked:       map[*peer]bool{},
