@@ -47,6 +47,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	p.window.restart()
 	p.handshake.sent(now)
 	p.presence.reconnected()
+	p.pings.answersLost()
 	z.command(now, p, z.ownHello(p.endpoint))
 	return true
 }
@@ -255,6 +256,7 @@ func (z *zre) updateFromHello(now time.Time, p *peer, its hello) {
 func (z *zre) onFreshConnection(now time.Time, p *peer) {
 	p.in.helloReceived()
 	p.window.answersLost()
+	p.pings.answersLost()
 	if p.backlog.cause == waitsForConfirm {
 		z.ping(now, p)
 	}

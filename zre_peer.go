@@ -27,6 +27,7 @@ type peer struct {
 
 	handshake handshake
 	presence  presence
+	pings     pings
 	progress  progress
 	probe     probe
 	held      hello // what a peer in helloHeld said
@@ -140,6 +141,7 @@ func (z *zre) emitExit(p *peer, reason string) {
 	z.port.deliver(exitEvent(p, reason))
 	z.dropQuestions(p)
 	p.handshake.exited()
+	p.pings.fail(ErrUnknownPeer)
 	p.probe = probe{}
 }
 
