@@ -51,6 +51,7 @@ func newRoot(a *app) *cobra.Command {
 		newCert(a),
 		newChat(a),
 		newHub(a),
+		newMonitor(a),
 		newPeers(a),
 		newPing(a),
 		newPub(a),

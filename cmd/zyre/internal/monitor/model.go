@@ -35,6 +35,8 @@ type Model struct {
 	drops     drops
 	timeline  timeline
 	in, out   rate // of the whole node
+	asking    pace
+	pinging   pace
 
 	hiddenSince map[string]time.Time // when each of hidden was noticed, and those that do not count yet
 }
@@ -47,8 +49,9 @@ type node struct {
 	silentAt  time.Time // of the last SILENT event
 	in, out   rate
 	history   []float64
-	view      *view // what it tells of itself; nil if nothing yet
-	askedAt   time.Time
+	view      *view     // what it tells of itself; nil if nothing yet
+	askedAt   time.Time // for its view
+	pingedAt  time.Time
 }
 
 // NewModel returns the model of a node's network.

@@ -164,47 +164,22 @@ func (m *Model) findHidden(now time.Time) {
 			continue
 		}
 		for uuid, l := range p.view.links {
-			_, known := found[uuid]
-			if m.peers[uuid] != nil || uuid == m.uuid || l.peer.Evasive || !known && len(found) >= maxHiddenNodes {
+			if m.peers[uuid] != nil || uuid == m.uuid || l.peer.Evasive {
 				continue
 			}
 			found[uuid] = l.peer
 			since, noticed := m.hiddenSince[uuid]
-			if !noticed {
-				m.hiddenSince[uuid] = now
-			}
 			confirmed[uuid] = confirmed[uuid] || noticed && p.view.at.After(since)
 		}
 	}
-	maps.DeleteFunc(m.hiddenSince, func(uuid string, _ time.Time) bool { _, ok := found[uuid]; return !ok })
-	maps.DeleteFunc(found, func(uuid string, _ zyre.ViewPeer) bool { return !confirmed[uuid] })
+	kept := map[string]bool{}
+	for _, uuid := range slices.Sorted(maps.Keys(found))[:min(len(found), maxHiddenNodes)] {
+		kept[uuid] = true
+		if _, noticed := m.hiddenSince[uuid]; !noticed {
+			m.hiddenSince[uuid] = now
+		}
+	}
+	maps.DeleteFunc(m.hiddenSince, func(uuid string, _ time.Time) bool { return !kept[uuid] })
+	maps.DeleteFunc(found, func(uuid string, _ zyre.ViewPeer) bool { return !confirmed[uuid] || !kept[uuid] })
 	m.hidden = found
 }
-
-// NextToAsk returns the peer whose view is to be asked for next, if any is due, and notes
-// that it is asked now. All that tell their view are asked at the returned interval.
-func (m *Model) NextToAsk(now time.Time) (uuid string, interval time.Duration, ok bool) {
-	var next *node
-	sharing := 0
-	for _, p := range m.peers {
-		if !p.isSharing() {
-			continue
-		}
-		sharing++
-		if next == nil || p.askedAt.Before(next.askedAt) {
-			next = p
-		}
-	}
-	interval = max(minAskInterval, time.Duration(sharing)*askEvery)
-	if next == nil || now.Sub(next.askedAt) < interval {
-		return "", interval, false
-	}
-	next.askedAt = now
-	return next.info.UUID, interval, true
-}
-
-// How often views are asked for: each node's every 3 s, or all together 20 a second.
-const (
-	minAskInterval = 3 * time.Second
-	askEvery       = 50 * time.Millisecond
-)

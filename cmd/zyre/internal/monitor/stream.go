@@ -14,7 +14,8 @@ type Stream struct {
 	model   *Model
 	now     func() time.Time
 	version uint64 // of the picture
-	encoded []byte // the picture as JSON; nil until somebody asks
+	picture *State // nil until somebody asks
+	encoded []byte // the picture as JSON; likewise
 	changed chan struct{}
 	ended   bool
 }
@@ -27,7 +28,7 @@ func NewStream(m *Model, now func() time.Time) *Stream {
 // Event changes the model by what happened; the picture follows at the next Sample.
 func (s *Stream) Event(change func(m *Model, now time.Time)) { s.update(false, change) }
 
-// Sample changes the model, and the picture with it.
+// Sample changes the model, and the picture with it: at the next look.
 func (s *Stream) Sample(change func(m *Model, now time.Time)) { s.update(true, change) }
 
 // End says that nothing will change any more.
@@ -49,7 +50,7 @@ func (s *Stream) update(picture bool, change func(m *Model, now time.Time)) {
 	change(s.model, s.now())
 	if picture {
 		s.version++
-		s.encoded = nil
+		s.picture, s.encoded = nil, nil
 	}
 	close(s.changed)
 	s.changed = make(chan struct{})
@@ -87,16 +88,25 @@ func (s *Stream) JSON() (state []byte, version uint64, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.encoded == nil {
-		s.encoded, err = json.Marshal(s.model.State(s.now()))
+		s.encoded, err = json.Marshal(s.state())
 	}
 	return s.encoded, s.version, err
 }
 
-// State returns the picture, and the newest entries.
+// state returns the picture. It is called with mu held.
+func (s *Stream) state() *State {
+	if s.picture == nil {
+		s.picture = s.model.State(s.now())
+	}
+	return s.picture
+}
+
+// State returns the picture, which is shared and must not be changed, and the newest
+// entries.
 func (s *Stream) State(entries int) (*State, []Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.model.State(s.now()), s.model.LastEntries(entries)
+	return s.state(), s.model.LastEntries(entries)
 }
 
 // Detail returns what is known of one node.

@@ -13,6 +13,7 @@ const (
 	EntryDropped  = "DROPPED"   // messages or beacons were dropped: Reason says why
 	EntryOneSided = "ONE-SIDED" // one node sees another, which does not see it
 	EntryHealed   = "HEALED"    // they see each other, or not any more
+	EntryLog      = "LOG"       // a warning of the monitor's own node: Reason is its text
 )
 
 // Entry is one line of the time line. Everything in it is printable but Payload, which is

@@ -11,7 +11,7 @@ import (
 // sampleInterval is the time between two samples of the node.
 const sampleInterval = time.Second
 
-// maxAsking is how many peers are asked for their view at the same time.
+// maxAsking is how many peers are asked for their view, or pinged, at the same time.
 const maxAsking = 16
 
 // Source is a running node, as *zyre.Zyre is.
@@ -24,6 +24,7 @@ type Source interface {
 	PeerList() []zyre.PeerInfo
 	Events() chan *zyre.Event
 	PeerView(ctx context.Context, uuid string) (zyre.View, error)
+	Ping(ctx context.Context, uuid string) (time.Duration, error)
 }
 
 // Watch feeds a stream from a node, until the node has stopped or ctx ends, and ends the
@@ -36,6 +37,7 @@ func Watch(ctx context.Context, node Source, s *Stream, ask bool) {
 	defer wg.Wait()
 	defer cancel()
 	wg.Go(func() { sampleEach(ctx, node, s) })
+	wg.Go(func() { pingAll(ctx, node, s) })
 	if ask {
 		wg.Go(func() { askAll(ctx, node, s) })
 	}
@@ -81,6 +83,24 @@ func takeSample(node Source) Sample {
 
 // askAll asks the peers for their views in turn.
 func askAll(ctx context.Context, node Source, s *Stream) {
+	eachDue(ctx, s, (*Model).NextToAsk, func(uuid string, interval time.Duration) {
+		if v, err := node.PeerView(ctx, uuid); err == nil {
+			s.view(interval, v)
+		} // else its view grows old, and says nothing any more
+	})
+}
+
+// pingAll pings the peers in turn, so that the node knows their round trips.
+func pingAll(ctx context.Context, node Source, s *Stream) {
+	eachDue(ctx, s, (*Model).NextToPing, func(uuid string, interval time.Duration) {
+		ctx, cancel := context.WithTimeout(ctx, interval)
+		defer cancel()
+		_, _ = node.Ping(ctx, uuid) // the next sample has its round trip; who does not answer becomes evasive
+	})
+}
+
+// eachDue calls do for each peer that is due, for a few of them at the same time.
+func eachDue(ctx context.Context, s *Stream, next func(*Model, time.Time) (string, time.Duration, bool), do func(uuid string, interval time.Duration)) {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	free := make(chan struct{}, maxAsking)
@@ -97,24 +117,22 @@ func askAll(ctx context.Context, node Source, s *Stream) {
 		default:
 			continue // many do not answer
 		}
-		uuid, interval, ok := s.nextToAsk()
+		uuid, interval, ok := s.due(next)
 		if !ok {
 			<-free
 			continue
 		}
 		wg.Go(func() {
 			defer func() { <-free }()
-			if v, err := node.PeerView(ctx, uuid); err == nil {
-				s.view(interval, v)
-			} // else its view grows old, and says nothing any more
+			do(uuid, interval)
 		})
 	}
 }
 
-func (s *Stream) nextToAsk() (uuid string, interval time.Duration, ok bool) {
+func (s *Stream) due(next func(*Model, time.Time) (string, time.Duration, bool)) (uuid string, interval time.Duration, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.model.NextToAsk(s.now())
+	return next(s.model, s.now())
 }
 
 func (s *Stream) view(interval time.Duration, v zyre.View) {

@@ -59,7 +59,7 @@ function setState(state) {
   app.state = state;
   if (app.selected && !node(app.selected)) app.select(null);
   const narrow = matchMedia("(max-width: 800px)").matches;
-  graph.set(state, narrow ? { top: 50, bottom: 56, side: 38 } : { top: 62, bottom: 62, side: 70 });
+  graph.set(state, narrow ? { top: 84, bottom: 66, side: 40 } : { top: 70, bottom: 92, side: 80 });
   $("self").textContent = state.nodes[0].name;
   document.title = state.totals.peers + (state.totals.oneSided ? " ⚠" : "") + " · zyre monitor";
   drawTotals(state.totals);
@@ -72,12 +72,12 @@ function setState(state) {
 function drawTotals(t) {
   const items = [[f.count(t.peers), t.peers === 1 ? "peer" : "peers"], [f.count(t.groups), t.groups === 1 ? "group" : "groups"],
     [f.rate(t.in + t.out), "messages/s"]];
-  if (t.sharing) items.push([f.count(t.sharing), "tell whom they see"]);
+  if (t.sharing) items.push([f.count(t.sharing), "tell whom they see", "minor"]);
   if (t.evasive) items.push([f.count(t.evasive), "evasive or silent", "warn"]);
   if (t.oneSided) items.push(["⚠ " + f.count(t.oneSided), t.oneSided === 1 ? "one-sided link" : "one-sided links", "wrong"]);
   if (t.hidden) items.push([f.count(t.hidden), "seen by others only", "wrong"]);
   if (t.halfOpen) items.push([f.count(t.halfOpen), "half open", "warn"]);
-  if (t.dropped) items.push([f.count(t.dropped), "dropped"]);
+  if (t.dropped) items.push([f.count(t.dropped), "dropped", "minor"]);
   if (t.paused) items.push(["", "the monitor does not keep up", "wrong"]);
   $("totals").replaceChildren(...items.map(([n, what, kind]) => el("li", { class: kind || "" }, el("b", {}, n), " " + what)));
   $("note").textContent = app.state.linksCut ? f.count(app.state.linksCut) + " links between others are in order; choose a node to see its own." : "";

@@ -61,11 +61,11 @@ export class Graph {
     const springs = [];
     for (const l of this.links) {
       if (l.a !== 0 && l.b !== 0 && this.nodes.length > 60) continue;
-      const far = 1 + Math.log2(1 + l.rtt / 300) * 0.22;
+      const far = 1 + Math.log2(1 + l.rtt / 300) * (this.nodes.length > 60 ? 0.12 : 0.22);
       const own = l.a === 0 || l.b === 0;
       springs.push({
         a: this.nodes[l.a].uuid, b: this.nodes[l.b].uuid,
-        length: own ? 95 * spread * far : 110 * far, strength: own ? 0.09 : 0.012,
+        length: own ? 95 * spread * far : 110 * far, strength: own ? (this.nodes.length > 60 ? 0.05 : 0.09) : 0.012,
       });
     }
     const hidden = this.nodes.filter((n) => n.presence === "hidden");
@@ -155,7 +155,7 @@ export class Graph {
 
   radius(n, i) {
     const size = i === 0 ? 13 : 7 + Math.min(6, Math.log2(1 + n.in + n.out) * 0.9);
-    return size * Math.min(1.35, Math.max(0.55, Math.sqrt(this.view.zoom)));
+    return size * Math.min(1.35, Math.max(i === 0 ? 0.7 : 0.4, Math.sqrt(this.view.zoom)));
   }
 
   frame(time) {
@@ -193,17 +193,17 @@ export class Graph {
   drawLinks(ctx, time) {
     this.hasTraffic = false;
     const chosen = this.index.get(this.selected);
-    const busy = this.links.length > 120;
+    const busy = this.links.length > 120, crowd = this.nodes.length > 60;
     const draw = (l, isDetail) => {
       const [x0, y0] = this.places[l.a], [x1, y1] = this.places[l.b];
       const touches = isDetail || (chosen !== undefined && (l.a === chosen || l.b === chosen));
       const faded = this.isFaded(l.a) || this.isFaded(l.b);
       const isWrong = l.kind === kinds.oneSided;
-      let alpha = isWrong ? 0.95 : touches ? 0.8 : l.a === 0 ? (busy ? 0.22 : 0.42) : busy ? 0.1 : 0.26;
+      let alpha = isWrong ? 0.95 : touches ? (crowd ? 0.3 : 0.75) : l.a === 0 ? (busy ? 0.26 : 0.6) : busy ? 0.09 : 0.3;
       if (faded) alpha *= 0.25;
       ctx.globalAlpha = alpha;
       ctx.strokeStyle = isWrong ? this.colors.wrong : touches ? this.colors.mark : this.colors.link;
-      ctx.lineWidth = (isWrong ? 2.2 : touches ? 1.6 : 0.9) + Math.min(5, Math.log2(1 + l.rate) * 0.55);
+      ctx.lineWidth = (isWrong ? 2.2 : touches && !crowd ? 1.5 : 1) + Math.min(5, Math.log2(1 + l.rate) * (busy ? 0.3 : 0.5));
       ctx.setLineDash(isWrong ? [7, 4] : l.kind === kinds.assumed ? [2, 4] : []);
       const bend = isWrong ? 0.1 : 0.05;
       const mx = (x0 + x1) / 2 - (y1 - y0) * bend, my = (y0 + y1) / 2 + (x1 - x0) * bend;
@@ -213,7 +213,7 @@ export class Graph {
       ctx.stroke();
       ctx.setLineDash([]);
       if (isWrong) this.drawArrow(ctx, mx, my, x1, y1, this.radius(this.nodes[l.b], l.b) + 3);
-      if (l.rate >= 0.5 && !calm.matches && !faded) this.drawTraffic(ctx, l, x0, y0, mx, my, x1, y1, time);
+      if (l.rate >= 0.5 && !calm.matches && !faded && (l.a === 0 || isWrong || (touches && !crowd) || !busy)) this.drawTraffic(ctx, l, x0, y0, mx, my, x1, y1, time);
     };
     for (const l of this.links) if (l.kind !== kinds.oneSided) draw(l, false);
     for (const l of this.details) {

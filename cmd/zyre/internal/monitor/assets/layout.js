@@ -1,11 +1,12 @@
 // Where nodes are: springs along the links, nodes that push each other off, and a pull
-// towards the middle of a node's group. Nothing here touches the page.
+// towards the sector of a node's group. Nothing here touches the page.
 
 export class Layout {
   constructor() {
     this.points = new Map(); // by UUID
     this.list = [];
     this.springs = [];
+    this.sectors = new Map(); // by group
     this.heat = 0; // 1 is lively, 0 is at rest
   }
 
@@ -15,6 +16,7 @@ export class Layout {
     const before = this.points;
     let changed = nodes.length !== before.size;
     this.points = new Map();
+    const isFirst = before.size === 0;
     this.list = nodes.map((n, i) => {
       let p = before.get(n.id);
       if (!p) {
@@ -27,16 +29,23 @@ export class Layout {
       this.points.set(n.id, p);
       return p;
     });
-    let stress = 0;
-    this.springs = springs.map((s) => {
-      const a = this.points.get(s.a), b = this.points.get(s.b);
-      stress = Math.max(stress, Math.abs(Math.hypot(a.x - b.x, a.y - b.y) - s.length) / s.length);
-      return { a, b, length: s.length, strength: s.strength };
-    });
+    this.setSectors();
+    if (isFirst) this.spreadOut();
+    this.springs = springs.map((s) => ({ a: this.points.get(s.a), b: this.points.get(s.b), length: s.length, strength: s.strength }));
     if (springs.length !== this.springCount) changed = true;
     this.springCount = springs.length;
-    if (changed) this.warm(before.size ? 0.5 : 1);
-    return stress;
+    if (changed) this.warm(isFirst ? 1 : 0.5);
+  }
+
+  // spreadOut puts all nodes into the sectors of their groups.
+  spreadOut() {
+    this.list.forEach((p, i) => {
+      const s = this.sectors.get(p.group);
+      if (!s || p.fixed) return;
+      const angle = s.middle + ((i * 0.618) % 1 - 0.5) * 0.6, r = 60 + 22 * Math.sqrt(i);
+      p.x = Math.cos(angle) * r;
+      p.y = Math.sin(angle) * r;
+    });
   }
 
   // birthplace puts a new node near its group, or on a spiral around the middle.
@@ -74,8 +83,8 @@ export class Layout {
     for (const p of this.list) {
       if (p.held) continue;
       if (p.fixed) {
-        p.vx -= p.x * 0.2;
-        p.vy -= p.y * 0.2;
+        p.x = p.y = p.vx = p.vy = 0;
+        continue;
       }
       p.vx *= 0.6;
       p.vy *= 0.6;
@@ -123,24 +132,33 @@ export class Layout {
     s.b.vy -= dy * f;
   }
 
+  // gather pulls each node towards the sector of its group. Sectors lie around the middle,
+  // and are as wide as their groups are large.
   gather(heat) {
-    const middle = new Map();
     for (const p of this.list) {
-      if (p.group < 0) continue;
-      const m = middle.get(p.group) || { x: 0, y: 0, n: 0 };
-      m.x += p.x;
-      m.y += p.y;
-      m.n++;
-      middle.set(p.group, m);
-    }
-    for (const p of this.list) {
-      const m = middle.get(p.group);
-      if (m && m.n > 1) {
-        p.vx += (m.x / m.n - p.x) * 0.07 * heat;
-        p.vy += (m.y / m.n - p.y) * 0.07 * heat;
+      const s = this.sectors.get(p.group);
+      if (s && !p.fixed) {
+        const d = Math.max(60, Math.hypot(p.x, p.y));
+        p.vx += (s.x * d - p.x) * s.strength * heat;
+        p.vy += (s.y * d - p.y) * s.strength * heat;
       }
-      p.vx -= p.x * 0.006 * heat;
-      p.vy -= p.y * 0.006 * heat;
+      p.vx -= p.x * 0.004 * heat;
+      p.vy -= p.y * 0.004 * heat;
+    }
+  }
+
+  setSectors() {
+    const sizes = new Map();
+    for (const p of this.list) if (!p.fixed) sizes.set(p.group, (sizes.get(p.group) || 0) + 1);
+    this.sectors = new Map();
+    if (sizes.size < 2) return;
+    const all = this.list.length - 1;
+    let angle = -Math.PI / 2;
+    for (const group of [...sizes.keys()].sort((a, b) => a - b)) {
+      const share = sizes.get(group) / all;
+      const middle = angle + Math.PI * share;
+      angle += 2 * Math.PI * share;
+      this.sectors.set(group, { x: Math.cos(middle), y: Math.sin(middle), middle, strength: (all > 60 ? 0.06 : 0.16) * (1 - share) });
     }
   }
 }

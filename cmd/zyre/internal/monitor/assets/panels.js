@@ -118,8 +118,8 @@ export function dropRows(list, drops) {
 }
 
 const entrySigns = {
-  ENTER: "→", EXIT: "←", JOIN: "＋", LEAVE: "－", EVASIVE: "◐", SILENT: "○", LEADER: "♛", SHOUT: "!", WHISPER: "…",
-  "ONE-SIDED": "⚠", HEALED: "✓", DROPPED: "✗", STOP: "■",
+  ENTER: "→", EXIT: "←", JOIN: "+", LEAVE: "−", EVASIVE: "◐", SILENT: "○", LEADER: "♛", SHOUT: "!", WHISPER: "…",
+  "ONE-SIDED": "⚠", LOG: "!", HEALED: "✓", DROPPED: "✗", STOP: "■",
 };
 
 // entryRow is one line of the time line.
