@@ -18,6 +18,7 @@ import (
 // common are the flags that every command has, for its node and its output.
 type common struct {
 	name       string
+	uuid       string
 	iface      string
 	port       int
 	peerPort   int
@@ -40,6 +41,7 @@ type common struct {
 func (c *common) register(f *pflag.FlagSet) {
 	c.flags = f
 	f.StringVar(&c.name, "name", "", "name of the node that the command starts; default: part of its UUID")
+	f.StringVar(&c.uuid, "uuid", "", "UUID of that node, by which it is known again; default: a random one")
 	f.StringVarP(&c.iface, "interface", "i", "", `network interface or address, several with commas; "lo" stays on this host, "*" is all`)
 	f.IntVarP(&c.port, "port", "p", 5670, "UDP port of the beacons")
 	f.IntVar(&c.peerPort, "peer-port", 0, "TCP port on which peers connect to the node; 0 is any")
@@ -97,6 +99,7 @@ func (a *app) newNode(ctx context.Context) (*zyre.Zyre, error) {
 	node := zyre.NewZyre(ctx).
 		SetName(a.name).SetInterface(a.iface).SetBeaconPeerPort(a.peerPort).SetLogger(a.logger())
 	for flag, set := range map[string]func(){
+		"uuid":     func() { node.SetUUID(a.uuid) },
 		"port":     func() { node.SetPort(a.port) },
 		"interval": func() { node.SetInterval(a.interval) },
 		"evasive":  func() { node.SetEvasiveTimeout(a.evasive) },

@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -25,10 +27,20 @@ const asCommand = "ZYRE_TEST_COMMAND"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
+		refuse()
 		main()
+	}
+	// Those of several hosts wait most of the time.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 	os.Exit(child.Main(m, nil))
 }
+
+// refuse takes from the process what the environment says; it is set where that is
+// possible.
+var refuse = func() {}
 
 // buffer keeps what a process writes.
 type buffer struct {
@@ -177,7 +189,7 @@ func decode[T any](t *testing.T, text string) (all []T) {
 	for {
 		var v T
 		err := decoder.Decode(&v)
-		if err == io.EOF { //nolint:errorlint // it is returned as it is
+		if err == io.EOF {
 			break
 		}
 		if err != nil {

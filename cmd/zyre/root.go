@@ -50,9 +50,11 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newCert(a),
 		newChat(a),
+		newDoctor(a),
 		newHub(a),
 		newMonitor(a),
 		newPeers(a),
+		newPerf(a),
 		newPing(a),
 		newPub(a),
 		newSub(a),

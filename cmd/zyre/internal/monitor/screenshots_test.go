@@ -91,7 +91,8 @@ func shrink(t *testing.T, shot []byte) []byte {
 	for y := box.Min.Y; y < box.Max.Y; y++ {
 		for x := box.Min.X; x < box.Max.X; x++ {
 			r, g, b, _ := full.At(x, y).RGBA()
-			count[color.RGBA{uint8(r >> 8 &^ 7), uint8(g >> 8 &^ 7), uint8(b >> 8 &^ 7), 255}]++
+			step := func(v uint32) uint8 { return uint8((v >> 11) * 255 / 31) }
+			count[color.RGBA{step(r), step(g), step(b), 255}]++
 		}
 	}
 	frequent := slices.SortedFunc(maps.Keys(count), func(a, b color.Color) int { return count[b] - count[a] })
