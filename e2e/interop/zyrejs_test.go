@@ -307,9 +307,9 @@ func TestZyreJS_threeNodes(t *testing.T) {
 // To zyre.js a node that tells its view is one with a header more, and it is never asked.
 func TestZyreJS_shareView(t *testing.T) {
 	port := kit.FreeUDPPort(t)
-	sharing, other := local(t, "sharing", port), local(t, "other", port)
+	sharing, other := kit.NewNode(t, "sharing", port), kit.NewNode(t, "other", port)
 	sharing.SetShareView(true)
-	r, _ := mustStart(t, sharing), mustStart(t, other)
+	r, _ := watch.Start(t, sharing), watch.Start(t, other)
 	js := startJS(t, zyrejs.Options{Name: "js", BeaconPort: port})
 	checkEntered(t, js.Log, "sharing", sharing.UUID(), map[string]string{"X-ZYRE-VIEW": "1"})
 	r.Wait(t, "ENTER other", 1)

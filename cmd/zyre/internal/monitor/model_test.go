@@ -233,10 +233,10 @@ func TestModel_bounded(t *testing.T) {
 			n.peers[i].Groups = append(n.peers[i].Groups, fmt.Sprintf("%s%d-%d", long, i, g))
 		}
 	}
-	for i := range 3000 {
+	for i := range 700 {
 		n.hidden = append(n.hidden, zyre.ViewPeer{UUID: fmt.Sprintf("F%031X", i), Name: long})
 	}
-	for range 200 {
+	for range maxHistory + 5 {
 		n.step(time.Second)
 	}
 	m := n.model

@@ -16,14 +16,23 @@ const maxAsking = 16
 
 // Source is a running node, as *zyre.Zyre is.
 type Source interface {
+	// Name is as of zyre.Zyre, and so are all the others.
 	Name() string
+	// Endpoint is where peers reach it.
 	Endpoint() string
+	// OwnGroups are the groups that it has joined.
 	OwnGroups() []string
+	// Leader is the UUID of the leader of one of them.
 	Leader(group string) (string, bool)
+	// Stats are its counters.
 	Stats() zyre.Stats
+	// PeerList is what it knows of its peers.
 	PeerList() []zyre.PeerInfo
+	// Events is where its events come from.
 	Events() chan *zyre.Event
+	// PeerView asks a peer whom it sees.
 	PeerView(ctx context.Context, uuid string) (zyre.View, error)
+	// Ping asks a peer for a sign of life.
 	Ping(ctx context.Context, uuid string) (time.Duration, error)
 }
 

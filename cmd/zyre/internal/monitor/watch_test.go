@@ -134,7 +134,7 @@ func TestLines(t *testing.T) {
 		}
 		var ids []uint64
 		var missed uint64
-		blocked, goOn := make(chan struct{}), make(chan struct{})
+		blocked, goOn, last := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		done := make(chan error, 1)
 		go func() {
 			done <- Lines(t.Context(), s, func(v any) error {
@@ -144,6 +144,9 @@ func TestLines(t *testing.T) {
 					if len(ids) == 1 {
 						close(blocked)
 						<-goOn
+					}
+					if v.ID == maxEntries+8 {
+						close(last)
 					}
 				case Missed:
 					missed += v.Count
@@ -155,9 +158,7 @@ func TestLines(t *testing.T) {
 		<-blocked
 		shout(maxEntries + 7)
 		close(goOn)
-		synctest.Wait()
-		waitLines := time.NewTimer(time.Second) // of the bubble
-		<-waitLines.C
+		<-last
 		s.End()
 		if err := <-done; err != nil {
 			t.Errorf("Lines = %v, want nil", err)
