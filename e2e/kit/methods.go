@@ -48,7 +48,6 @@ func EveryMethod(z *zyre.Zyre) map[string]func() {
 		"PeersByName":      func() { _ = z.PeersByName("n") },
 		"Leader":           func() { _, _ = z.Leader("g") },
 		"WaitPeers":        func() { _ = z.WaitPeers(ctx, "g", 0) },
-		"Ping":             func() { _, _ = z.Ping(ctx, "x") },
 		"PeerView":         func() { _, _ = z.PeerView(ctx, "x") },
 		"Endpoint":         func() { _ = z.Endpoint() },
 		"GossipEndpoint":   func() { _ = z.GossipEndpoint() },
