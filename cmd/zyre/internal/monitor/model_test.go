@@ -129,6 +129,24 @@ func TestModel_samples(t *testing.T) {
 	}
 }
 
+// A rate needs two looks, and a counter that has started again gives none.
+func TestRate(t *testing.T) {
+	var r rate
+	for i, c := range []struct {
+		after   time.Duration
+		counter uint64
+		want    float64
+	}{{0, 100, 0}, {time.Second, 110, 10}, {2 * time.Second, 114, 2}, {0, 200, 2}, {time.Second, 3, 0}, {time.Second, 5, 2}} {
+		t0 := t0.Add(c.after)
+		if i > 0 {
+			t0 = r.at.Add(c.after)
+		}
+		if r.update(t0, c.counter); r.value != c.want {
+			t.Errorf("look %d: %v a second, want %v", i, r.value, c.want)
+		}
+	}
+}
+
 // SILENT lasts until something comes from the peer.
 func TestModel_silent(t *testing.T) {
 	n := newFakeNetwork(1, 0)
@@ -229,7 +247,7 @@ func TestModel_bounded(t *testing.T) {
 		}
 	}
 	for i := range n.peers {
-		for g := range 400 {
+		for g := range 60 {
 			n.peers[i].Groups = append(n.peers[i].Groups, fmt.Sprintf("%s%d-%d", long, i, g))
 		}
 	}
@@ -266,7 +284,7 @@ func TestModel_bounded(t *testing.T) {
 			t.Errorf("%s = %d, want at most %d", what, c.got, c.most)
 		}
 	}
-	if s.Totals.Hidden == 0 || s.Nodes[1].AllGroups < 400 {
+	if s.Totals.Hidden == 0 || s.Nodes[1].AllGroups < 60 {
 		t.Errorf("hidden = %d, groups of a node = %d, want many of both, or the test shows nothing", s.Totals.Hidden, s.Nodes[1].AllGroups)
 	}
 }
