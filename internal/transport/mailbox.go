@@ -122,7 +122,7 @@ func (m *zmqMailbox) Moved(from Conn) (moved Moved) {
 	if m.offer != nil || !isTCP || err != nil {
 		return moved
 	}
-	out := m.transport.finder.To(remote, time.Now())
+	out := m.transport.context.finder.To(remote, time.Now())
 	moved.Sent, moved.Waiting = out.Acked, out.Waiting
 	moved.Replaced = from != Conn{} && !exists && out != tcpinfo.Count{}
 	return moved
