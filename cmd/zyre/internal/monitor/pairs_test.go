@@ -125,6 +125,7 @@ func TestHidden(t *testing.T) {
 	n.step(time.Second)
 	n.hidden = []zyre.ViewPeer{{UUID: "FFFF", Name: "far"}, {UUID: "EEEE", Name: "dead", Evasive: true}}
 	n.step(4 * time.Second)
+	n.model.findHidden(n.now.Add(time.Second)) // by the same views
 	if got := n.model.State(n.now).Totals.Hidden; got != 0 {
 		t.Errorf("hidden at once = %d, want 0", got)
 	}
