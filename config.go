@@ -80,6 +80,7 @@ type config struct {
 	curve      curveConfig
 	contests   []string // groups in which the node stands for election
 	queueLimit int
+	shareView  bool
 	window     int // bytes that may be under way to one peer
 	logger     *slog.Logger
 	logs       *logQueue        // behind logger; nil if nothing is logged
@@ -165,6 +166,9 @@ func (z *Zyre) checkHeader(name string) error {
 	defer z.mu.Unlock()
 	if name == publicKeyHeader && z.node.Load() != nil && z.cfg.curve.enabled() {
 		return wrong("is the certificate's")
+	}
+	if name == viewHeader {
+		return wrong("is set by SetShareView")
 	}
 	return tooLong(name)
 }

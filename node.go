@@ -83,9 +83,12 @@ func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
 	if cfg.curve.enabled() {
 		n.cfg.headers[publicKeyHeader] = cfg.curve.publicKey
 	}
+	if cfg.shareView {
+		n.cfg.headers[viewHeader] = viewVersion
+	}
 	n.zre = newZRE(zreConfig{
 		uuid: uuid, name: cfg.name, headers: n.cfg.headers, groups: cfg.groups, contests: cfg.contests,
-		secure: cfg.curve.enabled(), log: n.log, window: cfg.window, backlogLimit: cfg.queueLimit,
+		secure: cfg.curve.enabled(), shareView: cfg.shareView, log: n.log, window: cfg.window, backlogLimit: cfg.queueLimit,
 		timeouts: timeouts{evasive: cfg.evasive, silent: cfg.silent, expired: cfg.expired},
 	}, n)
 	return n

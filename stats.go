@@ -31,6 +31,7 @@ type Stats struct {
 	Unsent         uint64 // messages that were given up because their peer exited, or at Stop
 	EventsDropped  uint64 // events that were given up at Stop, behind those in the channel
 	NetworkChanges uint64 // changes of the interfaces and addresses that the node uses
+	ViewsSent      uint64 // answers to peers that asked for this node's view
 
 	Gossip   GossipStats // zero without gossip
 	Beacon   BeaconStats // zero if the node sends no beacons
@@ -100,6 +101,7 @@ type Dropped struct {
 	NeverEntered    uint64 // half-open nodes forgotten because they did not say HELLO in time
 	KeysRefused     uint64 // connections, messages, beacons and tuples with a wrong key or none
 	ElectionIgnored uint64 // ELECTs and LEADERs from nodes outside the group, or for such nodes
+	ViewsRefused    uint64 // questions for this node's view beyond the limits, and answers that came too late or were malformed
 	LogRecords      uint64 // records for which the log's handler was too slow
 	Errors          uint64 // errors of the sockets
 }
@@ -126,6 +128,7 @@ type counters struct {
 	statusMismatch, groupsRefused, lateShouts, badBeacons, ownBeacons      uint64
 	sightingsRefused, evicted, neverEntered, keysRefused, electionsIgnored uint64
 	receiveErrors, sendErrors, dialErrors                                  uint64
+	viewsSent, viewsRefused                                                uint64
 }
 
 // Stats returns the node's counters and its present state; after Stop, as the node ended.
@@ -180,6 +183,7 @@ func (n *node) stats(now time.Time) Stats {
 		Gaps:           c.gaps,
 		Unsent:         c.unsent,
 		NetworkChanges: c.networkChanges,
+		ViewsSent:      c.viewsSent,
 
 		Dropped: c.dropped(),
 	}
@@ -227,6 +231,7 @@ func (c *counters) dropped() Dropped {
 		NeverEntered:    c.neverEntered,
 		KeysRefused:     c.keysRefused,
 		ElectionIgnored: c.electionsIgnored,
+		ViewsRefused:    c.viewsRefused,
 		Errors:          c.receiveErrors + c.sendErrors + c.dialErrors,
 	}
 }

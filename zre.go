@@ -52,6 +52,8 @@ type zre struct {
 	throttles map[[16]byte]*throttle
 	seedTest  seedTest
 
+	sharing sharing
+
 	refusedIDs map[string]bool // routing ids that were refused and logged
 	sameNames  map[string]bool // names of two nodes that were logged
 	sameUUID   bool            // a node with this node's UUID was logged
@@ -108,6 +110,7 @@ type zreConfig struct {
 	groups       []string // joined before Start
 	contests     []string
 	secure       bool
+	shareView    bool // peers may ask how this node sees the network
 	timeouts     timeouts
 	window       int // bytes that may be under way to one peer
 	backlogLimit int // bytes that may wait for one peer while the application is let go
@@ -139,6 +142,7 @@ func newZRE(cfg zreConfig, out port) *zre {
 		keys:          map[[16]byte]string{},
 		lookups:       map[string]lookup{},
 		throttles:     map[[16]byte]*throttle{},
+		sharing:       newSharing(cfg.shareView),
 		refusedIDs:    map[string]bool{},
 		sameNames:     map[string]bool{},
 		blocked:       map[*peer]bool{},

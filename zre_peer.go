@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/ratelimit"
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
@@ -52,6 +53,8 @@ type peer struct {
 	spokeAt     time.Time // our last message of any kind
 
 	received, sent uint64 // messages, for Stats
+
+	questions ratelimit.Bucket // for this node's view
 }
 
 // newPeer makes a peer that is not connected.
@@ -60,6 +63,7 @@ func (z *zre) newPeer(uuid [16]byte, endpoint string, now time.Time) *peer {
 		uuid: uuid, id: uuidString(uuid), endpoint: endpoint,
 		headers: map[string]string{}, groups: map[string]*group{},
 		bornAt: now, presence: presence{heardAt: now}, window: window{limit: z.window},
+		questions: newQuestions(),
 	}
 }
 
@@ -138,6 +142,7 @@ func (z *zre) emitExit(now time.Time, p *peer, reason string) {
 	z.entered--
 	z.enteredChanges++
 	z.port.deliver(exitEvent(p, reason))
+	z.dropQuestions(p)
 	p.handshake.exited()
 	p.pings.fail(ErrUnknownPeer)
 	p.probe = probe{}

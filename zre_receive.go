@@ -116,6 +116,9 @@ func (z *zre) dispatch(now time.Time, p *peer, v *zreView, frames [][]byte) {
 	}
 	switch v.id {
 	case WhisperID:
+		if z.receiveView(now, p, frames) {
+			return
+		}
 		z.counters.whispersReceived++
 		z.port.deliver(messageEvent(EventWhisper, p, "", frames))
 	case ShoutID:
