@@ -53,6 +53,7 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.receiveHello(now, uuid, p, v, m)
 		return
 	}
+	p = z.proveClaim(now, p, v.sequence, m.From[0])
 	if p != nil && p.isEntered() && p.routingByte != m.From[0] {
 		z.counters.beforeHello++ // on this connection there was no HELLO
 		return

@@ -52,37 +52,39 @@ type Finder struct {
 	nextAt time.Time                // when all descriptors may be looked at again
 }
 
-// To returns what the connections to an address have moved, all together.
-func (f *Finder) To(remote netip.AddrPort, now time.Time) (sum Count) {
+// To returns what the connections to an address have moved, all together, and how many
+// there are: -1 if that cannot be told.
+func (f *Finder) To(remote netip.AddrPort, now time.Time) (sum Count, connected int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	remote = plain(remote)
-	sum, ok := f.total(remote)
-	if !ok && !now.Before(f.nextAt) {
+	sum, connected = f.total(remote)
+	if (connected == 0 || connected < len(f.found[remote])) && !now.Before(f.nextAt) {
 		begun := time.Now()
 		f.found = connections()
 		f.nextAt = now.Add(max(scanInterval, scanShare*time.Since(begun)))
-		sum, _ = f.total(remote)
+		sum, connected = f.total(remote)
 	}
-	return sum
+	if f.found == nil {
+		connected = -1
+	}
+	return sum, connected
 }
 
-// total adds up what the connections found have moved, and reports whether all of them
-// still exist and there are any.
-func (f *Finder) total(remote netip.AddrPort) (sum Count, ok bool) {
-	fds := f.found[remote]
-	ok = len(fds) > 0
-	for _, fd := range fds {
+// total adds up what those connections have moved that were found and still exist, and
+// counts them.
+func (f *Finder) total(remote netip.AddrPort) (sum Count, connected int) {
+	for _, fd := range f.found[remote] {
 		c, count := read(fd)
 		if c.remote != remote {
-			ok = false
 			continue
 		}
+		connected++
 		sum.Received += count.Received
 		sum.Acked += count.Acked
 		sum.Waiting = sum.Waiting || count.Waiting
 	}
-	return sum, ok
+	return sum, connected
 }
 
 // plain makes addresses of the same host and port equal.

@@ -40,7 +40,7 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 func read(fd int) (c Conn, count Count) {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
-		return Conn{}, Count{}
+		return Of(fd), Count{}
 	}
 	// Whose count it is, is asked afterwards: no connection that is closed comes back.
 	return Of(fd), Count{info.Bytes_received, info.Bytes_acked, info.Notsent_bytes > 0}

@@ -113,8 +113,8 @@ func (m *zmqMailbox) Moved(from Conn) (moved Moved) {
 	if m.offer != nil || !isTCP || err != nil {
 		return moved
 	}
-	out := m.transport.finder.To(remote, time.Now())
-	moved.Sent, moved.Waiting = out.Acked, out.Waiting
+	out, connected := m.transport.finder.To(remote, time.Now())
+	moved.Sent, moved.Waiting, moved.Broken = out.Acked, out.Waiting, connected == 0
 	return moved
 }
 

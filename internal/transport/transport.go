@@ -56,6 +56,7 @@ type Moved struct {
 	Received uint64 // bytes that our system has received from the peer
 	Sent     uint64 // bytes that the peer's system has confirmed
 	Waiting  bool   // more waits to go out than can be under way at once
+	Broken   bool   // there is no connection to the peer, as far as can be told: what is sent now has to wait for one
 }
 
 // An Inbox receives the messages of all peers. All methods but Wake belong to
@@ -89,7 +90,7 @@ type Mailbox interface {
 	// full and nothing was queued. It keeps neither slice and never blocks.
 	Send(header []byte, frames [][]byte) error
 	// Moved tells what has moved to the peer, and on the connection that it has to us,
-	// which its HELLO came on.
+	// which its HELLO came on. It also tells whether there is a connection to the peer.
 	Moved(from Conn) Moved
 	// Close returns at once; what is queued is delivered in the background for
 	// no longer than linger. A second Close does nothing.
