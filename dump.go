@@ -52,6 +52,10 @@ func (n *node) dump(now time.Time) string {
 		}
 		fmt.Fprintf(&b, "  %q: %d members%s\n", name, len(z.groups[name].peers), leader)
 	}
+	fmt.Fprintf(&b, "warnings %d\n", len(s.Warnings))
+	for _, w := range s.Warnings {
+		fmt.Fprintf(&b, "  %s: %d times since %s, last %s\n", w.Text, w.Count, w.Since.Format(time.TimeOnly), w.Last.Format(time.TimeOnly))
+	}
 	return b.String()
 }
 

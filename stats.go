@@ -32,6 +32,7 @@ type Stats struct {
 	EventsDropped  uint64 // events that were given up at Stop, behind those in the channel
 	NetworkChanges uint64 // changes of the interfaces and addresses that the node uses
 
+	Warnings []Warning   // what an operator should act on, from the first to the last
 	Gossip   GossipStats // zero without gossip
 	Beacon   BeaconStats // zero if the node sends no beacons
 	Dropped  Dropped     // what the node did not act on
@@ -151,6 +152,7 @@ func (s *Stats) clone() Stats {
 		return Stats{}
 	}
 	c := *s
+	c.Warnings = slices.Clone(s.Warnings)
 	c.PeerList, c.Gossip.Hubs = slices.Clone(s.PeerList), slices.Clone(s.Gossip.Hubs)
 	for i := range c.PeerList {
 		c.PeerList[i].Groups = slices.Clone(c.PeerList[i].Groups)
@@ -189,6 +191,7 @@ func (n *node) stats(now time.Time) Stats {
 	}
 	s.Dropped.KeysRefused += n.policy.Refused()
 	s.Dropped.LogRecords = n.cfg.logs.lostRecords()
+	s.Warnings = n.cfg.logs.warnings.list()
 	for _, p := range z.peers {
 		if !p.isEntered() {
 			s.HalfOpen++

@@ -1,7 +1,6 @@
 package zyre
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"time"
@@ -38,7 +37,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	box, err := z.port.dial(p.endpoint, p.key)
 	if err != nil {
 		z.counters.dialErrors++
-		z.log.Log(context.Background(), z.warnings.Level(now), "zyre: connect",
+		z.log.Warn("zyre: connect",
 			"peer", p.id, "endpoint", p.endpoint, "err", err)
 		return false
 	}
@@ -174,7 +173,7 @@ func (z *zre) enter(now time.Time, p *peer, its hello) {
 	z.heardFrom(now, p)
 	z.entered++
 	z.enteredChanges++
-	z.log.Debug("zyre: enter", "peer", p.id, "name", p.name, "endpoint", p.endpoint)
+	z.log.Info("zyre: enter", "peer", p.id, "name", p.name, "endpoint", p.endpoint)
 	z.warnOfSameName(now, p)
 	z.port.deliver(enterEvent(p))
 	for _, g := range its.groups {
@@ -289,7 +288,7 @@ func (z *zre) reportNoAnswer(now time.Time, p *peer) {
 		return
 	}
 	p.handshake.reported = true
-	z.log.Log(context.Background(), z.warnings.Level(now), "zyre: no answer to HELLO: no TCP connection is possible to a peer, or from it to this node",
+	z.log.Warn("zyre: no answer to HELLO: no TCP connection is possible to a peer, or from it to this node",
 		"peer", p.id, "endpoint", p.endpoint, "own_endpoint", z.location.announced(p.endpoint), "since", since.Round(time.Millisecond))
 }
 

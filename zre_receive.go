@@ -157,7 +157,7 @@ func (z *zre) goodbye(now time.Time, uuid [16]byte, key string) {
 	switch {
 	case p == nil || uuid == z.uuid:
 	case p.key != key:
-		z.refuseKey(now, "goodbye", uuid, "", key)
+		z.refuseKey("goodbye", uuid, "", key)
 	case z.inbox.backlogged:
 		// What it sent before has not been read yet, perhaps not even its HELLO.
 		if !slices.Contains(z.inbox.goodbyes, uuid) {

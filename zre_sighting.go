@@ -16,12 +16,12 @@ func (z *zre) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string)
 		return
 	}
 	if !z.isTrusted(key) {
-		z.refuseKey(now, "sighting", uuid, endpoint, key)
+		z.refuseKey("sighting", uuid, endpoint, key)
 		return
 	}
 	if p := z.peers[uuid]; p != nil && p.key != key {
 		if p.isEntered() || now.Sub(p.bornAt) < z.timeouts.verify() {
-			z.refuseKey(now, "sighting", uuid, endpoint, key)
+			z.refuseKey("sighting", uuid, endpoint, key)
 			return
 		}
 		z.forgetPeer(p) // nobody has proven the key named before

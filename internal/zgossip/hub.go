@@ -241,7 +241,7 @@ func (g *Gossip) onHubLost(h *hub, now time.Time) {
 	h.state.lost()
 	if h.downSince.IsZero() {
 		h.downSince = now
-		g.log.Debug("gossip hub lost", "endpoint", h.endpoint)
+		g.log.Info("gossip hub lost", "endpoint", h.endpoint)
 	}
 }
 
@@ -369,7 +369,7 @@ func (g *Gossip) tickLostHub(h *hub, now time.Time) {
 		h.ownedDropped = true
 		g.resyncOtherHubs(h) // they may own some of its tuples because of us alone
 		n := g.table.dropOwned(&h.link, now)
-		g.log.Debug("gossip hub given up", "endpoint", h.endpoint, "tuples", n)
+		g.log.Info("gossip hub given up", "endpoint", h.endpoint, "tuples", n)
 	}
 }
 
