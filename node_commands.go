@@ -84,6 +84,7 @@ func (n *node) do(fn func(now time.Time)) error {
 func (n *node) send(ctx context.Context, c command) error {
 	c.receipt = newReceipt()
 	if err := ctx.Err(); err != nil {
+		c.release()
 		return err
 	}
 	err := n.commands.message(ctx, c)

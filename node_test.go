@@ -67,8 +67,9 @@ func (tr *queueTransport) Dial(endpoint string, _ transport.DialOptions) (transp
 // nullMailbox takes everything and keeps nothing.
 type nullMailbox struct{}
 
-func (nullMailbox) Send([]byte, [][]byte) error { return nil }
-func (nullMailbox) Close(time.Duration) error   { return nil }
+func (nullMailbox) Send([]byte, [][]byte) error                 { return nil }
+func (nullMailbox) SendShared([]byte, *transport.Payload) error { return nil }
+func (nullMailbox) Close(time.Duration) error                   { return nil }
 
 func (nullMailbox) Moved(transport.Conn) transport.Moved { return transport.Moved{} }
 

@@ -155,6 +155,10 @@ func (c *simConn) Send(header []byte, frames [][]byte) error {
 	return nil
 }
 
+func (c *simConn) SendShared(header []byte, p *transport.Payload) error {
+	return c.Send(header, [][]byte{p.Bytes()})
+}
+
 // Close drops what was sent, except, if the connection is established, for some
 // messages that are on the wire already.
 func (c *simConn) Moved(transport.Conn) transport.Moved { return transport.Moved{} }

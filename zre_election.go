@@ -244,7 +244,7 @@ func (z *zre) tellNewcomers(now time.Time, group string, e *election) {
 	for _, p := range g.peers {
 		if !e.told[p] {
 			e.told[p] = true
-			z.transmit(now, p, z.header, nil, nil)
+			z.transmit(now, p, z.header, content{}, nil)
 		}
 	}
 }
@@ -285,6 +285,6 @@ func (z *zre) lead(group string, e *election, leader string) {
 func (z *zre) tellMembers(now time.Time, g *group, msg *ZreMsg) {
 	z.encode(msg)
 	for _, p := range g.peers {
-		z.transmit(now, p, z.header, nil, nil)
+		z.transmit(now, p, z.header, content{}, nil)
 	}
 }

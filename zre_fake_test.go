@@ -75,6 +75,10 @@ func (m *fakeMailbox) Send(header []byte, _ [][]byte) error {
 	return nil
 }
 
+func (m *fakeMailbox) SendShared(header []byte, p *transport.Payload) error {
+	return m.Send(header, [][]byte{p.Bytes()})
+}
+
 func (m *fakeMailbox) Moved(transport.Conn) (moved transport.Moved) {
 	if m.port.moves != nil {
 		moved = m.port.moves()

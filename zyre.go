@@ -261,7 +261,7 @@ func (z *Zyre) followGroups(group string) {
 func (z *Zyre) Whisper(peer string, payload []byte) {
 	id, ok := canonicalUUID(peer)
 	if n := z.node.Load(); n != nil && ok {
-		_ = n.commands.message(context.Background(), command{kind: cmdWhisper, message: message{peer: id, payload: slices.Clone(payload)}})
+		_ = n.commands.message(context.Background(), whisper(id, payload))
 	}
 }
 
@@ -271,7 +271,7 @@ func (z *Zyre) Whisper(peer string, payload []byte) {
 func (z *Zyre) WhisperFrames(peer string, frames ...[]byte) {
 	id, ok := canonicalUUID(peer)
 	if n := z.node.Load(); n != nil && ok {
-		_ = n.commands.message(context.Background(), command{kind: cmdWhisper, message: message{peer: id, frames: cloneFrames(frames)}})
+		_ = n.commands.message(context.Background(), whisper(id, frames...))
 	}
 }
 
@@ -288,7 +288,7 @@ func (z *Zyre) Whispers(peer, format string, args ...interface{}) {
 // every message before Start and after Stop. It is zyre_shout of libzyre.
 func (z *Zyre) Shout(group string, payload []byte) {
 	if n := z.node.Load(); n != nil && validGroup(group) {
-		_ = n.commands.message(context.Background(), command{kind: cmdShout, message: message{group: group, payload: slices.Clone(payload)}})
+		_ = n.commands.message(context.Background(), shout(group, payload))
 	}
 }
 
@@ -297,7 +297,7 @@ func (z *Zyre) Shout(group string, payload []byte) {
 // the first frame only. Libzyre's zyre_shout sends any number of frames too.
 func (z *Zyre) ShoutFrames(group string, frames ...[]byte) {
 	if n := z.node.Load(); n != nil && validGroup(group) {
-		_ = n.commands.message(context.Background(), command{kind: cmdShout, message: message{group: group, frames: cloneFrames(frames)}})
+		_ = n.commands.message(context.Background(), shout(group, frames...))
 	}
 }
 
@@ -328,7 +328,7 @@ func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte
 	if !ok {
 		return opError("whisper", peer, ErrUnknownPeer)
 	}
-	return opError("whisper", peer, n.send(orBackground(ctx), command{kind: cmdWhisper, message: message{peer: id, frames: cloneFrames(frames)}}))
+	return opError("whisper", peer, n.send(orBackground(ctx), whisper(id, frames...)))
 }
 
 // ShoutContext sends a message of any number of frames to every peer in a group, and
@@ -353,7 +353,7 @@ func (z *Zyre) ShoutContext(ctx context.Context, group string, frames ...[]byte)
 	if !validGroup(group) {
 		return opError("shout", group, ErrTooLong)
 	}
-	return opError("shout", group, n.send(orBackground(ctx), command{kind: cmdShout, message: message{group: group, frames: cloneFrames(frames)}}))
+	return opError("shout", group, n.send(orBackground(ctx), shout(group, frames...)))
 }
 
 func orBackground(ctx context.Context) context.Context {
@@ -363,15 +363,17 @@ func orBackground(ctx context.Context) context.Context {
 	return ctx
 }
 
-// cloneFrames copies a message, so that the caller keeps its buffers.
-func cloneFrames(frames [][]byte) [][]byte {
-	if len(frames) == 0 {
-		return [][]byte{{}}
-	}
-	c := make([][]byte, len(frames))
-	for i, f := range frames {
-		c[i] = slices.Clone(f)
-	}
+// whisper makes the command to send frames to a peer; it copies them.
+func whisper(peer [16]byte, frames ...[]byte) command {
+	c := command{kind: cmdWhisper, message: message{peer: peer}}
+	c.carry(frames...)
+	return c
+}
+
+// shout makes the command to send frames to a group; it copies them.
+func shout(group string, frames ...[]byte) command {
+	c := command{kind: cmdShout, message: message{group: group}}
+	c.carry(frames...)
 	return c
 }
 

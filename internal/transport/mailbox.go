@@ -90,9 +90,17 @@ type zmqMailbox struct {
 }
 
 func (m *zmqMailbox) Send(header []byte, frames [][]byte) error {
-	err := m.messages.Send(header, frames)
+	return m.send(func() error { return m.messages.Send(header, frames) })
+}
+
+func (m *zmqMailbox) SendShared(header []byte, p *Payload) error {
+	return m.send(func() error { return m.messages.SendPayload(header, p) })
+}
+
+func (m *zmqMailbox) send(queue func() error) error {
+	err := queue()
 	if err != nil && m.reconnectOverTCP() {
-		err = m.messages.Send(header, frames)
+		err = queue()
 	}
 	switch {
 	case err == nil:

@@ -89,6 +89,8 @@ type Mailbox interface {
 	// Send queues a whole message or nothing: ErrAgain says that the mailbox is
 	// full and nothing was queued. It keeps neither slice and never blocks.
 	Send(header []byte, frames [][]byte) error
+	// SendShared is Send with one frame of content, which is not copied.
+	SendShared(header []byte, p *Payload) error
 	// Moved tells what has moved to the peer, and on the connection that it has to us,
 	// which its HELLO came on. It also tells whether there is a connection to the peer.
 	Moved(from Conn) Moved

@@ -213,6 +213,10 @@ func (m *mailbox) Send(header []byte, frames [][]byte) error {
 	return nil
 }
 
+func (m *mailbox) SendShared(header []byte, p *transport.Payload) error {
+	return m.Send(header, [][]byte{p.Bytes()})
+}
+
 // Moved cannot tell: a message is there as soon as it is sent.
 func (m *mailbox) Moved(transport.Conn) transport.Moved { return transport.Moved{} }
 
