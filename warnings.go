@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -116,10 +117,7 @@ func (w *warnings) list() (all []Warning) {
 		all = append(all, of.Warning)
 	}
 	slices.SortFunc(all, func(a, b Warning) int {
-		if c := a.Since.Compare(b.Since); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Text, b.Text)
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Text, b.Text))
 	})
 	return all
 }

@@ -61,6 +61,7 @@ type zre struct {
 	enteredChanges   uint64          // counts ENTERs, EXITs and moves to another endpoint
 
 	halfOpen ratelimit.Bucket // for new half-open peers
+	foreign  ratelimit.Bucket // of messages of another version that are logged
 	counters counters
 
 	tickInterval time.Duration
@@ -137,6 +138,7 @@ func newZRE(cfg zreConfig, out port) *zre {
 		blockedGroups: map[string]bool{},
 
 		halfOpen: ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
+		foreign:  ratelimit.Bucket{Rate: 1, Burst: 1},
 
 		tickInterval: min(max(min(t.evasive, t.silent, t.expired)/5, minTimeout), maxTickInterval),
 	}

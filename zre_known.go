@@ -129,6 +129,9 @@ func (z *zre) resolved(now time.Time, endpoint string, numeric []string, err err
 			those = append(those, reachable)
 		}
 	}
+	if len(those) == 0 && l.required {
+		z.log.Warn("zyre: a required peer's host name has no address", "endpoint", endpoint, "peer", uuidString(l.uuid), "err", err)
+	}
 	if len(those) == 0 {
 		z.log.Debug("zyre: look up", "endpoint", endpoint, "addresses", numeric, "err", err)
 		return
@@ -153,9 +156,12 @@ func (z *zre) gossiped(now time.Time, uuid [16]byte, endpoint, key string) {
 	if uuid == z.uuid {
 		return
 	}
+	told := endpoint
 	endpoint, err := z.location.reachable(endpoint)
 	if err != nil && !errors.Is(err, transport.ErrNeedsLookup) {
 		z.counters.unreachable++
+		z.log.Warn("zyre: gossip tells of a node with an endpoint that cannot be used from here",
+			"peer", uuidString(uuid), "endpoint", told, "err", err)
 		return
 	}
 	if z.secure && !z.isTrusted(key) {

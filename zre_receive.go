@@ -34,6 +34,9 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 	err := v.parse(m.Header)
 	if errors.Is(err, errBadSignature) || errors.Is(err, errBadVersion) {
 		z.counters.foreign++
+		if errors.Is(err, errBadVersion) && z.foreign.Take(now) {
+			z.log.Warn("zyre: a node speaks another version of ZRE", "peer", uuidString(uuid))
+		}
 		return
 	}
 	if err != nil && (v.id == HelloID || len(m.Header) < headerSize) {

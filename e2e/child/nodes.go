@@ -90,6 +90,9 @@ func (cfg *Config) newZyre(log *slog.Logger) (*zyre.Zyre, error) {
 	if cfg.PublicKey != "" {
 		z.SetZCert(cfg.PublicKey, cfg.SecretKey)
 	}
+	if cfg.Authorized != nil {
+		z.SetAuthorizedKeys(cfg.Authorized...)
+	}
 	for _, group := range cfg.Groups {
 		z.Join(group)
 	}

@@ -24,6 +24,7 @@ type Config struct {
 	GossipBind, GossipConnect string // endpoint of its own hub, and of another
 
 	PublicKey, SecretKey string     // for SetZCert
+	Authorized           []string   // for SetAuthorizedKeys
 	Required             []Required // for RequirePeer
 
 	Unread  bool          // its events are not read until the command read
