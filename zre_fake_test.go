@@ -138,7 +138,7 @@ func (b *zreBench) hearAfterGap(m *ZreMsg, lost uint16) {
 	switch {
 	case m.id == HelloID:
 		seq = 1
-	case b.isEntered():
+	case b.peer() != nil && b.peer().handshake.isHelloReceived():
 		seq = b.peer().in.next
 	}
 	packet := packetOf(b.t, stateUUID, seq+lost, m)

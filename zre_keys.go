@@ -1,8 +1,6 @@
 package zyre
 
 import (
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/transport"
@@ -26,7 +24,7 @@ func (z *zre) isKeyRight(p *peer, key string, v *zreView) bool {
 		return true
 	}
 	isHello := v.id == HelloID
-	if key == "" || p != nil && p.key != key && (p.isEntered() || !isHello) {
+	if key == "" || p != nil && p.key != key && (p.handshake.isHelloReceived() || !isHello) {
 		return false
 	}
 	return !isHello || v.header(publicKeyHeader) == key && z.port.isAuthorized(key)
@@ -56,7 +54,7 @@ func (z *zre) followProvenKey(p *peer, key string) *peer {
 // authorizationChanged ends the peers whose keys are not authorized any more. It tells
 // them, so that they close their connections to this node, and make no new ones.
 func (z *zre) authorizationChanged(now time.Time) {
-	for _, p := range slices.Collect(maps.Values(z.peers)) {
+	for _, p := range z.inOrder() {
 		if !z.secure || z.peers[p.uuid] != p || z.port.isAuthorized(p.key) {
 			continue
 		}

@@ -28,7 +28,7 @@ type peer struct {
 	presence  presence
 	progress  progress
 	probe     probe
-	held      hello // what a peer in helloHeld said
+	held      hello // what a peer in helloHeld or helloUnreached said
 	lookUps   int   // of the host name in held.endpoint
 	lookUpAt  time.Time
 	claimant  *peer // another node that claims the same endpoint; it gets it if the probe fails
@@ -98,11 +98,11 @@ func (z *zre) readdress(p *peer, endpoint string) {
 	z.addressed[endpoint] = p
 }
 
-// heardFrom notes a sign of life.
+// heardFrom notes a sign of life. It is no answer to our HELLO.
 func (z *zre) heardFrom(now time.Time, p *peer) {
 	p.presence.heard(now)
 	p.progress = progress{}
-	if p.probe.isPending() && !p.probe.isRemoval() {
+	if p.isEntered() && p.probe.isPending() && !p.probe.isRemoval() {
 		z.probeAnswered(p)
 	}
 }
@@ -113,7 +113,7 @@ func (z *zre) removePeer(now time.Time, p *peer, reason string) {
 	claimant := p.claimant
 	p.claimant = nil
 	if p.isEntered() {
-		z.emitExit(p, reason)
+		z.emitExit(now, p, reason)
 	}
 	z.forgetPeer(p)
 	switch {
@@ -126,7 +126,8 @@ func (z *zre) removePeer(now time.Time, p *peer, reason string) {
 }
 
 // emitExit tells the application that a peer is gone. The peer itself stays.
-func (z *zre) emitExit(p *peer, reason string) {
+func (z *zre) emitExit(now time.Time, p *peer, reason string) {
+	z.noteReached(now, p, reason)
 	z.log.Info("zyre: exit", "peer", p.id, "name", p.name, "reason", reason)
 	for _, g := range p.groups {
 		z.removeMember(p, g)

@@ -57,12 +57,8 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		return
 	}
 	p = z.proveClaim(now, p, v.sequence, m.From[0])
-	if p != nil && p.isEntered() && p.routingByte != m.From[0] {
+	if p == nil || !p.handshake.isHelloReceived() || p.routingByte != m.From[0] {
 		z.counters.beforeHello++ // on this connection there was no HELLO
-		return
-	}
-	if p == nil || !p.isEntered() {
-		z.counters.beforeHello++
 		z.onMessageBeforeHello(now, p, v, m)
 		return
 	}
@@ -72,6 +68,9 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 	}
 	z.counters.received++
 	p.received++
+	if p.handshake.state == helloUnreached {
+		z.enterReached(now, p, v.id)
+	}
 	z.confirmHello(now, p, v.id)
 	z.heardFrom(now, p)
 	switch {

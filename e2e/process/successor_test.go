@@ -31,7 +31,7 @@ func TestStorm_successorAtSameEndpoint(t *testing.T) {
 		return len(peers) == 0 || peers[0].Idle > expired*3/4
 	})
 
-	successor := local(t, "successor", port).SetBeaconPeerPort(peerPort)
+	successor := kit.NewNode(t, "successor", port).SetBeaconPeerPort(peerPort)
 	log := watch.NewLog("successor")
 	if err := successor.Start(); err != nil {
 		t.Fatalf("Start() = %v, want nil", err)

@@ -42,8 +42,8 @@ func (p *Policy) Allows(key string) bool {
 // Refused returns how many clients were turned away so far.
 func (p *Policy) Refused() uint64 { return p.refused.Load() }
 
-// refuse counts and logs a client that was turned away.
-func (p *Policy) refuse(domain, address, key string) {
+// Refuse counts and logs a client that was turned away.
+func (p *Policy) Refuse(domain, address, key string) {
 	p.refused.Add(1)
 	p.log.Warn("zyre: refused: the key is not the right one, or not authorized",
 		"what", "connection", "domain", domain, "address", address, "key", key)

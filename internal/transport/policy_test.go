@@ -71,7 +71,7 @@ func TestPolicy_refuse(t *testing.T) {
 	p := NewPolicy(slog.New(lines), true, nil)
 	const times = 100
 	for range times {
-		p.refuse("global", "10.0.0.2", "ann")
+		p.Refuse("global", "10.0.0.2", "ann")
 	}
 	if got := p.Refused(); got != times {
 		t.Errorf("Refused() = %d, want %d", got, times)
