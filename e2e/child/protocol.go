@@ -75,6 +75,7 @@ type arguments struct {
 	Group, Peer string // whom to, the peer by name or UUID
 	Text        string
 	Count, Rate int // Rate is a second
+	Size        int // of each message, in bytes; 0: the number alone
 	To          string
 	Files       int
 	Datagram    []byte
