@@ -51,7 +51,9 @@ type node struct {
 	edges    edges
 	waits    peerWaits
 	warned   addressWarnings
-	known    uint64 // zre.enteredChanges when the beacon was last told whom to ignore
+	alone    solitude
+	chosen   netif.Choice // of the links, where there is no beacon
+	known    uint64       // zre.enteredChanges when the beacon was last told whom to ignore
 
 	plannedAt time.Time       // when the next round was to begin
 	poll      backoff.Backoff // until the next look at what is full

@@ -33,10 +33,14 @@ type Stats struct {
 	NetworkChanges uint64 // changes of the interfaces and addresses that the node uses
 	ViewsSent      uint64 // answers to peers that asked for this node's view
 
+	Warnings []Warning   // what an operator should act on, from the first to the last
 	Gossip   GossipStats // zero without gossip
 	Beacon   BeaconStats // zero if the node sends no beacons
 	Dropped  Dropped     // what the node did not act on
 	PeerList []PeerStats // the peers that have entered, in the order of their UUIDs
+
+	HalfOpenList []HalfOpenStats  // the nodes counted in HalfOpen, the oldest first
+	Interfaces   []InterfaceStats // those in use, and why; none with SetEndpoint at an address
 }
 
 // GossipStats is the state of a node's part in gossip.
@@ -61,6 +65,7 @@ type BeaconStats struct {
 	Sent          uint64 // datagrams sent, one for each interface each time
 	SendErrors    uint64 // datagrams that the system refused to send
 	Received      uint64 // datagrams received, the node's own included
+	Own           uint64 // of Received: the node's own, which come back unless something on this host blocks them
 	ReceiveErrors uint64 // failures to receive a datagram
 	Ignored       uint64 // of Received: from other interfaces, not ZRE, or with an impossible size or source
 	Overflowed    uint64 // of Received: dropped because the node was busy
@@ -71,6 +76,7 @@ func (s *beaconStats) snapshot() BeaconStats {
 		Sent:          s.sent.Load(),
 		SendErrors:    s.sendErrors.Load(),
 		Received:      s.received.Load(),
+		Own:           s.droppedOwn.Load(),
 		ReceiveErrors: s.readErrors.Load(),
 		Ignored: s.droppedSize.Load() + s.droppedSource.Load() + s.droppedLink.Load() +
 			s.droppedFilter.Load(),
@@ -119,6 +125,20 @@ type PeerStats struct {
 	Evasive  bool          // whether it left a ping unanswered
 }
 
+// HalfOpenStats is a node that was heard of, but has not said HELLO.
+type HalfOpenStats struct {
+	UUID     string    // 32 upper-case hexadecimal digits
+	Endpoint string    // that this node tries to connect to; "" while none is known
+	Since    time.Time // when it was first heard of, or this node last gave it up
+}
+
+// InterfaceStats is a network interface that a node uses.
+type InterfaceStats struct {
+	Name    string // of the interface; "" if none is in use
+	Address string // the node's own on it
+	Reason  string // why this interface is used, or none is
+}
+
 // counters is what the node counts as it goes.
 type counters struct {
 	received, whispersReceived, shoutsReceived, whispersSent, shoutsSent   uint64
@@ -154,6 +174,8 @@ func (s *Stats) clone() Stats {
 		return Stats{}
 	}
 	c := *s
+	c.Warnings, c.Interfaces = slices.Clone(s.Warnings), slices.Clone(s.Interfaces)
+	c.HalfOpenList = slices.Clone(s.HalfOpenList)
 	c.PeerList, c.Gossip.Hubs = slices.Clone(s.PeerList), slices.Clone(s.Gossip.Hubs)
 	for i := range c.PeerList {
 		c.PeerList[i].Groups = slices.Clone(c.PeerList[i].Groups)
@@ -193,9 +215,11 @@ func (n *node) stats(now time.Time) Stats {
 	}
 	s.Dropped.KeysRefused += n.policy.Refused()
 	s.Dropped.LogRecords = n.cfg.logs.lostRecords()
+	s.Warnings = n.cfg.logs.warnings.list()
 	for _, p := range z.peers {
 		if !p.isEntered() {
 			s.HalfOpen++
+			s.HalfOpenList = append(s.HalfOpenList, HalfOpenStats{p.id, p.endpoint, p.bornAt})
 			continue
 		}
 		s.Peers++
@@ -206,6 +230,10 @@ func (n *node) stats(now time.Time) Stats {
 		})
 	}
 	slices.SortFunc(s.PeerList, func(a, b PeerStats) int { return cmp.Compare(a.UUID, b.UUID) })
+	slices.SortFunc(s.HalfOpenList, func(a, b HalfOpenStats) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.UUID, b.UUID))
+	})
+	s.Interfaces = interfacesInUse(n.beacon, &n.binder, n.chosen)
 	return s
 }
 

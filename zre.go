@@ -66,11 +66,10 @@ type zre struct {
 	electionsChanged bool            // an election has something to do
 	enteredChanges   uint64          // counts ENTERs, EXITs and moves to another endpoint
 
-	unreached   map[[16]byte]time.Time // peers that have exited without an answer to our HELLO, and when
-	halfOpen    ratelimit.Bucket       // for new half-open peers
-	warnings    ratelimit.Bucket       // of connections that cannot be made
-	keyWarnings ratelimit.Bucket       // of refused keys
-	counters    counters
+	unreached map[[16]byte]time.Time // peers that have exited without an answer to our HELLO, and when
+	halfOpen  ratelimit.Bucket       // for new half-open peers
+	foreign   ratelimit.Bucket       // of messages of another version that are logged
+	counters  counters
 
 	tickInterval time.Duration
 	tickAt       time.Time // when a timer is due next
@@ -149,9 +148,8 @@ func newZRE(cfg zreConfig, out port) *zre {
 		blockedGroups: map[string]bool{},
 		unreached:     map[[16]byte]time.Time{},
 
-		halfOpen:    ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
-		warnings:    ratelimit.NewWarnings(),
-		keyWarnings: ratelimit.NewWarnings(),
+		halfOpen: ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
+		foreign:  ratelimit.Bucket{Rate: 1, Burst: 1},
 
 		tickInterval: min(max(min(t.evasive, t.silent, t.expired)/5, minTimeout), maxTickInterval),
 	}

@@ -1,7 +1,6 @@
 package zyre
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"time"
@@ -38,7 +37,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	box, err := z.port.dial(p.endpoint, p.key)
 	if err != nil {
 		z.counters.dialErrors++
-		z.log.Log(context.Background(), z.warnings.Level(now), "zyre: connect",
+		z.log.Warn("zyre: connect",
 			"peer", p.id, "endpoint", p.endpoint, "err", err)
 		return false
 	}
@@ -197,7 +196,7 @@ func (z *zre) announce(now time.Time, p *peer, groups []string) {
 	p.enteredAt, p.receivedAt = now, time.Time{}
 	z.entered++
 	z.enteredChanges++
-	z.log.Debug("zyre: enter", "peer", p.id, "name", p.name, "endpoint", p.endpoint)
+	z.log.Info("zyre: enter", "peer", p.id, "name", p.name, "endpoint", p.endpoint)
 	z.warnOfSameName(now, p)
 	z.port.deliver(enterEvent(p))
 	for _, g := range groups {
@@ -309,14 +308,25 @@ func (z *zre) onMessageBeforeHello(now time.Time, p *peer, v *zreView, m *transp
 func (z *zre) reportNoAnswer(now time.Time, p *peer) {
 	since := now.Sub(p.handshake.sentAt)
 	switch {
-	case p.handshake.reported, p.handshake.state == helloHeld, p.handshake.state == helloConfirmed:
+	case p.handshake.reported, p.handshake.state == helloConfirmed:
+		return
+	case p.handshake.state == helloHeld:
+		if since = now.Sub(p.bornAt); p.endpoint == "" && since >= z.timeouts.noAnswer() {
+			p.handshake.reported = true
+			z.log.Warn("zyre: a node says that it is at an endpoint that cannot be used from here",
+				"peer", p.id, "name", p.held.name, "endpoint", p.held.endpoint, "since", since.Round(time.Millisecond))
+		}
 		return
 	case since < z.timeouts.noAnswer(), p.isEntered() && p.presence.idle(now) < z.timeouts.noAnswer():
 		return
 	}
 	p.handshake.reported = true
-	z.log.Log(context.Background(), z.warnings.Level(now), "zyre: no answer to HELLO: no TCP connection is possible to a peer, or from it to this node",
-		"peer", p.id, "endpoint", p.endpoint, "own_endpoint", z.location.announced(p.endpoint), "since", since.Round(time.Millisecond))
+	text := "zyre: no answer to HELLO: no TCP connection is possible to a peer, or from it to this node"
+	if z.secure {
+		text += ", or it may refuse this node's key"
+	}
+	z.log.Warn(text, "peer", p.id, "endpoint", p.endpoint,
+		"own_endpoint", z.location.announced(p.endpoint), "since", since.Round(time.Millisecond))
 }
 
 // onSequenceGap handles a gap in a peer's sequence numbers: messages are missing, and

@@ -135,7 +135,7 @@ func (z *zre) removePeer(now time.Time, p *peer, reason string) {
 // emitExit tells the application that a peer is gone. The peer itself stays.
 func (z *zre) emitExit(now time.Time, p *peer, reason string) {
 	z.noteReached(now, p, reason)
-	z.log.Debug("zyre: exit", "peer", p.id, "name", p.name, "reason", reason)
+	z.log.Info("zyre: exit", "peer", p.id, "name", p.name, "reason", reason)
 	for _, g := range p.groups {
 		z.removeMember(p, g)
 	}

@@ -34,6 +34,9 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 	err := v.parse(m.Header)
 	if errors.Is(err, errBadSignature) || errors.Is(err, errBadVersion) {
 		z.counters.foreign++
+		if errors.Is(err, errBadVersion) && z.foreign.Take(now) {
+			z.log.Warn("zyre: a node speaks another version of ZRE", "peer", uuidString(uuid))
+		}
 		return
 	}
 	if err != nil && (v.id == HelloID || len(m.Header) < headerSize) {
@@ -53,6 +56,7 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.receiveHello(now, uuid, p, v, m)
 		return
 	}
+	p = z.proveClaim(now, p, v.sequence, m.From[0])
 	if p == nil || !p.handshake.isHelloReceived() || p.routingByte != m.From[0] {
 		if v.id == PingOkID && z.seedTestAnswered(now, p, v.sequence) {
 			return
@@ -163,7 +167,7 @@ func (z *zre) goodbye(now time.Time, uuid [16]byte, key string) {
 	switch {
 	case p == nil || uuid == z.uuid:
 	case p.key != key:
-		z.refuseKey(now, "goodbye", uuid, "", key)
+		z.refuseKey("goodbye", uuid, "", key)
 	case z.inbox.backlogged:
 		// What it sent before has not been read yet, perhaps not even its HELLO.
 		if !slices.Contains(z.inbox.goodbyes, uuid) {

@@ -103,7 +103,7 @@ func (z *zre) transmit(now time.Time, p *peer, header []byte, c content, r *rece
 		return
 	}
 	if p.backlog.queue.Len() >= maxBacklog || z.lettingGo && p.backlog.bytes >= z.backlogLimit {
-		z.log.Warn("zyre: peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
+		z.log.Info("zyre: peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
 		r.settle(ErrPushedBack)
 		z.scheduleRemoval(now, p)
 		return

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // keep lets time pass in which a peer that has entered stays, for it pings; it
@@ -147,6 +149,14 @@ var handshakeInputs = map[string]func(b *zreBench){
 	"hello probe fails, after a whisper": func(b *zreBench) { b.whisperLater(); b.failProbe(probe{kind: probeHello}) },
 	"identity probe fails":               func(b *zreBench) { b.failProbe(probe{kind: probeIdentity}) },
 	"unconfirmed probe fails":            func(b *zreBench) { b.failProbe(probe{kind: probeUnconfirmed}) },
+	"hello probe fails, while there is no connection": func(b *zreBench) {
+		b.port.moves = func() transport.Moved { return transport.Moved{Broken: true} }
+		b.failProbe(probe{kind: probeHello})
+	},
+	"unconfirmed probe fails, while there is no connection": func(b *zreBench) {
+		b.port.moves = func() transport.Moved { return transport.Moved{Broken: true} }
+		b.failProbe(probe{kind: probeUnconfirmed})
+	},
 	"unconfirmed probe fails, after a whisper": func(b *zreBench) {
 		b.whisperLater()
 		b.failProbe(probe{kind: probeUnconfirmed})

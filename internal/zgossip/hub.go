@@ -30,6 +30,8 @@ const (
 	// nameRetry is how long a hub with a host name may have no connection before the name
 	// is looked up again: it may have another address now.
 	nameRetry = 3 * time.Second
+	// warnAfter is how long a hub may not answer before that is a warning.
+	warnAfter = 10 * time.Second
 	// retryInterval is the time after which a look-up or a socket that failed is tried
 	// again.
 	retryInterval = time.Second
@@ -65,6 +67,7 @@ type hub struct {
 
 	state HubState
 
+	warned         bool // that it does not answer
 	ownedDropped   bool // the tuples that the hub owned were taken back after it was lost
 	othersResynced bool // the other hubs were asked for all tuples after it was lost
 }
@@ -197,7 +200,7 @@ func (g *Gossip) onHubLost(h *hub, now time.Time) {
 	h.state.lost()
 	if h.downSince.IsZero() {
 		h.downSince = now
-		g.log.Debug("gossip hub lost", "endpoint", h.endpoint)
+		g.log.Info("gossip hub lost", "endpoint", h.endpoint)
 	}
 }
 
@@ -261,7 +264,7 @@ func (g *Gossip) onHubMessage(h *hub, m *msg, now time.Time) {
 	h.state.answered(now)
 	h.silenceLimit.Reset()
 	h.silenceLimit.Next()
-	h.ownedDropped, h.othersResynced = false, false
+	h.ownedDropped, h.othersResynced, h.warned = false, false, false
 	switch m.id {
 	case idPublish:
 		g.learn(&h.link, m, now)
@@ -317,6 +320,11 @@ func (g *Gossip) tickHub(h *hub, now time.Time) {
 // tickLostHub decides what becomes of the tuples that a lost hub owns.
 func (g *Gossip) tickLostHub(h *hub, now time.Time) {
 	away := now.Sub(h.downSince)
+	if away > warnAfter && !h.warned {
+		h.warned = true
+		g.log.Warn("zyre: a gossip hub does not answer",
+			"endpoint", h.endpoint, "address", h.state.Address, "since", away.Round(time.Second), "err", h.state.LastError)
+	}
 	if away > resyncAfter && !h.othersResynced {
 		h.othersResynced = true
 		g.resyncOtherHubs(h)
@@ -325,7 +333,7 @@ func (g *Gossip) tickLostHub(h *hub, now time.Time) {
 		h.ownedDropped = true
 		g.resyncOtherHubs(h) // they may own some of its tuples because of us alone
 		n := g.table.dropOwned(&h.link, now)
-		g.log.Debug("gossip hub given up", "endpoint", h.endpoint, "tuples", n)
+		g.log.Info("gossip hub given up", "endpoint", h.endpoint, "tuples", n)
 	}
 }
 

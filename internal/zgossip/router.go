@@ -124,7 +124,7 @@ func (g *Gossip) onHello(c *link, id, key []byte, pings bool, now time.Time) {
 		}
 		c = &link{pings: pings, heard: now}
 		g.clients[string(key)] = c
-		g.log.Debug("gossip client came", "client", fmt.Sprintf("%x", id))
+		g.log.Info("gossip client came", "client", fmt.Sprintf("%x", id))
 	} else {
 		c.epoch++
 		c.resyncEnds = now.Add(resyncGrace)
@@ -179,5 +179,5 @@ func (g *Gossip) forgetClient(key string, c *link, now time.Time) {
 	delete(g.clients, key)
 	c.downSince = now
 	n := g.table.dropOwned(c, now)
-	g.log.Debug("gossip client lost", "client", fmt.Sprintf("%x", c.id), "tuples", n)
+	g.log.Info("gossip client lost", "client", fmt.Sprintf("%x", c.id), "tuples", n)
 }

@@ -121,7 +121,7 @@ func (in *inbox) admits(m *mailbox, now time.Time) bool {
 	if in.opts.PublicKey == "" || in.opts.Policy == nil || in.opts.Policy.Allows(m.opts.PublicKey) {
 		return true
 	}
-	in.opts.Policy.Refuse(now, in.opts.ZapDomain, m.host.addr.String(), m.opts.PublicKey)
+	in.opts.Policy.Refuse(in.opts.ZapDomain, m.host.addr.String(), m.opts.PublicKey)
 	return false
 }
 
