@@ -138,7 +138,7 @@ func TestGossip_hubGivenUp(t *testing.T) {
 // A hub whose process was stopped does not take that time for silence of its clients.
 func TestGossip_suspended(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hub, err := newGossip(nil, quick(), &fakeResolver{})
+		hub, err := NewOn(zmqSockets{}, quick(), &fakeResolver{})
 		if err != nil {
 			t.Fatal(err)
 		}
