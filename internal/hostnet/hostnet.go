@@ -13,7 +13,9 @@ import (
 
 // Node is what a network knows of a node on it: a *zyre.Zyre.
 type Node interface {
+	// UUID returns the node's UUID.
 	UUID() string
+	// Name returns the node's name, which is also that of its host.
 	Name() string
 }
 

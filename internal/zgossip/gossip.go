@@ -76,8 +76,11 @@ type Stats struct {
 
 // Resolver looks up host names; it is a transport.Resolver but in tests.
 type Resolver interface {
+	// Start begins to look up the host name of an endpoint, and reports whether it did.
 	Start(endpoint string) bool
+	// Results returns the channel of what was found.
 	Results() <-chan transport.Resolved
+	// Close ends the look-ups under way.
 	Close()
 }
 

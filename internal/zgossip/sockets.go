@@ -31,6 +31,7 @@ type DealerOptions struct {
 // A Router is the socket of a hub, by which it talks with its clients.
 type Router interface {
 	Polled
+	// Bind listens at an endpoint, and returns it with its port resolved.
 	Bind(endpoint string) (bound string, err error)
 	// ReceiveFrom reads one message of up to len(parts) frames, the first of which is the
 	// routing id. n is the number of frames that it had, and user the CURVE key of its sender.
@@ -46,6 +47,7 @@ type Dealer interface {
 	Polled
 	// Receive reads one message as ReceiveFrom does.
 	Receive(parts [][]byte) (n int, err error)
+	// Send sends a frame to the hub.
 	Send(frame []byte) error
 	// TellsEvents reports whether Event says what becomes of the connection. Otherwise
 	// it counts as connected at once.
