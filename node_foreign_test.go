@@ -36,8 +36,15 @@ type simForeign struct {
 	leader   string // of simCrew
 }
 
-func (s *sim) foreign(kind simKind) *simForeign {
-	h := &simForeign{simSite: s.site(), kind: kind, conns: map[[16]byte]*simConn{}}
+func (s *sim) foreign(kind simKind) *simForeign { return s.foreignAt(kind, "") }
+
+// foreignAt starts a model at an endpoint, or with "" at a new one.
+func (s *sim) foreignAt(kind simKind, endpoint string) *simForeign {
+	site := s.site()
+	if endpoint != "" {
+		site.endpoint = endpoint
+	}
+	h := &simForeign{simSite: site, kind: kind, conns: map[[16]byte]*simConn{}}
 	var err error
 	h.model, err = foreign.New(foreign.Config{Kind: kind, UUID: h.uuid, Endpoint: h.endpoint, Name: string(kind)}, h)
 	if err != nil {

@@ -7,6 +7,7 @@ import "flag"
 // goroutine; make sim runs many without it.
 var (
 	simSeed  = flag.Int64("sim.seed", 0, "run the simulated tests with this seed only")
+	simDepth = flag.Int("sim.depth", 2, "explore what can happen to two nodes in so many steps")
 	simSeeds = flag.Int64("sim.seeds", 50, "run each simulated test with so many seeds")
 )
 
