@@ -182,7 +182,7 @@ func (z *zre) checkPresence(now time.Time, p *peer) {
 	if p.presence.becomeEvasive(now, t) {
 		z.port.deliver(peerEvent(EventEvasive, p))
 	}
-	if unanswered && idle >= t.expired/2 && p.handshake.isUnconfirmed() && p.handshake.resends == 0 && !p.sentSinceHello() {
+	if unanswered && idle >= t.expired/2 && p.handshake.isUnconfirmed() && p.handshake.resends == 0 && !p.sentSinceHello {
 		// It may have lost our HELLO, or taken it for the end. Not earlier: it may also
 		// be busy sending one large message.
 		z.startProbe(now, p, probe{kind: probeUnconfirmed})
