@@ -119,7 +119,8 @@ func (h *simForeign) whisper(to [16]byte, text string) bool {
 func (h *simForeign) tell(to [16]byte) {
 	if h.model.HasEntered(to) {
 		h.told++
-		h.whisper(to, h.net.post(h, to, fmt.Sprintf("f %.4x %d", h.uuid, h.told)).text)
+		text := h.net.post(h, to, fmt.Sprintf("f %.4x %d", h.uuid, h.told)).text
+		h.whisper(to, h.net.pad(text, h.net.rng.Intn))
 	}
 }
 
