@@ -23,6 +23,7 @@ const (
 	cmdWhisper                    // send to a peer
 	cmdShout                      // send to a group
 	cmdStop                       // end, after all that came before
+	cmdKill                       // end at once: the network is gone already
 )
 
 // command is one request to the node.

@@ -36,6 +36,8 @@ func (n *node) handleOne(now time.Time, c *command) {
 	case cmdStop:
 		n.stopAt = n.zre.beginStop(now)
 		n.inbox.StopOffering()
+	case cmdKill:
+		n.stopAt = now
 	}
 	if c.done != nil {
 		close(c.done)

@@ -122,7 +122,7 @@ func TestNode_goodbyeWaitsForMessages(t *testing.T) {
 	var seen []string
 	for e := range n.events.ch {
 		if seen = append(seen, e.Type); e.Type == EventExit {
-			go n.stop()
+			go n.stop(cmdStop)
 		}
 	}
 	if want := []string{EventEnter, EventWhisper, EventExit, EventStop}; !slices.Equal(seen, want) {

@@ -2,6 +2,9 @@ package zyre
 
 import (
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/ratelimit"
@@ -71,6 +74,7 @@ type zre struct {
 
 	// reused
 	view       zreView
+	ordered    []*peer   // see inOrder
 	whisperTo  []*peer   // whom a batch of whispers goes to
 	header     []byte    // the header frame that is being sent
 	pingHeader []byte    // likewise, of a PING or PING-OK
@@ -193,17 +197,30 @@ func (z *zre) wakeBy(t time.Time) {
 // tick looks at all timers and plans the next time.
 func (z *zre) tick(now time.Time) {
 	z.tickAt = now.Add(z.tickInterval)
-	for _, p := range z.peers {
+	for _, p := range z.inOrder() {
+		if z.peers[p.uuid] != p {
+			continue // it went when another one was looked at
+		}
 		z.tickPeer(now, p)
 		if p.probe.isPending() && !z.inbox.isGrace() {
 			z.wakeBy(p.probe.deadline)
 		}
 	}
+	clear(z.ordered)
 	z.runElections(now)
 	z.retryKnownNodes(now)
 	z.forgetKeys()
 	z.forgetThrottles(now)
 	z.forgetUnreached(now)
+}
+
+// inOrder lists the peers in the order of their UUIDs, in which things happen to several of
+// them at one moment: with the same seed, a test of an application sees the same events.
+// It is valid until the next call.
+func (z *zre) inOrder() []*peer {
+	z.ordered = slices.AppendSeq(z.ordered[:0], maps.Values(z.peers))
+	slices.SortFunc(z.ordered, func(a, b *peer) int { return strings.Compare(a.id, b.id) })
+	return z.ordered
 }
 
 // tickPeer looks at the timers of one peer.

@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -100,7 +101,8 @@ func (z *zre) membersChanged(group string, p *peer, gone bool) {
 // runElections goes on with the elections in which something changed or is overdue.
 func (z *zre) runElections(now time.Time) {
 	z.electionsChanged = false
-	for group, e := range z.elections {
+	for _, group := range slices.Sorted(maps.Keys(z.elections)) {
+		e := z.elections[group]
 		switch {
 		case e.changed:
 			e.changed = false

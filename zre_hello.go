@@ -47,6 +47,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	p.window.restart()
 	p.handshake.sent(now)
 	p.presence.reconnected()
+	p.pings.answersLost()
 	z.command(now, p, z.ownHello(p.endpoint))
 	p.sentSinceHello = false
 	if p.handshake.state == helloUnreached {
@@ -117,6 +118,9 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 	its := hello{
 		endpoint: string(v.endpoint), name: string(v.name), headers: v.headerMap(),
 		groups: v.groupNames(), status: v.status, routingByte: m.From[0], conn: m.Conn,
+	}
+	if reachable {
+		p = z.answerSeed(now, uuid, p, endpoint, m)
 	}
 	switch {
 	case p == nil:
@@ -273,6 +277,7 @@ func (z *zre) updateFromHello(now time.Time, p *peer, its hello) {
 func (z *zre) onFreshConnection(now time.Time, p *peer) {
 	p.in.helloReceived()
 	p.window.answersLost()
+	p.pings.answersLost()
 	if p.backlog.cause == waitsForConfirm {
 		z.ping(now, p)
 	}

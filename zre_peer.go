@@ -26,6 +26,7 @@ type peer struct {
 
 	handshake handshake
 	presence  presence
+	pings     pings
 	progress  progress
 	probe     probe
 	held      hello // what a peer in helloHeld or helloUnreached said
@@ -134,6 +135,7 @@ func (z *zre) emitExit(now time.Time, p *peer, reason string) {
 	z.enteredChanges++
 	z.port.deliver(exitEvent(p, reason))
 	p.handshake.exited()
+	p.pings.fail(ErrUnknownPeer)
 	p.probe = probe{}
 }
 

@@ -129,6 +129,7 @@ func (z *zre) dispatch(now time.Time, p *peer, v *zreView, frames [][]byte) {
 		z.receiveElection(now, p, v)
 	case PingOkID:
 		p.presence.pingAnswered()
+		p.pings.answered(now)
 		p.window.pingAnswered()
 	case GoodbyeID:
 		z.removePeer(now, p, ReasonGoodbye)

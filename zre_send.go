@@ -174,6 +174,7 @@ func (z *zre) ping(now time.Time, p *peer) {
 	}
 	p.backlog.pingQueued = !z.overtake(now, p, PingID)
 	p.presence.pings++
+	p.pings.sent()
 }
 
 // pingBehind asks a peer to confirm all that was sent to it, and what waits as well.
@@ -184,6 +185,7 @@ func (z *zre) pingBehind(now time.Time, p *peer) {
 	}
 	p.presence.pinged(now)
 	p.presence.pings++
+	p.pings.sent()
 	p.backlog.push(appendPlain(nil, PingID, 0), content{}, nil)
 }
 

@@ -65,11 +65,15 @@ func (z *zre) meet(now time.Time, uuid [16]byte, endpoint string) {
 		z.counters.sightingsRefused++
 		return
 	}
-	if other := z.addressed[endpoint]; other != nil && other.isEntered() {
+	other := z.addressed[endpoint]
+	switch {
+	case other != nil && other.isEntered():
 		z.endpointConflict(now, other, uuid, endpoint)
-		return
+	case z.isOpenSeed(other, z.keys[uuid]):
+		z.nameSeed(other, uuid)
+	default:
+		z.connect(now, uuid, endpoint)
 	}
-	z.connect(now, uuid, endpoint)
 }
 
 // connect makes a peer, connects to it and says HELLO. It returns nil if that is not

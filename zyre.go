@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/go-zyre/zyre/internal/hostnet"
 )
 
 // Zyre is one node: it finds the other nodes on its network, joins groups, and
@@ -41,7 +43,9 @@ type Zyre struct {
 	events chan *Event
 	ended  bool // events is closed: a run has ended, or the context was cancelled
 
-	lifecycle sync.Mutex  // held by Start and Stop for as long as they take
+	// lifecycle has a token, which Start and Stop hold for as long as they take. It is no
+	// mutex: in a bubble of testing/synctest the clock stands still for who waits for one.
+	lifecycle chan struct{}
 	forget    func() bool // ends the watch on ctx, which would keep a stopped node in memory
 }
 
@@ -65,7 +69,12 @@ func (z *Zyre) setUp(ctx context.Context) {
 	if err != nil {
 		z.cfg.bad["make a UUID"] = opError("make a UUID", "", err)
 	}
+	if network := hostnet.From(ctx); network != nil {
+		host := network.NewHost(z, z.kill)
+		z.seams, id = func() (seams, error) { return seamsOn(host), nil }, host.NewUUID()
+	}
 	z.uuid, z.id = id, uuidString(id)
+	z.lifecycle = make(chan struct{}, 1)
 	z.forget = context.AfterFunc(ctx, z.cancelled)
 }
 
@@ -114,8 +123,7 @@ func (z *Zyre) Name() string {
 // the same UUID, name, headers and groups, and with a fresh Events channel. It is
 // zyre_start of libzyre.
 func (z *Zyre) Start() error {
-	z.lifecycle.Lock()
-	defer z.lifecycle.Unlock()
+	defer z.lockLifecycle()()
 	if err := z.startNode(); err != nil {
 		return opError("start", "", err)
 	}
@@ -170,18 +178,30 @@ func (z *Zyre) startNode() error {
 // or when called again; calls at the same time all return once the node has ended. It
 // is zyre_stop of libzyre.
 func (z *Zyre) Stop() {
-	z.lifecycle.Lock()
-	defer z.lifecycle.Unlock()
-	z.stopNode()
+	defer z.lockLifecycle()()
+	z.stopNode(cmdStop)
 }
 
-// stopNode stops the running node; the caller holds lifecycle.
-func (z *Zyre) stopNode() {
+// kill ends the node as if its process had died: the peers are not told.
+func (z *Zyre) kill() {
+	defer z.lockLifecycle()()
+	z.stopNode(cmdKill)
+}
+
+// lockLifecycle takes the token of lifecycle; the result gives it back.
+func (z *Zyre) lockLifecycle() (unlock func()) {
+	z.init.Do(func() { z.setUp(context.Background()) })
+	z.lifecycle <- struct{}{}
+	return func() { <-z.lifecycle }
+}
+
+// stopNode ends the running node; the caller has the token of lifecycle.
+func (z *Zyre) stopNode(how commandKind) {
 	n := z.node.Load()
 	if n == nil {
 		return
 	}
-	n.stop()
+	n.stop(how)
 	z.forget()
 	z.lock()
 	defer z.mu.Unlock()

@@ -46,10 +46,14 @@ type Resolver struct {
 	closed  bool
 }
 
-// NewResolver returns a resolver that uses the system's.
-func NewResolver() *Resolver {
+// NewResolver returns a resolver that finds the addresses of a name by lookup; nil stands
+// for the system's.
+func NewResolver(lookup func(ctx context.Context, host string) (addrs []string, err error)) *Resolver {
+	if lookup == nil {
+		lookup = net.DefaultResolver.LookupHost
+	}
 	r := &Resolver{
-		lookup:  net.DefaultResolver.LookupHost,
+		lookup:  lookup,
 		connect: connectOnce,
 		results: make(chan Resolved, maxLookups),
 		pending: map[string]bool{},

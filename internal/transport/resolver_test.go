@@ -13,7 +13,7 @@ import (
 )
 
 func TestResolver_Start(t *testing.T) {
-	r := NewResolver()
+	r := NewResolver(nil)
 	r.lookup = func(ctx context.Context, _ string) ([]string, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -56,7 +56,7 @@ func TestResolver_Results(t *testing.T) { synctest.Test(t, testResults) }
 
 func testResults(t *testing.T) {
 	noSuchHost := errors.New("no such host")
-	r := NewResolver()
+	r := NewResolver(nil)
 	defer r.Close()
 	r.connect = func(context.Context, string) error { return errors.New("refused") }
 	r.lookup = func(_ context.Context, host string) ([]string, error) {
@@ -94,7 +94,7 @@ func testResults(t *testing.T) {
 // A resolver that does not answer holds up nobody, and what nobody reads ends by Close.
 func TestResolver_slow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := NewResolver()
+		r := NewResolver(nil)
 		r.lookup = func(ctx context.Context, _ string) ([]string, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -135,7 +135,7 @@ func TestResolver_answering(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := NewResolver()
+				r := NewResolver(nil)
 				defer r.Close()
 				r.lookup = func(context.Context, string) ([]string, error) {
 					return []string{"192.0.2.1", "ff02::1", "192.0.2.2", "2001:db8::1"}, nil

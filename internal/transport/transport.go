@@ -56,6 +56,7 @@ type Moved struct {
 	Received uint64 // bytes that our system has received from the peer
 	Sent     uint64 // bytes that the peer's system has confirmed
 	Waiting  bool   // more waits to go out than can be under way at once
+	Replaced bool   // the connection from the peer has ended, but there is one to its endpoint
 }
 
 // An Inbox receives the messages of all peers. All methods but Wake belong to
@@ -101,7 +102,7 @@ type Mailbox interface {
 // DialOptions say who a mailbox speaks for and, under CURVE, with which keys
 // (Z85, all three or none).
 type DialOptions struct {
-	Identity  []byte // routing id that the peer's inbox sees; 1–255 bytes, the first not 0
+	Identity  []byte // routing id that the peer's inbox sees; 1–255 bytes; those that begin with 0 are libzmq's own
 	ServerKey string // the peer's public key
 	PublicKey string // our own
 	SecretKey string // that belongs to PublicKey
