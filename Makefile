@@ -4,12 +4,13 @@ FUZZTIME  ?= 20s
 DURATION  ?= 5m
 BENCHTIME ?= 1s
 SEEDS     ?= 1500
+DEPTH     ?= 4
 TESTFLAGS ?=
 SCREENSHOTS ?= screenshots
 ifdef BENCH_SHORT
 BENCHTIME = 100ms
 endif
-export FUZZTIME DURATION BENCHTIME SEEDS BENCH_SHORT
+export FUZZTIME DURATION BENCHTIME SEEDS DEPTH BENCH_SHORT
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-test build install demo test unit e2e sim fuzz bench bench-smoke bench-plot soak lint check-docs check screenshots
@@ -41,7 +42,7 @@ unit: deps-test ## Tests of each package by itself; no root
 e2e: deps-test ## Tests of processes, hosts and other implementations; root for the hosts
 	@scripts/test e2e $(TESTFLAGS)
 
-sim: deps ## The simulated tests, each with SEEDS=1500
+sim: deps ## The simulated tests, each with SEEDS=1500, or in DEPTH=4 steps
 	@scripts/sim $(TESTFLAGS)
 
 fuzz: deps ## Run every fuzz target for FUZZTIME=20s

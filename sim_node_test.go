@@ -247,7 +247,7 @@ func (h *simNode) whisper(to [16]byte) {
 	}
 	h.told[to]++
 	l := h.net.post(h, to, fmt.Sprintf("w %d %d", h.born, h.told[to]))
-	l.receipt = h.whisperText(to, l.text)
+	l.receipt = h.whisperText(to, h.net.pad(l.text, h.net.rng.Intn))
 }
 
 func (h *simNode) whisperText(to [16]byte, text string) *receipt {

@@ -48,6 +48,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	p.presence.reconnected()
 	p.pings.answersLost()
 	z.command(now, p, z.ownHello(p.endpoint))
+	p.sentSinceHello = false
 	if p.handshake.state == helloUnreached {
 		z.startProbe(now, p, probe{kind: probeHello})
 	}
@@ -70,7 +71,7 @@ func (z *zre) closeMailbox(p *peer, linger time.Duration) {
 // that worked. If the application has sent it anything meanwhile, that is lost, and the
 // application learns of it by EXIT and ENTER.
 func (z *zre) resendHello(now time.Time, p *peer, reason string) bool {
-	if !p.isEntered() || !p.sentSinceHello() {
+	if !p.isEntered() || !p.sentSinceHello {
 		return z.sendHello(now, p)
 	}
 	its := hello{endpoint: p.helloEndpoint, name: p.name, headers: p.headers, groups: p.groupNames(), status: p.status,
@@ -240,7 +241,7 @@ func (z *zre) onRepeatedHello(now time.Time, p *peer, endpoint string, reachable
 // HELLOs come in twos.
 func (z *zre) restartSession(now time.Time, p *peer, endpoint string, reachable bool, its hello) {
 	p.restartedAt = now
-	unused := p.onlyHelloSoFar() && !p.sentSinceHello() && now.Sub(p.enteredAt) < z.timeouts.verify()
+	unused := p.onlyHelloSoFar() && !p.sentSinceHello && now.Sub(p.enteredAt) < z.timeouts.verify()
 	if unused && endpoint == p.endpoint && its.name == p.name && maps.Equal(its.headers, p.headers) {
 		if z.sendHello(now, p) {
 			z.updateFromHello(now, p, its)

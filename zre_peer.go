@@ -52,6 +52,8 @@ type peer struct {
 	sentAt      time.Time // our last message other than PING and PING-OK
 	spokeAt     time.Time // our last message of any kind
 
+	sentSinceHello bool // it was sent more than HELLO and pings on this connection
+
 	received, sent uint64 // messages, for Stats
 
 	questions ratelimit.Bucket // for this node's view
@@ -69,10 +71,6 @@ func (z *zre) newPeer(uuid [16]byte, endpoint string, now time.Time) *peer {
 
 // isEntered reports whether the application knows the peer: between ENTER and EXIT.
 func (p *peer) isEntered() bool { return p.handshake.isEntered() }
-
-// sentSinceHello reports whether the peer was sent more than HELLO and pings on this
-// connection.
-func (p *peer) sentSinceHello() bool { return p.sentAt.After(p.handshake.sentAt) }
 
 // onlyHelloSoFar reports whether the peer has sent nothing but HELLO and pings since it
 // entered.

@@ -95,7 +95,7 @@ func (z *zre) probeFailed(now time.Time, p *peer) {
 	p.probe = probe{}
 	reason := pr.kind.exitReason()
 	switch {
-	case pr.kind == probeUnconfirmed && p.sentSinceHello():
+	case pr.kind == probeUnconfirmed && p.sentSinceHello:
 		// it expires, or answers
 	case pr.kind.resendsHello() && (z.location.isCutOff(p.endpoint) || z.isBroken(p)):
 		z.startProbe(now, p, pr)

@@ -88,7 +88,7 @@ func (z *zre) transmit(now time.Time, p *peer, header []byte, c content, r *rece
 		r.settle(ErrUnknownPeer) // nothing may follow what was lost
 		return
 	}
-	p.sentAt, p.spokeAt = now, now
+	p.sentAt, p.spokeAt, p.sentSinceHello = now, now, true
 	if !p.backlog.isBlocked() {
 		if !c.isEmpty() && p.window.isFull() {
 			z.block(p, waitsForConfirm)
