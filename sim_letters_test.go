@@ -64,4 +64,4 @@ func (s *sim) checkLetters() {
 }
 
 // delivered notes a whisper that has arrived, whatever follows its text.
-func (b *simSite) delivered(text string) { b.got[strings.TrimRight(text, ".")]++ }
+func (s *simSite) delivered(text string) { s.got[strings.TrimRight(text, ".")]++ }
