@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/netip"
@@ -9,12 +10,15 @@ import (
 
 	"github.com/go-zyre/zyre/internal/backoff"
 	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/ratelimit"
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // Limits of a node that are not settings.
 const (
 	receiveBatch  = 256                    // messages read before everything else gets a turn
+	receiveFrames = 16 << 10               // and the frames in them
+	receiveBytes  = 16 << 20               // and their bytes
 	pollShortest  = 200 * time.Microsecond // between looks at a full channel or mailbox
 	pollLongest   = 20 * time.Millisecond
 	watchInterval = time.Second // between looks at the interfaces where no beacon does
@@ -54,12 +58,13 @@ type node struct {
 	warned   addressWarnings
 	known    uint64 // zre.enteredChanges when the beacon was last told whom to ignore
 
-	plannedAt time.Time       // when the next round was to begin
-	poll      backoff.Backoff // until the next look at what is full
-	stall     stall
-	paused    bool      // the application is behind: the inbox is not read
-	stopAt    time.Time // Stop was called: when to wait no longer; else zero
-	end       Stats     // once counted is closed, read-only
+	plannedAt     time.Time       // when the next round was to begin
+	poll          backoff.Backoff // until the next look at what is full
+	stall         stall
+	paused        bool // the application is behind: the inbox is not read
+	pauseWarnings ratelimit.Bucket
+	stopAt        time.Time // Stop was called: when to wait no longer; else zero
+	end           Stats     // once counted is closed, read-only
 
 	packet transport.Packet // reused for each message
 	taken  []command        // reused for each round
@@ -77,16 +82,17 @@ type seams struct {
 
 func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
 	n := &node{
-		uuid:     uuid,
-		identity: appendIdentity(nil, uuid),
-		log:      cfg.logger.With("node", uuidString(uuid)[:6]),
-		seams:    s,
-		wakeup:   make(chan struct{}, 1),
-		counted:  make(chan struct{}),
-		cfg:      cfg,
-		resolver: transport.NewResolver(),
-		events:   events,
-		poll:     backoff.Backoff{Min: pollShortest, Max: pollLongest},
+		uuid:          uuid,
+		identity:      appendIdentity(nil, uuid),
+		log:           cfg.logger.With("node", uuidString(uuid)[:6]),
+		seams:         s,
+		wakeup:        make(chan struct{}, 1),
+		counted:       make(chan struct{}),
+		cfg:           cfg,
+		resolver:      transport.NewResolver(),
+		events:        events,
+		poll:          backoff.Backoff{Min: pollShortest, Max: pollLongest},
+		pauseWarnings: ratelimit.NewWarnings(),
 	}
 	n.routing.localAddr = s.localAddr
 	n.policy = transport.NewPolicy(n.log, cfg.curve.restricted, cfg.curve.authorized)
@@ -104,7 +110,7 @@ func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
 
 // start opens the node's sockets. On an error it has closed them again.
 func (n *node) start(now time.Time) error {
-	in, err := n.seams.transport.Listen(n.cfg.curve.listenOptions(n.policy))
+	in, err := n.seams.transport.Listen(n.cfg.listenOptions(n.policy))
 	if err != nil {
 		return errors.Join(err, n.seams.transport.Close())
 	}
@@ -226,12 +232,16 @@ func (n *node) yield() bool {
 // drain reads what has arrived, up to a batch, and reports whether there may be more. It
 // reads nothing while the application is too far behind.
 func (n *node) drain(now time.Time) (more bool) {
+	frames, bytes := 0, 0
 	for range receiveBatch {
 		if n.events.isFull() {
-			n.pause()
+			n.pause(now)
 			return false
 		}
 		err := n.inbox.Recv(&n.packet)
+		if errors.Is(err, transport.ErrPartial) {
+			break // of a message of very many frames; everything else gets its turn first
+		}
 		if errors.Is(err, transport.ErrAgain) {
 			if !errors.Is(err, transport.ErrNotPolled) {
 				n.zre.inboxDrained(now)
@@ -245,19 +255,23 @@ func (n *node) drain(now time.Time) (more bool) {
 		}
 		n.zre.receive(now, &n.packet)
 		n.zre.inboxRead(now)
+		frames, bytes = frames+len(n.packet.Frames), bytes+frameBytes(n.packet.Frames)
+		if frames > receiveFrames || bytes > receiveBytes {
+			break
+		}
 	}
 	n.zre.inboxBacklogged()
 	return true
 }
 
 // pause stops reading the inbox.
-func (n *node) pause() {
+func (n *node) pause(now time.Time) {
 	if n.paused {
 		return
 	}
 	n.paused = true
 	n.zre.inboxPaused(receiveBatch)
-	n.log.Warn("zyre: the application does not keep up with its events; peers have to wait",
+	n.log.Log(context.Background(), n.pauseWarnings.Level(now), "zyre: the application does not keep up with its events; peers have to wait",
 		"held", n.events.held, "limit", n.events.limit)
 }
 

@@ -85,6 +85,7 @@ type Dropped struct {
 	BadIdentity     uint64 // messages from a connection that names no UUID, or this node's own
 	Foreign         uint64 // messages with another signature or version than ZRE's
 	Malformed       uint64 // messages that were cut short or had impossible lengths
+	TooLarge        uint64 // messages with more frames or bytes than the node takes, but for those that libzmq refuses
 	UnknownCommand  uint64 // messages with an unknown command
 	BeforeHello     uint64 // messages from a node that had not said HELLO
 	HelloRefused    uint64 // HELLOs out of sequence, with too many headers or this node's endpoint, or beyond the limits for new nodes
@@ -125,7 +126,7 @@ type counters struct {
 	unknownCommand, beforeHello, helloRefused, throttled, unreachable      uint64
 	statusMismatch, groupsRefused, lateShouts, badBeacons, ownBeacons      uint64
 	sightingsRefused, evicted, neverEntered, keysRefused, electionsIgnored uint64
-	receiveErrors, sendErrors, dialErrors                                  uint64
+	receiveErrors, sendErrors, dialErrors, tooLarge                        uint64
 }
 
 // Stats returns the node's counters and its present state; after Stop, as the node ended.
@@ -212,6 +213,7 @@ func (c *counters) dropped() Dropped {
 		BadIdentity:     c.badIdentity,
 		Foreign:         c.foreign,
 		Malformed:       c.malformed,
+		TooLarge:        c.tooLarge,
 		UnknownCommand:  c.unknownCommand,
 		BeforeHello:     c.beforeHello,
 		HelloRefused:    c.helloRefused,

@@ -60,10 +60,12 @@ type zre struct {
 	electionsChanged bool            // an election has something to do
 	enteredChanges   uint64          // counts ENTERs, EXITs and moves to another endpoint
 
-	halfOpen    ratelimit.Bucket // for new half-open peers
-	warnings    ratelimit.Bucket // of connections that cannot be made
-	keyWarnings ratelimit.Bucket // of refused keys
-	counters    counters
+	halfOpen         ratelimit.Bucket // for new half-open peers
+	warnings         ratelimit.Bucket // of connections that cannot be made
+	keyWarnings      ratelimit.Bucket // of refused keys
+	lossWarnings     ratelimit.Bucket // of lost messages
+	throttleWarnings ratelimit.Bucket // of peers that restart too often, or take nothing
+	counters         counters
 
 	tickInterval time.Duration
 	tickAt       time.Time // when a timer is due next
@@ -138,9 +140,11 @@ func newZRE(cfg zreConfig, out port) *zre {
 		blocked:       map[*peer]bool{},
 		blockedGroups: map[string]bool{},
 
-		halfOpen:    ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
-		warnings:    ratelimit.NewWarnings(),
-		keyWarnings: ratelimit.NewWarnings(),
+		halfOpen:         ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
+		warnings:         ratelimit.NewWarnings(),
+		keyWarnings:      ratelimit.NewWarnings(),
+		lossWarnings:     ratelimit.NewWarnings(),
+		throttleWarnings: ratelimit.NewWarnings(),
 
 		tickInterval: min(max(min(t.evasive, t.silent, t.expired)/5, minTimeout), maxTickInterval),
 	}

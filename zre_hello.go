@@ -103,7 +103,7 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 	case v.sequence != 1, reachable && z.location.isOurs(endpoint):
 		z.counters.helloRefused++
 		return
-	case v.groupCount > maxPeerGroups:
+	case v.groupCount > maxPeerGroups, v.longGroup:
 		z.counters.groupsRefused++
 		return
 	case v.headerCount > maxPeerHeaders:
@@ -293,14 +293,15 @@ func (z *zre) reportNoAnswer(now time.Time, p *peer) {
 		"peer", p.id, "endpoint", p.endpoint, "own_endpoint", z.location.announced(p.endpoint), "since", since.Round(time.Millisecond))
 }
 
-// onSequenceGap handles a gap in a peer's sequence numbers: messages are missing, and
-// the application learns of it by an EXIT. Our HELLO makes the peer enter again.
-func (z *zre) onSequenceGap(now time.Time, p *peer, seq uint16) {
-	z.counters.gaps++
-	z.log.Warn("zyre: messages lost", "peer", p.id, "expected", p.in.next, "got", seq)
+// onMessagesLost handles a gap in a peer's sequence numbers, or a message that is too large
+// to be taken: messages are missing, and the application learns of it by an EXIT. Our HELLO
+// makes the peer enter again.
+func (z *zre) onMessagesLost(now time.Time, p *peer, seq uint16, reason string) {
+	z.log.Log(context.Background(), z.lossWarnings.Level(now), "zyre: messages lost",
+		"peer", p.id, "expected", p.in.next, "got", seq, "reason", reason)
 	z.heardFrom(now, p)
 	z.rejectClaim(p)
-	z.removePeer(now, p, ReasonLost)
+	z.removePeer(now, p, reason)
 	if !z.admitRestart(now, p.uuid) || z.peers[p.uuid] != nil {
 		return
 	}

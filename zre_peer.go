@@ -21,6 +21,7 @@ type peer struct {
 	headers       map[string]string
 	helloEndpoint string
 	groups        map[string]*group
+	groupBytes    int  // of their names
 	status        byte // its count of joins and leaves
 	routingByte   byte // the first of the routing id that it is heard under
 
@@ -125,8 +126,15 @@ func (z *zre) removePeer(now time.Time, p *peer, reason string) {
 	}
 }
 
-// emitExit tells the application that a peer is gone. The peer itself stays.
+// emitExit tells the application that a peer is gone. The peer itself stays. A connection
+// that broke after a message that the peer may have refused broke because of it.
 func (z *zre) emitExit(p *peer, reason string) {
+	switch reason {
+	case ReasonRestarted, ReasonNoHello, ReasonUnconfirmed:
+		if p.window.mayBeTooLarge() {
+			reason = ReasonTooLarge
+		}
+	}
 	z.log.Debug("zyre: exit", "peer", p.id, "name", p.name, "reason", reason)
 	for _, g := range p.groups {
 		z.removeMember(p, g)

@@ -12,8 +12,9 @@ import (
 // Limits on what one peer can have the node keep. What is beyond them is refused and
 // counted.
 const (
-	maxPeerGroups  = 10_000 // that a peer may be in
-	maxPeerHeaders = 1000   // in a HELLO, repeated ones counted
+	maxPeerGroups  = 10_000  // that a peer may be in
+	maxPeerHeaders = 1000    // in a HELLO, repeated ones counted
+	maxPeerBytes   = 1 << 20 // of a header frame, so of a HELLO; and of the names of a peer's groups
 )
 
 // maxRefusedIDs is how many refused routing ids are logged.
@@ -36,7 +37,7 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.counters.foreign++
 		return
 	}
-	if err != nil && (v.id == HelloID || len(m.Header) < headerSize) {
+	if err != nil && (v.id == HelloID || len(m.Header) < headerSize || errors.Is(err, errTooLarge)) {
 		z.malformed(uuid, v, err) // and tells nothing about the sequence
 		return
 	}
@@ -62,8 +63,14 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.onMessageBeforeHello(now, p, v, m)
 		return
 	}
+	if m.Excess {
+		z.counters.tooLarge++
+		z.onMessagesLost(now, p, v.sequence, ReasonTooLarge)
+		return
+	}
 	if !p.in.accept(v.sequence) {
-		z.onSequenceGap(now, p, v.sequence)
+		z.counters.gaps++
+		z.onMessagesLost(now, p, v.sequence, ReasonLost)
 		return
 	}
 	z.counters.received++

@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -128,7 +129,7 @@ func (z *zre) transmit(now time.Time, p *peer, header []byte, frames [][]byte, r
 		return
 	}
 	if p.backlog.queue.Len() >= maxBacklog || z.lettingGo && p.backlog.bytes >= z.backlogLimit {
-		z.log.Warn("zyre: peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
+		z.log.Log(context.Background(), z.throttleWarnings.Level(now), "zyre: peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
 		r.settle(ErrPushedBack)
 		z.scheduleRemoval(now, p)
 		return
@@ -174,7 +175,7 @@ func (z *zre) post(now time.Time, p *peer, header []byte, frames [][]byte) error
 // sendFailed removes a peer whose connection libzmq refuses to send on.
 func (z *zre) sendFailed(now time.Time, p *peer, err error) {
 	z.counters.sendErrors++
-	z.log.Warn("zyre: send", "peer", p.id, "err", err)
+	z.log.Log(context.Background(), z.warnings.Level(now), "zyre: send", "peer", p.id, "err", err)
 	z.scheduleRemoval(now, p)
 }
 

@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"context"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/ratelimit"
@@ -72,7 +73,7 @@ func (z *zre) admitRestart(now time.Time, uuid [16]byte) bool {
 	allowed, ignored := t.restart(now)
 	if ignored {
 		z.counters.throttled++
-		z.log.Warn("zyre: peer restarts its session too often", "peer", uuidString(uuid), "ignored_for", ignoreTime)
+		z.log.Log(context.Background(), z.throttleWarnings.Level(now), "zyre: peer restarts its session too often", "peer", uuidString(uuid), "ignored_for", ignoreTime)
 	}
 	return allowed
 }

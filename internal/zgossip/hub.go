@@ -287,6 +287,9 @@ func (g *Gossip) readHub(h *hub, now time.Time, limit int) {
 	for range limit {
 		var parts [1][]byte
 		n, err := h.dealer.receive(parts[:])
+		if errors.Is(err, errPartial) {
+			continue
+		}
 		if err != nil {
 			g.onReceiveError(h.dealer, err)
 			return

@@ -68,7 +68,7 @@ func (g *Gossip) openRouter() (*socket, error) {
 		err := errors.Join(
 			soc.SetRouterMandatory(1),
 			soc.SetRouterHandover(true),
-			soc.SetMaxmsgsize(maxFrame),
+			transport.SetListenLimits(soc, maxFrame),
 			transport.SetKeepalive(soc),
 			soc.SetTcpMaxrt(unconfirmedTime),
 		)
@@ -86,7 +86,10 @@ func (g *Gossip) openRouter() (*socket, error) {
 func (g *Gossip) readRouter(now time.Time, limit int) {
 	for range limit {
 		var parts [2][]byte
-		n, user, err := g.router.receiveFrom(parts[:])
+		n, from, err := g.router.receiveFrom(parts[:])
+		if errors.Is(err, errPartial) {
+			continue
+		}
 		if err != nil {
 			g.onReceiveError(g.router, err)
 			return
@@ -95,13 +98,13 @@ func (g *Gossip) readRouter(now time.Time, limit int) {
 		switch {
 		case n != 2 || m.parse(parts[1]) != nil:
 			g.stats.Malformed++
-		case !g.mayGoOn(user):
+		case !g.mayGoOn(from.key):
 			g.stats.Refused++
 		default:
 			g.onClientMessage(parts[0], &m, now)
 			key, _ := clientKey(parts[0])
 			if c := g.clients[string(key)]; c != nil {
-				c.key = user
+				c.key = from.key
 			}
 		}
 	}

@@ -1,0 +1,118 @@
+package zyre
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What one peer can have the node keep is bounded in bytes, whether it comes in HELLO or in
+// JOINs. A HELLO beyond it is refused whole, and counted.
+func TestZRE_peerBytes(t *testing.T) {
+	long := strings.Repeat("x", maxString)
+	manyGroups := func(count, size int) (groups []string) {
+		for i := range count {
+			groups = append(groups, fmt.Sprintf("%0*d", size, i))
+		}
+		return groups
+	}
+	for _, c := range []struct {
+		name    string
+		hello   ZreMsg
+		entered bool
+	}{
+		{"nothing", ZreMsg{}, true},
+		{"a group of 255 bytes", ZreMsg{Groups: []string{long}}, true},
+		{"a group of 256 bytes", ZreMsg{Groups: []string{long + "x"}}, false},
+		{"a group of 1 MiB", ZreMsg{Groups: []string{strings.Repeat("x", maxPeerBytes)}}, false},
+		{"a header of 1 MiB", ZreMsg{Headers: map[string]string{"x": strings.Repeat("x", maxPeerBytes)}}, false},
+		{"a header of nearly 1 MiB", ZreMsg{Headers: map[string]string{"x": strings.Repeat("x", maxPeerBytes-1000)}}, true},
+		{"10,000 groups of 90 bytes", ZreMsg{Groups: manyGroups(maxPeerGroups, 90)}, true},
+		{"10,000 groups of 255 bytes", ZreMsg{Groups: manyGroups(maxPeerGroups, maxString)}, false},
+	} {
+		b := newZREBench(t)
+		c.hello.id, c.hello.Endpoint = HelloID, stateEndpoint
+		packet := packetOf(t, stateUUID, 1, &ZreMsg{id: HelloID, Endpoint: stateEndpoint})
+		packet.Header = rawHello(&c.hello)
+		b.z.receive(b.now, &packet)
+		if b.isEntered() != c.entered {
+			t.Errorf("a HELLO with %s: entered %v, want %v", c.name, b.isEntered(), c.entered)
+		}
+		d := b.z.counters.dropped()
+		if got := d.Malformed + d.GroupsRefused + d.HelloRefused; (got == 1) != !c.entered {
+			t.Errorf("a HELLO with %s: counted %d times", c.name, got)
+		}
+	}
+	b := newZREBench(t)
+	b.hello(stateEndpoint)
+	for _, group := range manyGroups(maxPeerGroups, maxString) {
+		b.hear(&ZreMsg{id: JoinID, Group: group})
+	}
+	p := b.peer()
+	if p.groupBytes > maxPeerBytes || len(p.groups) != maxPeerBytes/maxString {
+		t.Errorf("JOINs: %d groups with %d bytes, want %d", len(p.groups), p.groupBytes, maxPeerBytes/maxString)
+	}
+	for _, group := range manyGroups(maxPeerGroups, maxString) {
+		b.hear(&ZreMsg{id: LeaveID, Group: group})
+	}
+	if p.groupBytes != 0 {
+		t.Errorf("%d bytes of groups after all LEAVEs, want 0", p.groupBytes)
+	}
+}
+
+// rawHello encodes a HELLO whatever the lengths in it.
+func rawHello(m *ZreMsg) []byte {
+	long := func(b []byte, s string) []byte {
+		return append(append(b, byte(len(s)>>24), byte(len(s)>>16), byte(len(s)>>8), byte(len(s))), s...)
+	}
+	b := append(appendPlain(nil, HelloID, 1), byte(len(m.Endpoint)))
+	b = append(b, m.Endpoint...)
+	b = append(b, 0, 0, byte(len(m.Groups)>>8), byte(len(m.Groups)))
+	for _, g := range m.Groups {
+		b = long(b, g)
+	}
+	b = append(b, 0, 0, 0, 0, 0, byte(len(m.Headers)))
+	for key, value := range m.Headers {
+		b = long(append(append(b, byte(len(key))), key...), value)
+	}
+	return b
+}
+
+// Of what a stranger can bring about as often as it likes, only the first few are logged as
+// warnings.
+func TestZRE_warningsAreFew(t *testing.T) {
+	log := &levels{}
+	b := newZREBench(t)
+	b.z.log = log.logger()
+	for range 1000 {
+		b.hello(stateEndpoint)
+		b.hearID(WhisperID)
+		b.hearAfterGap(&ZreMsg{id: PingID}, 1)
+		b.pass(time.Millisecond)
+	}
+	if n := log.warnings(); n == 0 || n > 40 {
+		t.Errorf("%d warnings in a second, want a few: %q", n, slices.Compact(log.texts))
+	}
+}
+
+// levels is a slog.Handler that keeps the text of warnings.
+type levels struct{ texts []string }
+
+func (l *levels) logger() *slog.Logger { return slog.New(l) }
+
+func (l *levels) warnings() int { return len(l.texts) }
+
+func (l *levels) Enabled(context.Context, slog.Level) bool { return true }
+func (l *levels) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *levels) WithGroup(string) slog.Handler            { return l }
+
+func (l *levels) Handle(_ context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelWarn {
+		l.texts = append(l.texts, r.Message)
+	}
+	return nil
+}
