@@ -85,7 +85,6 @@ type Beacon struct {
 	filter atomic.Pointer[[]byte] // nil: hear nothing
 	own    atomic.Pointer[ownDatagrams]
 	links  atomic.Pointer[[]netif.Link]
-	others atomic.Pointer[map[int][]netip.Prefix] // subnets of the links' interfaces that are not used
 }
 
 // Cmd is a command to a Beacon, or its answer: the same ID, with Err set if

@@ -141,7 +141,7 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 
 // onFirstHello handles the HELLO of a peer that we have not heard of.
 func (z *zre) onFirstHello(now time.Time, uuid [16]byte, endpoint string, reachable bool, its hello) {
-	if z.isThrottled(now, uuid) || !z.admit(now) {
+	if z.isThrottled(now, uuid) || !z.admit(now, uuid) {
 		z.counters.helloRefused++
 		return
 	}

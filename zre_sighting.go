@@ -61,7 +61,7 @@ func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 
 // meet connects to a node not known before.
 func (z *zre) meet(now time.Time, uuid [16]byte, endpoint string) {
-	if z.isThrottled(now, uuid) || !z.admit(now) {
+	if z.isThrottled(now, uuid) || !z.admit(now, uuid) {
 		z.counters.sightingsRefused++
 		return
 	}
