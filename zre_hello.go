@@ -122,6 +122,12 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 		if reachable {
 			z.connectHeld(now, p, endpoint)
 		}
+	case p.handshake.state == helloSent && reachable && z.outweighsBeacon(p, endpoint):
+		z.forgetPeer(p)
+		if q := z.connect(now, uuid, endpoint); q != nil {
+			z.enter(now, q, its)
+			q.handshake.answered()
+		}
 	case p.handshake.state == helloSent:
 		// It may be a zyre.js that knew us from before, took our HELLO for the end of
 		// that session, and says this HELLO to a node that it believes to be new.
@@ -137,6 +143,14 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 	default:
 		z.onRepeatedHello(now, p, endpoint, reachable, its)
 	}
+}
+
+// outweighsBeacon reports whether the endpoint in a peer's HELLO, which has proven its key,
+// takes the place of the one in a beacon, which anybody can forge. What the application or
+// gossip named is kept, and so is another port of the same host.
+func (z *zre) outweighsBeacon(p *peer, endpoint string) bool {
+	other := z.addressed[endpoint]
+	return z.secure && z.known[p.uuid] == nil && hostOf(endpoint) != hostOf(p.endpoint) && (other == nil || !other.isEntered())
 }
 
 // onFirstHello handles the HELLO of a peer that we have not heard of.

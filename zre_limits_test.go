@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // What one peer can have the node keep is bounded in bytes, whether it comes in HELLO or in
@@ -115,4 +117,84 @@ func (l *levels) Handle(_ context.Context, r slog.Record) error {
 		l.texts = append(l.texts, r.Message)
 	}
 	return nil
+}
+
+// newSecureBench makes a zre with CURVE, and returns a key of its peer.
+func newSecureBench(t *testing.T) (b *zreBench, key string) {
+	t.Helper()
+	b = newZREBench(t)
+	b.z.secure = true
+	return b, transport.Z85FromRaw([32]byte{7})
+}
+
+// helloWithKey has the peer say HELLO under a key that it has proven to hold.
+func (b *zreBench) helloWithKey(endpoint, key string) {
+	b.t.Helper()
+	packet := packetOf(b.t, stateUUID, 1, &ZreMsg{id: HelloID, Endpoint: endpoint, Name: "peer", Headers: map[string]string{publicKeyHeader: key}})
+	packet.UserID = key
+	b.z.receive(b.now, &packet)
+}
+
+// Forged beacons with the UUID and key of a secure node, from whatever port of another host,
+// do not keep the true ones from being acted on at once.
+func TestSighting_forgedSecureBeacons(t *testing.T) {
+	const forger, honest = "tcp://10.0.0.66:%d", stateEndpoint
+	b, key := newSecureBench(t)
+	for i := range 3000 {
+		b.z.sightedWithKey(b.now, stateUUID, fmt.Sprintf(forger, 1000+i), key)
+		b.pass(time.Millisecond / 3)
+	}
+	dialled := len(b.port.sent)
+	if dialled > 3 {
+		t.Errorf("a second of forged beacons from one host: %d HELLOs, want at most 3", dialled)
+	}
+	b.port.forget()
+	b.z.sightedWithKey(b.now, stateUUID, honest, key)
+	if want := []string{"HELLO"}; !slices.Equal(b.port.sent, want) {
+		t.Fatalf("a true beacon among forged ones: sent %q, want %q", b.port.sent, want)
+	}
+	turns := 0 // of the true endpoint, of a second each
+	for i := range 30_000 {
+		if i%3000 == 1500 {
+			b.z.sightedWithKey(b.now, stateUUID, honest, key)
+		}
+		b.z.sightedWithKey(b.now, stateUUID, fmt.Sprintf(forger, 1000+i), key)
+		b.pass(time.Millisecond / 3)
+		p := b.peer()
+		if i == 1000 && p.endpoint != honest {
+			t.Errorf("a third of a second later the node is connected to %s, want %s: the peer has a second to answer", p.endpoint, honest)
+		}
+		if p.endpoint == honest && b.now.Sub(p.handshake.sentAt) >= 990*time.Millisecond && b.now.Sub(p.handshake.sentAt) < 990*time.Millisecond+time.Second/3000 {
+			turns++
+		}
+	}
+	if turns < 3 {
+		t.Errorf("%d turns of the true endpoint in 10 s, want at least 3", turns)
+	}
+	for i := range 100 { // however many hosts are forged, what is remembered is bounded
+		b.z.sightedWithKey(b.now, stateUUID, fmt.Sprintf("tcp://10.0.0.%d:9", i), key)
+		b.pass(2 * time.Second)
+		if p := b.peer(); p != nil && len(p.triedAt) > maxTriedHosts {
+			t.Fatalf("%d hosts are remembered, want at most %d", len(p.triedAt), maxTriedHosts)
+		}
+	}
+}
+
+// The endpoint in a HELLO that has proven its key takes the place of the one in a beacon,
+// unless the application or gossip named that.
+func TestHello_outweighsBeacon(t *testing.T) {
+	for known, want := range map[bool]string{false: stateEndpoint, true: "tcp://10.0.0.66:9"} {
+		b, key := newSecureBench(t)
+		if known {
+			b.z.known[stateUUID] = newKnownNode("tcp://10.0.0.66:9", key, true)
+		}
+		b.z.sightedWithKey(b.now, stateUUID, "tcp://10.0.0.66:9", key)
+		b.helloWithKey(stateEndpoint, key)
+		if p := b.peer(); p == nil || !p.isEntered() || p.endpoint != want {
+			t.Errorf("named by the application %v: the node is connected to %+v, want %s", known, p, want)
+		}
+		if want := []string{EventEnter}; !slices.Equal(b.port.events, want) {
+			t.Errorf("named by the application %v: events %q, want %q", known, b.port.events, want)
+		}
+	}
 }

@@ -29,8 +29,9 @@ type peer struct {
 	presence  presence
 	progress  progress
 	probe     probe
-	held      hello // what a peer in helloHeld said
-	lookUps   int   // of the host name in held.endpoint
+	triedAt   map[string]time.Time // hosts at which it was looked for in vain, at most maxTriedHosts; nil if one
+	held      hello                // what a peer in helloHeld said
+	lookUps   int                  // of the host name in held.endpoint
 	lookUpAt  time.Time
 	claimant  *peer // another node that claims the same endpoint; it gets it if the probe fails
 
