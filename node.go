@@ -54,6 +54,7 @@ type node struct {
 	resolver *transport.Resolver
 	events   *eventQueue
 	edges    edges
+	guard    *transport.Guard // nil where there is nothing to guard
 	waits    peerWaits
 	warned   addressWarnings
 	known    uint64 // zre.enteredChanges when the beacon was last told whom to ignore

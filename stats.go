@@ -99,6 +99,7 @@ type Dropped struct {
 	BeaconsRefused  uint64 // beacons and endpoints of new nodes beyond the limits
 	HalfOpenEvicted uint64 // half-open nodes forgotten to make room for newer ones
 	NeverEntered    uint64 // half-open nodes forgotten because they did not say HELLO in time
+	ConnectionsCut  uint64 // connections ended because they held more of the node than they may
 	KeysRefused     uint64 // connections, messages, beacons and tuples with a wrong key or none
 	ElectionIgnored uint64 // ELECTs and LEADERs from nodes outside the group, or for such nodes
 	LogRecords      uint64 // records for which the log's handler was too slow
@@ -189,6 +190,9 @@ func (n *node) stats(now time.Time) Stats {
 		s.Dropped.BadBeacons += n.beacon.stats.malformed.Load()
 	}
 	s.Dropped.KeysRefused += n.policy.Refused()
+	if n.guard != nil {
+		s.Dropped.ConnectionsCut = n.guard.Cut()
+	}
 	s.Dropped.LogRecords = n.cfg.logs.lostRecords()
 	for _, p := range z.peers {
 		if !p.isEntered() {

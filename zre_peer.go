@@ -37,7 +37,8 @@ type peer struct {
 
 	in      sequenceIn
 	out     sequenceOut
-	conn    transport.Conn    // which its HELLO came on
+	conn    transport.Conn    // that it is heard on
+	wire    uint64            // bytes that were read from it
 	mailbox transport.Mailbox // nil in helloHeld
 	window  window
 	backlog backlog
@@ -76,7 +77,10 @@ func (p *peer) onlyHelloSoFar() bool { return p.receivedAt.IsZero() }
 // adopt takes over what the peer says of itself in HELLO.
 func (p *peer) adopt(its hello) {
 	p.helloEndpoint, p.name, p.headers, p.status = its.endpoint, its.name, its.headers, its.status
-	p.routingByte, p.conn = its.routingByte, its.conn
+	p.routingByte = its.routingByte
+	if p.conn != its.conn {
+		p.conn, p.wire = its.conn, 0
+	}
 	p.held = hello{}
 }
 

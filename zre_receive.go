@@ -58,6 +58,9 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.counters.beforeHello++ // on this connection there was no HELLO
 		return
 	}
+	if p != nil && p.isEntered() {
+		p.onConnection(m)
+	}
 	if p == nil || !p.isEntered() {
 		z.counters.beforeHello++
 		z.onMessageBeforeHello(now, p, v, m)

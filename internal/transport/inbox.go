@@ -5,7 +5,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
@@ -13,6 +16,13 @@ import (
 	"github.com/go-zyre/zyre/internal/tcpinfo"
 	"github.com/go-zyre/zyre/internal/zmqmsg"
 	"github.com/go-zyre/zyre/internal/zmqwait"
+)
+
+// What a frame takes on the wire besides its content: a flag and its length, and with CURVE
+// the name of a command, a nonce, a flag and what proves who sent it.
+const (
+	frameOverhead = 9
+	curveOverhead = 8 + 8 + 1 + 16
 )
 
 // An unusually long header or list of frames does not stay in memory once it has been read.
@@ -24,6 +34,7 @@ const (
 // Listen makes the inbox of a node: a ROUTER, bound to nothing yet.
 func (t *ZMQ) Listen(opts ListenOptions) (Inbox, error) {
 	in := &zmqInbox{transport: t, more: true, maxMessage: cmp.Or(opts.MaxMessage, DefaultMaxMessage)}
+	in.overhead = frameOverhead
 	secure := opts.PublicKey != "" || opts.SecretKey != ""
 	if secure {
 		if err := CheckKeyPair(opts.PublicKey, opts.SecretKey); err != nil {
@@ -34,7 +45,7 @@ func (t *ZMQ) Listen(opts ListenOptions) (Inbox, error) {
 		if err != nil {
 			return nil, fmt.Errorf("zyre: listen: %w", err)
 		}
-		in.domain = domain
+		in.domain, in.overhead = domain, frameOverhead+curveOverhead
 	}
 	soc, err := t.socket(zmq.ROUTER, func(s *zmq.Socket) error {
 		err := errors.Join(s.SetRouterHandover(true), s.SetRcvhwm(HighWaterMark), s.SetSndhwm(1), SetKeepalive(s),
@@ -79,13 +90,18 @@ func waiterFor(soc *zmq.Socket) (*zmqwait.Waiter, error) {
 
 // zmqInbox is a ROUTER.
 type zmqInbox struct {
-	transport       *ZMQ
-	soc             *zmq.Socket
-	messages        *zmqmsg.Socket // of soc
-	waiter          *zmqwait.Waiter
-	check           func() bool  // readable, made once
-	domain          string       // its ZAP domain; empty without CURVE
-	maxMessage      int          // bytes of a message, all frames together
+	transport  *ZMQ
+	soc        *zmq.Socket
+	messages   *zmqmsg.Socket // of soc
+	waiter     *zmqwait.Waiter
+	check      func() bool // readable, made once
+	domain     string      // its ZAP domain; empty without CURVE
+	maxMessage int         // bytes of a message, all frames together
+	overhead   int         // bytes that a frame takes on the wire beside its content
+
+	// read by the Guard's goroutine
+	addresses       atomic.Pointer[boundAddresses]
+	wantSources     atomic.Bool  // set by it: of every message it is to be told which connection brought it
 	bound           []string     // the endpoints that it is bound to
 	offer           *inprocOffer // of connections by inproc; nil if it has never made one
 	stoppedOffering bool         // StopOffering was called
@@ -116,8 +132,25 @@ func (in *zmqInbox) Bind(endpoint string) (string, error) {
 		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, err)
 	}
 	in.bound = append(in.bound, bound)
+	if at, err := ParseEndpoint(bound); err == nil && at.IsValid() {
+		in.noteAddress(at)
+	} else if address, err := netip.ParseAddrPort(strings.TrimPrefix(bound, "tcp://")); err == nil {
+		in.noteAddress(address)
+	}
 	in.offerInproc(bound)
 	return bound, nil
+}
+
+// noteAddress remembers where the inbox was bound: connections last longer than that.
+func (in *zmqInbox) noteAddress(at netip.AddrPort) {
+	var all boundAddresses
+	if before := in.addresses.Load(); before != nil {
+		all = slices.Clone(*before)
+	}
+	if !slices.Contains(all, at) {
+		all = append(all, at)
+	}
+	in.addresses.Store(&all)
 }
 
 func (in *zmqInbox) Unbind(endpoint string) error {
@@ -153,7 +186,7 @@ func (in *zmqInbox) Recv(p *Packet) error {
 // begin reads the routing id of the next message into p, in place of what p held.
 func (in *zmqInbox) begin(p *Packet) error {
 	clear(p.Frames)
-	p.Frames, p.UserID, p.Conn, p.Excess = p.Frames[:0], "", Conn{}, false
+	p.Frames, p.UserID, p.Conn, p.Excess, p.Wire = p.Frames[:0], "", Conn{}, false, 0
 	if cap(p.Header) > maxKeptHeader {
 		p.Header = nil
 	}
@@ -184,6 +217,7 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 	if in.index > 0 {
 		in.bytes += len(frame.Data)
 	}
+	p.Wire += uint64(len(frame.Data) + in.overhead)
 	switch {
 	case in.index == 0:
 		p.Header, p.UserID = append(p.Header, frame.Data...), frame.User
@@ -203,6 +237,7 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 // fill gets what libzmq has, or one message if they come one by one.
 func (in *zmqInbox) fill() error {
 	in.polled = true
+	in.messages.Sources = in.wantSources.Load()
 	in.single = in.single && in.taken == 0
 	count, more, err := in.messages.Fill(in.single)
 	if err == nil {

@@ -46,7 +46,8 @@ type Packet struct {
 	Header []byte   // first frame, not yet parsed
 	Frames [][]byte // content of WHISPER and SHOUT; empty for other commands
 	UserID string   // Z85 public key of the sender under CURVE; empty without, and over inproc
-	Conn   Conn     // of a HELLO: the connection that brought it, and will bring what follows
+	Conn   Conn     // of a HELLO, and at times of others: the connection that brought it, and will bring what follows
+	Wire   uint64   // bytes that it took on its connection, about
 	Excess bool     // it had more frames or bytes than an inbox takes; Frames is empty
 }
 

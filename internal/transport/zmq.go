@@ -18,6 +18,7 @@ type ZMQ struct {
 	open    atomic.Int32 // sockets not yet closed
 	closed  atomic.Bool
 	finder  tcpinfo.Finder // of the connections of mailboxes
+	dialed  dialed
 
 	noInproc   bool // neither offer connections by inproc nor take those of others
 	publicOnly bool // move messages by what zmq4 exports, as with a release of it that is not known

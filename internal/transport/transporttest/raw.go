@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 )
@@ -16,7 +17,12 @@ type Raw struct{ net.Conn }
 // DialRaw connects to a tcp endpoint as a DEALER with a routing id, and shakes hands without
 // keys.
 func DialRaw(endpoint string, identity []byte) (Raw, error) {
-	r, err := DialGreeting(endpoint, "NULL")
+	return DialRawFrom(netip.Addr{}, endpoint, identity)
+}
+
+// DialRawFrom is DialRaw from an address of this host; any if it is invalid.
+func DialRawFrom(from netip.Addr, endpoint string, identity []byte) (Raw, error) {
+	r, err := dialGreeting(from, endpoint, "NULL")
 	if err != nil {
 		return r, err
 	}
@@ -34,7 +40,15 @@ func DialRaw(endpoint string, identity []byte) (Raw, error) {
 // DialGreeting connects and exchanges greetings, with a mechanism such as CURVE. What
 // follows would be the handshake.
 func DialGreeting(endpoint, mechanism string) (Raw, error) {
-	c, err := net.DialTimeout("tcp", strings.TrimPrefix(endpoint, "tcp://"), patience)
+	return dialGreeting(netip.Addr{}, endpoint, mechanism)
+}
+
+func dialGreeting(from netip.Addr, endpoint, mechanism string) (Raw, error) {
+	dialer := net.Dialer{Timeout: patience}
+	if from.IsValid() {
+		dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
+	}
+	c, err := dialer.Dial("tcp", strings.TrimPrefix(endpoint, "tcp://"))
 	if err != nil {
 		return Raw{}, err
 	}
