@@ -123,6 +123,7 @@ func (n *node) start(now time.Time) error {
 		return errors.Join(err, in.Close(), n.seams.transport.Close())
 	}
 	n.zre.startElections(now)
+	warnOfOldLibzmq(n.log, transport.Version())
 	n.log.Info("zyre: started", "uuid", n.zre.id, "name", n.zre.name, "endpoints", n.binder.endpoints)
 	return nil
 }

@@ -102,6 +102,7 @@ type Dropped struct {
 	ConnectionsCut  uint64 // connections ended because they held more of the node than they may
 	KeysRefused     uint64 // connections, messages, beacons and tuples with a wrong key or none
 	ElectionIgnored uint64 // ELECTs and LEADERs from nodes outside the group, or for such nodes
+	ElectionDelayed uint64 // times an election waited because members of its group came and went too often
 	LogRecords      uint64 // records for which the log's handler was too slow
 	Errors          uint64 // errors of the sockets
 }
@@ -127,7 +128,7 @@ type counters struct {
 	unknownCommand, beforeHello, helloRefused, throttled, unreachable      uint64
 	statusMismatch, groupsRefused, lateShouts, badBeacons, ownBeacons      uint64
 	sightingsRefused, evicted, neverEntered, keysRefused, electionsIgnored uint64
-	receiveErrors, sendErrors, dialErrors, tooLarge                        uint64
+	receiveErrors, sendErrors, dialErrors, tooLarge, electionsDelayed      uint64
 }
 
 // Stats returns the node's counters and its present state; after Stop, as the node ended.
@@ -233,6 +234,7 @@ func (c *counters) dropped() Dropped {
 		NeverEntered:    c.neverEntered,
 		KeysRefused:     c.keysRefused,
 		ElectionIgnored: c.electionsIgnored,
+		ElectionDelayed: c.electionsDelayed,
 		Errors:          c.receiveErrors + c.sendErrors + c.dialErrors,
 	}
 }

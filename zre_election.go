@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/internal/backoff"
+	"github.com/go-zyre/zyre/internal/ratelimit"
 )
 
 // How long an election may take before the challenger begins it again, and how long a
@@ -13,6 +14,13 @@ const (
 	electionShortest = 500 * time.Millisecond
 	electionLongest  = 30 * time.Second
 	electionAlone    = 1500 * time.Millisecond
+)
+
+// Members that come and go cause elections: so many at once, and so many a second in the
+// long run. What changes beyond that counts once there is room again.
+const (
+	electionBurst = 20
+	electionRate  = 2
 )
 
 // election is what a node knows of the leadership of a group that it has joined.
@@ -26,15 +34,16 @@ const (
 // libzyre not always when they meet amid a wave: who has asked twice, and knows of
 // nobody smaller, takes silence for consent.
 type election struct {
-	supported string          // UUID of the smallest contestant heard of; empty if none
-	support   map[*peer]bool  // who supports this node, while nobody smaller is known
-	leader    string          // who leads; empty if nobody does
-	rival     string          // a leader turned down or left for a smaller one, which may go; or empty
-	told      map[*peer]bool  // who has been told of the leader by this node
-	changed   bool            // members have come or gone
-	aloneAt   time.Time       // when to lead alone; zero if somebody was here
-	retryAt   time.Time       // when to begin again; zero if this node does not challenge
-	retry     backoff.Backoff // how long after a challenge the next one follows
+	supported string           // UUID of the smallest contestant heard of; empty if none
+	support   map[*peer]bool   // who supports this node, while nobody smaller is known
+	leader    string           // who leads; empty if nobody does
+	rival     string           // a leader turned down or left for a smaller one, which may go; or empty
+	told      map[*peer]bool   // who has been told of the leader by this node
+	changed   bool             // members have come or gone
+	aloneAt   time.Time        // when to lead alone; zero if somebody was here
+	retryAt   time.Time        // when to begin again; zero if this node does not challenge
+	changes   ratelimit.Bucket // bounds the elections that members cause by coming and going
+	retry     backoff.Backoff  // how long after a challenge the next one follows
 }
 
 // election returns the election of a group, and begins to keep one.
@@ -43,6 +52,7 @@ func (z *zre) election(now time.Time, group string) *election {
 	if e == nil {
 		e = &election{
 			aloneAt: now.Add(electionAlone),
+			changes: ratelimit.Bucket{Rate: electionRate, Burst: electionBurst},
 			retry:   backoff.Backoff{Min: electionShortest, Max: electionLongest},
 		}
 		z.elections[group] = e
@@ -102,6 +112,9 @@ func (z *zre) runElections(now time.Time) {
 	z.electionsChanged = false
 	for group, e := range z.elections {
 		switch {
+		case e.changed && !e.changes.Take(now):
+			z.counters.electionsDelayed++
+			z.wakeBy(now.Add(time.Second / electionRate))
 		case e.changed:
 			e.changed = false
 			e.retry.Reset()

@@ -29,9 +29,11 @@ const (
 	maxAnswered  = 256 << 10
 	answeredTime = 10 * time.Second
 
-	guardInterval = time.Second            // between two looks
+	guardInterval = 250 * time.Millisecond // between two looks
 	guardPressed  = 100 * time.Millisecond // if the last one found something
-	guardShare    = 20                     // of the time for looking: one part in so many
+	// All nodes of the process look at the same list, which is made anew for no more than one
+	// part in so many of the time.
+	guardShare = 50
 )
 
 // Deliveries is what a node has read of its peers: how many bytes, by the connection that
@@ -72,7 +74,7 @@ func GuardOf(in Inbox) *Guard {
 }
 
 func newGuard(in *zmqInbox) *Guard {
-	return &Guard{inbox: in, all: tcpinfo.All, reset: Conn.Reset, now: time.Now,
+	return &Guard{inbox: in, all: connections.all, reset: Conn.Reset, now: time.Now,
 		known: map[Conn]*guarded{}, next: guardInterval}
 }
 
@@ -103,7 +105,6 @@ func (g *Guard) Look(ask func() (d Deliveries, ok bool)) {
 	if pressed {
 		g.next = guardPressed
 	}
-	g.next = max(g.next, guardShare*g.now().Sub(begun))
 }
 
 // sample lists the connections to the inbox and to peers' inboxes.
@@ -267,4 +268,31 @@ func (d *dialed) has(remote netip.AddrPort) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.to[remote] > 0
+}
+
+// connections are those of this process.
+var connections connectionList
+
+// connectionList lists the connections of this process for all of its guards.
+type connectionList struct {
+	mu     sync.Mutex
+	found  []tcpinfo.Received
+	nextAt time.Time // when they may be listed anew
+}
+
+// all returns the connections that are wanted, as they were a moment ago. Their counts are
+// of that time too.
+func (l *connectionList) all(wanted func(local, remote netip.AddrPort) bool) (found []tcpinfo.Received) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if begun := time.Now(); !begun.Before(l.nextAt) {
+		l.found = tcpinfo.All()
+		l.nextAt = time.Now().Add(max(guardPressed/2, guardShare*time.Since(begun)))
+	}
+	for _, c := range l.found {
+		if wanted(c.Local(), c.Remote()) {
+			found = append(found, c)
+		}
+	}
+	return found
 }
