@@ -198,3 +198,50 @@ func TestHello_outweighsBeacon(t *testing.T) {
 		}
 	}
 }
+
+// A member that comes and goes causes a bounded number of elections, and the last change
+// counts in the end.
+func TestElection_changesAreLimited(t *testing.T) {
+	b := newZREBench(t)
+	b.hello(stateEndpoint)
+	b.z.join(b.now, "G")
+	b.z.contest(b.now, "G")
+	b.port.forget()
+	const seconds = 10
+	for range 100 * seconds {
+		b.hearID(JoinID)
+		b.z.advance(b.now)
+		b.hearID(LeaveID)
+		b.pass(10 * time.Millisecond)
+	}
+	elections := 0
+	for _, name := range b.port.sent {
+		if name == "ELECT" || name == "LEADER" {
+			elections++
+		}
+	}
+	if most := 2 * (electionBurst + electionRate*seconds); elections == 0 || elections > most {
+		t.Errorf("a member that came and went %d times caused %d ELECT and LEADER, want 1 to %d", 100*seconds, elections, most)
+	}
+	if b.z.counters.electionsDelayed == 0 {
+		t.Error("ElectionDelayed = 0, want what waited counted")
+	}
+	b.hearID(JoinID)
+	b.port.forget()
+	for range 40 {
+		b.pass(100 * time.Millisecond)
+	}
+	if !slices.Contains(b.port.sent, "ELECT") {
+		t.Errorf("sent %q after the last change, want an election", b.port.sent)
+	}
+}
+
+func TestWarnOfOldLibzmq(t *testing.T) {
+	for version, want := range map[[3]int]int{{4, 2, 5}: 1, {4, 3, 2}: 1, {4, 3, 3}: 0, {4, 3, 4}: 0, {5, 0, 0}: 0} {
+		log := &levels{}
+		warnOfOldLibzmq(log.logger(), version)
+		if got := log.warnings(); got != want {
+			t.Errorf("libzmq %v: %d warnings, want %d", version, got, want)
+		}
+	}
+}
