@@ -11,7 +11,7 @@ endif
 export FUZZTIME DURATION BENCHTIME SEEDS BENCH_SHORT
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test build demo test unit e2e sim fuzz bench bench-smoke bench-plot soak lint check-docs check
+.PHONY: help deps deps-test build install demo test unit e2e sim fuzz bench bench-smoke bench-plot soak lint check-docs check
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,9 @@ deps-test: ## deps, and what only the test suite uses
 
 build: deps ## Compile every package of every module
 	@for m in $$(scripts/modules); do echo "build: module $$m"; (cd $$m && go build ./...) || exit 1; done
+
+install: deps ## Install the command zyre, into $(go env GOBIN) or $(go env GOPATH)/bin
+	@cd cmd/zyre && go install .
 
 demo: deps ## See nodes find each other and talk, on this machine
 	@go run ./examples/demo

@@ -30,17 +30,6 @@ func loopback(t *testing.T) string {
 	return ""
 }
 
-// freePort gives a UDP port that nothing uses.
-func freePort(t *testing.T) int {
-	t.Helper()
-	pc, err := net.ListenPacket("udp", ":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pc.Close()
-	return pc.LocalAddr().(*net.UDPAddr).Port
-}
-
 // loBeacon starts a Beacon on an interface or address of the loopback.
 func loBeacon(t *testing.T, port int, on, filter string) *Beacon {
 	t.Helper()
@@ -75,7 +64,7 @@ func TestBeacon_loopback(t *testing.T) {
 	lo := loopback(t)
 	for _, on := range []string{lo, "127.0.0.1"} {
 		t.Run(on, func(t *testing.T) {
-			port := freePort(t)
+			port := freeUDPPort(t)
 			var all []*Beacon
 			var names []string
 			for i := range 5 {
@@ -97,7 +86,7 @@ func TestBeacon_loopback(t *testing.T) {
 }
 
 func TestBeacon_loopbackFilter(t *testing.T) {
-	lo, port := loopback(t), freePort(t)
+	lo, port := loopback(t), freeUDPPort(t)
 	hearer, speaker := loBeacon(t, port, lo, "AB"), loBeacon(t, port, lo, "")
 	other := loBeacon(t, port, lo, "")
 	beaconCmd(t, other, "PUBLISH", []byte("ACx"))
@@ -118,7 +107,7 @@ func TestBeacon_loopbackUnknownInterface(t *testing.T) {
 	for _, on := range []string{"nosuchif0", "127.255.0.77", "fe80::1%nosuchif0"} {
 		b := NewBeacon()
 		beaconCmd(t, b, "INTERFACE", on)
-		if r := b.SetBeaconCmd(&Cmd{ID: "CONFIGURE", Payload: freePort(t)}); !errors.Is(r.Err, ErrNoInterface) {
+		if r := b.SetBeaconCmd(&Cmd{ID: "CONFIGURE", Payload: freeUDPPort(t)}); !errors.Is(r.Err, ErrNoInterface) {
 			t.Errorf("CONFIGURE on %s = %v, want ErrNoInterface", on, r.Err)
 		}
 		b.Close()
@@ -128,7 +117,7 @@ func TestBeacon_loopbackUnknownInterface(t *testing.T) {
 // Beacons of others, at 500 a second, that nobody takes from Signals, keep the
 // Beacon neither from sending at its interval nor from answering.
 func TestBeacon_flood(t *testing.T) {
-	lo, port := loopback(t), freePort(t)
+	lo, port := loopback(t), freeUDPPort(t)
 	b := loBeacon(t, port, lo, "")
 	ifi, err := net.InterfaceByName(lo)
 	if err != nil {
@@ -143,23 +132,21 @@ func TestBeacon_flood(t *testing.T) {
 		t.Fatal(err)
 	}
 	beaconCmd(t, b, "PUBLISH", []byte("ours"))
-	start := time.Now()
 	pace := time.NewTicker(2 * time.Millisecond)
 	defer pace.Stop()
-	for range 500 {
-		<-pace.C
+	start := time.Now()
+	for ; b.stats.sent.Load() < 10 || b.stats.droppedFull.Load() == 0; <-pace.C {
 		// On a busy machine a send may not get to run in its time.
 		if err := others.WriteTo([]byte("theirs")); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Fatal(err)
 		}
+		if time.Since(start) > patience {
+			t.Fatalf("stats.sent, droppedFull = %d, %d after %v, want 10 and some", b.stats.sent.Load(), b.stats.droppedFull.Load(), patience)
+		}
 	}
 	beaconCmd(t, b, "SILENCE", nil)
-	due := time.Since(start) / (50 * time.Millisecond)
-	if got := b.stats.sent.Load(); got < uint64(due)/2 || got > uint64(due)+1 {
-		t.Errorf("stats.sent = %d, want about %d", got, due)
-	}
-	if got := b.stats.droppedFull.Load(); got == 0 {
-		t.Error("stats.droppedFull = 0, want what did not fit")
+	if got, due := b.stats.sent.Load(), uint64(time.Since(start)/(50*time.Millisecond)); got > due+1 {
+		t.Errorf("stats.sent = %d, want at most %d", got, due+1)
 	}
 }
 
@@ -185,7 +172,7 @@ func openDescriptors() int {
 }
 
 func TestBeacon_leavesNothing(t *testing.T) {
-	lo, port := loopback(t), freePort(t)
+	lo, port := loopback(t), freeUDPPort(t)
 	round := func() {
 		a, b := NewBeacon(), NewBeacon()
 		unused := NewBeacon()
@@ -234,7 +221,7 @@ func TestConnection(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			port := freePort(t)
+			port := freeUDPPort(t)
 			a, err := test.open(port)
 			if err != nil {
 				t.Skipf("the host cannot: %v", err)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/go-zyre/zyre/internal/wire/wiretest"
 )
 
 // beaconMsg returns the message that v was parsed from.
@@ -131,7 +133,7 @@ func TestParseBeacon_golden(t *testing.T) {
 	}
 	for file, want := range map[string]int{"libzyre.jsonl": 20, "pyre.jsonl": 12, "zyrejs.jsonl": 12} {
 		n := 0
-		for _, r := range goldenRecords(t, file) {
+		for _, r := range wiretest.Captures(t, ".", file) {
 			if r.Transport != "udp" {
 				continue
 			}
@@ -140,20 +142,20 @@ func TestParseBeacon_golden(t *testing.T) {
 			if err := json.Unmarshal(r.Decoded, &want); err != nil {
 				t.Fatal(err)
 			}
-			v, err := parseBeacon(r.frames[0])
+			v, err := parseBeacon(r.Frames[0])
 			if err != nil {
 				t.Errorf("%s %s: parseBeacon = %v", file, r.What, err)
 				continue
 			}
-			got := golden{Version: r.frames[0][3], UUID: uuidString(v.uuid), Port: v.port}
+			got := golden{Version: r.Frames[0][3], UUID: uuidString(v.uuid), Port: v.port}
 			if v.secure {
 				got.Key = hex.EncodeToString(v.key[:])
 			}
 			if got != want {
 				t.Errorf("%s %s: parseBeacon = %+v, want %+v", file, r.What, got, want)
 			}
-			if b, err := v.beaconMsg().append(nil); err != nil || !bytes.Equal(b, r.frames[0]) {
-				t.Errorf("%s %s: append = %x, %v, want %x, nil", file, r.What, b, err, r.frames[0])
+			if b, err := v.beaconMsg().append(nil); err != nil || !bytes.Equal(b, r.Frames[0]) {
+				t.Errorf("%s %s: append = %x, %v, want %x, nil", file, r.What, b, err, r.Frames[0])
 			}
 		}
 		if n != want {

@@ -10,7 +10,7 @@ import (
 	"github.com/go-zyre/zyre/internal/netif"
 )
 
-// A socket that failed to read so often in a row is opened anew.
+// A socket that failed to read so often in a row is opened again.
 const beaconMaxReadErrors = 5
 
 // read takes datagrams from a socket until it is closed, and turns those worth

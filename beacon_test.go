@@ -373,9 +373,9 @@ func TestBeacon_readErrors(t *testing.T) {
 		if f.opened != 2 {
 			t.Fatalf("opened %d sockets, want 2", f.opened)
 		}
-		f.conn(udp4).put("anew", "192.0.2.8", 2)
-		if s := <-b.Signals; string(s.Transmit) != "anew" {
-			t.Errorf("heard %q, want anew", s.Transmit)
+		f.conn(udp4).put("again", "192.0.2.8", 2)
+		if s := <-b.Signals; string(s.Transmit) != "again" {
+			t.Errorf("heard %q, want again", s.Transmit)
 		}
 	})
 }
@@ -394,11 +394,11 @@ func TestBeacon_farewell(t *testing.T) {
 			count[s.on+" "+s.data]++
 		}
 		if count["eth0 bye"] != 3 || count["wlan0 bye"] != 3 || len(count) != 2 {
-			t.Errorf("farewell sent %v, want bye 3 times on each", count)
+			t.Errorf("goodbye sent %v, want bye 3 times on each", count)
 		}
 		bubble.Sleep(5 * time.Second)
 		if sends := f.take(); len(sends) != 0 {
-			t.Errorf("after farewell sent %v, want nothing", sends)
+			t.Errorf("after goodbye sent %v, want nothing", sends)
 		}
 	})
 }

@@ -3,7 +3,10 @@ package zyre
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // The command queue takes at most this much that the node has not looked at yet; beyond
@@ -20,6 +23,7 @@ const (
 	cmdWhisper                    // send to a peer
 	cmdShout                      // send to a group
 	cmdStop                       // end, after all that came before
+	cmdKill                       // end at once: the network is gone already
 )
 
 // command is one request to the node.
@@ -28,6 +32,23 @@ type command struct {
 	kind    commandKind
 	news    any           // of cmdTake
 	done    chan struct{} // closed when the command has been carried out; may be nil
+}
+
+// carry copies the frames into the message, so that the caller keeps its buffers. Without
+// frames it carries one empty frame.
+func (m *message) carry(frames ...[]byte) {
+	if len(frames) > 1 {
+		m.frames = make([][]byte, len(frames))
+		for i, f := range frames {
+			m.frames[i] = slices.Clone(f)
+		}
+		return
+	}
+	for _, f := range frames {
+		if m.shared = transport.Share(f); m.shared == nil {
+			m.payload = slices.Clone(f)
+		}
+	}
 }
 
 // commandQueue leads from the application's goroutines, and from the edges, to the node.
@@ -93,8 +114,17 @@ func (q *commandQueue) add(c command) {
 	}
 }
 
-// message queues a message, waiting while the receiver is blocked or the queue is full.
+// message queues a message, waiting while the receiver is blocked or the queue is full. It
+// releases one that it has not queued.
 func (q *commandQueue) message(ctx context.Context, c command) error {
+	err := q.messageOrWait(ctx, c)
+	if err != nil {
+		c.release()
+	}
+	return err
+}
+
+func (q *commandQueue) messageOrWait(ctx context.Context, c command) error {
 	for {
 		q.mu.Lock()
 		if q.closed {
@@ -215,6 +245,7 @@ func (q *commandQueue) close() {
 	q.closed = true
 	for i := range q.commands {
 		q.commands[i].receipt.finish(ErrNotRunning)
+		q.commands[i].release()
 	}
 	q.commands = nil
 	close(q.stopped)

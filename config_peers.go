@@ -3,6 +3,8 @@ package zyre
 import (
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // RequirePeer makes the node connect to a peer that neither beacons nor gossip announce.
@@ -11,33 +13,42 @@ import (
 // to reach the peer until Stop, also after it exited. Called before Start, it takes
 // effect at Start. It returns an error that wraps ErrInvalid if an argument is
 // invalid. It is zyre_require_peer of libzyre.
+//
+// With "" for the UUID the peer is whoever answers at the endpoint, and ENTER tells its
+// UUID. That does for a list of addresses to begin with, which may name this node too. A
+// process that takes the place of the one before is met within seconds. The peer must
+// name that endpoint in its HELLO, or on Linux one of the same host with the same port: if
+// it is behind NAT, by [Zyre.SetAdvertisedEndpoint]. In libzyre a UUID must be given.
 func (z *Zyre) RequirePeer(uuid, endpoint, publicKey string) error {
-	id, err := z.checkRequired(uuid, endpoint, publicKey)
+	peer, err := z.checkRequired(uuid, endpoint, publicKey)
 	if err != nil {
 		return endpointError("require peer", endpoint, err)
 	}
-	peer := requiredPeer{id, endpoint, publicKey}
 	z.setLive(change{op: "require peer", apply: func(c *config) { c.require(peer) }})
 	z.configure(func(n *node, now time.Time) {
 		n.cfg.require(peer)
 		n.routing.setTargets(&n.cfg)
 		n.followRoutes(now)
 		n.updateLocation() // the endpoint may be a local one
-		n.zre.addKnownNode(now, id, newKnownNode(endpoint, publicKey, true))
+		n.zre.addKnownNode(now, peer.uuid, peer.known())
 	})
 	return nil
 }
 
-// checkRequired returns the UUID in the arguments of RequirePeer, or what is wrong with
+// checkRequired returns what the arguments of RequirePeer name, or what is wrong with
 // them. It shows none of them: a secret key may have come in the wrong place.
-func (z *Zyre) checkRequired(uuid, endpoint, publicKey string) (id [16]byte, err error) {
-	id, ok := canonicalUUID(uuid)
+func (z *Zyre) checkRequired(id, endpoint, publicKey string) (peer requiredPeer, err error) {
+	peer = requiredPeer{uuid: seedUUID(endpoint), endpoint: endpoint, key: publicKey, seed: id == ""}
+	ok := true
+	if !peer.seed {
+		peer.uuid, ok = canonicalUUID(id)
+	}
 	z.lock()
 	defer z.mu.Unlock()
 	switch {
 	case !ok:
-		err = wrong("the UUID must be 32 hexadecimal digits")
-	case id == z.uuid:
+		err = wrong("the UUID must be 32 hexadecimal digits, or empty if it is not known")
+	case peer.uuid == z.uuid:
 		err = wrong("the UUID must not be this node's own")
 	case checkPeerEndpoint(endpoint) != nil:
 		err = errPeerEndpoint
@@ -46,12 +57,22 @@ func (z *Zyre) checkRequired(uuid, endpoint, publicKey string) (id [16]byte, err
 	case publicKey == "" && z.node.Load() != nil && z.cfg.curve.enabled():
 		err = errNoPeerKey
 	}
-	return id, err
+	return peer, err
 }
+
+// seedUUID makes the UUID under which a node is known of which there is only the endpoint.
+func seedUUID(endpoint string) [16]byte { return uuid.NewSHA1(uuid.NameSpaceURL, []byte(endpoint)) }
 
 type requiredPeer struct {
 	uuid          [16]byte
 	endpoint, key string
+	seed          bool // the UUID is made up
+}
+
+func (r requiredPeer) known() *knownNode {
+	k := newKnownNode(r.endpoint, r.key, true)
+	k.seed = r.seed
+	return k
 }
 
 // require adds a required peer, or takes the place of what was said of it before.

@@ -80,7 +80,7 @@ func TestZyre_requirePeerRefusesNonsense(t *testing.T) {
 	z := zyre.NewZyre(context.Background())
 	other := zyre.NewZyre(context.Background()).UUID()
 	for _, c := range []struct{ uuid, endpoint, key string }{
-		{"", "tcp://127.0.0.1:1", ""}, {z.UUID(), "tcp://127.0.0.1:1", ""},
+		{"bob", "tcp://127.0.0.1:1", ""}, {"", "", ""}, {"", "tcp://127.0.0.1:1", "key"}, {z.UUID(), "tcp://127.0.0.1:1", ""},
 		{other, "", ""}, {other, "udp://127.0.0.1:1", ""}, {other, "tcp://127.0.0.1:1", "key"},
 	} {
 		if err := z.RequirePeer(c.uuid, c.endpoint, c.key); !errors.Is(err, zyre.ErrInvalid) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/zgossip"
 )
@@ -26,26 +25,6 @@ type gossiping struct {
 type announcement struct {
 	endpoint string        // empty: take back what was told
 	done     chan struct{} // closed when that has happened, or something else has taken its place; may be nil
-}
-
-// zmqSeams makes what a node stands on in production.
-func zmqSeams() (seams, error) {
-	t, err := transport.NewZMQ()
-	if err != nil {
-		return seams{}, err
-	}
-	return seamsOf(t), nil
-}
-
-func seamsOf(t *transport.ZMQ) seams {
-	return seams{
-		transport: t,
-		newBeacon: newBeacon,
-		localAddr: netif.LocalAddr,
-		openGossip: func(id string, cfg *config, policy *transport.Policy, log *slog.Logger) (*gossiping, error) {
-			return openGossip(t, id, cfg, policy, log)
-		},
-	}
 }
 
 // openGossip binds the hub and connects to others, as configured.

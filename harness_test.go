@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/hostnet"
 	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/transport/mem"
 	"github.com/go-zyre/zyre/internal/transport/transporttest"
 )
 
@@ -58,6 +60,12 @@ func newLoopbackNode(t testing.TB, name string, port int) *Zyre {
 	z := loopbackNode(name, port)
 	t.Cleanup(z.Stop)
 	return z
+}
+
+// newMemNode makes a node on a network in memory. In a bubble a whole node runs in no time:
+// its goroutine, its queues and its timers, all but the sockets.
+func newMemNode(network *mem.Network, name string) *Zyre {
+	return NewZyre(hostnet.With(context.Background(), network)).SetName(name)
 }
 
 // mustStart starts a node.
@@ -174,22 +182,16 @@ func (r *recorder) String() string {
 	return b.String()
 }
 
-// eventually waits until something holds.
+// eventually waits until something holds that has no event.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for !holds() {
+	looks := time.NewTicker(5 * time.Millisecond)
+	defer looks.Stop()
+	for deadline := time.Now().Add(patience); !holds(); <-looks.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s: not within %v", what, patience)
 		}
-		pause(5 * time.Millisecond)
 	}
-}
-
-// pause gives the system time between two looks at something that has no event.
-func pause(d time.Duration) {
-	timer := time.NewTimer(d)
-	<-timer.C
 }
 
 // holdings is what a process holds. Of the threads only libzmq's count: the Go
@@ -207,17 +209,19 @@ func checkLeaks(t *testing.T) {
 	freeUDPPort(t) // Go's poller keeps descriptors from the first use of the network on
 	before := countHoldings(t)
 	t.Cleanup(func() {
-		var after holdings
-		for range 400 {
-			after = countHoldings(t)
+		looks := time.NewTicker(5 * time.Millisecond)
+		defer looks.Stop()
+		for deadline := time.Now().Add(patience); ; <-looks.C {
+			after := countHoldings(t)
 			if after.goroutines <= before.goroutines && after.descriptors <= before.descriptors &&
 				after.zmqThreads <= before.zmqThreads {
 				return
 			}
-			pause(5 * time.Millisecond)
+			if time.Now().After(deadline) {
+				buf := make([]byte, 1<<20)
+				t.Fatalf("the process held %+v before, %+v after\n%s", before, after, buf[:runtime.Stack(buf, true)])
+			}
 		}
-		buf := make([]byte, 1<<20)
-		t.Errorf("the process held %+v before, %+v after\n%s", before, after, buf[:runtime.Stack(buf, true)])
 	})
 }
 

@@ -24,6 +24,8 @@ func (m *countingMailbox) Send([]byte, [][]byte) error {
 	return nil
 }
 
+func (m *countingMailbox) SendShared([]byte, *transport.Payload) error { return m.Send(nil, nil) }
+
 func (m *countingMailbox) Moved(transport.Conn) transport.Moved { return transport.Moved{} }
 
 func (m *countingMailbox) Close(time.Duration) error {

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"maps"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -81,7 +80,7 @@ func TestSetLogger_handlerCallsNode(t *testing.T) {
 
 // A handler that does not return holds up nothing, and what it misses is counted and told.
 func TestSetLogger_slowHandler(t *testing.T) {
-	var log lockedBuffer
+	var log kit.Buffer
 	release := make(chan struct{})
 	slow := &gate{slog.NewTextHandler(&log, nil), release}
 	z := kit.NewNode(t, "z", kit.FreeUDPPort(t)).SetLogger(slog.New(slow))
@@ -99,24 +98,6 @@ func TestSetLogger_slowHandler(t *testing.T) {
 	}
 	z.Stop()
 	watch.Until(t, "the last words", func() bool { return strings.Contains(log.String(), "zyre: stopped") })
-}
-
-// lockedBuffer is a buffer for several goroutines.
-type lockedBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *lockedBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // gate is a handler that waits until it is released.

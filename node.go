@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/netip"
 	"runtime"
 	"time"
 
@@ -71,16 +70,6 @@ type node struct {
 	taken  []command        // reused for each round
 }
 
-// seams are what a node stands on. Tests and simulations put something else in their
-// place.
-type seams struct {
-	transport  transport.Transport
-	newBeacon  func(beaconConfig) *Beacon                                                                   // nil: there is none
-	openGossip func(id string, cfg *config, policy *transport.Policy, log *slog.Logger) (*gossiping, error) // nil: there is none
-	interfaces func() ([]netif.Interface, error)                                                            // nil: those of the host
-	localAddr  func(remote netip.Addr) (netip.Addr, bool)                                                   // nil: routes are not known
-}
-
 func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
 	n := &node{
 		uuid:          uuid,
@@ -90,7 +79,7 @@ func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
 		wakeup:        make(chan struct{}, 1),
 		counted:       make(chan struct{}),
 		cfg:           cfg,
-		resolver:      transport.NewResolver(),
+		resolver:      transport.NewResolver(s.lookup),
 		events:        events,
 		poll:          backoff.Backoff{Min: pollShortest, Max: pollLongest},
 		pauseWarnings: ratelimit.NewWarnings(),

@@ -36,6 +36,8 @@ func (n *node) handleOne(now time.Time, c *command) {
 	case cmdStop:
 		n.stopAt = n.zre.beginStop(now)
 		n.inbox.StopOffering()
+	case cmdKill:
+		n.stopAt = now
 	}
 	if c.done != nil {
 		close(c.done)
@@ -86,6 +88,7 @@ func (n *node) do(fn func(now time.Time)) error {
 func (n *node) send(ctx context.Context, c command) error {
 	c.receipt = newReceipt()
 	if err := ctx.Err(); err != nil {
+		c.release()
 		return err
 	}
 	err := n.commands.message(ctx, c)

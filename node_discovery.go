@@ -44,7 +44,7 @@ func (n *node) startDiscovery(now time.Time) (err error) {
 	}
 	n.publish()
 	for _, r := range n.cfg.required {
-		n.zre.addKnownNode(now, r.uuid, newKnownNode(r.endpoint, r.key, true))
+		n.zre.addKnownNode(now, r.uuid, r.known())
 	}
 	return nil
 }

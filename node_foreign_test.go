@@ -29,15 +29,15 @@ type simForeign struct {
 	kind     simKind
 	model    *foreign.Model
 	conns    map[[16]byte]*simConn
-	history  []string       // ENTER and EXIT of peers that entered
-	heard    map[string]int // content of whispers
+	history  []string // ENTER and EXIT of peers that entered
+	told     int      // whispers sent
 	wake     time.Time
 	contests bool
 	leader   string // of simCrew
 }
 
 func (s *sim) foreign(kind simKind) *simForeign {
-	h := &simForeign{simSite: s.site(), kind: kind, conns: map[[16]byte]*simConn{}, heard: map[string]int{}}
+	h := &simForeign{simSite: s.site(), kind: kind, conns: map[[16]byte]*simConn{}}
 	var err error
 	h.model, err = foreign.New(foreign.Config{Kind: kind, UUID: h.uuid, Endpoint: h.endpoint, Name: string(kind)}, h)
 	if err != nil {
@@ -67,11 +67,14 @@ func (h *simForeign) Event(e foreign.Event) {
 		if e.Type == foreign.Exit && uuidString(e.Peer) == h.leader {
 			h.leader = ""
 		}
+		if e.Type == foreign.Exit {
+			h.exits[e.Peer]++
+		}
 		if e.Type == foreign.Enter || e.Name != "" {
 			h.history = append(h.history, line)
 		}
 	case foreign.Whisper:
-		h.heard[string(slices.Concat(e.Content...))]++
+		h.delivered(string(slices.Concat(e.Content...)))
 	case foreign.Leader:
 		h.net.note("%s %s sees LEADER %s", h.kind, simName(h.uuid), simName(e.Peer))
 		h.leader = uuidString(e.Peer)
@@ -105,6 +108,14 @@ func (h *simForeign) whisper(to [16]byte, text string) bool {
 	return h.model.HasEntered(to) && h.model.Whisper(to, []byte(text))
 }
 
+// tell sends the next numbered whisper, if the peer is here.
+func (h *simForeign) tell(to [16]byte) {
+	if h.model.HasEntered(to) {
+		h.told++
+		h.whisper(to, h.net.post(h, to, fmt.Sprintf("f %.4x %d", h.uuid, h.told)).text)
+	}
+}
+
 // talk has the application of a foreign host do something.
 func (h *simForeign) talk(pick func(n int) int) {
 	group := []string{"A", "B", "C"}[pick(3)]
@@ -117,7 +128,7 @@ func (h *simForeign) talk(pick func(n int) int) {
 		h.model.Shout(group, []byte("s"))
 	default:
 		for range 1 + pick(5) {
-			h.whisper(h.net.hosts[pick(len(h.net.hosts))].base().uuid, "w")
+			h.tell(h.net.hosts[pick(len(h.net.hosts))].base().uuid)
 		}
 	}
 }
@@ -138,7 +149,7 @@ func simExchange(s *sim, a *simNode, h simHost, text string) {
 		}
 		before := w.whispers
 		s.arrive()
-		if b.heard[text] != 1 {
+		if b.got[text] != 1 {
 			s.fatalf("%s did not get %q", b.kind, text)
 		}
 		if got := w.whispers - before; !sent || got != 1 {

@@ -3,7 +3,6 @@ package zyre
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 // Whether two nodes connect by inproc makes no difference to what they see.
@@ -63,10 +62,11 @@ func TestInproc_vanishedPeer(t *testing.T) {
 	if err := raw.inbox.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for i := range 20 {
+	for i := range 4 {
 		alice.Shout("g", []byte("hello"))
 		rb.wait(t, "SHOUT alice g hello", i+1)
-		pause(5 * time.Millisecond) // libzmq looks for the end of a pipe once a millisecond
+		sent := alice.Stats().Beacon.Sent // libzmq looks for the end of a pipe once a millisecond
+		eventually(t, "alice beacons", func() bool { return alice.Stats().Beacon.Sent > sent })
 	}
 	if ra.count("EXIT raw") != 0 {
 		t.Error("the shouts came only after EXIT")

@@ -161,6 +161,7 @@ func simRecover(s *sim, healing time.Duration) {
 		}
 	}
 	s.run(healing)
+	s.checkLetters()
 	simConnected(s)
 	before := map[simHost]int{}
 	for _, h := range s.hosts {

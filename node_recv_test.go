@@ -171,8 +171,11 @@ func TestNode_helloTwice(t *testing.T) {
 		want    []string
 	}{
 		{name: "at once", second: "stranger", want: []string{"ENTER 0100"}},
-		{name: "later", second: "stranger", between: func(s *sim, _ *simNode) { s.now = s.now.Add(2 * maxVerifyTime) },
-			want: []string{"ENTER 0100", "EXIT 0100", "ENTER 0100"}},
+		{name: "later", second: "stranger", between: func(s *sim, a *simNode) {
+			a.n.zre.ping(s.now, a.n.zre.peers[peer])
+			a.hear(peer, 2, NewZreMsg(PingOkID))
+			s.now = s.now.Add(2 * maxVerifyTime)
+		}, want: []string{"ENTER 0100", "EXIT 0100", "ENTER 0100"}},
 		{name: "under another name", second: "other",
 			want: []string{"ENTER 0100", "EXIT 0100", "ENTER 0100"}},
 		{name: "after a join", second: "stranger", between: func(_ *sim, a *simNode) {
@@ -304,7 +307,7 @@ func TestNode_modulo65535(t *testing.T) {
 		}
 	}
 	s.settle()
-	if got := b.heard["y"]; got != 140_000 || len(b.history) != events {
+	if got := b.got["y"]; got != 140_000 || len(b.history) != events {
 		t.Errorf("from us: %d whispers arrived, want 140000; events %q", got, b.history[events:])
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// stop ends the node and returns when nothing of it is left.
-func (n *node) stop() {
-	_ = n.commands.put(command{kind: cmdStop})
+// stop ends the node, by cmdStop or cmdKill, and returns when nothing of it is left.
+func (n *node) stop(how commandKind) {
+	_ = n.commands.put(command{kind: how})
 	<-n.commands.done
 }
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// simStorms are what makes two hosts greet each other anew.
+// simStorms are what makes two hosts say HELLO to each other again.
 var simStorms = []struct {
 	name   string
 	happen func(s *sim, a *simNode, b simHost)
@@ -53,13 +53,13 @@ var simStorms = []struct {
 		a.whisperText(b.base().uuid, "not lost")
 		simLose(s, b, a)
 	}},
-	{"we greet anew", func(s *sim, a *simNode, b simHost) {
+	{"we say HELLO again", func(s *sim, a *simNode, b simHost) {
 		a.n.zre.sendHello(s.now, a.n.zre.peers[b.base().uuid])
 	}},
-	{"it greets anew", func(s *sim, a *simNode, b simHost) { simGreetAnew(s, b, a) }},
+	{"it says HELLO again", func(s *sim, a *simNode, b simHost) { simHelloAgain(s, b, a) }},
 	{"crossing", func(s *sim, a *simNode, b simHost) {
 		a.n.zre.sendHello(s.now, a.n.zre.peers[b.base().uuid])
-		simGreetAnew(s, b, a)
+		simHelloAgain(s, b, a)
 	}},
 	{"crossing after a removal", func(s *sim, a *simNode, b simHost) {
 		a.bye(b.base().uuid)
@@ -85,7 +85,7 @@ func simLose(s *sim, from, to simHost) {
 	}
 }
 
-func simGreetAnew(s *sim, from, to simHost) {
+func simHelloAgain(s *sim, from, to simHost) {
 	switch h := from.(type) {
 	case *simNode:
 		h.n.zre.sendHello(s.now, h.n.zre.peers[to.base().uuid])
@@ -94,7 +94,7 @@ func simGreetAnew(s *sim, from, to simHost) {
 	}
 }
 
-// No storms: whatever made two hosts greet each other anew, few HELLOs and events
+// No storms: whatever made two hosts say HELLO again, few HELLOs and events
 // follow, and both are connected in the end, also ten seconds later.
 func TestNode_noStorm(t *testing.T) {
 	t.Parallel()

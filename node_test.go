@@ -67,8 +67,9 @@ func (tr *queueTransport) Dial(endpoint string, _ transport.DialOptions) (transp
 // nullMailbox takes everything and keeps nothing.
 type nullMailbox struct{}
 
-func (nullMailbox) Send([]byte, [][]byte) error { return nil }
-func (nullMailbox) Close(time.Duration) error   { return nil }
+func (nullMailbox) Send([]byte, [][]byte) error                 { return nil }
+func (nullMailbox) SendShared([]byte, *transport.Payload) error { return nil }
+func (nullMailbox) Close(time.Duration) error                   { return nil }
 
 func (nullMailbox) Moved(transport.Conn) transport.Moved { return transport.Moved{} }
 
@@ -121,7 +122,7 @@ func TestNode_goodbyeWaitsForMessages(t *testing.T) {
 	var seen []string
 	for e := range n.events.ch {
 		if seen = append(seen, e.Type); e.Type == EventExit {
-			go n.stop()
+			go n.stop(cmdStop)
 		}
 	}
 	if want := []string{EventEnter, EventWhisper, EventExit, EventStop}; !slices.Equal(seen, want) {

@@ -49,8 +49,8 @@ func NewPeer(ctx context.Context, identity string) *Peer {
 
 // Connect connects to the peer's mailbox. From is the UUID of this side, 16
 // bytes, or the whole routing id as it goes on the wire: of a node that is 1 and the
-// UUID, and any other of 1 to 255 bytes that does not begin with 0 works too. The
-// endpoint is
+// UUID, and any other of 1 to 255 bytes works too (those that begin with 0 are libzmq's
+// own, so that two may be the same). The endpoint is
 // tcp://address:port with a numeric address, ipc://path or inproc://name. A peer
 // that is connected already is disconnected first; sequence numbers start anew.
 // It returns an error for an unusable argument or when libzmq refuses. It is
@@ -61,8 +61,8 @@ func (p *Peer) Connect(from []byte, endpoint string) error {
 	if len(from) == identitySize-1 {
 		from = append([]byte{1}, from...)
 	}
-	if len(from) == 0 || len(from) > maxString || from[0] == 0 {
-		return opError("connect to peer", endpoint, wrong("the routing id must be of 1 to 255 bytes, the first not 0"))
+	if len(from) == 0 || len(from) > maxString {
+		return opError("connect to peer", endpoint, wrong("the routing id must be of 1 to 255 bytes"))
 	}
 	p.disconnect()
 	tr, err := transport.NewZMQ()

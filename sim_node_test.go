@@ -204,9 +204,10 @@ func (h *simNode) see(e *Event) {
 	}
 	if e.Type == EventWhisper {
 		w.whispers++
+		h.delivered(string(e.Msg))
 	} else {
 		h.history = append(h.history, strings.TrimSpace(e.Type+" "+e.PeerUUID[:4]+" "+e.Group))
-		h.net.note("%s sees %s", simName(h.uuid), h.history[len(h.history)-1])
+		h.net.note("%s sees %s %s", simName(h.uuid), h.history[len(h.history)-1], e.Reason)
 	}
 	if w.here == (e.Type == EventEnter) {
 		h.net.fatalf("%s: %s of %s, here %t", simName(h.uuid), e.Type, e.PeerUUID[:4], w.here)
@@ -217,6 +218,7 @@ func (h *simNode) see(e *Event) {
 		w.enters++
 	case EventExit:
 		w.here = false
+		h.exits[w.uuid]++
 	case EventWhisper:
 		var born, number int
 		if _, err := fmt.Sscanf(string(e.Msg), "w %d %d", &born, &number); err != nil {
@@ -239,7 +241,8 @@ func (h *simNode) whisper(to [16]byte) {
 		return
 	}
 	h.told[to]++
-	h.whisperText(to, fmt.Sprintf("w %d %d", h.born, h.told[to]))
+	l := h.net.post(h, to, fmt.Sprintf("w %d %d", h.born, h.told[to]))
+	l.receipt = h.whisperText(to, l.text)
 }
 
 func (h *simNode) whisperText(to [16]byte, text string) *receipt {

@@ -24,6 +24,7 @@ type sim struct {
 	conns   []*simConn
 	late    []simGoodbye // datagrams under way
 	trace   []string     // what happened last
+	letters []*simLetter // whispers sent
 	hwm     int          // messages that a connection holds
 	window  int          // of the nodes, in bytes; 0 is the default
 	made    int          // hosts made
@@ -50,7 +51,10 @@ type simSite struct {
 	frozenAt time.Time
 	router   map[[16]byte]*simConn // the connection that each routing id belongs to
 	silent   bool                  // sends no beacons
+	closed   bool                  // no connection to it is possible; its beacons and own connections go out
 	hellos   map[[16]byte]int      // HELLOs sent, by the receiver's UUID as far as known
+	exits    map[[16]byte]int      // EXITs seen
+	got      map[string]int        // whispers received, by text
 }
 
 func (s *simSite) base() *simSite { return s }
@@ -110,7 +114,8 @@ func (s *sim) fatalf(format string, args ...any) {
 
 func (s *sim) site() simSite {
 	s.made++
-	site := simSite{net: s, router: map[[16]byte]*simConn{}, hellos: map[[16]byte]int{}}
+	site := simSite{net: s, router: map[[16]byte]*simConn{}, hellos: map[[16]byte]int{},
+		exits: map[[16]byte]int{}, got: map[string]int{}}
 	s.rng.Read(site.uuid[:])
 	site.endpoint = fmt.Sprintf("tcp://10.0.0.1:%d", 1000+s.made)
 	return site
@@ -153,6 +158,10 @@ func (c *simConn) Send(header []byte, frames [][]byte) error {
 	}
 	c.queue = append(c.queue, m)
 	return nil
+}
+
+func (c *simConn) SendShared(header []byte, p *transport.Payload) error {
+	return c.Send(header, [][]byte{p.Bytes()})
 }
 
 // Close drops what was sent, except, if the connection is established, for some
@@ -201,7 +210,7 @@ func (s *sim) deliverable() []*simConn {
 	s.conns = slices.DeleteFunc(s.conns, func(c *simConn) bool { return c.closed && len(c.queue) == 0 })
 	var list []*simConn
 	for _, c := range s.conns {
-		if to := s.host(c.to); len(c.queue) > 0 && to != nil && s.hear(c.from, to.base()) && !simPaused(to) && !c.queue[0].due.After(s.now) {
+		if to := s.host(c.to); len(c.queue) > 0 && to != nil && s.hear(c.from, to.base()) && !to.base().closed && !simPaused(to) && !c.queue[0].due.After(s.now) {
 			list = append(list, c)
 		}
 	}

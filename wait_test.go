@@ -15,16 +15,15 @@ import (
 
 func TestWaitPeers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := mem.New()
+		network := mem.New(1)
 		var nodes []*Zyre
 		for i := range 4 {
-			z := newMemNode(t, network, fmt.Sprint("node", i))
+			z := newMemNode(network, fmt.Sprint("node", i))
 			if i > 0 {
 				z.Join("hall")
 			}
 			nodes = append(nodes, z)
 		}
-		introduce(t, nodes...)
 		a := nodes[0]
 		wait := func(group string, n int) <-chan error {
 			result := make(chan error, 1)
@@ -54,7 +53,7 @@ func TestWaitPeers(t *testing.T) {
 				t.Error("WaitPeers has returned before all peers came")
 			}
 			mustStart(t, z)
-			timelineOf(z)
+			record(z)
 		}
 		for what, done := range map[string]<-chan error{"all": all, "members": members} {
 			if err := <-done; err != nil {

@@ -2,6 +2,9 @@ package zyre
 
 import (
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/ratelimit"
@@ -60,11 +63,12 @@ type zre struct {
 	electionsChanged bool            // an election has something to do
 	enteredChanges   uint64          // counts ENTERs, EXITs and moves to another endpoint
 
-	halfOpen         ratelimit.Bucket // for new half-open peers
-	warnings         ratelimit.Bucket // of connections that cannot be made
-	keyWarnings      ratelimit.Bucket // of refused keys
-	lossWarnings     ratelimit.Bucket // of lost messages
-	throttleWarnings ratelimit.Bucket // of peers that restart too often, or take nothing
+	unreached        map[[16]byte]time.Time // peers that have exited without an answer to our HELLO, and when
+	halfOpen         ratelimit.Bucket       // for new half-open peers
+	warnings         ratelimit.Bucket       // of connections that cannot be made
+	keyWarnings      ratelimit.Bucket       // of refused keys
+	lossWarnings     ratelimit.Bucket       // of lost messages
+	throttleWarnings ratelimit.Bucket       // of peers that restart too often, or take nothing
 	counters         counters
 
 	tickInterval time.Duration
@@ -72,6 +76,7 @@ type zre struct {
 
 	// reused
 	view       zreView
+	ordered    []*peer   // see inOrder
 	whisperTo  []*peer   // whom a batch of whispers goes to
 	header     []byte    // the header frame that is being sent
 	pingHeader []byte    // likewise, of a PING or PING-OK
@@ -140,6 +145,7 @@ func newZRE(cfg zreConfig, out port) *zre {
 		sameNames:     map[string]bool{},
 		blocked:       map[*peer]bool{},
 		blockedGroups: map[string]bool{},
+		unreached:     map[[16]byte]time.Time{},
 
 		halfOpen:         ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
 		warnings:         ratelimit.NewWarnings(),
@@ -196,16 +202,30 @@ func (z *zre) wakeBy(t time.Time) {
 // tick looks at all timers and plans the next time.
 func (z *zre) tick(now time.Time) {
 	z.tickAt = now.Add(z.tickInterval)
-	for _, p := range z.peers {
+	for _, p := range z.inOrder() {
+		if z.peers[p.uuid] != p {
+			continue // it went when another one was looked at
+		}
 		z.tickPeer(now, p)
 		if p.probe.isPending() && !z.inbox.isGrace() {
 			z.wakeBy(p.probe.deadline)
 		}
 	}
+	clear(z.ordered)
 	z.runElections(now)
 	z.retryKnownNodes(now)
 	z.forgetKeys()
 	z.forgetThrottles(now)
+	z.forgetUnreached(now)
+}
+
+// inOrder lists the peers in the order of their UUIDs, in which things happen to several of
+// them at one moment: with the same seed, a test of an application sees the same events.
+// It is valid until the next call.
+func (z *zre) inOrder() []*peer {
+	z.ordered = slices.AppendSeq(z.ordered[:0], maps.Values(z.peers))
+	slices.SortFunc(z.ordered, func(a, b *peer) int { return strings.Compare(a.id, b.id) })
+	return z.ordered
 }
 
 // tickPeer looks at the timers of one peer.
@@ -223,6 +243,8 @@ func (z *zre) tickPeer(now time.Time, p *peer) {
 		if p.mailbox != nil {
 			z.ping(now, p)
 		}
+	case p.handshake.state == helloUnreached && p.presence.idle(now) < z.timeouts.expired:
+		// it may answer yet
 	case now.Sub(p.bornAt) >= z.timeouts.expired:
 		z.counters.neverEntered++
 		z.forgetPeer(p)

@@ -16,7 +16,7 @@ const maxBacklog = 16 * maxCommands
 // outgoing is a message that waits for room.
 type outgoing struct {
 	header  []byte
-	frames  [][]byte
+	content content
 	receipt *receipt
 }
 
@@ -46,33 +46,27 @@ func (b *backlog) isBlocked() bool { return b.queue.Len() > 0 || b.pingQueued ||
 // clear drops what waits, and tells who wants to know.
 func (b *backlog) clear(err error) {
 	for b.queue.Len() > 0 {
-		b.queue.Pop().receipt.settle(err)
+		o := b.queue.Pop()
+		o.receipt.settle(err)
+		o.content.release()
 	}
 	*b = backlog{}
 }
 
 // push adds a message. The header may be reused afterwards, the frames not.
-func (b *backlog) push(header []byte, frames [][]byte, r *receipt) {
-	b.queue.Push(outgoing{
-		header:  append([]byte(nil), header...),
-		frames:  append([][]byte(nil), frames...),
-		receipt: r,
-	})
-	b.bytes += contentSize(frames)
+func (b *backlog) push(header []byte, c content, r *receipt) {
+	c.retain()
+	c.frames = append([][]byte(nil), c.frames...)
+	b.queue.Push(outgoing{header: append([]byte(nil), header...), content: c, receipt: r})
+	b.bytes += c.size()
 }
 
-func contentSize(frames [][]byte) (bytes int) {
-	for _, f := range frames {
-		bytes += len(f)
-	}
-	return bytes
-}
-
-// pop removes the oldest message.
-func (b *backlog) pop() outgoing {
+// sent removes the oldest message, which was sent.
+func (b *backlog) sent() {
 	o := b.queue.Pop()
-	b.bytes -= contentSize(o.frames)
-	return o
+	b.bytes -= o.content.size()
+	o.receipt.settle(nil)
+	o.content.release()
 }
 
 // block notes that a peer takes nothing more for now, and holds back those who send
@@ -172,14 +166,14 @@ func (z *zre) sendNext(now time.Time, p *peer) error {
 		return err
 	}
 	o := p.backlog.queue.Front()
-	if len(o.frames) > 0 && p.window.isFull() {
+	if !o.content.isEmpty() && p.window.isFull() {
 		z.pingIfDue(now, p)
 		return errWindowFull
 	}
-	if err := z.post(now, p, o.header, o.frames); err != nil {
+	if err := z.post(now, p, o.header, o.content); err != nil {
 		return err
 	}
-	p.backlog.pop().receipt.settle(nil)
+	p.backlog.sent()
 	z.pingIfDue(now, p)
 	return nil
 }
@@ -209,8 +203,9 @@ func (z *zre) withdrawFrom(p *peer, err error, which func(r *receipt) bool) {
 	for p.backlog.queue.Len() > 0 {
 		o := p.backlog.queue.Pop()
 		if which(o.receipt) {
-			kept.bytes -= contentSize(o.frames)
+			kept.bytes -= o.content.size()
 			o.receipt.settle(err)
+			o.content.release()
 			continue
 		}
 		kept.queue.Push(o)

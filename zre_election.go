@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -110,7 +111,8 @@ func (z *zre) membersChanged(group string, p *peer, gone bool) {
 // runElections goes on with the elections in which something changed or is overdue.
 func (z *zre) runElections(now time.Time) {
 	z.electionsChanged = false
-	for group, e := range z.elections {
+	for _, group := range slices.Sorted(maps.Keys(z.elections)) {
+		e := z.elections[group]
 		switch {
 		case e.changed && !e.changes.Take(now):
 			z.counters.electionsDelayed++
@@ -257,7 +259,7 @@ func (z *zre) tellNewcomers(now time.Time, group string, e *election) {
 	for _, p := range g.peers {
 		if !e.told[p] {
 			e.told[p] = true
-			z.transmit(now, p, z.header, nil, nil)
+			z.transmit(now, p, z.header, content{}, nil)
 		}
 	}
 }
@@ -298,6 +300,6 @@ func (z *zre) lead(group string, e *election, leader string) {
 func (z *zre) tellMembers(now time.Time, g *group, msg *ZreMsg) {
 	z.encode(msg)
 	for _, p := range g.peers {
-		z.transmit(now, p, z.header, nil, nil)
+		z.transmit(now, p, z.header, content{}, nil)
 	}
 }

@@ -75,6 +75,10 @@ func (m *fakeMailbox) Send(header []byte, _ [][]byte) error {
 	return nil
 }
 
+func (m *fakeMailbox) SendShared(header []byte, p *transport.Payload) error {
+	return m.Send(header, [][]byte{p.Bytes()})
+}
+
 func (m *fakeMailbox) Moved(transport.Conn) (moved transport.Moved) {
 	if m.port.moves != nil {
 		moved = m.port.moves()
@@ -134,7 +138,7 @@ func (b *zreBench) hearAfterGap(m *ZreMsg, lost uint16) {
 	switch {
 	case m.id == HelloID:
 		seq = 1
-	case b.isEntered():
+	case b.peer() != nil && b.peer().handshake.isHelloReceived():
 		seq = b.peer().in.next
 	}
 	packet := packetOf(b.t, stateUUID, seq+lost, m)

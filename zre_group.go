@@ -106,6 +106,10 @@ func (z *zre) receiveStatus(p *peer, status byte) {
 
 // joined puts a peer into a group.
 func (z *zre) joined(p *peer, name string) {
+	if !p.isEntered() {
+		p.held.join(name)
+		return
+	}
 	if _, member := p.groups[name]; member {
 		return
 	}
@@ -129,6 +133,10 @@ func (z *zre) joined(p *peer, name string) {
 
 // left takes a peer out of a group.
 func (z *zre) left(p *peer, name string) {
+	if !p.isEntered() {
+		p.held.leave(name)
+		return
+	}
 	g := p.groups[name]
 	if g == nil {
 		return

@@ -12,6 +12,9 @@ const (
 	helloHeld handshakeState = iota
 	// helloSent: we said HELLO; the peer's own has not come. It has not entered.
 	helloSent
+	// helloUnreached: both have said HELLO, but the peer did not answer ours before it last
+	// exited. Its HELLO is kept until it answers. It has not entered.
+	helloUnreached
 	// helloReturned: the peer said HELLO first, and we answered it. It has entered. Most
 	// implementations answer every HELLO, so another one may come, which is no restart.
 	helloReturned
@@ -23,20 +26,26 @@ const (
 )
 
 func (s handshakeState) String() string {
-	return [...]string{"held", "sent", "returned", "exchanged", "confirmed"}[s]
+	return [...]string{"held", "sent", "unreached", "returned", "exchanged", "confirmed"}[s]
 }
+
+// maxResends is how often the patience is doubled.
+const maxResends = 5
 
 // handshake is the exchange of HELLO with one peer.
 type handshake struct {
 	state     handshakeState
 	sentAt    time.Time     // our last HELLO
 	roundTrip time.Duration // of the last ping that the peer answered
-	resends   uint8         // times that we said HELLO again since it last answered a ping
+	resends   uint8         // times that we said HELLO again since it last answered a ping, up to maxResends
 	reported  bool          // the log says that it does not answer our HELLO
 }
 
 // isEntered reports whether the application knows the peer: between ENTER and EXIT.
 func (h *handshake) isEntered() bool { return h.state >= helloReturned }
+
+// isHelloReceived reports whether what the peer sends follows a HELLO that was taken.
+func (h *handshake) isHelloReceived() bool { return h.state >= helloUnreached }
 
 // isUnconfirmed reports whether a peer that has entered may not have taken our HELLO.
 func (h *handshake) isUnconfirmed() bool {
@@ -46,18 +55,31 @@ func (h *handshake) isUnconfirmed() bool {
 // sent notes our HELLO on a fresh connection.
 func (h *handshake) sent(now time.Time) {
 	h.sentAt = now
-	if h.isEntered() {
+	switch {
+	case h.isEntered():
 		h.state = helloReturned
-	} else {
+	case h.state != helloUnreached:
 		h.state = helloSent
 	}
+}
+
+// resent counts that HELLO is said again because no answer came.
+func (h *handshake) resent() {
+	h.resends = min(h.resends+1, maxResends)
 }
 
 // received notes the peer's HELLO, which makes it enter.
 func (h *handshake) received() { h.state = helloExchanged }
 
+// kept notes the peer's HELLO, which does not make it enter yet.
+func (h *handshake) kept() { h.state = helloUnreached }
+
 // answered notes that our last HELLO answered the peer's.
-func (h *handshake) answered() { h.state = helloReturned }
+func (h *handshake) answered() {
+	if h.isEntered() {
+		h.state = helloReturned
+	}
+}
 
 // exited notes that the application believes the peer to be gone.
 func (h *handshake) exited() { h.state = helloSent }
@@ -86,7 +108,7 @@ func (h *handshake) confirm() {
 // patience is how long to wait for an answer before saying HELLO again: longer on a
 // slow network, and each time twice as long, for the answer may still be under way.
 func (h *handshake) patience(least time.Duration) time.Duration {
-	return max(least, 2*h.roundTrip) << min(h.resends, 5)
+	return max(least, 2*h.roundTrip) << h.resends
 }
 
 // repeatedHello is what a further HELLO of a peer that has entered means.

@@ -45,7 +45,7 @@ func TestHandshake_patience(t *testing.T) {
 		{"slow network", 3 * time.Second, 0, 6 * time.Second},
 		{"said again", 0, 1, 2 * time.Second},
 		{"said again on a slow network", 3 * time.Second, 2, 24 * time.Second},
-		{"at most 32 times as long", 0, 200, 32 * time.Second},
+		{"at most 32 times as long", 0, maxResends, 32 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := handshake{roundTrip: c.roundTrip, resends: c.resends}

@@ -47,7 +47,11 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	p.window.restart()
 	p.handshake.sent(now)
 	p.presence.reconnected()
+	p.pings.answersLost()
 	z.command(now, p, z.ownHello(p.endpoint))
+	if p.handshake.state == helloUnreached {
+		z.startProbe(now, p, probe{kind: probeHello})
+	}
 	return true
 }
 
@@ -67,17 +71,17 @@ func (z *zre) closeMailbox(p *peer, linger time.Duration) {
 // that worked. If the application has sent it anything meanwhile, that is lost, and the
 // application learns of it by EXIT and ENTER.
 func (z *zre) resendHello(now time.Time, p *peer, reason string) bool {
-	if !p.sentSinceHello() {
+	if !p.isEntered() || !p.sentSinceHello() {
 		return z.sendHello(now, p)
 	}
 	its := hello{endpoint: p.helloEndpoint, name: p.name, headers: p.headers, groups: p.groupNames(), status: p.status,
 		routingByte: p.routingByte, conn: p.conn}
 	next := p.in.next
-	z.emitExit(p, reason)
+	z.emitExit(now, p, reason)
 	if !z.sendHello(now, p) {
 		return false
 	}
-	z.enter(now, p, its)
+	z.enterIfReached(now, p, its)
 	p.in.next = next
 	p.handshake.answered()
 	return true
@@ -114,6 +118,9 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 		endpoint: string(v.endpoint), name: string(v.name), headers: v.headerMap(),
 		groups: v.groupNames(), status: v.status, routingByte: m.From[0], conn: m.Conn,
 	}
+	if reachable {
+		p = z.answerSeed(now, uuid, p, endpoint, m)
+	}
 	switch {
 	case p == nil:
 		z.onFirstHello(now, uuid, endpoint, reachable, its)
@@ -125,15 +132,17 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 	case p.handshake.state == helloSent && reachable && z.outweighsBeacon(p, endpoint):
 		z.forgetPeer(p)
 		if q := z.connect(now, uuid, endpoint); q != nil {
-			z.enter(now, q, its)
+			z.enterIfReached(now, q, its)
 			q.handshake.answered()
 		}
-	case p.handshake.state == helloSent:
+	case p.handshake.state == helloUnreached && !z.admitRestart(now, uuid):
+		z.removePeer(now, p, ReasonThrottled)
+	case !p.isEntered():
 		// It may be a zyre.js that knew us from before, took our HELLO for the end of
 		// that session, and says this HELLO to a node that it believes to be new.
 		mayBeMistaken := z.throttles[uuid] != nil || p.handshake.resends > 0
-		z.enter(now, p, its)
-		switch {
+		switch entered := z.enterIfReached(now, p, its); {
+		case !entered:
 		// It may have refused our key until now: libzmq then never connects again.
 		case mayBeMistaken, z.secure && now.Sub(p.handshake.sentAt) >= z.timeouts.verify():
 			z.startProbe(now, p, probe{kind: probeHello})
@@ -174,24 +183,34 @@ func (z *zre) onFirstHello(now time.Time, uuid [16]byte, endpoint string, reacha
 		return
 	}
 	if p := z.connect(now, uuid, endpoint); p != nil {
-		z.enter(now, p, its)
+		z.enterIfReached(now, p, its)
 		p.handshake.answered()
 	}
 }
 
-// enter makes a peer known to the application: its HELLO has come.
-func (z *zre) enter(now time.Time, p *peer, its hello) {
-	p.handshake.received()
+// adoptHello takes what a peer says of itself in the HELLO that has come from it.
+func (z *zre) adoptHello(now time.Time, p *peer, its hello) {
 	z.onFreshConnection(now, p)
-	p.enteredAt, p.receivedAt = now, time.Time{}
 	p.adopt(its)
 	z.heardFrom(now, p)
+}
+
+// enter makes a peer enter: its HELLO has come.
+func (z *zre) enter(now time.Time, p *peer, its hello) {
+	p.handshake.received()
+	z.adoptHello(now, p, its)
+	z.announce(now, p, its.groups)
+}
+
+// announce makes a peer known to the application.
+func (z *zre) announce(now time.Time, p *peer, groups []string) {
+	p.enteredAt, p.receivedAt = now, time.Time{}
 	z.entered++
 	z.enteredChanges++
 	z.log.Debug("zyre: enter", "peer", p.id, "name", p.name, "endpoint", p.endpoint)
 	z.warnOfSameName(now, p)
 	z.port.deliver(enterEvent(p))
-	for _, g := range its.groups {
+	for _, g := range groups {
 		z.joined(p, g)
 	}
 }
@@ -216,9 +235,11 @@ func (z *zre) onRepeatedHello(now time.Time, p *peer, endpoint string, reachable
 	if p.onlyHelloSoFar() {
 		z.updateFromHello(now, p, its)
 	} else {
-		z.emitExit(p, ReasonRestarted)
+		z.emitExit(now, p, ReasonRestarted)
 		p.restartedAt = now
-		z.enter(now, p, its)
+		if !z.enterIfReached(now, p, its) {
+			return
+		}
 	}
 	p.handshake.received()
 	z.startProbe(now, p, probe{kind: probeHello})
@@ -239,7 +260,7 @@ func (z *zre) restartSession(now time.Time, p *peer, endpoint string, reachable 
 		}
 		return
 	}
-	z.emitExit(p, ReasonRestarted)
+	z.emitExit(now, p, ReasonRestarted)
 	if reachable && endpoint != p.endpoint && z.addressed[endpoint] == nil {
 		z.readdress(p, endpoint)
 	}
@@ -247,7 +268,7 @@ func (z *zre) restartSession(now time.Time, p *peer, endpoint string, reachable 
 		z.forgetPeer(p)
 		return
 	}
-	z.enter(now, p, its)
+	z.enterIfReached(now, p, its)
 	p.handshake.answered()
 }
 
@@ -269,6 +290,7 @@ func (z *zre) updateFromHello(now time.Time, p *peer, its hello) {
 func (z *zre) onFreshConnection(now time.Time, p *peer) {
 	p.in.helloReceived()
 	p.window.answersLost()
+	p.pings.answersLost()
 	if p.backlog.cause == waitsForConfirm {
 		z.ping(now, p)
 	}
@@ -286,7 +308,7 @@ func (z *zre) onMessageBeforeHello(now time.Time, p *peer, v *zreView, m *transp
 		now.Sub(p.handshake.sentAt) < p.handshake.patience(maxVerifyTime) {
 		return
 	}
-	p.handshake.resends++
+	p.handshake.resent()
 	if z.admitRestart(now, p.uuid) && !z.sendHello(now, p) {
 		z.forgetPeer(p)
 	}

@@ -3,8 +3,6 @@ package zyre
 import (
 	"context"
 	"log/slog"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/transport"
@@ -28,7 +26,7 @@ func (z *zre) isKeyRight(p *peer, key string, v *zreView) bool {
 		return true
 	}
 	isHello := v.id == HelloID
-	if key == "" || p != nil && p.key != key && (p.isEntered() || !isHello) {
+	if key == "" || p != nil && p.key != key && (p.handshake.isHelloReceived() || !isHello) {
 		return false
 	}
 	return !isHello || v.header(publicKeyHeader) == key && z.port.isAuthorized(key)
@@ -58,7 +56,7 @@ func (z *zre) followProvenKey(p *peer, key string) *peer {
 // authorizationChanged ends the peers whose keys are not authorized any more. It tells
 // them, so that they close their connections to this node, and make no new ones.
 func (z *zre) authorizationChanged(now time.Time) {
-	for _, p := range slices.Collect(maps.Values(z.peers)) {
+	for _, p := range z.inOrder() {
 		if !z.secure || z.peers[p.uuid] != p || z.port.isAuthorized(p.key) {
 			continue
 		}

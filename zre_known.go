@@ -26,6 +26,10 @@ type knownNode struct {
 	next     time.Time
 	retry    backoff.Backoff
 	turn     int // of the addresses of its host name
+
+	seed   bool     // its UUID is not known; see zre_seed.go
+	holder [16]byte // of a seed: the peer that is there
+	heldAt string   // the endpoint of that peer; empty if there was none
 }
 
 func newKnownNode(endpoint, key string, required bool) *knownNode {
@@ -70,11 +74,17 @@ func (z *zre) tryConnect(now time.Time, uuid [16]byte, k *knownNode) {
 func (z *zre) retryKnownNodes(now time.Time) {
 	for uuid, k := range z.known {
 		p := z.peers[uuid]
+		if k.seed {
+			p = z.seedPeer(uuid, k)
+		}
 		switch {
 		case p != nil && p.isEntered():
 			k.entered(now)
+			if k.seed {
+				z.checkHolder(now, p)
+			}
 		case now.Before(k.next):
-		case p == nil, p.handshake.state == helloSent && p.endpoint != k.endpoint:
+		case p == nil, p.mailbox != nil && p.endpoint != k.endpoint:
 			z.tryConnect(now, uuid, k)
 		}
 	}
@@ -114,7 +124,7 @@ func (z *zre) resolveAndConnect(now time.Time, endpoint string, l lookup) {
 	case err != nil:
 		z.counters.unreachable++
 	default:
-		z.sightedWithKey(now, l.uuid, endpoint, l.key)
+		z.sightedKnown(now, l.uuid, endpoint, l.key)
 	}
 }
 
@@ -141,7 +151,7 @@ func (z *zre) resolved(now time.Time, key lookupKey, numeric []string, err error
 		z.log.Debug("zyre: look up", "endpoint", key.endpoint, "addresses", numeric, "err", err)
 		return
 	}
-	z.sightedWithKey(now, l.uuid, those[l.turn%len(those)], l.key)
+	z.sightedKnown(now, l.uuid, those[l.turn%len(those)], l.key)
 }
 
 // lookUpHeld looks up the host name that a peer in helloHeld says it can be reached at, if

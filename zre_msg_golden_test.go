@@ -1,30 +1,18 @@
 package zyre
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/go-zyre/zyre/internal/wire"
+	"github.com/go-zyre/zyre/internal/wire/wiretest"
 )
-
-// goldenRecord is one line of testdata/wire: frames that a real implementation sent.
-type goldenRecord struct {
-	Impl      string
-	Transport string
-	What      string
-	FramesHex []string `json:"frames_hex"`
-	Decoded   json.RawMessage
-	frames    [][]byte
-}
 
 // goldenText is a string that may be written as the bytes it is made of.
 type goldenText string
@@ -61,36 +49,6 @@ type goldenZre struct {
 	LeaderID     goldenText `json:"leader_id"`
 }
 
-func goldenRecords(t *testing.T, file string) []goldenRecord {
-	t.Helper()
-	f, err := os.Open(filepath.Join("testdata", "wire", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	var records []goldenRecord
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var r goldenRecord
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			t.Fatalf("%s line %d: %v", file, len(records)+1, err)
-		}
-		for _, s := range r.FramesHex {
-			b, err := hex.DecodeString(s)
-			if err != nil {
-				t.Fatalf("%s line %d: %v", file, len(records)+1, err)
-			}
-			r.frames = append(r.frames, b)
-		}
-		records = append(records, r)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return records
-}
-
 func TestZreView_golden(t *testing.T) {
 	tests := []struct {
 		file string
@@ -100,11 +58,11 @@ func TestZreView_golden(t *testing.T) {
 	}
 	for _, tt := range tests {
 		n := 0
-		for i, r := range goldenRecords(t, tt.file) {
+		for i, r := range wiretest.Captures(t, ".", tt.file) {
 			switch {
 			case r.Transport == "tcp raw" && strings.Contains(r.What, "message frame"):
 				// ZMTP: flags 0, length 1, frame
-				r.frames[0] = r.frames[0][2:]
+				r.Frames[0] = r.Frames[0][2:]
 				var outer struct{ Zre json.RawMessage }
 				if err := json.Unmarshal(r.Decoded, &outer); err != nil {
 					t.Fatal(err)
@@ -113,7 +71,7 @@ func TestZreView_golden(t *testing.T) {
 			case r.Transport == "udp" || r.Transport == "tcp raw" || strings.Contains(r.What, "identity"):
 				continue
 			case strings.HasPrefix(r.What, "gossip"):
-				if err := new(zreView).parse(r.frames[0]); !errors.Is(err, errBadSignature) {
+				if err := new(zreView).parse(r.Frames[0]); !errors.Is(err, errBadSignature) {
 					t.Errorf("%s: parse(%s) = %v, want %v", tt.file, r.What, err, errBadSignature)
 				}
 				continue
@@ -128,14 +86,14 @@ func TestZreView_golden(t *testing.T) {
 }
 
 // checkGoldenZre decodes r, compares it and encodes it again.
-func checkGoldenZre(t *testing.T, r goldenRecord) {
+func checkGoldenZre(t *testing.T, r wiretest.Capture) {
 	t.Helper()
 	var want goldenZre
 	if err := json.Unmarshal(r.Decoded, &want); err != nil {
 		t.Fatal(err)
 	}
 	var v zreView
-	if err := v.parse(r.frames[0]); err != nil {
+	if err := v.parse(r.Frames[0]); err != nil {
 		t.Fatalf("%s %s: parse = %v", r.Impl, r.What, err)
 	}
 	got := goldenZre{
@@ -154,7 +112,7 @@ func checkGoldenZre(t *testing.T, r goldenRecord) {
 	for key, value := range v.headers() {
 		got.Headers = append(got.Headers, [2]goldenText{goldenText(key), goldenText(value)})
 	}
-	for _, frame := range r.frames[1:] {
+	for _, frame := range r.Frames[1:] {
 		got.Content = append(got.Content, goldenText(frame))
 	}
 	g, _ := json.Marshal(emptyAsNil(got))
@@ -162,11 +120,11 @@ func checkGoldenZre(t *testing.T, r goldenRecord) {
 	if !bytes.Equal(g, w) {
 		t.Errorf("%s %s: parse = %s, want %s", r.Impl, r.What, g, w)
 	}
-	if b := encodeInOrder(t, &v); !bytes.Equal(b, r.frames[0]) {
-		t.Errorf("%s %s: append = %x, want %x", r.Impl, r.What, b, r.frames[0])
+	if b := encodeInOrder(t, &v); !bytes.Equal(b, r.Frames[0]) {
+		t.Errorf("%s %s: append = %x, want %x", r.Impl, r.What, b, r.Frames[0])
 	}
-	if b, err := v.message().append(nil); v.headerCount < 2 && (err != nil || !bytes.Equal(b, r.frames[0])) {
-		t.Errorf("%s %s: append = %x, %v, want %x, nil", r.Impl, r.What, b, err, r.frames[0])
+	if b, err := v.message().append(nil); v.headerCount < 2 && (err != nil || !bytes.Equal(b, r.Frames[0])) {
+		t.Errorf("%s %s: append = %x, %v, want %x, nil", r.Impl, r.What, b, err, r.Frames[0])
 	}
 }
 
@@ -208,22 +166,22 @@ func encodeInOrder(t *testing.T, v *zreView) []byte {
 
 func TestIdentity_golden(t *testing.T) {
 	for _, file := range []string{"libzyre.jsonl", "pyre.jsonl", "zyrejs.jsonl"} {
-		i := slices.IndexFunc(goldenRecords(t, file), func(r goldenRecord) bool { return r.What == "router identity frame" })
+		i := slices.IndexFunc(wiretest.Captures(t, ".", file), func(r wiretest.Capture) bool { return r.What == "router identity frame" })
 		if i < 0 {
 			t.Errorf("%s has no routing id", file)
 			continue
 		}
-		r := goldenRecords(t, file)[i]
+		r := wiretest.Captures(t, ".", file)[i]
 		var want struct{ UUID string }
 		if err := json.Unmarshal(r.Decoded, &want); err != nil {
 			t.Fatal(err)
 		}
-		uuid, ok := parseIdentity(r.frames[0])
+		uuid, ok := parseIdentity(r.Frames[0])
 		if !ok || uuidString(uuid) != want.UUID {
-			t.Errorf("%s: parseIdentity(%x) = %x, %t, want %s, true", file, r.frames[0], uuid, ok, want.UUID)
+			t.Errorf("%s: parseIdentity(%x) = %x, %t, want %s, true", file, r.Frames[0], uuid, ok, want.UUID)
 		}
-		if b := appendIdentity(nil, uuid); !bytes.Equal(b, r.frames[0]) {
-			t.Errorf("%s: appendIdentity = %x, want %x", file, b, r.frames[0])
+		if b := appendIdentity(nil, uuid); !bytes.Equal(b, r.Frames[0]) {
+			t.Errorf("%s: appendIdentity = %x, want %x", file, b, r.Frames[0])
 		}
 	}
 }

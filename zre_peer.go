@@ -27,10 +27,11 @@ type peer struct {
 
 	handshake handshake
 	presence  presence
+	pings     pings
 	progress  progress
 	probe     probe
 	triedAt   map[string]time.Time // hosts at which it was looked for in vain, at most maxTriedHosts; nil if one
-	held      hello                // what a peer in helloHeld said
+	held      hello                // what a peer in helloHeld or helloUnreached said
 	lookUps   int                  // of the host name in held.endpoint
 	lookUpAt  time.Time
 	claimant  *peer // another node that claims the same endpoint; it gets it if the probe fails
@@ -104,11 +105,11 @@ func (z *zre) readdress(p *peer, endpoint string) {
 	z.addressed[endpoint] = p
 }
 
-// heardFrom notes a sign of life.
+// heardFrom notes a sign of life. It is no answer to our HELLO.
 func (z *zre) heardFrom(now time.Time, p *peer) {
 	p.presence.heard(now)
 	p.progress = progress{}
-	if p.probe.isPending() && !p.probe.isRemoval() {
+	if p.isEntered() && p.probe.isPending() && !p.probe.isRemoval() {
 		z.probeAnswered(p)
 	}
 }
@@ -119,7 +120,7 @@ func (z *zre) removePeer(now time.Time, p *peer, reason string) {
 	claimant := p.claimant
 	p.claimant = nil
 	if p.isEntered() {
-		z.emitExit(p, reason)
+		z.emitExit(now, p, reason)
 	}
 	z.forgetPeer(p)
 	switch {
@@ -133,7 +134,8 @@ func (z *zre) removePeer(now time.Time, p *peer, reason string) {
 
 // emitExit tells the application that a peer is gone. The peer itself stays. A connection
 // that broke after a message that the peer may have refused broke because of it.
-func (z *zre) emitExit(p *peer, reason string) {
+func (z *zre) emitExit(now time.Time, p *peer, reason string) {
+	z.noteReached(now, p, reason)
 	switch reason {
 	case ReasonRestarted, ReasonNoHello, ReasonUnconfirmed:
 		if p.window.mayBeTooLarge() {
@@ -148,6 +150,7 @@ func (z *zre) emitExit(p *peer, reason string) {
 	z.enteredChanges++
 	z.port.deliver(exitEvent(p, reason))
 	p.handshake.exited()
+	p.pings.fail(ErrUnknownPeer)
 	p.probe = probe{}
 }
 

@@ -99,9 +99,11 @@ func (z *zre) probeFailed(now time.Time, p *peer) {
 		// it expires, or answers
 	case pr.kind.resendsHello() && z.location.isCutOff(p.endpoint):
 		z.startProbe(now, p, pr)
-		z.checkPresence(now, p) // the probe goes on as long as there is no network, but the peer expires
+		if p.isEntered() {
+			z.checkPresence(now, p) // the probe goes on as long as there is no network, but the peer expires
+		}
 	case pr.kind.resendsHello():
-		p.handshake.resends++
+		p.handshake.resent()
 		z.followHelloEndpoint(p)
 		if !z.admitRestart(now, p.uuid) || !z.resendHello(now, p, reason) {
 			z.removePeer(now, p, reason)

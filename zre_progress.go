@@ -59,7 +59,7 @@ func (z *zre) watchProgress(now time.Time, p *peer) {
 // moved meanwhile, and reports whether they have. Its answer, or our ping, waits behind
 // them.
 func (z *zre) continueProbe(now time.Time, p *peer) bool {
-	if p.probe.isRemoval() || p.probe.kind == probeIdentity || !p.isEntered() {
+	if p.probe.isRemoval() || p.probe.kind == probeIdentity || !p.handshake.isHelloReceived() {
 		return false // of a connection that has ended for libzmq, bytes may still come
 	}
 	z.watchProgress(now, p)

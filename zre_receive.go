@@ -54,18 +54,12 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.receiveHello(now, uuid, p, v, m)
 		return
 	}
-	if p != nil && p.isEntered() && p.routingByte != m.From[0] {
+	if p == nil || !p.handshake.isHelloReceived() || p.routingByte != m.From[0] {
 		z.counters.beforeHello++ // on this connection there was no HELLO
-		return
-	}
-	if p != nil && p.isEntered() {
-		p.onConnection(m)
-	}
-	if p == nil || !p.isEntered() {
-		z.counters.beforeHello++
 		z.onMessageBeforeHello(now, p, v, m)
 		return
 	}
+	p.onConnection(m)
 	if m.Excess {
 		z.counters.tooLarge++
 		z.onMessagesLost(now, p, v.sequence, ReasonTooLarge)
@@ -78,6 +72,9 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 	}
 	z.counters.received++
 	p.received++
+	if p.handshake.state == helloUnreached {
+		z.enterReached(now, p, v.id)
+	}
 	z.confirmHello(now, p, v.id)
 	z.heardFrom(now, p)
 	switch {
@@ -140,6 +137,7 @@ func (z *zre) dispatch(now time.Time, p *peer, v *zreView, frames [][]byte) {
 		z.receiveElection(now, p, v)
 	case PingOkID:
 		p.presence.pingAnswered()
+		p.pings.answered(now)
 		p.window.pingAnswered()
 	case GoodbyeID:
 		z.removePeer(now, p, ReasonGoodbye)

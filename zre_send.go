@@ -8,25 +8,6 @@ import (
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
-// message is what the application sends: to a peer, or with shout set to a group.
-type message struct {
-	peer    [16]byte
-	group   string
-	payload []byte   // a message of one frame,
-	frames  [][]byte // or of any number
-	receipt *receipt // for who wants to know what became of it; may be nil
-	next    *message // whisper to the same peer in a batch
-}
-
-// size is what the message counts against limits, in bytes.
-func (m *message) size() int {
-	n := len(m.payload)
-	for _, f := range m.frames {
-		n += len(f)
-	}
-	return n
-}
-
 // batch is the whispers to one peer that wait for sendWhispers.
 type batch struct{ first, last *message }
 
@@ -38,6 +19,7 @@ func (z *zre) addWhisper(m *message) {
 	case p == nil || !p.isEntered():
 		z.counters.unknownPeer++
 		m.receipt.finish(ErrUnknownPeer)
+		m.release()
 		return
 	case p.batch.first == nil:
 		z.whisperTo = append(z.whisperTo, p)
@@ -57,6 +39,7 @@ func (z *zre) sendWhispers(now time.Time) {
 			m.receipt.expect(1, false)
 			z.counters.whispersSent++
 			z.transmit(now, p, z.header, z.content(m), m.receipt)
+			m.release()
 		}
 		p.batch = batch{}
 	}
@@ -67,6 +50,7 @@ func (z *zre) sendWhispers(now time.Time) {
 // shout sends an application's message to every peer in a group. It is encoded once;
 // only the sequence number differs from peer to peer.
 func (z *zre) shout(now time.Time, m *message) {
+	defer m.release()
 	g := z.groups[m.group]
 	if g == nil {
 		z.counters.unknownGroup++
@@ -76,24 +60,15 @@ func (z *zre) shout(now time.Time, m *message) {
 	z.encode(&ZreMsg{id: ShoutID, Group: m.group})
 	m.receipt.expect(len(g.peers), true)
 	z.counters.shoutsSent++
-	frames := z.content(m)
+	c := z.content(m)
 	blocked := false
 	for _, p := range g.peers {
-		z.transmit(now, p, z.header, frames, m.receipt)
+		z.transmit(now, p, z.header, c, m.receipt)
 		blocked = blocked || p.backlog.isBlocked()
 	}
 	if blocked {
 		z.blockGroup(m.group)
 	}
-}
-
-// content returns the frames of a message; valid until the next call of content.
-func (z *zre) content(m *message) [][]byte {
-	if m.frames != nil {
-		return m.frames
-	}
-	z.oneFrame[0] = m.payload
-	return z.oneFrame[:]
 }
 
 // encode puts the header frame of msg into z.header. It cannot fail: whatever the
@@ -109,17 +84,17 @@ func (z *zre) encode(msg *ZreMsg) {
 
 // transmit sends a message to a peer, or keeps it until the peer has room. The header
 // may be reused afterwards, the frames not.
-func (z *zre) transmit(now time.Time, p *peer, header []byte, frames [][]byte, r *receipt) {
+func (z *zre) transmit(now time.Time, p *peer, header []byte, c content, r *receipt) {
 	if p.probe.isRemoval() {
 		r.settle(ErrUnknownPeer) // nothing may follow what was lost
 		return
 	}
 	p.sentAt, p.spokeAt = now, now
 	if !p.backlog.isBlocked() {
-		if len(frames) > 0 && p.window.isFull() {
+		if !c.isEmpty() && p.window.isFull() {
 			z.block(p, waitsForConfirm)
 			z.pingIfDue(now, p)
-		} else if z.postOrBlock(now, p, header, frames, r) {
+		} else if z.postOrBlock(now, p, header, c, r) {
 			z.pingIfDue(now, p)
 			return
 		}
@@ -134,13 +109,13 @@ func (z *zre) transmit(now time.Time, p *peer, header []byte, frames [][]byte, r
 		z.scheduleRemoval(now, p)
 		return
 	}
-	p.backlog.push(header, frames, r)
+	p.backlog.push(header, c, r)
 }
 
 // postOrBlock hands an encoded message to the mailbox, and reports whether that is the end
 // of it: it was sent, or never will be. Otherwise the mailbox has no room.
-func (z *zre) postOrBlock(now time.Time, p *peer, header []byte, frames [][]byte, r *receipt) bool {
-	err := z.post(now, p, header, frames)
+func (z *zre) postOrBlock(now time.Time, p *peer, header []byte, c content, r *receipt) bool {
+	err := z.post(now, p, header, c)
 	switch {
 	case err == nil:
 		r.settle(nil)
@@ -156,10 +131,16 @@ func (z *zre) postOrBlock(now time.Time, p *peer, header []byte, frames [][]byte
 
 // post hands an encoded message to the mailbox under the next sequence number, which it
 // writes into header. The number is spent only on success.
-func (z *zre) post(now time.Time, p *peer, header []byte, frames [][]byte) error {
+func (z *zre) post(now time.Time, p *peer, header []byte, c content) error {
 	seq := p.out.next(p.in.wrap)
 	putSequence(header, seq)
-	if err := p.mailbox.Send(header, frames); err != nil {
+	var err error
+	if c.shared != nil {
+		err = p.mailbox.SendShared(header, c.shared)
+	} else {
+		err = p.mailbox.Send(header, c.frames)
+	}
+	if err != nil {
 		return err
 	}
 	p.out.used(seq, now)
@@ -168,7 +149,7 @@ func (z *zre) post(now time.Time, p *peer, header []byte, frames [][]byte) error
 		p.window.pingSent()
 		return nil
 	}
-	p.window.messageSent(len(header) + contentSize(frames))
+	p.window.messageSent(len(header) + c.size())
 	return nil
 }
 
@@ -182,7 +163,7 @@ func (z *zre) sendFailed(now time.Time, p *peer, err error) {
 // command sends one of the protocol's messages that consist of a header alone.
 func (z *zre) command(now time.Time, p *peer, msg *ZreMsg) {
 	z.encode(msg)
-	z.transmit(now, p, z.header, nil, nil)
+	z.transmit(now, p, z.header, content{}, nil)
 }
 
 // ping asks a peer for a sign of life. If its mailbox has no room it gets its ping when it
@@ -194,6 +175,7 @@ func (z *zre) ping(now time.Time, p *peer) {
 	}
 	p.backlog.pingQueued = !z.overtake(now, p, PingID)
 	p.presence.pings++
+	p.pings.sent()
 }
 
 // pingBehind asks a peer to confirm all that was sent to it, and what waits as well.
@@ -204,7 +186,8 @@ func (z *zre) pingBehind(now time.Time, p *peer) {
 	}
 	p.presence.pinged(now)
 	p.presence.pings++
-	p.backlog.push(appendPlain(nil, PingID, 0), nil, nil)
+	p.pings.sent()
+	p.backlog.push(appendPlain(nil, PingID, 0), content{}, nil)
 }
 
 // pingIfDue asks a peer to confirm what was sent, if that is much.
@@ -232,12 +215,12 @@ func (z *zre) overtake(now time.Time, p *peer, id uint8) bool {
 		return false
 	}
 	z.pingHeader = appendPlain(z.pingHeader[:0], id, 0)
-	return z.postOrBlock(now, p, z.pingHeader, nil, nil)
+	return z.postOrBlock(now, p, z.pingHeader, content{}, nil)
 }
 
 // postPing hands a PING or PING-OK to the mailbox. It may be called while z.header holds a
 // message that is being sent.
 func (z *zre) postPing(now time.Time, p *peer, id uint8) error {
 	z.pingHeader = appendPlain(z.pingHeader[:0], id, 0)
-	return z.post(now, p, z.pingHeader, nil)
+	return z.post(now, p, z.pingHeader, content{})
 }

@@ -20,7 +20,7 @@ func (z *zre) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string)
 		return
 	}
 	if p := z.peers[uuid]; p != nil && p.key != key {
-		if p.isEntered() || now.Sub(p.bornAt) < z.timeouts.verify() {
+		if p.handshake.isHelloReceived() || now.Sub(p.bornAt) < z.timeouts.verify() {
 			z.refuseKey(now, "sighting", uuid, endpoint, key)
 			return
 		}
@@ -47,7 +47,7 @@ func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 		z.connectHeld(now, p, endpoint)
 	case p.endpoint == endpoint:
 		// nothing new
-	case p.handshake.state == helloSent:
+	case !p.isEntered():
 		if z.mayTryElsewhere(now, p, endpoint) {
 			z.readdress(p, endpoint)
 			if !z.sendHello(now, p) {
@@ -98,11 +98,15 @@ func (z *zre) meet(now time.Time, uuid [16]byte, endpoint string) {
 		z.counters.sightingsRefused++
 		return
 	}
-	if other := z.addressed[endpoint]; other != nil && other.isEntered() {
+	other := z.addressed[endpoint]
+	switch {
+	case other != nil && other.isEntered():
 		z.endpointConflict(now, other, uuid, endpoint)
-		return
+	case z.isOpenSeed(other, z.keys[uuid]):
+		z.nameSeed(other, uuid)
+	default:
+		z.connect(now, uuid, endpoint)
 	}
-	z.connect(now, uuid, endpoint)
 }
 
 // connect makes a peer, connects to it and says HELLO. It returns nil if that is not
@@ -155,7 +159,7 @@ func (z *zre) connectHeld(now time.Time, p *peer, endpoint string) {
 	delete(z.peers, p.uuid)
 	q := z.connect(now, p.uuid, endpoint)
 	if q != nil && its.headers != nil {
-		z.enter(now, q, its)
+		z.enterIfReached(now, q, its)
 		q.handshake.answered()
 	}
 }

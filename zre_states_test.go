@@ -31,8 +31,8 @@ func (b *zreBench) reach(timeout time.Duration) {
 	b.pass(moment)
 }
 
-// failProbe starts a probe and leaves it unanswered. A peer that has not entered is never
-// probed: for it only the time passes.
+// failProbe starts a probe and leaves it unanswered. A peer that has not entered is under
+// no probe but that of its HELLO: for it only the time passes.
 func (b *zreBench) failProbe(pr probe) {
 	if !b.isEntered() {
 		b.pass(b.z.timeouts.verify())
@@ -54,6 +54,11 @@ func (b *zreBench) whisper() {
 var handshakeStates = map[string]func(b *zreBench){
 	helloHeld.String(): func(b *zreBench) { b.hello(stateUnresolved) },
 	helloSent.String(): func(b *zreBench) { b.z.sighted(b.now, stateUUID, stateEndpoint) },
+	helloUnreached.String(): func(b *zreBench) {
+		b.hello(stateEndpoint)
+		b.pass(b.z.timeouts.expired)
+		b.hello(stateEndpoint)
+	},
 	helloReturned.String(): func(b *zreBench) {
 		b.hello(stateEndpoint)
 	},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/go-zyre/zyre/internal/hostnet"
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
@@ -43,7 +44,9 @@ type Zyre struct {
 	events chan *Event
 	ended  bool // events is closed: a run has ended, or the context was cancelled
 
-	lifecycle sync.Mutex  // held by Start and Stop for as long as they take
+	// lifecycle has a token, which Start and Stop hold for as long as they take. It is no
+	// mutex: in a bubble of testing/synctest the clock stands still for who waits for one.
+	lifecycle chan struct{}
 	forget    func() bool // ends the watch on ctx, which would keep a stopped node in memory
 }
 
@@ -67,7 +70,12 @@ func (z *Zyre) setUp(ctx context.Context) {
 	if err != nil {
 		z.cfg.bad["make a UUID"] = opError("make a UUID", "", err)
 	}
+	if network := hostnet.From(ctx); network != nil {
+		host := network.NewHost(z, z.kill)
+		z.seams, id = func() (seams, error) { return seamsOn(host), nil }, host.NewUUID()
+	}
 	z.uuid, z.id = id, uuidString(id)
+	z.lifecycle = make(chan struct{}, 1)
 	z.forget = context.AfterFunc(ctx, z.cancelled)
 }
 
@@ -116,8 +124,7 @@ func (z *Zyre) Name() string {
 // the same UUID, name, headers and groups, and with a fresh Events channel. It is
 // zyre_start of libzyre.
 func (z *Zyre) Start() error {
-	z.lifecycle.Lock()
-	defer z.lifecycle.Unlock()
+	defer z.lockLifecycle()()
 	if err := z.startNode(); err != nil {
 		return opError("start", "", err)
 	}
@@ -172,18 +179,30 @@ func (z *Zyre) startNode() error {
 // or when called again; calls at the same time all return once the node has ended. It
 // is zyre_stop of libzyre.
 func (z *Zyre) Stop() {
-	z.lifecycle.Lock()
-	defer z.lifecycle.Unlock()
-	z.stopNode()
+	defer z.lockLifecycle()()
+	z.stopNode(cmdStop)
 }
 
-// stopNode stops the running node; the caller holds lifecycle.
-func (z *Zyre) stopNode() {
+// kill ends the node as if its process had died: the peers are not told.
+func (z *Zyre) kill() {
+	defer z.lockLifecycle()()
+	z.stopNode(cmdKill)
+}
+
+// lockLifecycle takes the token of lifecycle; the result gives it back.
+func (z *Zyre) lockLifecycle() (unlock func()) {
+	z.init.Do(func() { z.setUp(context.Background()) })
+	z.lifecycle <- struct{}{}
+	return func() { <-z.lifecycle }
+}
+
+// stopNode ends the running node; the caller has the token of lifecycle.
+func (z *Zyre) stopNode(how commandKind) {
 	n := z.node.Load()
 	if n == nil {
 		return
 	}
-	n.stop()
+	n.stop(how)
 	z.forget()
 	z.lock()
 	defer z.mu.Unlock()
@@ -262,7 +281,7 @@ func (z *Zyre) followGroups(group string) {
 func (z *Zyre) Whisper(peer string, payload []byte) {
 	id, ok := canonicalUUID(peer)
 	if n := z.node.Load(); n != nil && ok {
-		_ = n.commands.message(context.Background(), command{kind: cmdWhisper, message: message{peer: id, payload: slices.Clone(payload)}})
+		_ = n.commands.message(context.Background(), whisper(id, payload))
 	}
 }
 
@@ -272,7 +291,7 @@ func (z *Zyre) Whisper(peer string, payload []byte) {
 func (z *Zyre) WhisperFrames(peer string, frames ...[]byte) {
 	id, ok := canonicalUUID(peer)
 	if n := z.node.Load(); n != nil && ok && z.warnOfFrames("whisper", frames) {
-		_ = n.commands.message(context.Background(), command{kind: cmdWhisper, message: message{peer: id, frames: cloneFrames(frames)}})
+		_ = n.commands.message(context.Background(), whisper(id, frames...))
 	}
 }
 
@@ -289,7 +308,7 @@ func (z *Zyre) Whispers(peer, format string, args ...interface{}) {
 // every message before Start and after Stop. It is zyre_shout of libzyre.
 func (z *Zyre) Shout(group string, payload []byte) {
 	if n := z.node.Load(); n != nil && validGroup(group) {
-		_ = n.commands.message(context.Background(), command{kind: cmdShout, message: message{group: group, payload: slices.Clone(payload)}})
+		_ = n.commands.message(context.Background(), shout(group, payload))
 	}
 }
 
@@ -298,7 +317,7 @@ func (z *Zyre) Shout(group string, payload []byte) {
 // the first frame only. Libzyre's zyre_shout sends any number of frames too.
 func (z *Zyre) ShoutFrames(group string, frames ...[]byte) {
 	if n := z.node.Load(); n != nil && validGroup(group) && z.warnOfFrames("shout", frames) {
-		_ = n.commands.message(context.Background(), command{kind: cmdShout, message: message{group: group, frames: cloneFrames(frames)}})
+		_ = n.commands.message(context.Background(), shout(group, frames...))
 	}
 }
 
@@ -333,7 +352,7 @@ func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte
 	if len(frames) > transport.MaxFrames {
 		return opError("whisper", peer, tooManyFrames(len(frames)))
 	}
-	return opError("whisper", peer, n.send(orBackground(ctx), command{kind: cmdWhisper, message: message{peer: id, frames: cloneFrames(frames)}}))
+	return opError("whisper", peer, n.send(orBackground(ctx), whisper(id, frames...)))
 }
 
 // ShoutContext sends a message of any number of frames to every peer in a group, and
@@ -362,7 +381,7 @@ func (z *Zyre) ShoutContext(ctx context.Context, group string, frames ...[]byte)
 	if len(frames) > transport.MaxFrames {
 		return opError("shout", group, tooManyFrames(len(frames)))
 	}
-	return opError("shout", group, n.send(orBackground(ctx), command{kind: cmdShout, message: message{group: group, frames: cloneFrames(frames)}}))
+	return opError("shout", group, n.send(orBackground(ctx), shout(group, frames...)))
 }
 
 // warnOfFrames reports whether a message has no more frames than it may have, and else logs
@@ -385,15 +404,17 @@ func orBackground(ctx context.Context) context.Context {
 	return ctx
 }
 
-// cloneFrames copies a message, so that the caller keeps its buffers.
-func cloneFrames(frames [][]byte) [][]byte {
-	if len(frames) == 0 {
-		return [][]byte{{}}
-	}
-	c := make([][]byte, len(frames))
-	for i, f := range frames {
-		c[i] = slices.Clone(f)
-	}
+// whisper makes the command to send frames to a peer; it copies them.
+func whisper(peer [16]byte, frames ...[]byte) command {
+	c := command{kind: cmdWhisper, message: message{peer: peer}}
+	c.carry(frames...)
+	return c
+}
+
+// shout makes the command to send frames to a group; it copies them.
+func shout(group string, frames ...[]byte) command {
+	c := command{kind: cmdShout, message: message{group: group}}
+	c.carry(frames...)
 	return c
 }
 

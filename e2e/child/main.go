@@ -93,7 +93,7 @@ func run(in io.Reader, out io.Writer, verbs Verbs) error {
 		if err := json.Unmarshal(lines.Bytes(), &command); err != nil {
 			return fmt.Errorf("command %q: %w", lines.Text(), err)
 		}
-		answer, err := c.obey(command)
+		answer, err := c.dispatch(command)
 		if err != nil {
 			c.write(report{Error: err.Error()})
 			continue
@@ -108,7 +108,7 @@ func run(in io.Reader, out io.Writer, verbs Verbs) error {
 }
 
 func (c *inside) end() {
-	_, _ = c.obey(Command{Do: "halt"})
+	_, _ = c.dispatch(Command{Do: "halt"})
 	for _, b := range c.beacons {
 		b.Close()
 	}
@@ -118,8 +118,8 @@ func (c *inside) end() {
 	_ = c.each("", (*node).stop)
 }
 
-// obey carries out one command.
-func (c *inside) obey(command Command) (answer any, err error) {
+// dispatch carries out one command.
+func (c *inside) dispatch(command Command) (answer any, err error) {
 	if verb, ok := c.verbs[command.Do]; ok {
 		return verb(c.Reporter, command)
 	}
@@ -156,7 +156,7 @@ func (c *inside) obey(command Command) (answer any, err error) {
 	case "tallies", "stats", "poke", "start":
 		return c.ask(command)
 	case "stop", "read", "join", "leave", "shout", "whisper", "number":
-		return nil, c.each(command.Node, func(n *node) error { return n.obey(command.Do, with) })
+		return nil, c.each(command.Node, func(n *node) error { return n.dispatch(command.Do, with) })
 	}
 	return nil, fmt.Errorf("unknown command %q", command.Do)
 }

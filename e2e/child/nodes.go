@@ -152,8 +152,8 @@ func (n *node) answer(do string) (any, error) {
 	return n.Stats(), nil
 }
 
-// obey carries out a command that has no answer.
-func (n *node) obey(do string, with arguments) error {
+// dispatch carries out a command that has no answer.
+func (n *node) dispatch(do string, with arguments) error {
 	switch do {
 	case "stop":
 		return n.stop()

@@ -12,8 +12,11 @@ import (
 	"github.com/go-zyre/zyre/e2e/child"
 	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/netns"
-	"github.com/go-zyre/zyre/internal/transport/transporttest"
+	"github.com/go-zyre/zyre/internal/foreign/zmtp"
 )
+
+// whisperHeader is the first frame of a WHISPER.
+var whisperHeader = []byte{0xaa, 0xa1, 2, 2, 0, 1}
 
 // attack is what a hostile host does to an endpoint, over and over.
 type attack struct {
@@ -50,7 +53,7 @@ func (a *attack) frame(mechanism string, size int, sent func(int) bool) error {
 		return err
 	}
 	defer r.Close()
-	if _, err := r.Write(transporttest.AppendClaim(nil, uint64(size), true)); err != nil {
+	if _, err := r.Write(zmtp.AppendClaim(nil, uint64(size), true)); err != nil {
 		return err
 	}
 	chunk := make([]byte, 64<<10)
@@ -73,9 +76,9 @@ func (a *attack) frames(count int, end bool, sent func(int) bool) error {
 	defer r.Close()
 	chunk := []byte{}
 	for range 32 << 10 {
-		chunk = transporttest.AppendFrame(chunk, nil, true)
+		chunk = zmtp.AppendFrame(chunk, nil, true)
 	}
-	first := transporttest.AppendFrame(nil, transporttest.WhisperHeader, true)
+	first := zmtp.AppendFrame(nil, whisperHeader, true)
 	if _, err := r.Write(first); err != nil {
 		return err
 	}
@@ -86,17 +89,17 @@ func (a *attack) frames(count int, end bool, sent func(int) bool) error {
 		}
 	}
 	if end {
-		_, err = r.Write(transporttest.AppendFrame(nil, nil, false))
+		_, err = r.Write(zmtp.AppendFrame(nil, nil, false))
 	}
 	return err
 }
 
-func (a *attack) dial(mechanism string) (r transporttest.Raw, err error) {
+func (a *attack) dial(mechanism string) (r zmtp.Raw, err error) {
 	if mechanism == "CURVE" {
-		r, err = transporttest.DialGreeting(a.Endpoint, mechanism)
+		r, err = zmtp.DialGreeting(a.Endpoint, mechanism)
 	} else {
 		identity := fmt.Appendf(nil, "\x01%016x", rand.Uint64())
-		r, err = transporttest.DialRaw(a.Endpoint, identity)
+		r, err = zmtp.Dial(a.Endpoint, identity)
 	}
 	if err == nil {
 		_ = r.SetWriteDeadline(time.Now().Add(a.Limit))

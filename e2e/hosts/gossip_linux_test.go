@@ -47,7 +47,7 @@ func TestNet_gossip(t *testing.T) {
 	checkPairs(t, cut, 1, a, b)
 	checkPairs(t, cut, 1, a, c)
 
-	// It dies, and starts anew: who comes later finds all by it.
+	// It dies, and starts again: who comes later finds all by it.
 	a.Process.Kill()
 	binds.Name = "fresh"
 	fresh := node(hub, binds)

@@ -31,10 +31,10 @@ func TestNet_killed(t *testing.T) {
 func TestNet_restarted(t *testing.T) {
 	t.Parallel()
 	h := netns.NewLAN(t, "a", "b", "c")
-	// With short timeouts b would greet the old one again, and reach the new one.
-	calm := lifelike(child.Config{})
+	// With short timeouts b would say HELLO to the old one again, and reach the new one.
+	patient := lifelike(child.Config{})
 	port := lifelike(child.Config{PeerPort: 49152, Name: "old"})
-	old, b, c := node(h[0], port), node(h[1], calm), node(h[2], calm)
+	old, b, c := node(h[0], port), node(h[1], patient), node(h[2], patient)
 	within(t, 3*time.Second, "meshed", meshed(old, b, c), old, b, c)
 	old.Process.Kill()
 	port.Name = "fresh"
@@ -43,7 +43,7 @@ func TestNet_restarted(t *testing.T) {
 		return meshed(fresh, b, c)() && lost("old", b, c)()
 	}, fresh, b, c)
 	checkTalk(t, fresh, b, c)
-	clock := node(h[2], child.Config{Name: "clock"}) // is not calm
+	clock := node(h[2], child.Config{Name: "clock"}) // is not patient
 	expire(t, h[1], clock)
 	checkTalk(t, fresh, b, c)
 	checkPairs(t, time.Time{}, 1, old, fresh, b, c)

@@ -12,6 +12,7 @@ import (
 	"github.com/go-zyre/zyre/e2e/child"
 	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/netns"
+	"github.com/go-zyre/zyre/e2e/watch"
 )
 
 // buildCZMQ compiles a program of internal/interop, or skips the test.
@@ -93,15 +94,15 @@ func TestZyre_gossipWithCZMQ(t *testing.T) {
 		hub.Expect("^READY")
 		a, b := static(t, "alice"), static(t, "bob")
 		a.GossipConnect("%s", at)
-		ra := mustStart(t, a)
+		ra := watch.Start(t, a)
 		hub.Expect("^DELIVER " + a.UUID() + " " + child.Endpoint(a))
 		// CZMQ forgets who is quiet for a second. The clock tells when that is over.
 		port := kit.FreeUDPPort(t)
-		clock := local(t, "clock", port).SetEvasiveTimeout(500 * time.Millisecond).
+		clock := kit.NewNode(t, "clock", port).SetEvasiveTimeout(500 * time.Millisecond).
 			SetSilentTimeout(time.Second).SetExpiredTimeout(1500 * time.Millisecond)
-		expire(t, port, mustStart(t, clock))
+		expire(t, port, watch.Start(t, clock))
 		b.GossipConnect("%s", at)
-		rb := mustStart(t, b)
+		rb := watch.Start(t, b)
 		ra.Wait(t, "ENTER bob", 1)
 		rb.Wait(t, "ENTER alice", 1)
 		start := time.Now()
@@ -114,8 +115,8 @@ func TestZyre_gossipWithCZMQ(t *testing.T) {
 	t.Run("client", func(t *testing.T) {
 		a, b := static(t, "alice"), static(t, "bob")
 		a.GossipBind("tcp://127.0.0.1:*")
-		ra := mustStart(t, a)
-		mustStart(t, b) // bob is told of by CZMQ alone
+		ra := watch.Start(t, a)
+		watch.Start(t, b) // bob is told of by CZMQ alone
 		client := child.StartProgram(t, "czmq client", nil, program, "client", a.GossipEndpoint(), b.UUID(), child.Endpoint(b))
 		client.Expect("^DELIVER " + a.UUID() + " " + child.Endpoint(a))
 		ra.Wait(t, "ENTER bob", 1)

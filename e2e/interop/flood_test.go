@@ -72,7 +72,7 @@ func TestZyreJS_floodBothWays(t *testing.T) {
 }
 
 // To a zyre.js that has not shown how it counts, sequence number 65535 is out of
-// sequence: it drops us, forgets what is on its way, and meets us anew, once. The next
+// sequence: it drops us, forgets what is on its way, and meets us again, once. The next
 // time we wrap as it does.
 func TestZyreJS_floodToStranger(t *testing.T) {
 	z, r, js := pair(t, nil, zyrejs.Options{})

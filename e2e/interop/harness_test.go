@@ -3,7 +3,6 @@
 package interop
 
 import (
-	"context"
 	"errors"
 	"os"
 	"testing"
@@ -17,23 +16,6 @@ import (
 )
 
 func TestMain(m *testing.M) { os.Exit(child.Main(m, nil)) }
-
-// local makes a node of this process that stays on this host, and is stopped when the
-// test ends.
-func local(t testing.TB, name string, port int) *zyre.Zyre {
-	t.Helper()
-	z := zyre.NewZyre(context.Background()).SetName(name).SetInterface("lo").SetPort(port).
-		SetInterval(100 * time.Millisecond)
-	t.Cleanup(z.Stop)
-	return z
-}
-
-// mustStart starts a node and keeps its events.
-func mustStart(t testing.TB, z *zyre.Zyre) *watch.Log {
-	t.Helper()
-	must(t, "Start("+z.Name()+")", z.Start())
-	return watch.Record(z)
-}
 
 // must fails the test if there is an error.
 func must(t testing.TB, what string, err error) {
@@ -104,11 +86,11 @@ func pair(t *testing.T, set func(z *zyre.Zyre), o zyrejs.Options) (*zyre.Zyre, *
 	if o.BeaconPort == 0 {
 		o.BeaconPort = kit.FreeUDPPort(t)
 	}
-	z := local(t, "go", o.BeaconPort)
+	z := kit.NewNode(t, "go", o.BeaconPort)
 	if set != nil {
 		set(z)
 	}
-	r := mustStart(t, z)
+	r := watch.Start(t, z)
 	js := startJS(t, o)
 	r.Wait(t, "ENTER js", 1)
 	js.Wait(t, "ENTER go", 1)

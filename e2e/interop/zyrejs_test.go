@@ -36,13 +36,13 @@ func TestZyreJS_talk(t *testing.T) {
 	leak.Check(t)
 	port := kit.FreeUDPPort(t)
 	headers := map[string]string{"X-Farbe": "grün ☃", "X-Empty": "", "X-Long": strings.Repeat("x", 300)}
-	z := local(t, "Jürgen ☃", port)
+	z := kit.NewNode(t, "Jürgen ☃", port)
 	for k, v := range headers {
 		z.SetHeader(k, "%s", v)
 	}
 	z.Join("früh")
 	z.Join("both")
-	r := mustStart(t, z)
+	r := watch.Start(t, z)
 	js := startJS(t, zyrejs.Options{Name: "Жанна", BeaconPort: port, Headers: headers})
 
 	checkEntered(t, r, "Жанна", js.UUID(), headers)
@@ -131,7 +131,7 @@ func TestZyreJS_weRestart(t *testing.T) {
 			t.Errorf("zyre.js saw EXIT %v after Stop began, want < 1s", took)
 		}
 		js.Wait(t, fmt.Sprintf("WHISPER go last words %d", i), 1)
-		r := mustStart(t, z)
+		r := watch.Start(t, z)
 		r.Wait(t, "ENTER js", 1)
 		js.Wait(t, "ENTER go", i+1)
 		must(t, "Whisper", js.Whisper(t.Context(), z.UUID(), []byte("again")))
@@ -229,7 +229,7 @@ func TestZyreJS_frozen(t *testing.T) {
 	watch.Until(t, "zyre.js is here", func() bool { return r.Has("js") })
 	exits, theirs := r.Count("EXIT js"), js.Count("EXIT")
 	// One of each is right, and usual. But a zyre.js that drops us right after it has
-	// entered says a HELLO that anew takes for the answer to ours, until verifyTime has
+	// entered says a HELLO that our node takes for the answer to its own, until maxVerifyTime has
 	// passed: at beacons of 100 ms that is up to three rounds more.
 	if exits > 10 || theirs > 10 {
 		t.Errorf("EXIT %d, zyre.js EXIT %d, want 10 at most", exits, theirs)
@@ -268,9 +268,9 @@ func TestZyreJS_joinLeave(t *testing.T) {
 // In a mixed group everybody hears everybody once.
 func TestZyreJS_threeNodes(t *testing.T) {
 	port := kit.FreeUDPPort(t)
-	a, b := local(t, "a", port), local(t, "b", port)
+	a, b := kit.NewNode(t, "a", port), kit.NewNode(t, "b", port)
 	a.Join("hall")
-	ra, rb := mustStart(t, a), mustStart(t, b)
+	ra, rb := watch.Start(t, a), watch.Start(t, b)
 	js := startJS(t, zyrejs.Options{Name: "js", BeaconPort: port})
 	must(t, "Join(hall)", js.Join(t.Context(), "hall"))
 	b.Join("hall")

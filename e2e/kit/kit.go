@@ -4,6 +4,8 @@
 package kit
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"testing"
@@ -30,6 +32,21 @@ func FreeTCPPort(t testing.TB) int {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
+}
+
+// QuietTCPPort finds a TCP port of loopback that nobody uses, and that the system gives to
+// no connection.
+func QuietTCPPort(t testing.TB) int {
+	t.Helper()
+	for range 100 {
+		port := 10_000 + rand.IntN(20_000)
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			_ = l.Close()
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return 0
 }
 
 // Long chooses between the full and the short form of a number: ZYRE_LONG=1 in the

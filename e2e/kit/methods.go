@@ -44,6 +44,7 @@ func EveryMethod(z *zyre.Zyre) map[string]func() {
 		"ShoutFrames":      func() { z.ShoutFrames("g", nil, []byte("x")) },
 		"Peer":             func() { _, _ = z.Peer("x") },
 		"PeerList":         func() { _ = z.PeerList() },
+		"Ping":             func() { _, _ = z.Ping(ctx, "x") },
 		"PeersByName":      func() { _ = z.PeersByName("n") },
 		"Leader":           func() { _, _ = z.Leader("g") },
 		"WaitPeers":        func() { _ = z.WaitPeers(ctx, "g", 0) },

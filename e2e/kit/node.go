@@ -47,6 +47,22 @@ func MustStart(t testing.TB, nodes ...*zyre.Zyre) {
 	}
 }
 
+// StopTime is how long Stop may take at the worst.
+const StopTime = 1500 * time.Millisecond
+
+// MustStopSoon stops a node, returns how long that took, and fails the test if it was
+// long.
+func MustStopSoon(t testing.TB, z *zyre.Zyre) time.Duration {
+	t.Helper()
+	start := time.Now()
+	z.Stop()
+	took := time.Since(start)
+	if took > StopTime {
+		t.Errorf("Stop(%s) took %v, want at most %v", z.Name(), took, StopTime)
+	}
+	return took
+}
+
 // QuickTimeouts makes a node notice silence within seconds.
 func QuickTimeouts(z *zyre.Zyre, evasive, expired time.Duration) *zyre.Zyre {
 	return z.SetEvasiveTimeout(evasive).SetSilentTimeout(2 * evasive).SetExpiredTimeout(expired)

@@ -1,10 +1,7 @@
 package local_test
 
 import (
-	"bytes"
-	"fmt"
 	"testing"
-	"time"
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
@@ -15,13 +12,12 @@ import (
 // bystander is a pair of healthy nodes that talk while something else is attacked:
 // victim's events are checked, and it hears beats from good.
 type bystander struct {
-	t       testing.TB
-	victim  *zyre.Zyre
-	good    *zyre.Zyre
-	port    int // UDP
-	events  *watch.Log
-	beats   int
-	slowest time.Duration
+	t      testing.TB
+	victim *zyre.Zyre
+	good   *zyre.Zyre
+	port   int // UDP
+	events *watch.Log
+	beats  watch.Beats
 }
 
 // newBystander starts the node under attack and a healthy peer of it.
@@ -32,6 +28,7 @@ func newBystander(t testing.TB) *bystander {
 	b.victim.Join("hall")
 	kit.MustStart(t, b.victim, b.good)
 	b.events = watch.Record(b.victim)
+	b.beats = watch.Beats{Events: b.events, Peer: "good", Send: func(text string) { b.good.Whisper(b.victim.UUID(), []byte(text)) }}
 	r := watch.Record(b.good)
 	b.events.Wait(t, "ENTER good", 1)
 	r.Wait(t, "ENTER victim", 1)
@@ -56,7 +53,7 @@ func (b *bystander) newForger(name string) *stranger {
 func (b *bystander) enteredForger(name string) *stranger {
 	b.t.Helper()
 	f := b.forger(name)
-	f.greet(b.victim)
+	f.sayHello(b.victim)
 	b.events.Wait(b.t, "ENTER "+name, 1)
 	return f
 }
@@ -64,46 +61,21 @@ func (b *bystander) enteredForger(name string) *stranger {
 // beat has the healthy peer whisper to the victim, and waits for it.
 func (b *bystander) beat() {
 	b.t.Helper()
-	b.beats++
-	start := time.Now()
-	b.good.Whispers(b.victim.UUID(), "beat %d", b.beats)
-	b.events.Wait(b.t, fmt.Sprintf("WHISPER good beat %d", b.beats), 1)
-	b.slowest = max(b.slowest, time.Since(start))
+	b.beats.Beat(b.t)
 }
 
 // check fails the test unless all beats came, in order, and the healthy peer is there
 // without a break.
 func (b *bystander) check() {
 	b.t.Helper()
-	seen := b.events.Entries()
-	next := 1
-	for _, e := range seen {
-		if e.PeerName != "good" {
-			continue
-		}
-		switch {
-		case e.Type == "WHISPER" && bytes.Equal(e.Msg, fmt.Appendf(nil, "beat %d", next)):
-			next++
-		case e.Type == "WHISPER" || e.Type == "EXIT":
-			b.t.Errorf("bystander: %s %s, want beat %d", e.Type, e.Msg, next)
-		}
-	}
-	if next != b.beats+1 {
-		b.t.Errorf("bystander: %d beats came, want %d", next-1, b.beats)
-	}
-	b.t.Logf("slowest round trip of the bystander: %v", b.slowest)
+	b.beats.Check(b.t)
 }
 
 // checkSilence fails the test if the application saw anything of anybody but the healthy
 // peer.
 func (b *bystander) checkSilence() {
 	b.t.Helper()
-	seen := b.events.Entries()
-	for _, e := range seen {
-		if e.PeerName != "good" {
-			b.t.Errorf("event of another than the healthy peer: %s", watch.Describe(e.Event))
-		}
-	}
+	b.beats.CheckSilence(b.t)
 }
 
 // dropped returns the victim's counters of what it refused.

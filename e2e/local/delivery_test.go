@@ -17,7 +17,7 @@ func TestDelivery_gap(t *testing.T) {
 	kit.MustStart(t, alice)
 	ra := watch.Record(alice)
 	raw := newStranger(t, foreignnet.Options{Name: "raw"})
-	raw.greet(alice)
+	raw.sayHello(alice)
 	ra.Wait(t, "ENTER raw", 1)
 	raw.waitHeard(foreign.HelloID, 1)
 	raw.whisper("one")

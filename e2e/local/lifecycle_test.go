@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -22,25 +20,9 @@ import (
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 )
 
-// stopTime is how long Stop may take at the worst.
-const stopTime = 1500 * time.Millisecond
-
-// farewellTime is how long Stop waits for the peers to confirm, and then for what is still
+// goodbyeTime is how long Stop waits for the peers to confirm, and then for what is still
 // on its way.
-const farewellTime = 400 * time.Millisecond
-
-// mustStopSoon stops a node, returns how long that took, and fails the test if it was
-// long.
-func mustStopSoon(t *testing.T, z *zyre.Zyre) time.Duration {
-	t.Helper()
-	start := time.Now()
-	z.Stop()
-	took := time.Since(start)
-	if took > stopTime {
-		t.Errorf("Stop(%s) took %v, want at most %v", z.Name(), took, stopTime)
-	}
-	return took
-}
+const goodbyeTime = 400 * time.Millisecond
 
 // Stop does not wait for a reader: what lies in the channel stays there, and STOP
 // comes after it.
@@ -57,7 +39,7 @@ func TestLifecycle_stopWithUnreadEvents(t *testing.T) {
 		alice.Whisper(bob.UUID(), kit.NumberedPayload(i, 10))
 	}
 	watch.Reaches(t, "bob has got them", 2*eventBuffer, func() int { return int(bob.Stats().WhispersReceived) })
-	mustStopSoon(t, bob)
+	kit.MustStopSoon(t, bob)
 	var types []string
 	next := 1
 	for e := range bob.Events() {
@@ -90,7 +72,7 @@ func TestLifecycle_stopWithUnreachablePeers(t *testing.T) {
 	}
 	watch.Until(t, "a half-open peer", func() bool { return z.Stats().HalfOpen > 0 })
 	z.Join("hall")
-	mustStopSoon(t, z)
+	kit.MustStopSoon(t, z)
 }
 
 // What was sent before Stop arrives, and EXIT comes after it, also while the
@@ -120,11 +102,11 @@ func TestLifecycle_lastWords(t *testing.T) {
 			alice.Whisper(bob.UUID(), kit.NumberedPayload(i, 100))
 			alice.Shout("hall", kit.NumberedPayload(i, 100))
 		}
-		took := mustStopSoon(t, alice)
+		took := kit.MustStopSoon(t, alice)
 		<-talking
 		rb.Wait(t, "EXIT "+alice.Name(), 1)
 		for _, what := range []string{"WHISPER ", "SHOUT "} {
-			if n := rb.Count(what + alice.Name()); n != messages && took < farewellTime {
+			if n := rb.Count(what + alice.Name()); n != messages && took < goodbyeTime {
 				t.Errorf("round %d: %d %s, want %d; Stop took %v", round, n, what, messages, took)
 			}
 		}
@@ -237,7 +219,7 @@ func TestLifecycle_undrainedPresence(t *testing.T) {
 	z := kit.NewNode(t, "z", kit.FreeUDPPort(t)).SetQueueLimit(kit.MinQueueLimit)
 	kit.MustStart(t, z)
 	raw := newStranger(t, foreignnet.Options{Name: "raw"})
-	raw.greet(z)
+	raw.sayHello(z)
 	for i := range peers { // at the queue limit they wait on the way
 		raw.say(foreign.Message{ID: foreign.JoinID, Group: fmt.Sprint("g", i), Status: byte(2*i + 1)})
 		raw.say(foreign.Message{ID: foreign.LeaveID, Group: fmt.Sprint("g", i), Status: byte(2*i + 2)})
@@ -340,7 +322,7 @@ func TestLifecycle_fixedPort(t *testing.T) {
 			kit.MustStart(t, other)
 			seen := watch.Record(other)
 			z := kit.NewNode(t, "z", udp)
-			configure(z, quietPort(t))
+			configure(z, kit.QuietTCPPort(t))
 			for i := range rounds {
 				if err := z.Start(); err != nil {
 					t.Fatalf("Start after Stop %d: %v", i, err)
@@ -352,21 +334,6 @@ func TestLifecycle_fixedPort(t *testing.T) {
 			other.Stop()
 		})
 	}
-}
-
-// quietPort returns a TCP port of loopback that is free, and that the system gives to no
-// connection.
-func quietPort(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		port := 10_000 + rand.IntN(20_000)
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			_ = l.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return 0
 }
 
 // Two nodes on one ipc endpoint: the second is refused and the first is not disturbed.

@@ -2,8 +2,6 @@ package local_test
 
 import (
 	"context"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -15,22 +13,8 @@ import (
 
 // In a sandbox that refuses netlink nodes meet by beacons and by gossip.
 func TestZyre_withoutNetlink(t *testing.T) {
-	if os.Getenv("ZYRE_TEST_NETLINK") != "" {
+	if sandbox.InChild(t) {
 		meetWithoutNetlink(t)
-		return
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Skip(err)
-	}
-	cmd := exec.Command(exe, "-test.run=^TestZyre_withoutNetlink$", "-test.v")
-	cmd.Env = append(os.Environ(), "ZYRE_TEST_NETLINK=1")
-	out, err := cmd.CombinedOutput()
-	switch {
-	case err != nil:
-		t.Errorf("child: %v\n%s", err, out)
-	case strings.Contains(string(out), "--- SKIP"):
-		t.Skipf("%s", out)
 	}
 }
 

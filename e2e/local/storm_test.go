@@ -114,7 +114,7 @@ var storms = []struct {
 		p.f.must(p.f.SendTo(p.uuid, frames...))
 	}},
 	{"crossing HELLOs", func(p *stormPair) {
-		// A gap makes ours begin anew, while the peer, which has not heard of it, does so
+		// A gap makes ours begin again, while the peer, which has not heard of it, does so
 		// by itself.
 		p.f.must(p.f.Freeze())
 		p.gap()
@@ -156,7 +156,7 @@ func TestStorm_none(t *testing.T) {
 	}
 }
 
-// How often a peer may begin anew: so many times at once, and once a second in the long run.
+// How often a peer may begin again: so many times at once, and once a second in the long run.
 const handshakeBurst = 10
 
 // A peer that says HELLO without end costs the application a few events, and the others
@@ -280,15 +280,15 @@ func TestStorm_restartUnnoticed(t *testing.T) {
 	kit.MustStart(t, z)
 	r := watch.Record(z)
 	f := newStranger(t, foreignnet.Options{Name: "fake"})
-	f.greet(z, "hall")
+	f.sayHello(z, "hall")
 	r.Wait(t, "ENTER fake", 1)
-	f.greet(z, "hall")
+	f.sayHello(z, "hall")
 	z.Whispers(f.UUIDText(), "lost")
 	r.Wait(t, "EXIT fake", 1)
+	f.waitHeard(foreign.HelloID, 2)
+	f.whisper("in sequence") // which only a node sends that has our HELLO
 	r.Wait(t, "ENTER fake", 2)
 	r.Wait(t, "JOIN fake hall", 2)
-	f.waitHeard(foreign.HelloID, 2)
-	f.whisper("in sequence")
 	r.Wait(t, "WHISPER fake in sequence", 1)
 	if n := r.Count("EXIT"); n != 1 {
 		t.Errorf("EXIT came %d times, want 1", n)

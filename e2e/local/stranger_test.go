@@ -62,8 +62,8 @@ func (s *stranger) dial(endpoint string, o foreignnet.ConnOptions) {
 	s.must(err)
 }
 
-// greet opens a fresh connection to a node and says HELLO.
-func (s *stranger) greet(z *zyre.Zyre, groups ...string) {
+// sayHello opens a fresh connection to a node and says HELLO.
+func (s *stranger) sayHello(z *zyre.Zyre, groups ...string) {
 	s.t.Helper()
 	s.dial(kit.Endpoint(s.t, z), foreignnet.ConnOptions{})
 	s.must(s.conn.SayHello(groups...))

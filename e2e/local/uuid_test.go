@@ -3,7 +3,6 @@ package local_test
 import (
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/go-zyre/zyre/e2e/kit"
@@ -33,28 +32,10 @@ func TestSetUUID_restart(t *testing.T) {
 // Two nodes that live under one UUID are told of each other.
 func TestSetUUID_twice(t *testing.T) {
 	port := kit.FreeUDPPort(t)
-	var log logBuffer
+	var log kit.Buffer
 	one := kit.NewNode(t, "one", port).SetUUID(keptUUID).SetLogger(slog.New(slog.NewTextHandler(&log, nil)))
 	two := kit.NewNode(t, "two", port).SetUUID(keptUUID)
 	kit.MustStart(t, one, two)
 	want := "other_endpoint=" + kit.Endpoint(t, two)
 	watch.Until(t, "the warning", func() bool { return strings.Contains(log.String(), want) })
-}
-
-// logBuffer is what was logged.
-type logBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }

@@ -1,51 +1,23 @@
 package local_test
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io"
 	"net"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign"
+	"github.com/go-zyre/zyre/internal/wire/wiretest"
 )
 
 // golden finds what libzyre sent on a TCP connection, by the beginning of its description.
 func golden(t *testing.T, what string) []byte {
 	t.Helper()
-	f, err := os.Open("../../testdata/wire/zmtp.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var r struct {
-			Impl, What string
-			Frames     []string `json:"frames_hex"`
-		}
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			t.Fatal(err)
-		}
-		if r.Impl == "libzyre" && strings.HasPrefix(r.What, "zmtp: "+what) {
-			b, err := hex.DecodeString(r.Frames[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			return b
-		}
-	}
-	t.Fatalf("testdata has no %q of libzyre", what)
-	return nil
+	return wiretest.Find(t, wiretest.Captures(t, "../..", "zmtp.jsonl"), "libzyre", "zmtp: "+what).Frames[0]
 }
 
 // On a TCP connection a node sends, byte for byte, what libzyre sends: greeting, READY

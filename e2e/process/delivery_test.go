@@ -38,8 +38,8 @@ func newStalled(t *testing.T) *stalled {
 	cfg.QueueLimit, cfg.Unread, cfg.Tally = stalledLimit, true, true
 	s.bob = child.Run(t, cfg)
 	s.carol = child.Run(t, quick(remote("carol", s.port), 400*time.Millisecond, 2*time.Second))
-	s.alice = localQuick(t, "alice", s.port, 400*time.Millisecond, 2*time.Second)
-	s.ra = mustStart(t, s.alice)
+	s.alice = kit.QuickTimeouts(kit.NewNode(t, "alice", s.port), 400*time.Millisecond, 2*time.Second)
+	s.ra = watch.Start(t, s.alice)
 	s.ra.Wait(t, "ENTER bob", 1)
 	s.ra.Wait(t, "ENTER carol", 1)
 	return s
@@ -73,7 +73,7 @@ func (s *stalled) stall(times int) (lasted time.Duration) {
 // may hold, gets all of it in the end; nobody is taken for dead meanwhile, and
 // nothing but the sending to it waits.
 func TestDelivery_stalledApplication(t *testing.T) {
-	messages := long(1_000_000, 200_000)
+	messages := kit.Long(1_000_000, 200_000)
 	s := newStalled(t)
 	before := s.bob.Process.Usage()
 	var wg sync.WaitGroup
@@ -86,7 +86,7 @@ func TestDelivery_stalledApplication(t *testing.T) {
 
 	// cpu is counted once bob holds all that it may, when it has nothing to do
 	held := s.bob.Process.Usage()
-	lasted := s.stall(long(20, 2))
+	lasted := s.stall(kit.Long(20, 2))
 	after := s.bob.Process.Usage()
 	idle := after.CPU - held.CPU
 	if idle > lasted/3 {
@@ -136,8 +136,8 @@ func TestDelivery_stoppedProcessGoesOn(t *testing.T) {
 	cfg := remote("bob", port)
 	cfg.Tally = true
 	bob := child.Run(t, cfg)
-	alice := localQuick(t, "alice", port, 500*time.Millisecond, watch.Patience)
-	ra := mustStart(t, alice)
+	alice := kit.QuickTimeouts(kit.NewNode(t, "alice", port), 500*time.Millisecond, watch.Patience)
+	ra := watch.Start(t, alice)
 	ra.Wait(t, "ENTER bob", 1)
 
 	bob.Process.Signal(syscall.SIGSTOP)
@@ -168,8 +168,8 @@ func TestDelivery_stoppedProcessExpires(t *testing.T) {
 	cfg := quick(remote("bob", port), 300*time.Millisecond, 1500*time.Millisecond)
 	cfg.Tally = true
 	bob := child.Run(t, cfg)
-	alice := localQuick(t, "alice", port, 300*time.Millisecond, 1500*time.Millisecond)
-	ra := mustStart(t, alice)
+	alice := kit.QuickTimeouts(kit.NewNode(t, "alice", port), 300*time.Millisecond, 1500*time.Millisecond)
+	ra := watch.Start(t, alice)
 	ra.Wait(t, "ENTER bob", 1)
 	bob.Wait(t, "ENTER alice", 1)
 
@@ -210,13 +210,13 @@ func TestDelivery_stoppedProcessExpires(t *testing.T) {
 	}
 }
 
-// A peer that enters while the node does not read its inbox is not greeted over and
+// A peer that enters while the node does not read its inbox gets no HELLO over and
 // over, one that says goodbye is heard out first, and one that dies is missed soon
 // after.
 func TestDelivery_presenceWhileStalled(t *testing.T) {
 	const evasive, expired = 500 * time.Millisecond, 3 * time.Second
 	port := kit.FreeUDPPort(t)
-	bob := localQuick(t, "bob", port, evasive, expired).SetQueueLimit(minQueue)
+	bob := kit.QuickTimeouts(kit.NewNode(t, "bob", port), evasive, expired).SetQueueLimit(kit.MinQueueLimit)
 	if err := bob.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -268,8 +268,8 @@ func TestDelivery_shoutWhileMemberGoes(t *testing.T) {
 	cfg = remote("carol", port)
 	cfg.Groups, cfg.Tally = hall, true
 	carol := child.Run(t, cfg)
-	alice := localQuick(t, "alice", port, 200*time.Millisecond, 2*time.Second)
-	ra := mustStart(t, alice)
+	alice := kit.QuickTimeouts(kit.NewNode(t, "alice", port), 200*time.Millisecond, 2*time.Second)
+	ra := watch.Start(t, alice)
 	ra.Wait(t, "JOIN bob hall", 1)
 	ra.Wait(t, "JOIN carol hall", 1)
 	bob.Process.Signal(syscall.SIGSTOP)

@@ -22,7 +22,7 @@ func TestZyre_leaderDies(t *testing.T) {
 	// The smallest UUID leads. Those who survive have the largest of some.
 	var survivors []*zyre.Zyre
 	for i := range 30 {
-		z := localQuick(t, fmt.Sprint("node", i), port, evasive, expired)
+		z := kit.QuickTimeouts(kit.NewNode(t, fmt.Sprint("node", i), port), evasive, expired)
 		z.SetContestInGroup("crew").Join("crew")
 		survivors = append(survivors, z)
 	}
@@ -39,7 +39,7 @@ func TestZyre_leaderDies(t *testing.T) {
 	doomed.Start()
 	var logs []*watch.Log
 	for _, z := range survivors {
-		logs = append(logs, mustStart(t, z))
+		logs = append(logs, watch.Start(t, z))
 	}
 	watch.Agree(t, doomed.UUID, logs...)
 	p.Kill()

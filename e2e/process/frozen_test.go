@@ -44,7 +44,7 @@ func TestStorm_oursFrozen(t *testing.T) {
 					}
 				}
 				// The watcher tells how long they have been frozen.
-				watcher := mustStart(t, localQuick(t, "watcher", port, 300*time.Millisecond, 2250*time.Millisecond))
+				watcher := watch.Start(t, kit.QuickTimeouts(kit.NewNode(t, "watcher", port), 300*time.Millisecond, 2250*time.Millisecond))
 				watcher.Wait(t, "ENTER ours", 1)
 				watcher.Wait(t, "ENTER fake", 1)
 				ours.Wait(t, "ENTER fake", 1)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
@@ -23,9 +24,9 @@ func gossipHubKilled(t *testing.T, endpoint string) {
 	hub := child.Run(t, cfg)
 	at := hub.Started.Gossip
 	join := func(name string) (*zyre.Zyre, *watch.Log) {
-		z := localStatic(t, name)
+		z := kit.NewStaticNode(t, name)
 		z.GossipConnect("%s", at)
-		return z, mustStart(t, z)
+		return z, watch.Start(t, z)
 	}
 	_, ra := join("alice")
 	_, rb := join("bob")

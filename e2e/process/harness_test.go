@@ -11,25 +11,11 @@ import (
 
 	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
 func TestMain(m *testing.M) { os.Exit(child.Main(m, nil)) }
-
-const (
-	answerTime = 100 * time.Millisecond  // for a method that does not wait for a peer
-	stopTime   = 1500 * time.Millisecond // for Stop, at the worst
-	minQueue   = 64 << 10                // the smallest queue limit
-)
-
-// long chooses between the full and the short form of a number: ZYRE_LONG=1 in the
-// environment asks for the full one.
-func long[T any](full, short T) T {
-	if os.Getenv("ZYRE_LONG") == "1" {
-		return full
-	}
-	return short
-}
 
 // raceDetector reports whether this binary was built with -race.
 func raceDetector() bool {
@@ -56,60 +42,11 @@ func quick(cfg child.Config, evasive, expired time.Duration) child.Config {
 	return cfg
 }
 
-// local makes a node of this process that stays on this host, and is stopped when the
-// test ends.
-func local(t testing.TB, name string, port int) *zyre.Zyre {
-	t.Helper()
-	z := zyre.NewZyre(context.Background()).SetName(name).SetInterface("lo").SetPort(port).
-		SetInterval(100 * time.Millisecond)
-	t.Cleanup(z.Stop)
-	return z
-}
-
-// localQuick makes a node of this process that notices silence within seconds.
-func localQuick(t testing.TB, name string, port int, evasive, expired time.Duration) *zyre.Zyre {
-	t.Helper()
-	return local(t, name, port).SetEvasiveTimeout(evasive).SetSilentTimeout(2 * evasive).SetExpiredTimeout(expired)
-}
-
-// localStatic makes a node of this process that does not beacon.
-func localStatic(t testing.TB, name string) *zyre.Zyre {
-	t.Helper()
-	z := zyre.NewZyre(context.Background()).SetName(name).SetInterface("lo")
-	if err := z.SetEndpoint("tcp://127.0.0.1:*"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(z.Stop)
-	return z
-}
-
-// mustStart starts a node and keeps its events.
-func mustStart(t testing.TB, z *zyre.Zyre) *watch.Log {
-	t.Helper()
-	if err := z.Start(); err != nil {
-		t.Fatalf("Start(%s) = %v, want nil", z.Name(), err)
-	}
-	return watch.Record(z)
-}
-
-// mustStopSoon stops a node, returns how long that took, and fails the test if it was
-// long.
-func mustStopSoon(t *testing.T, z *zyre.Zyre) time.Duration {
-	t.Helper()
-	start := time.Now()
-	z.Stop()
-	took := time.Since(start)
-	if took > stopTime {
-		t.Errorf("Stop(%s) took %v, want at most %v", z.Name(), took, stopTime)
-	}
-	return took
-}
-
 // checkAnswers fails the test if a method of a node takes long.
 func checkAnswers(t *testing.T, name string, slowest child.Slowest) time.Duration {
 	t.Helper()
-	if slowest.Took > answerTime {
-		t.Errorf("%s: %s took %v, want at most %v", name, slowest.Method, slowest.Took, answerTime)
+	if slowest.Took > kit.AnswerTime {
+		t.Errorf("%s: %s took %v, want at most %v", name, slowest.Method, slowest.Took, kit.AnswerTime)
 	}
 	return slowest.Took
 }

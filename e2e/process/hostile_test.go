@@ -24,21 +24,21 @@ import (
 // bystander is a pair of healthy nodes that talk while one of them is attacked: the
 // victim, whose events are checked, hears beats from the other.
 type bystander struct {
-	t       testing.TB
-	victim  *zyre.Zyre
-	good    *child.Node
-	events  *watch.Log // of the victim
-	beats   int
-	slowest time.Duration
+	t      testing.TB
+	victim *zyre.Zyre
+	good   *child.Node
+	events *watch.Log // of the victim
+	beats  watch.Beats
 }
 
 // newBystander starts the node under attack and a healthy peer of it.
 func newBystander(t testing.TB, port int) *bystander {
 	t.Helper()
-	b := &bystander{t: t, victim: local(t, "victim", port)}
+	b := &bystander{t: t, victim: kit.NewNode(t, "victim", port)}
 	b.victim.Join("hall")
-	b.events = mustStart(t, b.victim)
+	b.events = watch.Start(t, b.victim)
 	b.good = child.Run(t, remote("good", port))
+	b.beats = watch.Beats{Events: b.events, Peer: "good", Send: func(text string) { b.good.Whisper(b.victim.UUID(), "%s", text) }}
 	b.events.Wait(t, "ENTER good", 1)
 	b.good.Wait(t, "ENTER victim", 1)
 	return b
@@ -57,41 +57,20 @@ func (b *bystander) dial() net.Conn {
 // beat has the healthy peer whisper to the victim, and waits for it.
 func (b *bystander) beat() {
 	b.t.Helper()
-	b.beats++
-	start := time.Now()
-	b.good.Whisper(b.victim.UUID(), "beat %d", b.beats)
-	b.events.Wait(b.t, fmt.Sprintf("WHISPER good beat %d", b.beats), 1)
-	b.slowest = max(b.slowest, time.Since(start))
+	b.beats.Beat(b.t)
 }
 
 // check fails the test unless all beats came, in order, and the healthy peer is there
 // without a break.
 func (b *bystander) check() {
 	b.t.Helper()
-	next := 1
-	for _, e := range b.events.Entries() {
-		switch {
-		case e.PeerName != "good":
-		case e.Type == "WHISPER" && string(e.Msg) == fmt.Sprintf("beat %d", next):
-			next++
-		case e.Type == "WHISPER" || e.Type == "EXIT":
-			b.t.Errorf("bystander: %s %s, want beat %d", e.Type, e.Msg, next)
-		}
-	}
-	if next != b.beats+1 {
-		b.t.Errorf("bystander: %d beats came, want %d", next-1, b.beats)
-	}
-	b.t.Logf("slowest round trip of the bystander: %v", b.slowest)
+	b.beats.Check(b.t)
 }
 
-// silence fails the test if the victim saw anybody but its healthy peer.
-func (b *bystander) silence() {
+// checkSilence fails the test if the victim saw anybody but its healthy peer.
+func (b *bystander) checkSilence() {
 	b.t.Helper()
-	for _, e := range b.events.Entries() {
-		if e.PeerName != "good" {
-			b.t.Errorf("event of a stranger: %s", watch.Describe(e.Event))
-		}
-	}
+	b.beats.CheckSilence(b.t)
 }
 
 // together asks whether the two see each other, and nobody else.
@@ -161,7 +140,7 @@ func TestHostile_foreignProtocols(t *testing.T) {
 		}
 		b.beat()
 	}
-	b.silence()
+	b.checkSilence()
 	b.check()
 }
 
@@ -236,7 +215,7 @@ func TestHostile_datagrams(t *testing.T) {
 	if s := b.victim.Stats(); s.HalfOpen != 0 || s.Peers != 1 {
 		t.Errorf("HalfOpen, Peers = %d, %d, want 0, 1", s.HalfOpen, s.Peers)
 	}
-	b.silence()
+	b.checkSilence()
 	b.check()
 }
 
@@ -269,13 +248,17 @@ func TestHostile_forgedGoodbyeFlood(t *testing.T) {
 	start := time.Now()
 	exits := b.events.Count("EXIT good")
 	watch.Until(t, "they meet again", b.together)
+	// Ten beacons of each later whatever goodbyes were left have had their effect.
+	beacons := func() [2]uint64 { return [2]uint64{b.victim.Stats().Beacon.Sent, b.good.Stats().Beacon.Sent} }
+	met := beacons()
 	again := 0
-	watch.Paced(50*time.Millisecond, func() (last bool) {
+	watch.Until(t, "ten beacons of each", func() bool {
 		again++
 		b.good.Whisper(b.victim.UUID(), "again %d", again)
-		return again == 20
+		now := beacons()
+		return now[0] >= met[0]+10 && now[1] >= met[1]+10
 	})
-	b.events.Wait(t, "WHISPER good again 20", 1)
+	b.events.Wait(t, fmt.Sprintf("WHISPER good again %d", again), 1)
 	t.Logf("%d goodbyes of each gave %d EXITs; messages flow %v after", goodbyes, exits, time.Since(start))
 	if exits > 60 { // each return takes a beacon
 		t.Errorf("EXIT came %d times, want at most 60", exits)
@@ -324,8 +307,8 @@ func TestHostile_beaconFlood(t *testing.T) {
 func TestHostile_tooLarge(t *testing.T) {
 	const limit = 16 << 20
 	port := kit.FreeUDPPort(t)
-	z := localQuick(t, "alice", port, 500*time.Millisecond, 20*time.Second)
-	events := mustStart(t, z)
+	z := kit.QuickTimeouts(kit.NewNode(t, "alice", port), 500*time.Millisecond, 20*time.Second)
+	events := watch.Start(t, z)
 	bob := child.Run(t, remote("bob", port))
 	events.Wait(t, "ENTER bob", 1)
 	bob.Wait(t, "ENTER alice", 1)

@@ -19,8 +19,8 @@ import (
 func TestLifecycle_stopWhilePushedBack(t *testing.T) {
 	port := kit.FreeUDPPort(t)
 	bob := child.Run(t, remote("bob", port))
-	alice := local(t, "alice", port)
-	ra := mustStart(t, alice)
+	alice := kit.NewNode(t, "alice", port)
+	ra := watch.Start(t, alice)
 	ra.Wait(t, "ENTER bob", 1)
 	bob.Process.Signal(syscall.SIGSTOP)
 	returned := make(chan error, 16)
@@ -44,7 +44,7 @@ func TestLifecycle_stopWhilePushedBack(t *testing.T) {
 	watch.Until(t, "alice is pushed back", func() bool { return waitingFor(alice) > 0 })
 	answers := make(chan child.Slowest)
 	go func() { answers <- child.Poke(alice) }()
-	mustStopSoon(t, alice)
+	kit.MustStopSoon(t, alice)
 	for range cap(returned) {
 		if err := <-returned; !errors.Is(err, zyre.ErrNotRunning) && !errors.Is(err, zyre.ErrUnknownPeer) {
 			t.Errorf("WhisperContext = %v, want ErrNotRunning", err)
@@ -58,8 +58,8 @@ func TestLifecycle_stopWhilePushedBack(t *testing.T) {
 func TestLifecycle_methodsDuringStop(t *testing.T) {
 	port := kit.FreeUDPPort(t)
 	bob := child.Run(t, remote("bob", port))
-	alice := local(t, "alice", port)
-	ra := mustStart(t, alice)
+	alice := kit.NewNode(t, "alice", port)
+	ra := watch.Start(t, alice)
 	ra.Wait(t, "ENTER bob", 1)
 	bob.Process.Signal(syscall.SIGSTOP) // Stop takes its time
 	fill(alice, bob.UUID, 10_000, nil)
@@ -67,7 +67,7 @@ func TestLifecycle_methodsDuringStop(t *testing.T) {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		mustStopSoon(t, alice)
+		kit.MustStopSoon(t, alice)
 	}()
 	var slowest time.Duration
 	for calls := 0; ; calls++ {
@@ -77,8 +77,8 @@ func TestLifecycle_methodsDuringStop(t *testing.T) {
 		select {
 		case <-stopped:
 			t.Logf("%d calls, the slowest %v", calls, slowest)
-			if slowest > 3*answerTime {
-				t.Errorf("Peers() took %v during Stop, want at most %v", slowest, 3*answerTime)
+			if slowest > 3*kit.AnswerTime {
+				t.Errorf("Peers() took %v during Stop, want at most %v", slowest, 3*kit.AnswerTime)
 			}
 			return
 		default:
@@ -90,12 +90,12 @@ func TestLifecycle_methodsDuringStop(t *testing.T) {
 func TestLifecycle_ownTimeouts(t *testing.T) {
 	port := kit.FreeUDPPort(t)
 	dead := child.Run(t, remote("dead", port))
-	quick := localQuick(t, "quick", port, 100*time.Millisecond, 400*time.Millisecond)
-	slow := localQuick(t, "slow", port, 500*time.Millisecond, 3*time.Second)
-	rq, rs := mustStart(t, quick), mustStart(t, slow)
+	quick := kit.QuickTimeouts(kit.NewNode(t, "quick", port), 100*time.Millisecond, 400*time.Millisecond)
+	slow := kit.QuickTimeouts(kit.NewNode(t, "slow", port), 500*time.Millisecond, 3*time.Second)
+	rq, rs := watch.Start(t, quick), watch.Start(t, slow)
 	rq.Wait(t, "ENTER dead", 1)
 	rs.Wait(t, "ENTER dead", 1)
-	for range long(10, 2) { // an idle, healthy network
+	for range kit.Long(10, 2) { // an idle, healthy network
 		expire(t, port, rq)
 	}
 	for _, r := range []*watch.Log{rq, rs} {

@@ -6,29 +6,19 @@ import (
 	"testing"
 	"time"
 
-	zmq "github.com/pebbe/zmq4"
-
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 )
-
-// keyPair makes a pair of CURVE keys.
-func keyPair(t testing.TB) (public, secret string) {
-	t.Helper()
-	public, secret, err := zmq.NewCurveKeypair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return public, secret
-}
 
 // Secure nodes in two processes talk; one that dies and comes back enters again, and one
 // that stops exits at once.
 func TestZyre_secureProcesses(t *testing.T) {
-	a := localStatic(t, "alice")
-	pa, sa := keyPair(t)
-	pb, sb := keyPair(t)
+	a := kit.NewStaticNode(t, "alice")
+	pa, sa := kit.KeyPair(t)
+	pb, sb := kit.KeyPair(t)
 	a.SetZCert(pa, sa).SetAuthorizedKeys(pb)
-	ra := mustStart(t, a)
+	ra := watch.Start(t, a)
 	cfg := child.Config{
 		Name: "child", Interface: "lo", Endpoint: "tcp://127.0.0.1:*", PublicKey: pb, SecretKey: sb, Echo: true,
 		Required: []child.Required{{UUID: a.UUID(), Endpoint: child.Endpoint(a), Key: pa}},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-zyre/zyre/e2e/child"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 )
 
 // stormExpired is the expired timeout of talkative nodes.
@@ -32,7 +33,7 @@ func TestStorm_bothProcessesFrozen(t *testing.T) {
 			port := kit.FreeUDPPort(t)
 			a, b := child.Run(t, talkative("a", port)), child.Run(t, talkative("b", port))
 			// The watcher tells how long they have been frozen.
-			watcher := mustStart(t, localQuick(t, "watcher", port, stormExpired/4, stormExpired+stormExpired/2))
+			watcher := watch.Start(t, kit.QuickTimeouts(kit.NewNode(t, "watcher", port), stormExpired/4, stormExpired+stormExpired/2))
 			watcher.Wait(t, "ENTER a", 1)
 			watcher.Wait(t, "ENTER b", 1)
 			whispered := func() {
@@ -75,8 +76,8 @@ func TestStorm_bothProcessesFrozen(t *testing.T) {
 // the old one is gone at once.
 func TestStorm_restartAtSameEndpoint(t *testing.T) {
 	port := kit.FreeUDPPort(t)
-	z := local(t, "watcher", port)
-	r := mustStart(t, z)
+	z := kit.NewNode(t, "watcher", port)
+	r := watch.Start(t, z)
 	cfg := talkative("old", port)
 	cfg.PeerPort = kit.FreeTCPPort(t)
 	old := child.Run(t, cfg)

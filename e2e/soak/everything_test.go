@@ -78,7 +78,7 @@ func (p *soakProc) do(c soakCommand) (a soakAnswer) {
 		defer p.note("done")
 	}
 	if p.inner != nil {
-		a = p.inner.obey(c)
+		a = p.inner.dispatch(c)
 	} else {
 		if err := p.child.Try("soak", "", c, &a); err != nil {
 			p.s.t.Errorf("%s: %+v: %v", p.name, c, err)
@@ -238,9 +238,9 @@ func (s *soak) phase() {
 		wg.Go(func() { p.harass(random, end) })
 	}
 	wg.Wait()
-	s.all(soakCommand{Do: "calm"})
+	s.all(soakCommand{Do: "passive"})
 	s.agree("after it", soakDiffer)
-	s.all(soakCommand{Do: "farewell"})
+	s.all(soakCommand{Do: "lastWhispers"})
 	s.checkExits(s.agree("messages", soakMissing))
 	if s.t.Failed() {
 		s.fail("something was wrong")

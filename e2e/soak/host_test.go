@@ -34,7 +34,7 @@ func soakVerbs() child.Verbs {
 			if err := json.Unmarshal(c.With, &command); err != nil || h == nil {
 				return nil, errors.Join(err, errNoHost)
 			}
-			return h.obey(command), nil
+			return h.dispatch(command), nil
 		},
 	}
 }
@@ -50,7 +50,7 @@ type soakBirth struct {
 	Seed        uint64
 }
 
-// soakHost is a process with some of a soak's nodes. It obeys lines.
+// soakHost is a process with some of a soak's nodes. It carries out lines.
 type soakHost struct {
 	soakBirth
 	nodes   []*soakNode
@@ -81,8 +81,8 @@ type soakAnswer struct {
 // soakUsage is what a process holds.
 type soakUsage struct{ Pid, Nodes, Goroutines, Descriptors, Threads, Heap, Resident int }
 
-// obey does what a command says. Only one is under way at a time.
-func (h *soakHost) obey(c soakCommand) (a soakAnswer) {
+// dispatch carries out a command. Only one is under way at a time.
+func (h *soakHost) dispatch(c soakCommand) (a soakAnswer) {
 	var err error
 	switch c.Do {
 	case "start":
@@ -95,9 +95,9 @@ func (h *soakHost) obey(c soakCommand) (a soakAnswer) {
 		err = h.each(func(i int) error { h.stop(i); return nil })
 	case "stall":
 		h.nodes[c.Node].stalled.Store(time.Now().Add(c.Time).UnixNano())
-	case "calm":
+	case "passive":
 		for _, n := range h.nodes {
-			n.calm.Store(true)
+			n.passive.Store(true)
 			n.acting.Lock() // what it was doing is over
 			n.stalled.Store(0)
 			n.acting.Unlock()
@@ -106,9 +106,9 @@ func (h *soakHost) obey(c soakCommand) (a soakAnswer) {
 		for _, n := range h.nodes {
 			n.begin()
 		}
-	case "farewell":
+	case "lastWhispers":
 		for _, n := range h.live() {
-			n.farewell()
+			n.lastWhispers()
 		}
 	case "report":
 		for _, n := range h.live() {
@@ -135,7 +135,7 @@ func (n *soakNode) begin() {
 	n.received, n.counted = 0, 0
 	n.past, n.exits, n.came = past, map[string]int{}, map[string][]string{}
 	n.mu.Unlock()
-	n.calm.Store(false)
+	n.passive.Store(false)
 }
 
 func (h *soakHost) live() (nodes []*soakNode) {

@@ -54,7 +54,7 @@ type soakNode struct {
 	working sync.WaitGroup // the goroutines of a run
 	stopped atomic.Bool
 
-	calm    atomic.Bool  // it does nothing of its own accord
+	passive atomic.Bool  // it does nothing of its own accord
 	acting  sync.Mutex   // held while it does something
 	stalled atomic.Int64 // until when it does not read its events, in ns
 
@@ -148,7 +148,7 @@ func (n *soakNode) live(random *rand.Rand) {
 		if now := time.Now(); now.After(next) {
 			next = now.Add(time.Duration(random.IntN(30)) * time.Millisecond)
 			n.acting.Lock()
-			if !n.calm.Load() {
+			if !n.passive.Load() {
 				n.act(random)
 			}
 			n.acting.Unlock()
@@ -276,8 +276,8 @@ func parseSoak(e *zyre.Event) (m soakMessage, err error) {
 	return m, nil
 }
 
-// farewell whispers to every peer once more, so that all can compare their counts.
-func (n *soakNode) farewell() {
+// lastWhispers whispers to every peer once more, so that all can compare their counts.
+func (n *soakNode) lastWhispers() {
 	for _, id := range n.here() {
 		n.z.Whisper(id, n.toPeer(id, true).encode())
 	}

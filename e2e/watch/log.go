@@ -42,6 +42,15 @@ func NewLog(name string) *Log {
 	return &Log{Name: name, Done: make(chan struct{}), news: make(chan struct{})}
 }
 
+// Start starts a node and keeps its events.
+func Start(t testing.TB, z *zyre.Zyre) *Log {
+	t.Helper()
+	if err := z.Start(); err != nil {
+		t.Fatalf("Start(%s) = %v, want nil", z.Name(), err)
+	}
+	return Record(z)
+}
+
 // Record reads the events of a node of this process until it stops.
 func Record(z *zyre.Zyre) *Log {
 	l := NewLog(z.Name())

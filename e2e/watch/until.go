@@ -72,7 +72,6 @@ func Reaches(t testing.TB, what string, want int, count func() int) {
 func Paced(interval time.Duration, do func() (last bool)) {
 	pace := time.NewTicker(interval)
 	defer pace.Stop()
-	for !do() {
-		<-pace.C
+	for ; !do(); <-pace.C {
 	}
 }

@@ -1,58 +1,24 @@
 package foreign
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/go-zyre/zyre/internal/wire"
+	"github.com/go-zyre/zyre/internal/wire/wiretest"
 )
 
-// capture is one line of testdata/wire: frames that a real implementation sent.
-type capture struct {
-	Impl, Transport, What string
-	FramesHex             []string `json:"frames_hex"`
-	Decoded               json.RawMessage
-	frames                [][]byte
-}
-
 // captures reads the ZRE messages of a file.
-func captures(t *testing.T, file string) (list []capture) {
+func captures(t *testing.T, file string) []wiretest.Capture {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "..", "testdata", "wire", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var c capture
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		for _, s := range c.FramesHex {
-			b, err := hex.DecodeString(s)
-			if err != nil {
-				t.Fatalf("%s: %v", file, err)
-			}
-			c.frames = append(c.frames, b)
-		}
-		if strings.HasPrefix(c.Transport, "zmtp") && !strings.Contains(c.What, "identity frame") {
-			list = append(list, c)
-		}
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return list
+	return slices.DeleteFunc(wiretest.Captures(t, filepath.Join("..", ".."), file), func(c wiretest.Capture) bool {
+		return !strings.HasPrefix(c.Transport, "zmtp") || strings.Contains(c.What, "identity frame")
+	})
 }
 
 // Every captured message is parsed and comes out the same when it is encoded again.
@@ -60,13 +26,13 @@ func TestMessage_golden(t *testing.T) {
 	for file, want := range map[string]int{"libzyre.jsonl": 38, "pyre.jsonl": 24, "zyrejs.jsonl": 23} {
 		n := 0
 		for _, c := range captures(t, file) {
-			m, err := Parse(c.frames[0])
+			m, err := Parse(c.Frames[0])
 			if err != nil {
 				t.Errorf("%s: Parse(%s) = %v, want nil", file, c.What, err)
 				continue
 			}
-			if b, err := m.Append(nil); err != nil || !bytes.Equal(b, c.frames[0]) {
-				t.Errorf("%s: Append(%s) = %x, %v, want %x, nil", file, c.What, b, err, c.frames[0])
+			if b, err := m.Append(nil); err != nil || !bytes.Equal(b, c.Frames[0]) {
+				t.Errorf("%s: Append(%s) = %x, %v, want %x, nil", file, c.What, b, err, c.Frames[0])
 			}
 			n++
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/go-zyre/zyre/internal/wire/wiretest"
 )
 
 // Commands of the application.
@@ -124,8 +126,8 @@ func TestModel_golden(t *testing.T) {
 			} else if i > 0 {
 				w.repeat(c)
 			}
-			if got := w.wire[len(w.wire)-1]; len(w.wire) != i+1 || !equalFrames(got, c.frames) {
-				t.Fatalf("%s, %s: message %d is %x, want %x", kind, c.What, len(w.wire), got, c.frames)
+			if got := w.wire[len(w.wire)-1]; len(w.wire) != i+1 || !equalFrames(got, c.Frames) {
+				t.Fatalf("%s, %s: message %d is %x, want %x", kind, c.What, len(w.wire), got, c.Frames)
 			}
 			if i > 0 && strings.HasPrefix(c.What, "HELLO") {
 				break // what follows is another process
@@ -135,8 +137,8 @@ func TestModel_golden(t *testing.T) {
 }
 
 // repeat has the model do what the implementation did when a message was captured.
-func (w *world) repeat(c capture) {
-	m, err := Parse(c.frames[0])
+func (w *world) repeat(c wiretest.Capture) {
+	m, err := Parse(c.Frames[0])
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -150,9 +152,9 @@ func (w *world) repeat(c capture) {
 	case LeaveID:
 		w.m.Leave(m.Group)
 	case ShoutID:
-		w.m.Shout(m.Group, c.frames[1:]...)
+		w.m.Shout(m.Group, c.Frames[1:]...)
 	case WhisperID:
-		w.m.Whisper(p.uuid, c.frames[1:]...)
+		w.m.Whisper(p.uuid, c.Frames[1:]...)
 	case PingID:
 		w.now = w.now.Add(w.m.Traits().Evasive)
 		w.m.Tick(w.now)

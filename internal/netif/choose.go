@@ -111,8 +111,8 @@ func chooseAll(host []Interface) Choice {
 		case len(links) == 0 || h.Port || h.Flags&net.FlagUp == 0:
 		case h.Flags&net.FlagLoopback != 0:
 			loopback = append(loopback, links...)
-		case !h.reaches(links[0]):
-		case h.isVirtual():
+		case !h.Reaches(links[0]):
+		case h.IsVirtual():
 			virtual = append(virtual, links...)
 		default:
 			hardware = append(hardware, links...)
@@ -184,11 +184,11 @@ func newCandidate(h Interface, inUse []Link) (candidate, bool) {
 	switch {
 	case h.Flags&net.FlagLoopback != 0:
 		c.class = classLoopback
-	case !h.reaches(l):
+	case !h.Reaches(l):
 		return candidate{}, false
 	case h.Flags&net.FlagRunning == 0:
 		c.class = classUnplugged
-	case h.isVirtual():
+	case h.IsVirtual():
 		c.class = classVirtual
 	}
 	if l.Addr.IsLinkLocalUnicast() {
@@ -234,9 +234,9 @@ var virtualPrefixes = []string{
 	"dummy", "ifb", "gre", "sit", "ip6tnl", "awdl", "llw", "bridge",
 }
 
-// isVirtual tells whether the interface leads to no network of hosts. That of a bridge
+// IsVirtual tells whether the interface leads to no network of hosts. That of a bridge
 // with a card among its ports does, whatever its name: it is the LAN of a router.
-func (h Interface) isVirtual() bool {
+func (h Interface) IsVirtual() bool {
 	return !h.Hardware && slices.ContainsFunc(virtualPrefixes, func(p string) bool {
 		return strings.HasPrefix(h.Name, p)
 	})

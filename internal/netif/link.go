@@ -36,9 +36,9 @@ type Interface struct {
 // NoRoute is the metric of an interface without a default route.
 const NoRoute = -1
 
-// reaches tells whether a beacon sent on the link can reach several hosts. A
+// Reaches tells whether a beacon sent on the link can reach several hosts. A
 // tunnel from point to point cannot.
-func (h Interface) reaches(l Link) bool {
+func (h Interface) Reaches(l Link) bool {
 	if h.Flags&net.FlagPointToPoint != 0 {
 		return false
 	}

@@ -46,7 +46,7 @@ func LinkWith(addr netip.Addr, host []Interface) Link {
 func WithoutBroadcast(host []Interface) (links []Link) {
 	for _, h := range host {
 		l, ok := h.Link()
-		if ok && !h.Port && h.Flags&net.FlagUp != 0 && h.Flags&net.FlagLoopback == 0 && !h.reaches(l) &&
+		if ok && !h.Port && h.Flags&net.FlagUp != 0 && h.Flags&net.FlagLoopback == 0 && !h.Reaches(l) &&
 			!l.Addr.IsLinkLocalUnicast() {
 			links = append(links, l)
 		}

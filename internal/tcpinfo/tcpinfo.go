@@ -20,11 +20,24 @@ const (
 	scanShare    = 100
 )
 
+// All nodes of a process ask about the same addresses, and each answer is the sum of all
+// their connections. So an answer counts for answerTime; beyond that, answers take no more
+// than one part in lookShare of the time, and lookBurst at once. On a machine so busy that
+// everybody seems silent, looking must not be what keeps it busy.
+const (
+	answerTime = 100 * time.Millisecond
+	lookShare  = 50
+	lookBurst  = 5 * time.Millisecond
+)
+
 // A Conn is a TCP connection of this process. The zero value is one that is not known.
 type Conn struct {
 	fd            int
 	local, remote netip.AddrPort
 }
+
+// Remote returns the address at the other end; an invalid one if that is not known.
+func (c Conn) Remote() netip.AddrPort { return c.remote }
 
 // Count is how many bytes a connection has moved since it was made.
 type Count struct {
@@ -49,9 +62,6 @@ func (c Conn) Count() (count Count, exists bool) {
 // known.
 func (c Conn) Local() netip.AddrPort { return c.local }
 
-// Remote returns the address of the other end; it is invalid if the connection is not known.
-func (c Conn) Remote() netip.AddrPort { return c.remote }
-
 // Received is a connection of this process, and how many bytes have come on it.
 type Received struct {
 	Conn
@@ -68,25 +78,56 @@ func (c Conn) Reset() bool { return c != (Conn{}) && reset(c) }
 // A Finder finds the connections that this process has to an address. The zero value is
 // ready to use, by any number of goroutines.
 type Finder struct {
-	mu     sync.Mutex
-	found  map[netip.AddrPort][]int // descriptors, by remote address
-	nextAt time.Time                // when all descriptors may be looked at again
+	mu      sync.Mutex
+	found   map[netip.AddrPort][]int  // descriptors, by remote address
+	nextAt  time.Time                 // when all descriptors may be looked at again
+	answers map[netip.AddrPort]answer // of those found
+
+	looked   time.Duration // time taken by answers, less what was allowed since
+	lookedAt time.Time     // when looked was brought up to date
 }
 
-// To returns what the connections to an address have moved, all together.
+type answer struct {
+	sum Count
+	at  time.Time
+}
+
+// To returns what the connections to an address have moved, all together, now or a while
+// ago.
 func (f *Finder) To(remote netip.AddrPort, now time.Time) (sum Count) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	remote = plain(remote)
+	if a := f.answers[remote]; now.Sub(a.at) < answerTime || !f.mayLook(now) {
+		return a.sum
+	}
+	defer f.countLook(time.Now())
 	sum, ok := f.total(remote)
 	if !ok && !now.Before(f.nextAt) {
 		begun := time.Now()
 		f.found = connections()
 		f.nextAt = now.Add(max(scanInterval, scanShare*time.Since(begun)))
+		f.answers = nil
 		sum, _ = f.total(remote)
+	}
+	if f.answers == nil {
+		f.answers = make(map[netip.AddrPort]answer, len(f.found))
+	}
+	if len(f.found[remote]) > 0 {
+		f.answers[remote] = answer{sum, now}
 	}
 	return sum
 }
+
+// mayLook reports whether there is time for another answer.
+func (f *Finder) mayLook(now time.Time) bool {
+	f.looked = max(0, f.looked-now.Sub(f.lookedAt)/lookShare)
+	f.lookedAt = now
+	return f.looked < lookBurst
+}
+
+// countLook counts the time taken by an answer.
+func (f *Finder) countLook(begun time.Time) { f.looked += time.Since(begun) }
 
 // total adds up what the connections found have moved, and reports whether all of them
 // still exist and there are any.
@@ -94,8 +135,8 @@ func (f *Finder) total(remote netip.AddrPort) (sum Count, ok bool) {
 	fds := f.found[remote]
 	ok = len(fds) > 0
 	for _, fd := range fds {
-		c, count := read(fd)
-		if c.remote != remote {
+		at, count := readRemote(fd)
+		if at != remote {
 			ok = false
 			continue
 		}

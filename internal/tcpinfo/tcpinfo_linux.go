@@ -36,6 +36,23 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
+// readRemote returns the address that a descriptor is connected to, and what it has moved.
+func readRemote(fd int) (remote netip.AddrPort, count Count) {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return netip.AddrPort{}, Count{}
+	}
+	return peerOf(fd), Count{info.Bytes_received, info.Bytes_acked, info.Notsent_bytes > 0}
+}
+
+func peerOf(fd int) netip.AddrPort {
+	sa, err := unix.Getpeername(fd)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return addrPort(sa)
+}
+
 // read returns the connection that a descriptor is, and what it has moved. A kernel before
 // 4.6 does not count.
 func read(fd int) (c Conn, count Count) {
@@ -51,8 +68,7 @@ func read(fd int) (c Conn, count Count) {
 func connections() map[netip.AddrPort][]int {
 	found := map[netip.AddrPort][]int{}
 	for _, fd := range descriptors() {
-		if remote, err := unix.Getpeername(fd); err == nil && addrPort(remote).IsValid() {
-			to := addrPort(remote)
+		if to := peerOf(fd); to.IsValid() {
 			found[to] = append(found[to], fd)
 		}
 	}

@@ -139,9 +139,42 @@ func TestFinder_To(t *testing.T) {
 	if f.To(address(second), now); len(f.found[address(second)]) != 1 {
 		t.Errorf("To() found %v, want one connection", f.found[address(second)])
 	}
+	// An answer counts for a moment.
+	before := f.To(address(first), now)
+	if _, err := first.Write([]byte("again")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(end, make([]byte, 5)); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := f.To(address(first), now.Add(answerTime-1)), f.To(address(first), now.Add(answerTime)); a != before || b.Acked != before.Acked+5 {
+		t.Errorf("To() = %+v, then %+v; want %+v, then 5 more acked", a, b, before)
+	}
 	first.Close()
 	if got := f.To(address(first), f.nextAt); got != (Count{}) {
 		t.Errorf("To() of an address no more connected = %+v, want none", got)
+	}
+}
+
+// Answers take no more than their share of the time.
+func TestFinder_mayLook(t *testing.T) {
+	var f Finder
+	now := time.Unix(1e9, 0)
+	c, _ := connect(t)
+	f.To(address(c), now)
+	answer := f.answers[address(c)]
+	const beyond = 10 * time.Millisecond
+	for after, looks := range map[time.Duration]bool{
+		answerTime:             false,
+		lookShare * beyond / 2: false,
+		lookShare*beyond + 1e6: true,
+	} {
+		at := now.Add(after)
+		f.looked, f.lookedAt = lookBurst+beyond, now // as if answers had taken so long
+		f.answers[address(c)] = answer
+		if f.To(address(c), at); (f.answers[address(c)].at == at) != looks {
+			t.Errorf("%v later it looked: %t, want %t", after, !looks, looks)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	zmq "github.com/pebbe/zmq4"
 
+	"github.com/go-zyre/zyre/internal/tcpinfo"
 	"github.com/go-zyre/zyre/internal/zmqwait"
 )
 
@@ -38,6 +39,8 @@ type zmqContext struct {
 	zap zapResponder
 
 	inproc inprocOffers
+
+	finder tcpinfo.Finder // one, for it looks at all descriptors of the process
 }
 
 // Version is the release of libzmq that is used.

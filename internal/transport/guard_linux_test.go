@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/foreign/zmtp"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/transport/transporttest"
 )
@@ -57,14 +58,14 @@ func watched(t *testing.T, peers map[transport.Conn]uint64) (g *transport.Guard,
 // A message without end is ended with its connection before it takes much memory.
 func TestGuard_unfinished(t *testing.T) {
 	g, look, at, _ := watched(t, map[transport.Conn]uint64{})
-	r, err := transporttest.DialRaw(at, transporttest.Identity)
+	r, err := zmtp.Dial(at, transporttest.Identity)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
 	var frames []byte
 	for range 64 << 10 {
-		frames = transporttest.AppendFrame(frames, nil, true)
+		frames = zmtp.AppendFrame(frames, nil, true)
 	}
 	runtime.GC()
 	before, sent := resident(t), 0
@@ -89,14 +90,14 @@ func TestGuard_unfinished(t *testing.T) {
 func TestGuard_strangers(t *testing.T) {
 	g, look, at, _ := watched(t, map[transport.Conn]uint64{})
 	const count = 300
-	honest, err := transporttest.DialRawFrom(netip.MustParseAddr("127.0.0.2"), at, transporttest.Identity)
+	honest, err := zmtp.DialFrom(netip.MustParseAddr("127.0.0.2"), at, transporttest.Identity)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer honest.Close()
-	var all []transporttest.Raw
+	var all []zmtp.Raw
 	for range count {
-		r, err := transporttest.DialGreeting(at, "NULL")
+		r, err := zmtp.DialGreeting(at, "NULL")
 		if err != nil {
 			t.Fatal(err)
 		}

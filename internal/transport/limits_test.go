@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/foreign/zmtp"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/transport/transporttest"
 )
@@ -18,16 +19,16 @@ func TestInbox_largeFrame(t *testing.T) {
 	_, secureAt := transporttest.MustListen(t, tr, transport.ListenOptions{
 		MaxMessage: 1 << 20, PublicKey: public, SecretKey: secret,
 	}, "tcp://127.0.0.1:*")
-	for name, dial := range map[string]func() (transporttest.Raw, error){
-		"plain": func() (transporttest.Raw, error) { return transporttest.DialRaw(at, transporttest.Identity) },
-		"CURVE": func() (transporttest.Raw, error) { return transporttest.DialGreeting(secureAt, "CURVE") },
+	for name, dial := range map[string]func() (zmtp.Raw, error){
+		"plain": func() (zmtp.Raw, error) { return zmtp.Dial(at, transporttest.Identity) },
+		"CURVE": func() (zmtp.Raw, error) { return zmtp.DialGreeting(secureAt, "CURVE") },
 	} {
 		r, err := dial()
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		defer r.Close()
-		if _, err := r.Write(transporttest.AppendClaim(nil, 1<<20+1, false)); err != nil {
+		if _, err := r.Write(zmtp.AppendClaim(nil, 1<<20+1, false)); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if !r.Ended(patience) {
@@ -51,7 +52,7 @@ func TestInbox_noHandshake(t *testing.T) {
 	tr := transporttest.NewZMQ(t)
 	public, secret := transporttest.NewKeys(t)
 	_, at := transporttest.MustListen(t, tr, transport.ListenOptions{PublicKey: public, SecretKey: secret}, "tcp://127.0.0.1:*")
-	r, err := transporttest.DialGreeting(at, "CURVE")
+	r, err := zmtp.DialGreeting(at, "CURVE")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	zmq "github.com/pebbe/zmq4"
 
+	"github.com/go-zyre/zyre/internal/tcpinfo"
 	"github.com/go-zyre/zyre/internal/zmqmsg"
 )
 
@@ -91,9 +92,17 @@ type zmqMailbox struct {
 }
 
 func (m *zmqMailbox) Send(header []byte, frames [][]byte) error {
-	err := m.messages.Send(header, frames)
+	return m.send(func() error { return m.messages.Send(header, frames) })
+}
+
+func (m *zmqMailbox) SendShared(header []byte, p *Payload) error {
+	return m.send(func() error { return m.messages.SendPayload(header, p) })
+}
+
+func (m *zmqMailbox) send(queue func() error) error {
+	err := queue()
 	if err != nil && m.reconnectOverTCP() {
-		err = m.messages.Send(header, frames)
+		err = queue()
 	}
 	switch {
 	case err == nil:
@@ -107,15 +116,16 @@ func (m *zmqMailbox) Send(header []byte, frames [][]byte) error {
 // Moved finds the mailbox's connection by its endpoint. Others of this process to the same
 // endpoint lead to the same peer, so they count as well.
 func (m *zmqMailbox) Moved(from Conn) (moved Moved) {
-	in, _ := from.Count()
+	in, exists := from.Count()
 	moved.Received = in.Received
 	address, isTCP := strings.CutPrefix(m.endpoint, "tcp://")
 	remote, err := netip.ParseAddrPort(address)
 	if m.offer != nil || !isTCP || err != nil {
 		return moved
 	}
-	out := m.transport.finder.To(remote, time.Now())
+	out := m.transport.context.finder.To(remote, time.Now())
 	moved.Sent, moved.Waiting = out.Acked, out.Waiting
+	moved.Replaced = from != Conn{} && !exists && out != tcpinfo.Count{}
 	return moved
 }
 

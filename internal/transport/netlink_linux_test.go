@@ -3,9 +3,6 @@ package transport_test
 import (
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
-	"strings"
 	"testing"
 
 	zmq "github.com/pebbe/zmq4"
@@ -17,22 +14,8 @@ import (
 
 // TestBind_withoutNetlink binds in a process of its own, which libzmq would abort.
 func TestBind_withoutNetlink(t *testing.T) {
-	if os.Getenv("ZYRE_TEST_NETLINK") != "" {
+	if sandbox.InChild(t) {
 		bindWithoutNetlink(t)
-		return
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Skip(err)
-	}
-	cmd := exec.Command(exe, "-test.run=^TestBind_withoutNetlink$", "-test.v")
-	cmd.Env = append(os.Environ(), "ZYRE_TEST_NETLINK=1")
-	out, err := cmd.CombinedOutput()
-	switch {
-	case err != nil:
-		t.Errorf("child: %v\n%s", err, out)
-	case strings.Contains(string(out), "SKIP"):
-		t.Skipf("%s", out)
 	}
 }
 

@@ -50,9 +50,9 @@ func (p *Policy) Allows(key string) bool {
 // Refused returns how many clients were turned away so far.
 func (p *Policy) Refused() uint64 { return p.refused.Load() }
 
-// refuse counts and logs a client that was turned away, as a warning unless there were
+// Refuse counts and logs a client that was turned away, as a warning unless there were
 // many of late.
-func (p *Policy) refuse(now time.Time, domain, address, key string) {
+func (p *Policy) Refuse(now time.Time, domain, address, key string) {
 	p.refused.Add(1)
 	p.mu.Lock()
 	level := p.warnings.Level(now)

@@ -75,7 +75,7 @@ func TestPolicy_refuse(t *testing.T) {
 	p, now := NewPolicy(slog.New(lines), true, nil), time.Unix(1e9, 0)
 	const times = 100
 	for range times {
-		p.refuse(now, "global", "10.0.0.2", "ann")
+		p.Refuse(now, "global", "10.0.0.2", "ann")
 	}
 	if got := p.Refused(); got != times {
 		t.Errorf("Refused() = %d, want %d", got, times)

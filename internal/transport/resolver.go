@@ -57,10 +57,14 @@ type Resolver struct {
 	closed bool
 }
 
-// NewResolver returns a resolver that uses the system's.
-func NewResolver() *Resolver {
+// NewResolver returns a resolver that finds the addresses of a name by lookup; nil stands
+// for the system's.
+func NewResolver(lookup func(ctx context.Context, host string) (addrs []string, err error)) *Resolver {
+	if lookup == nil {
+		lookup = net.DefaultResolver.LookupHost
+	}
 	r := &Resolver{
-		lookup:  net.DefaultResolver.LookupHost,
+		lookup:  lookup,
 		connect: connectOnce,
 		results: make(chan Resolved, 2*maxLookups),
 		asked:   map[string]bool{},

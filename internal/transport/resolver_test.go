@@ -14,7 +14,7 @@ import (
 )
 
 func TestResolver_Start(t *testing.T) {
-	r := NewResolver()
+	r := NewResolver(nil)
 	r.lookup = func(ctx context.Context, _ string) ([]string, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -57,7 +57,7 @@ func TestResolver_Results(t *testing.T) { synctest.Test(t, testResults) }
 
 func testResults(t *testing.T) {
 	noSuchHost := errors.New("no such host")
-	r := NewResolver()
+	r := NewResolver(nil)
 	defer r.Close()
 	r.connect = func(context.Context, string) error { return errors.New("refused") }
 	r.lookup = func(_ context.Context, host string) ([]string, error) {
@@ -95,7 +95,7 @@ func testResults(t *testing.T) {
 // A resolver that does not answer holds up nobody, and what nobody reads ends by Close.
 func TestResolver_slow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := NewResolver()
+		r := NewResolver(nil)
 		r.lookup = func(ctx context.Context, _ string) ([]string, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -136,7 +136,7 @@ func TestResolver_answering(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := NewResolver()
+				r := NewResolver(nil)
 				defer r.Close()
 				r.lookup = func(context.Context, string) ([]string, error) {
 					return []string{"192.0.2.1", "ff02::1", "192.0.2.2", "2001:db8::1"}, nil
@@ -169,7 +169,7 @@ func TestResolver_answering(t *testing.T) {
 func TestResolver_StartNamed(t *testing.T) { synctest.Test(t, testStartNamed) }
 
 func testStartNamed(t *testing.T) {
-	r := NewResolver()
+	r := NewResolver(nil)
 	defer r.Close()
 	var connected atomic.Int32
 	r.connect = func(context.Context, string) error {
@@ -211,7 +211,7 @@ func testStartNamed(t *testing.T) {
 	const seconds = 8
 	begun = 0
 	for range 100 * seconds {
-		time.Sleep(10 * time.Millisecond)
+		bubble.Sleep(10 * time.Millisecond)
 		if r.StartNamed("tcp://ann.example:1", notLocal) {
 			begun++
 			<-r.Results()

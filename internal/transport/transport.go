@@ -61,6 +61,7 @@ type Moved struct {
 	Received uint64 // bytes that our system has received from the peer
 	Sent     uint64 // bytes that the peer's system has confirmed
 	Waiting  bool   // more waits to go out than can be under way at once
+	Replaced bool   // the connection from the peer has ended, but there is one to its endpoint
 }
 
 // An Inbox receives the messages of all peers. All methods but Wake belong to
@@ -94,6 +95,8 @@ type Mailbox interface {
 	// Send queues a whole message or nothing: ErrAgain says that the mailbox is
 	// full and nothing was queued. It keeps neither slice and never blocks.
 	Send(header []byte, frames [][]byte) error
+	// SendShared is Send with one frame of content, which is not copied.
+	SendShared(header []byte, p *Payload) error
 	// Moved tells what has moved to the peer, and on the connection that it has to us,
 	// which its HELLO came on.
 	Moved(from Conn) Moved
@@ -105,7 +108,7 @@ type Mailbox interface {
 // DialOptions say who a mailbox speaks for and, under CURVE, with which keys
 // (Z85, all three or none).
 type DialOptions struct {
-	Identity  []byte // routing id that the peer's inbox sees; 1–255 bytes, the first not 0
+	Identity  []byte // routing id that the peer's inbox sees; 1–255 bytes; those that begin with 0 are libzmq's own
 	ServerKey string // the peer's public key
 	PublicKey string // our own
 	SecretKey string // that belongs to PublicKey

@@ -3,29 +3,13 @@ package transport_test
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"testing"
 
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/transport/transporttest"
 )
-
-// quietPort returns a TCP port of loopback that is free, and that the system gives to no
-// connection.
-func quietPort(t *testing.T) int {
-	t.Helper()
-	for range 100 {
-		port := 10_000 + rand.IntN(20_000)
-		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
-			_ = l.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return 0
-}
 
 // What Close and Unbind have left can be bound at once, while the context lives on with
 // other sockets, and peers are connected.
@@ -37,7 +21,7 @@ func TestInbox_rebind(t *testing.T) {
 	tr := transporttest.NewZMQ(t)
 	transporttest.MustListen(t, tr, transport.ListenOptions{}, "tcp://127.0.0.1:*")
 	endpoints := map[string]string{
-		"tcp":    fmt.Sprintf("tcp://127.0.0.1:%d", quietPort(t)),
+		"tcp":    fmt.Sprintf("tcp://127.0.0.1:%d", kit.QuietTCPPort(t)),
 		"ipc":    "ipc://" + t.TempDir() + "/s",
 		"inproc": "inproc://rebind",
 	}

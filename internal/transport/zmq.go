@@ -7,7 +7,6 @@ import (
 
 	zmq "github.com/pebbe/zmq4"
 
-	"github.com/go-zyre/zyre/internal/tcpinfo"
 	"github.com/go-zyre/zyre/internal/zmqmsg"
 	"github.com/go-zyre/zyre/internal/zmqwait"
 )
@@ -17,7 +16,6 @@ type ZMQ struct {
 	context *zmqContext
 	open    atomic.Int32 // sockets not yet closed
 	closed  atomic.Bool
-	finder  tcpinfo.Finder // of the connections of mailboxes
 	dialed  dialed
 
 	noInproc   bool // neither offer connections by inproc nor take those of others

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-zyre/zyre/e2e/sandbox"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/transport/transporttest"
 )
@@ -116,18 +116,8 @@ func TestZMQ_leak(t *testing.T) {
 // TestZMQ_descriptors runs out of descriptors in a process of its own,
 // because libzmq may abort it.
 func TestZMQ_descriptors(t *testing.T) {
-	if os.Getenv("ZYRE_TEST_DESCRIPTORS") != "" {
+	if sandbox.InChild(t) {
 		exhaustDescriptors(t)
-		return
-	}
-	exe, err := os.Executable()
-	if err != nil {
-		t.Skip(err)
-	}
-	cmd := exec.Command(exe, "-test.run=^TestZMQ_descriptors$", "-test.v")
-	cmd.Env = append(os.Environ(), "ZYRE_TEST_DESCRIPTORS=1")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("child: %v\n%s", err, out)
 	}
 }
 

@@ -156,7 +156,9 @@ func TestCZMQ_hub(t *testing.T) {
 	a.has("b=1", "c=1")
 	idle.has("a=1", "b=1", "c=1")
 
-	<-time.After(3 * time.Second) // in which only PINGs keep the client known
+	// Only PINGs keep the clients known, for more than twice as long as the hub waits for one.
+	pings := idle.Stats().Pings
+	idle.until("six PINGs more", func() bool { return idle.Stats().Pings >= pings+6 })
 	a.publish("late", "1")
 	b.has("a=1", "c=1", "late=1")
 	idle.has("a=1", "b=1", "c=1", "late=1")
@@ -213,7 +215,13 @@ func TestCZMQ_client(t *testing.T) {
 	c.has("a=1", "c=1", "d=1", "hub=1")
 	d.has("a=1", "c=1", "d=1", "hub=1")
 
-	<-time.After(3 * time.Second) // twice the ClientTimeout of this hub
+	// They are silent for twice as long as a client that sends PING may be.
+	for n := range 2 {
+		witness := newRaw(t, ctx, at)
+		witness.send(appendHead(nil, idHello))
+		witness.send(appendHead(nil, idPing))
+		hub.until("the end of a client that pings", func() bool { return hub.Stats().Expired == uint64(n+1) })
+	}
 	c.publish("late", "1")
 	d.has("a=1", "c=1", "d=1", "hub=1", "late=1")
 	a.has("c=1", "d=1", "hub=1", "late=1")
@@ -222,13 +230,20 @@ func TestCZMQ_client(t *testing.T) {
 	a.Close()
 	hub.has("c=1", "d=1", "late=1")
 	d.has("a=", "c=1", "d=1", "hub=1", "late=1")
-	// What they send back restores no former value, and no change follows another for ever.
+	// What they send back restores no former value, and no change follows another for ever:
+	// each sends back what it has before it publishes the next.
 	before := hub.Stats()
-	<-time.After(reflectionWindow)
-	if after := hub.Stats(); after.Changed != before.Changed || after.Gone != before.Gone {
-		t.Errorf("Stats() of an idle hub went from %+v to %+v", before, after)
+	c.publish("c", "2")
+	c.publish("c", "3")
+	d.has("a=", "c=3", "d=1", "hub=1", "late=1")
+	d.publish("d", "2")
+	c.has("a=", "c=3", "d=2", "hub=1", "late=1")
+	c.publish("last", "1")
+	hub.has("c=3", "d=2", "late=1", "last=1")
+	after := hub.Stats()
+	if after.Changed != before.Changed+3 || after.Gone != before.Gone || after.Defended != before.Defended {
+		t.Errorf("Stats() of the hub went from %+v to %+v, want three changes", before, after)
 	}
-	hub.has("c=1", "d=1", "late=1")
 }
 
 func TestCZMQ_clientHubRestart(t *testing.T) {

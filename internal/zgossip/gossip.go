@@ -118,7 +118,7 @@ type Gossip struct {
 // in ctx, which the caller terminates after Close. If the context is terminated before,
 // the member closes itself.
 func New(ctx *zmq.Context, opts Options) (*Gossip, error) {
-	return newGossip(ctx, opts, transport.NewResolver())
+	return newGossip(ctx, opts, transport.NewResolver(nil))
 }
 
 func newGossip(ctx *zmq.Context, opts Options, res resolver) (*Gossip, error) {

@@ -16,7 +16,7 @@ import (
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
-const patience = 10 * time.Second
+const patience = 20 * time.Second
 
 // quick returns options with time-outs of seconds, not minutes.
 func quick() Options {

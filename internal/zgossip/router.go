@@ -237,8 +237,10 @@ func (g *Gossip) forgetClient(key string, c *link, now time.Time) {
 	delete(g.clients, key)
 	c.downSince = now
 	n := g.table.dropOwned(c, now)
-	if c.host.clients--; c.host.clients == 0 {
-		delete(g.hosts, c.address)
+	if h := c.host; h != nil {
+		if h.clients--; h.clients == 0 {
+			delete(g.hosts, c.address)
+		}
 	}
 	g.log.Debug("gossip client lost", "client", fmt.Sprintf("%x", c.id), "tuples", n)
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/go-zyre/zyre"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign"
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
@@ -17,16 +17,6 @@ import (
 
 // patience is how long a test waits for what has to come.
 const patience = 20 * time.Second
-
-func freeUDPPort(t *testing.T) int {
-	t.Helper()
-	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).Port
-}
 
 // pair is a node and a peer of foreign make on one UDP port.
 type pair struct {
@@ -43,7 +33,7 @@ func startPair(t *testing.T, opts foreignnet.Options) *pair {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	p := &pair{t: t, ctx: ctx}
-	opts.Name, opts.UDPPort, opts.Interval = "theirs", freeUDPPort(t), 100*time.Millisecond
+	opts.Name, opts.UDPPort, opts.Interval = "theirs", kit.FreeUDPPort(t), 100*time.Millisecond
 	p.node = zyre.NewZyre(ctx).SetName("ours").SetInterface("lo").SetPort(opts.UDPPort).
 		SetInterval(100 * time.Millisecond).SetExpiredTimeout(3 * time.Second)
 	p.node.Join("hall")

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/internal/foreign"
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 	"github.com/go-zyre/zyre/internal/interop/zyrejs"
@@ -263,7 +264,7 @@ func TestPeer_likeZyreJS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 			t.Cleanup(cancel)
-			port := freeUDPPort(t)
+			port := kit.FreeUDPPort(t)
 			s := start(ctx, t, port)
 			marker := startProber(ctx, t, s, port)
 			marker.must(marker.SayHello())

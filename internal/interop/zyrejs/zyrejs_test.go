@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/e2e/kit"
 )
 
 // wait bounds every wait for something that is to happen.
@@ -23,17 +24,6 @@ func startPeer(t *testing.T, o Options) *Peer {
 	}
 	t.Cleanup(func() { _ = p.Close() })
 	return p
-}
-
-// freeUDPPort gives a port that no socket on this machine listens on.
-func freeUDPPort(t *testing.T) int {
-	t.Helper()
-	c, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).Port
 }
 
 func next(t *testing.T, p *Peer, kind string) Event {
@@ -56,7 +46,7 @@ func next(t *testing.T, p *Peer, kind string) Event {
 }
 
 func TestPeer_talk(t *testing.T) {
-	ctx, port := t.Context(), freeUDPPort(t)
+	ctx, port := t.Context(), kit.FreeUDPPort(t)
 	a := startPeer(t, Options{
 		Name: "alice", BeaconPort: port, Interval: 200 * time.Millisecond,
 		Headers: map[string]string{"X-Colour": "red"},
@@ -113,7 +103,7 @@ func TestPeer_talk(t *testing.T) {
 // A flood arrives whole and in order though nobody reads while it is sent.
 func TestPeer_flood(t *testing.T) {
 	const count = 5000
-	ctx, port := t.Context(), freeUDPPort(t)
+	ctx, port := t.Context(), kit.FreeUDPPort(t)
 	a := startPeer(t, Options{Name: "alice", BeaconPort: port, Interval: 200 * time.Millisecond})
 	b := startPeer(t, Options{Name: "bob", BeaconPort: port, Interval: 200 * time.Millisecond})
 	next(t, a, "connect")
@@ -133,7 +123,7 @@ func TestPeer_errors(t *testing.T) {
 	if _, err := Start(ctx, Options{}); err == nil {
 		t.Error("Start(no beacon port) = nil, want an error")
 	}
-	p := startPeer(t, Options{Name: "alone", BeaconPort: freeUDPPort(t)})
+	p := startPeer(t, Options{Name: "alone", BeaconPort: kit.FreeUDPPort(t)})
 	if err := p.Whisper(ctx, "00", nil); err == nil {
 		t.Error("Whisper(unknown peer) = nil, want an error")
 	}
@@ -153,7 +143,7 @@ func TestPeer_errors(t *testing.T) {
 
 // Cancelling the context is a polite stop: the peers hear a goodbye at once.
 func TestStart_cancel(t *testing.T) {
-	port := freeUDPPort(t)
+	port := kit.FreeUDPPort(t)
 	b := startPeer(t, Options{Name: "bob", BeaconPort: port, Interval: 200 * time.Millisecond})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -173,7 +163,7 @@ func TestStart_cancel(t *testing.T) {
 
 // A node whose process is killed answers its commands with ErrEnded.
 func TestPeer_killed(t *testing.T) {
-	p := startPeer(t, Options{Name: "victim", BeaconPort: freeUDPPort(t)})
+	p := startPeer(t, Options{Name: "victim", BeaconPort: kit.FreeUDPPort(t)})
 	if err := p.Process().Kill(); err != nil {
 		t.Fatalf("Kill() = %v, want nil", err)
 	}

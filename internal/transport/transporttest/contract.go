@@ -144,8 +144,8 @@ func contractHighWater(t *testing.T, tr transport.Transport) {
 }
 
 func contractWake(t *testing.T, tr transport.Transport) {
-	in, _ := newPair(t, tr)
-	quiet(t, in)
+	in, m := newPair(t, tr)
+	quiet(t, in, m)
 	in.Wake()
 	start := time.Now()
 	in.Wait(start.Add(patience))
@@ -162,16 +162,21 @@ func contractWake(t *testing.T, tr transport.Transport) {
 	}
 }
 
-// quiet waits until the inbox has no reason left to return from wait.
-func quiet(t *testing.T, in transport.Inbox) {
+// quiet takes a message, so that m is connected and the inbox has no reason left to return
+// from Wait.
+func quiet(t *testing.T, in transport.Inbox, m transport.Mailbox) {
 	t.Helper()
+	MustSend(t, m, PingHeader)
 	var p transport.Packet
-	RecvBy(t, in, &p, time.Now().Add(50*time.Millisecond))
+	MustRecv(t, in, &p)
+	if err := in.Recv(&p); !errors.Is(err, transport.ErrAgain) {
+		t.Fatalf("Recv() after all = %v, want %v", err, transport.ErrAgain)
+	}
 }
 
 func contractDeadline(t *testing.T, tr transport.Transport) {
-	in, _ := newPair(t, tr)
-	quiet(t, in)
+	in, m := newPair(t, tr)
+	quiet(t, in, m)
 	for _, d := range []time.Duration{-time.Hour, 0, 20 * time.Millisecond} {
 		start := time.Now()
 		for until := start.Add(d); ; {

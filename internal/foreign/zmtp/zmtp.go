@@ -1,4 +1,6 @@
-package transporttest
+// Package zmtp makes connections that speak the protocol of ZeroMQ without libzmq, for tests:
+// they can send what no socket would.
+package zmtp
 
 import (
 	"encoding/binary"
@@ -11,17 +13,20 @@ import (
 	"time"
 )
 
-// Raw is a connection that speaks ZMTP without libzmq: it can send what no socket would.
+// patience is how long to wait for what must happen.
+const patience = 20 * time.Second
+
+// Raw is a connection on which anything can be sent.
 type Raw struct{ net.Conn }
 
-// DialRaw connects to a tcp endpoint as a DEALER with a routing id, and shakes hands without
+// Dial connects to a tcp endpoint as a DEALER with a routing id, and shakes hands without
 // keys.
-func DialRaw(endpoint string, identity []byte) (Raw, error) {
-	return DialRawFrom(netip.Addr{}, endpoint, identity)
+func Dial(endpoint string, identity []byte) (Raw, error) {
+	return DialFrom(netip.Addr{}, endpoint, identity)
 }
 
-// DialRawFrom is DialRaw from an address of this host; any if it is invalid.
-func DialRawFrom(from netip.Addr, endpoint string, identity []byte) (Raw, error) {
+// DialFrom is Dial from an address of this host; any if it is invalid.
+func DialFrom(from netip.Addr, endpoint string, identity []byte) (Raw, error) {
 	r, err := dialGreeting(from, endpoint, "NULL")
 	if err != nil {
 		return r, err

@@ -46,6 +46,52 @@ func TestZyre_requiredPeerComesAndGoes(t *testing.T) {
 	}
 }
 
+// A peer that is required by its endpoint alone enters once, whatever kind of endpoint it
+// is, with certificates too, and the node itself may be on the list.
+func TestZyre_requiredByEndpointAlone(t *testing.T) {
+	for _, kind := range []string{"tcp", "secure", "host name", "ipc", "inproc"} {
+		t.Run(kind, func(t *testing.T) {
+			leak.Check(t)
+			a, b := kit.NewStaticNode(t, "alice"), kit.NewStaticNode(t, "bob")
+			keys := map[*zyre.Zyre]string{}
+			for _, z := range []*zyre.Zyre{a, b} {
+				switch kind {
+				case "secure":
+					public, secret := kit.KeyPair(t)
+					z.SetZCert(public, secret)
+					keys[z] = public
+				case "ipc", "inproc":
+					if err := z.SetEndpoint("%s://%s/%s", kind, t.TempDir(), z.Name()); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			kit.MustStart(t, a, b)
+			ra, rb := watch.Record(a), watch.Record(b)
+			for _, z := range []*zyre.Zyre{a, b} {
+				for _, seed := range []*zyre.Zyre{a, b} {
+					at := kit.Endpoint(t, seed)
+					if kind == "host name" {
+						at = strings.Replace(at, "127.0.0.1", "localhost", 1)
+					}
+					if err := z.RequirePeer("", at, keys[seed]); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			ra.Wait(t, "ENTER bob", 1)
+			rb.Wait(t, "ENTER alice", 1)
+			a.Whispers(b.UUID(), "hello")
+			rb.Wait(t, "WHISPER alice hello", 1)
+			b.Stop()
+			ra.Wait(t, "EXIT bob", 1)
+			a.Stop()
+			ra.CheckCount(t, "ENTER", 1)
+			rb.CheckCount(t, "ENTER", 1)
+		})
+	}
+}
+
 // Nodes meet at every kind of endpoint.
 func TestZyre_endpointKinds(t *testing.T) {
 	for _, kind := range []string{"tcp://127.0.0.1:*", "ipc", "inproc"} {
@@ -139,7 +185,7 @@ func TestZyre_silence(t *testing.T) {
 	kit.MustStart(t, patient)
 	ra, rp := watch.Record(a), watch.Record(patient)
 	for _, z := range []*zyre.Zyre{a, patient} { // says HELLO and nothing else, ever
-		newStranger(t, foreignnet.Options{Name: "stranger"}).greet(z, "hall")
+		newStranger(t, foreignnet.Options{Name: "stranger"}).sayHello(z, "hall")
 	}
 	rp.Wait(t, "ENTER stranger", 1)
 	ra.Wait(t, "JOIN stranger hall", 1)

@@ -1,0 +1,8 @@
+//go:build !unix
+
+package doctor
+
+import "syscall"
+
+// shareAddress leaves the socket as it is.
+func shareAddress(syscall.RawConn) error { return nil }

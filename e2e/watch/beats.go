@@ -1,0 +1,59 @@
+package watch
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/go-zyre/zyre"
+)
+
+// Beats are messages from a healthy peer to a node while something else is attacked.
+type Beats struct {
+	Events *Log              // of the node
+	Peer   string            // the name of the healthy peer
+	Send   func(text string) // has the peer whisper to the node
+
+	sent    int
+	slowest time.Duration
+}
+
+// Beat has the peer whisper to the node, and waits for it.
+func (b *Beats) Beat(t testing.TB) {
+	t.Helper()
+	b.sent++
+	text, start := fmt.Sprint("beat ", b.sent), time.Now()
+	b.Send(text)
+	b.Events.Wait(t, fmt.Sprintf("%s %s %s", zyre.EventWhisper, b.Peer, text), 1)
+	b.slowest = max(b.slowest, time.Since(start))
+}
+
+// Check fails the test unless all beats came, in order, and the peer is there without a
+// break.
+func (b *Beats) Check(t testing.TB) {
+	t.Helper()
+	next := 1
+	for _, e := range b.Events.Entries() {
+		switch {
+		case e.PeerName != b.Peer:
+		case e.Type == zyre.EventWhisper && string(e.Msg) == fmt.Sprint("beat ", next):
+			next++
+		case e.Type == zyre.EventWhisper || e.Type == zyre.EventExit:
+			t.Errorf("healthy peer: %s %s, want beat %d", e.Type, e.Msg, next)
+		}
+	}
+	if next != b.sent+1 {
+		t.Errorf("healthy peer: %d beats came, want %d", next-1, b.sent)
+	}
+	t.Logf("slowest round trip of the healthy peer: %v", b.slowest)
+}
+
+// CheckSilence fails the test if the node saw anything of anybody but the peer.
+func (b *Beats) CheckSilence(t testing.TB) {
+	t.Helper()
+	for _, e := range b.Events.Entries() {
+		if e.PeerName != b.Peer {
+			t.Errorf("event of a stranger: %s", Describe(e.Event))
+		}
+	}
+}
