@@ -45,7 +45,7 @@ func (s *sim) member(name string) *simMember {
 	var o Options
 	setDefaults(&o)
 	m := &simMember{name: name, own: map[string]string{}, Gossip: &Gossip{
-		opts: o, log: o.Logger, table: newTable(o.MaxTuples), clients: map[string]*link{},
+		opts: o, log: o.Logger, table: newTable(o.MaxTuples), clients: map[string]*link{}, hosts: map[string]*host{},
 	}}
 	s.members = append(s.members, m)
 	return m
