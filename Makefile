@@ -4,14 +4,16 @@ FUZZTIME  ?= 20s
 DURATION  ?= 5m
 BENCHTIME ?= 1s
 SEEDS     ?= 1500
+DEPTH     ?= 4
 TESTFLAGS ?=
+SCREENSHOTS ?= screenshots
 ifdef BENCH_SHORT
 BENCHTIME = 100ms
 endif
-export FUZZTIME DURATION BENCHTIME SEEDS BENCH_SHORT
+export FUZZTIME DURATION BENCHTIME SEEDS DEPTH BENCH_SHORT
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test build install demo test unit e2e sim fuzz bench bench-smoke bench-plot soak lint check-docs check
+.PHONY: help deps deps-test build install demo test unit e2e sim fuzz bench bench-smoke bench-plot soak lint check-docs check screenshots
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' Makefile
@@ -40,7 +42,7 @@ unit: deps-test ## Tests of each package by itself; no root
 e2e: deps-test ## Tests of processes, hosts and other implementations; root for the hosts
 	@scripts/test e2e $(TESTFLAGS)
 
-sim: deps ## The simulated tests, each with SEEDS=1500
+sim: deps ## The simulated tests, each with SEEDS=1500, or in DEPTH=4 steps
 	@scripts/sim $(TESTFLAGS)
 
 fuzz: deps ## Run every fuzz target for FUZZTIME=20s
@@ -58,6 +60,10 @@ bench-plot: deps ## Plots and tables in docs/ from the results of make bench
 
 soak: deps-test ## Tests that go on for DURATION=5m each
 	@scripts/soak $(TESTFLAGS)
+
+screenshots: deps-test ## Pictures of the page of zyre monitor, into SCREENSHOTS=screenshots
+	@mkdir -p "$(SCREENSHOTS)"
+	@cd cmd/zyre && SCREENSHOTS="$(abspath $(SCREENSHOTS))" go test -count=1 -run TestScreenshots ./internal/monitor
 
 lint: deps ## golangci-lint by .golangci.yml, and govulncheck
 	@scripts/lint

@@ -21,6 +21,10 @@ const (
 	beaconMaxSize     = 255                   // of a datagram, as in CZMQ
 	beaconGoodbyes    = 3                     // UDP may lose one
 	beaconSignals     = 256                   // room in the Signals channel
+
+	// If none of so many own datagrams comes back in that time, it is logged.
+	ownBeaconsMissed = 4
+	ownBeaconsTime   = 10 * time.Second
 )
 
 // errBeaconClosed answers commands to a Beacon after Close.
@@ -28,6 +32,9 @@ var errBeaconClosed = errors.New("zyre: beacon is closed")
 
 // Beacon announces a small datagram on the local network at an interval, and
 // hears those that others announce. It is CZMQ's zbeacon as an actor.
+//
+// A [Zyre] has a Beacon of its own and hands out none; this one is for programs that speak
+// ZRE by themselves, or need beacons alone.
 //
 // Commands are given with SetBeaconCmd, or by sending them to Cmds and taking
 // each answer from Replies (by one goroutine, or answers get mixed up). What is
@@ -77,12 +84,14 @@ type Beacon struct {
 	readers  sync.WaitGroup
 	log      atomic.Pointer[slog.Logger]
 	stats    beaconStats
+	warnedAt atomic.Int64 // when a beacon of another version was last logged; in seconds since 1970
 
 	// written by the node, read by the readers
 	ignored atomic.Pointer[map[beaconOrigin]struct{}]
 
 	// written by the actor, read by the readers
-	filter atomic.Pointer[[]byte] // nil: hear nothing
+	filter atomic.Pointer[[]byte]       // nil: hear nothing
+	chosen atomic.Pointer[netif.Choice] // the links in use, and why
 	own    atomic.Pointer[ownDatagrams]
 	links  atomic.Pointer[[]netif.Link]
 }

@@ -40,6 +40,12 @@ type usedLink struct {
 	last   time.Time       // of the last send
 	next   time.Time       // of the next one
 	retry  backoff.Backoff // after sends that failed; reset by one that succeeds
+
+	// whether what was sent comes back
+	sends         int       // that succeeded
+	firstAt       time.Time // the first of them
+	heardBefore   uint64    // own datagrams heard until then
+	silenceLogged bool
 }
 
 // run is the actor. It answers commands, sends when it is time to, and never
@@ -202,6 +208,7 @@ func (a *beaconActor) unconfigure() {
 	}
 	a.port, a.used, a.reason = 0, nil, ""
 	a.links.Store(nil)
+	a.chosen.Store(nil)
 }
 
 func (a *beaconActor) setInterface(want string) error {

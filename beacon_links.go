@@ -116,6 +116,7 @@ func (a *beaconActor) use(chosen netif.Choice, now time.Time) error {
 		a.logChoice(chosen)
 	}
 	a.reason = chosen.Reason
+	a.chosen.Store(&chosen)
 	err := a.openSockets()
 	a.joinLinks()
 	return err
@@ -230,6 +231,7 @@ func (a *beaconActor) announce(u *usedLink, now time.Time) {
 	err := a.send(u.Link, a.datagram)
 	if err == nil {
 		a.stats.sent.Add(1)
+		a.warnOfSilence(u, now)
 		if u.retry.Current() > 0 {
 			a.logger().Info("beacons are sent again", "interface", u.Name)
 		}
@@ -244,6 +246,21 @@ func (a *beaconActor) announce(u *usedLink, now time.Time) {
 	}
 	u.retry.Min, u.retry.Max = a.interval, beaconMaxBackoff
 	u.next = now.Add(u.retry.Next())
+}
+
+// warnOfSilence logs once that none of the node's own beacons comes back: what they go to
+// comes to this host as well, so others cannot be heard either.
+func (a *beaconActor) warnOfSilence(u *usedLink, now time.Time) {
+	u.sends++
+	switch heard := a.stats.droppedOwn.Load(); {
+	case u.sends == 1:
+		u.firstAt, u.heardBefore = now, heard
+	case u.silenceLogged, heard != u.heardBefore, u.sends < ownBeaconsMissed, now.Sub(u.firstAt) < ownBeaconsTime:
+	default:
+		u.silenceLogged = true
+		a.logger().Warn("zyre: own beacons are not heard back, so no others can be heard: something on this host blocks UDP",
+			"interface", u.Name, "address", u.Addr, "port", a.port)
+	}
 }
 
 // sendGoodbye sends a last datagram a few times on each link, then is silent.

@@ -30,6 +30,8 @@ var errNotBeacon = errors.New("not a ZRE beacon")
 //	        4  UUID, 16 bytes
 //	       20  port, 2 bytes in network order
 //	       22  CURVE public key, 32 bytes, only in version 3
+//
+// It is for programs that speak ZRE by themselves.
 type BeaconMsg struct {
 	Protocol [3]byte // always "ZRE"
 	Version  byte    // 1 plain, 3 with CURVE

@@ -105,6 +105,7 @@ func (b *Beacon) parse(datagram []byte, src netip.Addr) (sighting, bool) {
 	v, err := parseBeacon(datagram)
 	if err != nil {
 		b.stats.malformed.Add(1)
+		b.warnOfVersion(datagram, src)
 		return sighting{}, false
 	}
 	origin := beaconOrigin{v.uuid, netip.AddrPortFrom(src, v.port)}
@@ -114,6 +115,18 @@ func (b *Beacon) parse(datagram []byte, src netip.Addr) (sighting, bool) {
 		}
 	}
 	return sighting{beaconOrigin: origin, key: v.key, secure: v.secure}, true
+}
+
+// warnOfVersion logs a beacon of a version that this node does not speak: once a second
+// at most, for it comes from anybody.
+func (b *Beacon) warnOfVersion(datagram []byte, src netip.Addr) {
+	if len(datagram) < beaconSize || [3]byte(datagram) != beaconProtocol ||
+		datagram[3] == beaconVersion || datagram[3] == beaconVersionSecure {
+		return
+	}
+	if now, last := time.Now().Unix(), b.warnedAt.Load(); now > last && b.warnedAt.CompareAndSwap(last, now) {
+		b.logger().Warn("zyre: heard beacons of another version of ZRE", "address", src, "version", datagram[3])
+	}
 }
 
 // linkOf finds the link that a datagram came in on: of several on one interface, that

@@ -84,15 +84,19 @@ type config struct {
 	curve      curveConfig
 	contests   []string // groups in which the node stands for election
 	queueLimit int
+	shareView  bool
 	window     int // bytes that may be under way to one peer
 	maxMessage int // bytes of a message that the inbox takes
 	logger     *slog.Logger
-	logs       *logQueue        // behind logger; nil if nothing is logged
+	logs       *logQueue        // behind logger
 	bad        map[string]error // what setters were given that makes no sense, by operation
 }
 
 func defaultConfig() config {
+	logger, logs := newDefaultLogger()
 	return config{
+		logger:     logger,
+		logs:       logs,
 		headers:    map[string]string{},
 		port:       defaultPort,
 		interval:   defaultInterval,
@@ -104,7 +108,6 @@ func defaultConfig() config {
 		window:     defaultWindow,
 		maxMessage: defaultMaxMessage,
 		curve:      curveConfig{zapDomain: "global"},
-		logger:     slog.New(slog.DiscardHandler),
 		bad:        map[string]error{},
 	}
 }
@@ -171,6 +174,9 @@ func (z *Zyre) checkHeader(name string) error {
 	defer z.mu.Unlock()
 	if name == publicKeyHeader && z.node.Load() != nil && z.cfg.curve.enabled() {
 		return wrong("is the certificate's")
+	}
+	if name == viewHeader {
+		return wrong("is set by SetShareView")
 	}
 	return tooLong(name)
 }
@@ -294,10 +300,13 @@ func (z *Zyre) SetVerbose() *Zyre {
 	return z.SetLogger(verboseLogger())
 }
 
-// SetLogger sets where the node logs. By default, and with nil, it logs nothing. Level
-// Info is about the node itself, Warn about what it had to refuse or to try again, and
-// Debug about every peer, beacon and refused message. No effect after Start. Libzyre
-// has nothing like it.
+// SetLogger sets where the node logs; nil means nowhere. By default warnings go to
+// [slog.Default], as it is when they come, and the rest is not logged. At level Warn is
+// what an operator should act on, such as a peer whose TCP port does not answer; at level
+// Info what happens to the node, its peers and its connections; at level Debug what is
+// refused, and every beacon. Of a warning that comes again, the log has how often it came,
+// after a minute and then ever more rarely, up to once an hour; [Stats] lists all warnings,
+// whatever is logged. No effect after Start. Libzyre has nothing like it.
 //
 // The handler runs on a goroutine of its own, one record at a time, so it may call any
 // method of the node. The node does not wait for it: of a handler that does not keep up,

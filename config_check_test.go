@@ -22,6 +22,7 @@ var settings = []struct {
 }{
 	{"SetInterface", "", nil, func(z *Zyre) { z.SetInterface("127.0.0.1") }},
 	{"SetVerbose", "", nil, func(z *Zyre) { z.SetVerbose() }},
+	{"SetShareView", "", nil, func(z *Zyre) { z.SetShareView(true) }},
 	{"SetLogger", "", nil, func(z *Zyre) { z.SetLogger(nil) }},
 	{"SetPort", "set port -1: must be 1 to 65535", func(z *Zyre) { z.SetPort(-1) }, func(z *Zyre) { z.SetPort(5671) }},
 	{"SetInterval", "set interval 0s: must be 10ms or more",

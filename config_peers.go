@@ -17,8 +17,8 @@ import (
 // With "" for the UUID the peer is whoever answers at the endpoint, and ENTER tells its
 // UUID. That does for a list of addresses to begin with, which may name this node too. A
 // process that takes the place of the one before is met within seconds. The peer must
-// name that endpoint in its HELLO, or on Linux one of the same host with the same port: if
-// it is behind NAT, by [Zyre.SetAdvertisedEndpoint]. In libzyre a UUID must be given.
+// name that endpoint in its HELLO, or one with the same port on another of its addresses;
+// behind NAT it calls [Zyre.SetAdvertisedEndpoint]. In libzyre a UUID must be given.
 func (z *Zyre) RequirePeer(uuid, endpoint, publicKey string) error {
 	peer, err := z.checkRequired(uuid, endpoint, publicKey)
 	if err != nil {

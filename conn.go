@@ -17,7 +17,8 @@ import (
 // Connection is a UDP socket for beacons, of one address family: IPv4Conn or
 // IPv6Conn. Many sockets of one host can have the same port and all hear what
 // is broadcast to it. All methods are safe for use by many goroutines; after
-// Close they return an error that matches net.ErrClosed.
+// Close they return an error that matches net.ErrClosed. It is for programs that
+// speak ZRE by themselves.
 type Connection interface {
 	// Close frees the socket and ends a ReadFrom that waits.
 	Close() error

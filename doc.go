@@ -18,6 +18,19 @@
 //		}
 //	}
 //
+// # What to look at
+//
+// An application needs [NewZyre], the methods of [Zyre], and [Event]. [PeerInfo] and [Stats]
+// show more of what a node knows, [Cert] is for encryption, and the errors of all methods
+// are an [Error] around one of [ErrNotRunning], [ErrUnknownPeer] and the others. Package
+// zyretest is a network in memory for tests, and docs/recipes.md of the module has programs
+// to copy from.
+//
+// All else is for programs that speak ZRE by themselves: [Beacon] with [Cmd], [Signal],
+// [BeaconMsg] and [Connection]; [Peer], [Group] and [ZreMsg] with [Recv], [Send] and the
+// ids of commands. They are classes of libzyre and CZMQ; a node uses its own and
+// hands out none.
+//
 // # Concepts
 //
 // A node has a UUID, a name and headers. Another node on the network is a peer: it
@@ -44,7 +57,8 @@
 // changes of the network.
 //
 // Where beacons do not pass, nodes find each other through hubs (GossipBind,
-// GossipConnect), or are named one by one (RequirePeer).
+// GossipConnect), or are named one by one (RequirePeer), by UUID and endpoint or by the
+// endpoint alone.
 //
 // # Presence
 //
@@ -80,4 +94,9 @@
 //
 // With SetContestInGroup a node stands for election as the leader of a group. Every
 // member of the group gets a LEADER event whenever the leader changes.
+//
+// # Testing
+//
+// Package zyretest is a network in memory, on which an application is tested with as many
+// nodes as it needs, in milliseconds.
 package zyre

@@ -19,6 +19,9 @@ func (z *Zyre) Dump(w io.Writer) {
 		return
 	}
 	text := ask(z, (*node).dump)
+	if n := z.node.Load(); text != "" && n != nil {
+		text += dumpGossip(n.gossip.stats(), time.Now())
+	}
 	if text == "" {
 		text = fmt.Sprintf("node %s %q: not running, groups %s\n", z.UUID(), z.Name(), list(z.OwnGroups()))
 	}
@@ -36,6 +39,9 @@ func (n *node) dump(now time.Time) string {
 	fmt.Fprintf(&b, "  headers %s\n", dumpHeaders(z.headers))
 	fmt.Fprintf(&b, "  groups %s\n", list(z.ownGroups()))
 	s := n.stats(now)
+	for _, i := range s.Interfaces {
+		fmt.Fprintf(&b, "  interface %q %s: %s\n", i.Name, i.Address, i.Reason)
+	}
 	fmt.Fprintf(&b, "peers %d, half open %d\n", s.Peers, s.HalfOpen)
 	for _, p := range s.PeerList {
 		fmt.Fprintf(&b, "  %s %q %s\n", p.UUID, p.Name, p.Endpoint)
@@ -43,6 +49,9 @@ func (n *node) dump(now time.Time) string {
 		fmt.Fprintf(&b, "    headers %s\n", dumpHeaders(z.peers[id].headers))
 		fmt.Fprintf(&b, "    groups %s, idle %v, received %d, sent %d, waiting %d\n",
 			list(p.Groups), p.Idle.Round(time.Millisecond), p.Received, p.Sent, p.Waiting)
+	}
+	for _, h := range s.HalfOpenList {
+		fmt.Fprintf(&b, "  half open: %s %s for %v\n", h.UUID, h.Endpoint, ago(now, h.Since))
 	}
 	fmt.Fprintf(&b, "groups of peers %d\n", len(z.groups))
 	for _, name := range slices.Sorted(maps.Keys(z.groups)) {
@@ -52,8 +61,26 @@ func (n *node) dump(now time.Time) string {
 		}
 		fmt.Fprintf(&b, "  %q: %d members%s\n", name, len(z.groups[name].peers), leader)
 	}
+	fmt.Fprintf(&b, "warnings %d\n", len(s.Warnings))
+	for _, w := range s.Warnings {
+		fmt.Fprintf(&b, "  %s: %d times, first %v and last %v ago\n", w.Text, w.Count, ago(now, w.Since), ago(now, w.Last))
+	}
 	return b.String()
 }
+
+func dumpGossip(s GossipStats, now time.Time) string {
+	var b strings.Builder
+	for _, h := range s.Hubs {
+		if h.Since.IsZero() {
+			fmt.Fprintf(&b, "gossip hub %s at %q does not answer: %s\n", h.Endpoint, h.Address, h.LastError)
+		} else {
+			fmt.Fprintf(&b, "gossip hub %s at %q answers for %v\n", h.Endpoint, h.Address, ago(now, h.Since))
+		}
+	}
+	return b.String()
+}
+
+func ago(now, then time.Time) time.Duration { return now.Sub(then).Round(time.Second) }
 
 func dumpHeaders(headers map[string]string) string {
 	var all []string

@@ -46,6 +46,9 @@ var (
 	// SetInterface does not exist.
 	ErrNoInterface = netif.ErrNoInterface
 
+	// ErrNotShared is returned by PeerView for a peer that does not tell its view.
+	ErrNotShared = errors.New("peer does not share its view")
+
 	// ErrPushedBack is returned by WhisperContext and ShoutContext if the context
 	// ended before every peer had room for the message. It comes with the
 	// context's own error.

@@ -6,29 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"log"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/go-zyre/zyre"
+	"github.com/go-zyre/zyre/zyretest"
 )
-
-// newExampleNode makes a node that stays on this host, with beacons on a port of
-// their own. Real programs mostly need NewZyre and SetName only.
-func newExampleNode(name string, port int) *zyre.Zyre {
-	return zyre.NewZyre(context.Background()).SetName(name).SetInterface("lo").SetPort(port)
-}
-
-// freePort finds a UDP port of their own for the nodes of an example.
-func freePort() int {
-	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer conn.Close()
-	return conn.LocalAddr().(*net.UDPAddr).Port
-}
 
 func start(nodes ...*zyre.Zyre) {
 	for _, node := range nodes {
@@ -40,8 +24,9 @@ func start(nodes ...*zyre.Zyre) {
 
 // Two nodes find each other, and one says hello to whoever enters.
 func Example() {
-	port := freePort()
-	alice, bob := newExampleNode("alice", port), newExampleNode("bob", port)
+	network := zyretest.NewNetwork(nil) // in memory; programs call zyre.NewZyre(ctx).SetName("alice")
+	defer network.Close()
+	alice, bob := network.NewNode("alice"), network.NewNode("bob")
 	bob.SetHeader("role", "%s", "printer")
 	start(alice, bob)
 	defer bob.Stop()
@@ -72,8 +57,9 @@ func Example() {
 
 // A message to a group reaches every member.
 func ExampleZyre_Shout() {
-	port := freePort()
-	alice, bob := newExampleNode("alice", port), newExampleNode("bob", port)
+	network := zyretest.NewNetwork(nil) // in memory; programs call zyre.NewZyre(ctx).SetName("alice")
+	defer network.Close()
+	alice, bob := network.NewNode("alice"), network.NewNode("bob")
 	bob.Join("hall") // before Start: it is in the first HELLO
 	start(alice, bob)
 	defer bob.Stop()
@@ -96,7 +82,9 @@ func ExampleZyre_Shout() {
 
 // WhisperContext tells what became of a message.
 func ExampleZyre_WhisperContext() {
-	node := newExampleNode("alice", freePort())
+	network := zyretest.NewNetwork(nil) // in memory; programs call zyre.NewZyre(ctx).SetName("alice")
+	defer network.Close()
+	node := network.NewNode("alice")
 	start(node)
 	defer node.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -110,14 +98,10 @@ func ExampleZyre_WhisperContext() {
 
 // Where datagrams do not pass, nodes find each other through a hub.
 func ExampleZyre_GossipBind() {
-	hub := zyre.NewZyre(context.Background()).SetName("hub")
-	node := zyre.NewZyre(context.Background()).SetName("node")
-	for _, n := range []*zyre.Zyre{hub, node} {
-		if err := n.SetEndpoint("tcp://127.0.0.1:*"); err != nil {
-			log.Fatal(err)
-		}
-	}
-	hub.GossipBind("tcp://127.0.0.1:*")
+	network := zyretest.NewNetwork(nil) // in memory; programs call zyre.NewZyre(ctx).SetName("hub")
+	defer network.Close()
+	hub, node := network.NewNode("hub"), network.NewNode("node")
+	hub.GossipBind("tcp://10.0.0.1:*")
 	start(hub)
 	defer hub.Stop()
 	node.GossipConnect("%s", hub.GossipEndpoint())
@@ -130,8 +114,9 @@ func ExampleZyre_GossipBind() {
 
 // Secure nodes talk only with those whose keys they know.
 func ExampleZyre_SetZCert() {
-	port := freePort()
-	alice, bob := newExampleNode("alice", port), newExampleNode("bob", port)
+	network := zyretest.NewNetwork(nil) // in memory; programs call zyre.NewZyre(ctx).SetName("alice")
+	defer network.Close()
+	alice, bob := network.NewNode("alice"), network.NewNode("bob")
 	aliceCert, err := zyre.NewCert()
 	if err != nil {
 		log.Fatal(err)
@@ -179,7 +164,9 @@ func ExampleLoadCert() {
 		fmt.Println("may connect:", friend.Metadata["name"])
 		keys = append(keys, friend.PublicKey)
 	}
-	node := newExampleNode("alice", freePort())
+	network := zyretest.NewNetwork(nil) // in memory; programs call zyre.NewZyre(ctx).SetName("alice")
+	defer network.Close()
+	node := network.NewNode("alice")
 	node.SetZCert(cert.PublicKey, cert.SecretKey).SetAuthorizedKeys(keys...)
 	start(node)
 	node.Stop()
@@ -188,7 +175,9 @@ func ExampleLoadCert() {
 
 // A group that always has a leader.
 func ExampleZyre_SetContestInGroup() {
-	node := newExampleNode("alice", freePort())
+	network := zyretest.NewNetwork(nil) // in memory; programs call zyre.NewZyre(ctx).SetName("alice")
+	defer network.Close()
+	node := network.NewNode("alice")
 	node.SetContestInGroup("crew").Join("crew")
 	start(node)
 	defer node.Stop()
@@ -199,7 +188,9 @@ func ExampleZyre_SetContestInGroup() {
 
 // A program that needs its peers waits for them, and then begins.
 func ExampleZyre_WaitPeers() {
-	alice, bob := newExampleNode("alice", 15708), newExampleNode("bob", 15708)
+	network := zyretest.NewNetwork(nil) // in memory; programs call zyre.NewZyre(ctx).SetName("alice")
+	defer network.Close()
+	alice, bob := network.NewNode("alice"), network.NewNode("bob")
 	bob.Join("hall")
 	start(alice, bob)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

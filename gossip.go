@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/go-zyre/zyre/internal/hostnet"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/zgossip"
 )
@@ -17,8 +18,8 @@ type gossiping struct {
 	bound     []string          // endpoints of the hub
 	announces chan announcement // the latest one; one slot
 	takenBack bool              // the application has taken the node's own tuple back
-	zmq       *transport.ZMQ
-	domain    string // ZAP domain of a secure hub; else empty
+	zmq       *transport.ZMQ    // nil on a network in memory
+	domain    string            // ZAP domain of a secure hub; else empty
 }
 
 // announcement is what a node has gossip tell of it.
@@ -37,13 +38,31 @@ func openGossip(t *transport.ZMQ, id string, cfg *config, policy *transport.Poli
 		}
 		g.domain = domain
 	}
-	actor, err := zgossip.New(t.Context(), zgossip.Options{
-		Logger: log, PublicKey: cfg.curve.publicKey, SecretKey: cfg.curve.secretKey, ZapDomain: g.domain,
-		Allows: policy.Allows,
-	})
+	actor, err := zgossip.New(t.Context(), g.options(cfg, policy))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("gossip: %w", err), t.UnregisterPolicy(g.domain))
 	}
+	return g.start(actor, cfg)
+}
+
+// openGossipOn does the same on a network in memory.
+func openGossipOn(h hostnet.Host, id string, cfg *config, policy *transport.Policy, log *slog.Logger) (*gossiping, error) {
+	g := &gossiping{id: id, log: log, announces: make(chan announcement, 1), domain: cfg.curve.zapDomain}
+	actor, err := zgossip.NewOn(h.GossipSockets(policy), g.options(cfg, policy), transport.NewResolver(h.LookupHost))
+	if err != nil {
+		return nil, fmt.Errorf("gossip: %w", err)
+	}
+	return g.start(actor, cfg)
+}
+
+func (g *gossiping) options(cfg *config, policy *transport.Policy) zgossip.Options {
+	return zgossip.Options{
+		Logger: g.log, PublicKey: cfg.curve.publicKey, SecretKey: cfg.curve.secretKey, ZapDomain: g.domain,
+		Allows: policy.Allows,
+	}
+}
+
+func (g *gossiping) start(actor *zgossip.Gossip, cfg *config) (*gossiping, error) {
 	g.actor = actor
 	if err := g.open(&cfg.gossip); err != nil {
 		return nil, errors.Join(err, g.close())
@@ -124,5 +143,9 @@ func (g *gossiping) stats() (s GossipStats) {
 // close takes the node's tuple back and ends gossip, then its ZAP policy: a hub without
 // would let everybody in.
 func (g *gossiping) close() error {
-	return errors.Join(g.actor.Close(), g.zmq.UnregisterPolicy(g.domain))
+	err := g.actor.Close()
+	if g.zmq == nil {
+		return err
+	}
+	return errors.Join(err, g.zmq.UnregisterPolicy(g.domain))
 }

@@ -3,7 +3,9 @@ package zyre
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"sync"
@@ -15,6 +17,12 @@ import (
 	"github.com/go-zyre/zyre/internal/transport/mem"
 	"github.com/go-zyre/zyre/internal/transport/transporttest"
 )
+
+// TestMain keeps the warnings of nodes without a logger out of the tests' output.
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.DiscardHandler))
+	os.Exit(m.Run())
+}
 
 // freeUDPPort finds a UDP port that nobody uses, so that the nodes of one test see
 // no others.

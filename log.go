@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,11 +28,13 @@ func verboseLogger() *slog.Logger {
 // of its own. So the handler can be slow, and can call any method of the node, and the
 // node never waits for it. The goroutine ends whenever there is nothing left to log.
 type logQueue struct {
-	handler slog.Handler // the application's: only the goroutine calls it
-	lost    atomic.Uint64
-	level   atomic.Int64 // the least level that the handler takes, when it was asked last
-	askedAt atomic.Int64 // when that was; in nanoseconds since madeAt
-	madeAt  time.Time
+	handler  slog.Handler // the application's: only the goroutine calls it; nil: log nothing
+	isAsked  bool         // the handler says which levels it takes
+	warnings warnings
+	lost     atomic.Uint64
+	level    atomic.Int64 // the least level that the handler takes, when it was asked last
+	askedAt  atomic.Int64 // when that was; in nanoseconds since madeAt
+	madeAt   time.Time
 
 	mu      sync.Mutex
 	records fifo.Queue[logRecord]
@@ -43,22 +46,61 @@ type logQueue struct {
 type logRecord struct {
 	to *logHandler
 	slog.Record
+	warning *warning // that it is; nil if it is none
 }
 
-// newLogger returns a logger to the application's handler, and the queue between them;
-// nil if nothing is to be logged.
+// newLogger returns a logger to the application's handler, nil to log nothing, and the
+// queue between them.
 func newLogger(handler slog.Handler) (*slog.Logger, *logQueue) {
-	if handler == nil || handler == slog.DiscardHandler {
-		return slog.New(slog.DiscardHandler), nil
+	q := &logQueue{madeAt: time.Now()}
+	q.level.Store(int64(slog.LevelError + 1))
+	if handler != nil && handler != slog.DiscardHandler {
+		q.handler, q.isAsked = handler, true
+		q.askedAt.Store(-2 * int64(logLevelInterval)) // not yet
+		q.level.Store(int64(slog.LevelDebug))         // until the handler has said otherwise
 	}
-	q := &logQueue{handler: handler, madeAt: time.Now()}
-	q.askedAt.Store(-2 * int64(logLevelInterval)) // not yet
-	q.level.Store(int64(slog.LevelDebug))         // until the handler has said otherwise
-	return slog.New(&logHandler{queue: q, target: handler}), q
+	return slog.New(&logHandler{queue: q, target: q.handler}), q
+}
+
+// newDefaultLogger returns the logger of a node that the application has given none:
+// warnings go to slog.Default.
+func newDefaultLogger() (*slog.Logger, *logQueue) {
+	q := &logQueue{handler: defaultHandler{}, madeAt: time.Now()}
+	q.level.Store(int64(slog.LevelWarn))
+	return slog.New(&logHandler{queue: q, target: q.handler}), q
+}
+
+// defaultHandler hands records to slog.Default, as it is at that moment.
+type defaultHandler struct {
+	added []func(slog.Handler) slog.Handler // attributes and groups
+}
+
+func (h defaultHandler) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && slog.Default().Handler().Enabled(ctx, level)
+}
+
+func (h defaultHandler) Handle(ctx context.Context, r slog.Record) error {
+	target := slog.Default().Handler()
+	for _, add := range h.added {
+		target = add(target)
+	}
+	return target.Handle(ctx, r)
+}
+
+func (h defaultHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return h.with(func(t slog.Handler) slog.Handler { return t.WithAttrs(attrs) })
+}
+
+func (h defaultHandler) WithGroup(name string) slog.Handler {
+	return h.with(func(t slog.Handler) slog.Handler { return t.WithGroup(name) })
+}
+
+func (h defaultHandler) with(add func(slog.Handler) slog.Handler) slog.Handler {
+	return defaultHandler{append(slices.Clip(h.added), add)}
 }
 
 // push queues a record, unless too many wait already.
-func (q *logQueue) push(to *logHandler, r slog.Record) {
+func (q *logQueue) push(r logRecord) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.records.Len() >= maxLogRecords {
@@ -66,7 +108,7 @@ func (q *logQueue) push(to *logHandler, r slog.Record) {
 		q.lost.Add(1)
 		return
 	}
-	q.records.Push(logRecord{to, r})
+	q.records.Push(r)
 	q.wake()
 }
 
@@ -99,8 +141,8 @@ func (q *logQueue) run() {
 		if ask {
 			q.level.Store(int64(leastLevel(q.handler)))
 		}
-		if more {
-			handle(r.to.resolve(), r.Record)
+		if more && !handle(r.to.resolve(), r.Record) && r.warning != nil {
+			q.warnings.notTold(r.warning)
 		}
 		if untold > 0 {
 			record := slog.NewRecord(time.Now(), slog.LevelWarn, "zyre: log records lost: the handler does not keep up", 0)
@@ -110,10 +152,14 @@ func (q *logQueue) run() {
 	}
 }
 
-func handle(h slog.Handler, r slog.Record) {
-	if ctx := context.Background(); h.Enabled(ctx, r.Level) {
-		_ = h.Handle(ctx, r) // there is nobody to tell
+// handle gives a handler a record, and reports whether it takes records of that level.
+func handle(h slog.Handler, r slog.Record) bool {
+	ctx := context.Background()
+	if !h.Enabled(ctx, r.Level) {
+		return false
 	}
+	_ = h.Handle(ctx, r) // there is nobody to tell
+	return true
 }
 
 // leastLevel returns the least of the levels that a node logs at and the handler takes.
@@ -130,7 +176,7 @@ func leastLevel(h slog.Handler) slog.Level {
 // shows a moment later.
 func (q *logQueue) isEnabled(level slog.Level) bool {
 	now, asked := int64(time.Since(q.madeAt)), q.askedAt.Load()
-	if now-asked > int64(logLevelInterval) && q.askedAt.CompareAndSwap(asked, now) {
+	if q.isAsked && now-asked > int64(logLevelInterval) && q.askedAt.CompareAndSwap(asked, now) {
 		q.mu.Lock()
 		q.ask = true
 		q.wake()
@@ -142,9 +188,6 @@ func (q *logQueue) isEnabled(level slog.Level) bool {
 // flush waits until all records have been handed over, but not long: the handler may
 // itself be waiting for the node.
 func (q *logQueue) flush() {
-	if q == nil {
-		return
-	}
 	q.mu.Lock()
 	idle := q.idle
 	q.mu.Unlock()
@@ -160,12 +203,7 @@ func (q *logQueue) flush() {
 }
 
 // lostRecords returns how many records the handler did not get because it was too slow.
-func (q *logQueue) lostRecords() uint64 {
-	if q == nil {
-		return 0
-	}
-	return q.lost.Load()
-}
+func (q *logQueue) lostRecords() uint64 { return q.lost.Load() }
 
 // logHandler is the node's end of a logQueue. It calls nothing of the application's.
 type logHandler struct {
@@ -177,17 +215,36 @@ type logHandler struct {
 	target slog.Handler // the application's, with all that was added; made by the goroutine
 }
 
+// Enabled takes all warnings, for Stats lists them whatever is logged.
 func (h *logHandler) Enabled(_ context.Context, level slog.Level) bool {
-	return h.queue.isEnabled(level)
+	return h.queue.isEnabled(level) || level >= slog.LevelWarn
 }
 
+// Handle queues a record. A warning that comes again too soon is one of level Debug.
 func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
+	q, of := h.queue, (*warning)(nil)
+	var untold uint64
+	if r.Level >= slog.LevelWarn {
+		var tell bool
+		if of, untold, tell = q.warnings.note(r); !tell {
+			of, r.Level = nil, slog.LevelDebug
+		}
+	}
+	if q.handler == nil || !q.isEnabled(r.Level) {
+		if of != nil {
+			q.warnings.notTold(of)
+		}
+		return nil
+	}
 	c := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
 	r.Attrs(func(a slog.Attr) bool {
 		c.AddAttrs(cloneAttr(a))
 		return true
 	})
-	h.queue.push(h, c)
+	if untold > 0 {
+		c.AddAttrs(slog.Uint64("repeated", untold))
+	}
+	q.push(logRecord{h, c, of})
 	return nil
 }
 

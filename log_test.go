@@ -78,43 +78,6 @@ func TestSetLogger_handlerCallsNode(t *testing.T) {
 	}
 }
 
-// A handler that does not return holds up nothing, and what it misses is counted and told.
-func TestSetLogger_slowHandler(t *testing.T) {
-	var log kit.Buffer
-	release := make(chan struct{})
-	slow := &gate{slog.NewTextHandler(&log, nil), release}
-	z := kit.NewNode(t, "z", kit.FreeUDPPort(t)).SetLogger(slog.New(slow))
-	kit.MustStart(t, z)
-	for range 1500 {
-		z.Join(strings.Repeat("x", 256))
-	}
-	if lost := z.Stats().Dropped.LogRecords; lost < 400 || lost > 510 {
-		t.Errorf("Stats: %d log records lost, want about 500", lost)
-	}
-	close(release)
-	watch.Until(t, "the others are logged", func() bool { return strings.Count(log.String(), "longer than") >= 990 })
-	if !strings.Contains(log.String(), "log records lost") {
-		t.Error("that records were lost is not in the log")
-	}
-	z.Stop()
-	watch.Until(t, "the last words", func() bool { return strings.Contains(log.String(), "zyre: stopped") })
-}
-
-// gate is a handler that waits until it is released.
-type gate struct {
-	slog.Handler
-	released chan struct{}
-}
-
-func (g *gate) Handle(ctx context.Context, r slog.Record) error {
-	<-g.released
-	return g.Handler.Handle(ctx, r)
-}
-
-func (g *gate) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &gate{g.Handler.WithAttrs(attrs), g.released}
-}
-
 // A level that changes while the node runs is followed.
 func TestSetLogger_levelChanges(t *testing.T) {
 	var level slog.LevelVar

@@ -16,7 +16,8 @@ import (
 //
 // An error tells either that the socket failed (it is nil, closed, or zmq4's error
 // is in the chain) or that the message was not proper ZRE. Recv uses the socket,
-// so it belongs to the goroutine that owns the socket.
+// so it belongs to the goroutine that owns the socket. It is for programs that speak ZRE by
+// themselves.
 func Recv(socket *zmq.Socket) (*ZreMsg, error) {
 	m, err := recvMsg(socket)
 	if err != nil {
@@ -92,7 +93,8 @@ func recvFrame(socket *zmq.Socket) (frame []byte, more bool, err error) {
 // string is too long or its id is unknown, is an error before anything is sent.
 //
 // Send never changes msg, its sequence number included. It uses the socket, so it
-// belongs to the goroutine that owns the socket.
+// belongs to the goroutine that owns the socket. It is for programs that speak ZRE by
+// themselves.
 func Send(socket *zmq.Socket, msg *ZreMsg) error {
 	if err := sendMsg(socket, msg); err != nil {
 		return fmt.Errorf("zyre: send message: %w", err)

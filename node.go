@@ -1,7 +1,6 @@
 package zyre
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"runtime"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/go-zyre/zyre/internal/backoff"
 	"github.com/go-zyre/zyre/internal/netif"
-	"github.com/go-zyre/zyre/internal/ratelimit"
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
@@ -56,15 +54,16 @@ type node struct {
 	guard    *transport.Guard // nil where there is nothing to guard
 	waits    peerWaits
 	warned   addressWarnings
-	known    uint64 // zre.enteredChanges when the beacon was last told whom to ignore
+	alone    solitude
+	chosen   netif.Choice // of the links, where there is no beacon
+	known    uint64       // zre.enteredChanges when the beacon was last told whom to ignore
 
-	plannedAt     time.Time       // when the next round was to begin
-	poll          backoff.Backoff // until the next look at what is full
-	stall         stall
-	paused        bool // the application is behind: the inbox is not read
-	pauseWarnings ratelimit.Bucket
-	stopAt        time.Time // Stop was called: when to wait no longer; else zero
-	end           Stats     // once counted is closed, read-only
+	plannedAt time.Time       // when the next round was to begin
+	poll      backoff.Backoff // until the next look at what is full
+	stall     stall
+	paused    bool      // the application is behind: the inbox is not read
+	stopAt    time.Time // Stop was called: when to wait no longer; else zero
+	end       Stats     // once counted is closed, read-only
 
 	packet transport.Packet // reused for each message
 	taken  []command        // reused for each round
@@ -72,17 +71,16 @@ type node struct {
 
 func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
 	n := &node{
-		uuid:          uuid,
-		identity:      appendIdentity(nil, uuid),
-		log:           cfg.logger.With("node", uuidString(uuid)[:6]),
-		seams:         s,
-		wakeup:        make(chan struct{}, 1),
-		counted:       make(chan struct{}),
-		cfg:           cfg,
-		resolver:      transport.NewResolver(s.lookup),
-		events:        events,
-		poll:          backoff.Backoff{Min: pollShortest, Max: pollLongest},
-		pauseWarnings: ratelimit.NewWarnings(),
+		uuid:     uuid,
+		identity: appendIdentity(nil, uuid),
+		log:      cfg.logger.With("node", uuidString(uuid)[:6]),
+		seams:    s,
+		wakeup:   make(chan struct{}, 1),
+		counted:  make(chan struct{}),
+		cfg:      cfg,
+		resolver: transport.NewResolver(s.lookup),
+		events:   events,
+		poll:     backoff.Backoff{Min: pollShortest, Max: pollLongest},
 	}
 	n.routing.localAddr = s.localAddr
 	n.policy = transport.NewPolicy(n.log, cfg.curve.restricted, cfg.curve.authorized)
@@ -90,9 +88,12 @@ func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
 	if cfg.curve.enabled() {
 		n.cfg.headers[publicKeyHeader] = cfg.curve.publicKey
 	}
+	if cfg.shareView {
+		n.cfg.headers[viewHeader] = viewVersion
+	}
 	n.zre = newZRE(zreConfig{
 		uuid: uuid, name: cfg.name, headers: n.cfg.headers, groups: cfg.groups, contests: cfg.contests,
-		secure: cfg.curve.enabled(), log: n.log, window: cfg.window, backlogLimit: cfg.queueLimit,
+		secure: cfg.curve.enabled(), shareView: cfg.shareView, log: n.log, window: cfg.window, backlogLimit: cfg.queueLimit,
 		timeouts: timeouts{evasive: cfg.evasive, silent: cfg.silent, expired: cfg.expired},
 	}, n)
 	return n
@@ -262,7 +263,7 @@ func (n *node) pause(now time.Time) {
 	}
 	n.paused = true
 	n.zre.inboxPaused(receiveBatch)
-	n.log.Log(context.Background(), n.pauseWarnings.Level(now), "zyre: the application does not keep up with its events; peers have to wait",
+	n.log.Warn("zyre: the application does not keep up with its events; peers have to wait",
 		"held", n.events.held, "limit", n.events.limit)
 }
 

@@ -102,7 +102,11 @@ func (n *node) startEdges() {
 func (n *node) sighted(now time.Time, s *sighting) {
 	if s.secure != n.zre.secure {
 		n.zre.counters.badBeacons++
-		n.log.Debug("zyre: refused a beacon", "address", s.at.Addr(), "secure", s.secure)
+		text := "zyre: heard a node that is plain, and this one is secure: they do not meet, see SetZCert"
+		if s.secure {
+			text = "zyre: heard a node that is secure, and this one is plain: they do not meet, see SetZCert"
+		}
+		n.log.Warn(text, "address", s.at.Addr(), "uuid", uuidString(s.uuid))
 		return
 	}
 	key := ""
@@ -167,8 +171,10 @@ func (n *node) linksNow() ([]netif.Link, error) {
 		return nil, err
 	}
 	chosen, err := netif.Choose(n.cfg.iface, host, n.base)
+	n.chosen = chosen
 	if n.cfg.iface == "" && !slices.ContainsFunc(chosen.Links, func(l netif.Link) bool { return !l.Addr.IsLoopback() }) {
 		if links := netif.WithoutBroadcast(host); len(links) > 0 {
+			n.chosen = netif.Choice{Links: links, Reason: "no interface can broadcast"}
 			return links, nil
 		}
 	}
@@ -178,6 +184,7 @@ func (n *node) linksNow() ([]netif.Link, error) {
 // watch looks for changes of the links where no beacon does, and of routes, and binds
 // again what could not be bound.
 func (n *node) watch(now time.Time) {
+	n.alone.look(now, n)
 	if n.binder.isAtAddress() || now.Before(n.watchAt) {
 		return
 	}

@@ -36,8 +36,15 @@ type simForeign struct {
 	leader   string // of simCrew
 }
 
-func (s *sim) foreign(kind simKind) *simForeign {
-	h := &simForeign{simSite: s.site(), kind: kind, conns: map[[16]byte]*simConn{}}
+func (s *sim) foreign(kind simKind) *simForeign { return s.foreignAt(kind, "") }
+
+// foreignAt starts a model at an endpoint, or with "" at a new one.
+func (s *sim) foreignAt(kind simKind, endpoint string) *simForeign {
+	site := s.site()
+	if endpoint != "" {
+		site.endpoint = endpoint
+	}
+	h := &simForeign{simSite: site, kind: kind, conns: map[[16]byte]*simConn{}}
 	var err error
 	h.model, err = foreign.New(foreign.Config{Kind: kind, UUID: h.uuid, Endpoint: h.endpoint, Name: string(kind)}, h)
 	if err != nil {
@@ -112,7 +119,8 @@ func (h *simForeign) whisper(to [16]byte, text string) bool {
 func (h *simForeign) tell(to [16]byte) {
 	if h.model.HasEntered(to) {
 		h.told++
-		h.whisper(to, h.net.post(h, to, fmt.Sprintf("f %.4x %d", h.uuid, h.told)).text)
+		text := h.net.post(h, to, fmt.Sprintf("f %.4x %d", h.uuid, h.told)).text
+		h.whisper(to, h.net.pad(text, h.net.rng.Intn))
 	}
 }
 

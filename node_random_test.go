@@ -12,16 +12,26 @@ import (
 // consistent; in the end, when all is well again, the nodes must see each other.
 func TestNode_randomNetwork(t *testing.T) {
 	t.Parallel()
-	simEachSeed(1, func(seed int64) { randomNetwork(t, seed) })
+	simEachSeed(1, func(seed int64) { randomNetwork(t, seed, false) })
 }
 
-func randomNetwork(t *testing.T, seed int64) {
+// The same with nodes that require each other by their endpoints alone.
+func TestSeed_randomNetwork(t *testing.T) {
+	t.Parallel()
+	simEachSeed(1, func(seed int64) { randomNetwork(t, seed, true) })
+}
+
+func randomNetwork(t *testing.T, seed int64, requires bool) {
 	s := newSim(t, seed)
+	s.requires = requires
 	if s.rng.Intn(4) == 0 {
 		s.hwm = 4
 	}
 	if s.rng.Intn(4) == 0 {
 		s.window = 40 // a few whispers
+	}
+	if s.rng.Intn(3) == 0 {
+		s.rate = 1000
 	}
 	s.nodes(2 + s.rng.Intn(3))
 	kind := append([]simKind{""}, simKinds...)[seed%int64(1+len(simKinds))]
@@ -89,7 +99,7 @@ func simStep(s *sim, pick func(n int) int) {
 		}
 	default:
 		if len(s.hosts) < 6 {
-			s.nodes(1)
+			s.nodeAt(s.endpointFor(pick))
 		}
 	}
 }
@@ -133,7 +143,8 @@ func simRestart(s *sim, h simHost, pick func(n int) int) {
 	if how >= 6 {
 		return
 	}
-	if _, ours := h.(*simNode); !ours {
+	if f, alien := h.(*simForeign); alien {
+		s.foreignAt(f.kind, s.endpointFor(pick))
 		return
 	}
 	s.node(func(_ *config, site *simSite) {
@@ -146,10 +157,33 @@ func simRestart(s *sim, h simHost, pick func(n int) int) {
 	})
 }
 
+// nodeAt starts a node at an endpoint, or with "" at a new one.
+func (s *sim) nodeAt(endpoint string) *simNode {
+	return s.node(func(_ *config, site *simSite) {
+		if endpoint != "" {
+			site.endpoint = endpoint
+		}
+	})
+}
+
+// endpointFor returns where a process is to start: where another one was before, or with ""
+// at a new endpoint.
+func (s *sim) endpointFor(pick func(n int) int) string {
+	if len(s.freed) == 0 || pick(2) == 0 {
+		return ""
+	}
+	endpoint := s.freed[pick(len(s.freed))]
+	if s.host(endpoint) != nil {
+		return ""
+	}
+	return endpoint
+}
+
 // simRecover ends all trouble, and expects the nodes to find each other.
 func simRecover(s *sim, healing time.Duration) {
 	s.tb.Helper()
 	s.late = nil
+	s.hurry()
 	for _, h := range s.hosts {
 		h.base().side = 0
 		if h.base().frozen() {

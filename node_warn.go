@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/transport"
@@ -47,5 +48,82 @@ func warnOfOldLibzmq(log *slog.Logger, version [3]int) {
 	if slices.Compare(version[:], safeLibzmq[:]) < 0 {
 		log.Warn("zyre: this libzmq has known weaknesses that a stranger on the network can use; install 4.3.3 or later",
 			"version", fmt.Sprintf("%d.%d.%d", version[0], version[1], version[2]))
+	}
+}
+
+const (
+	solitudeTime  = 10 * time.Second // without a peer, until it is looked for a reason
+	elsewhereTime = 4 * time.Second  // that beacons are listened for on the default port
+)
+
+// solitude is the time in which a node may not have met any other yet.
+type solitude struct {
+	since  time.Time
+	isOver bool // reasons were looked for, or there is no need
+}
+
+// look looks once for reasons why a node with beacons has not met any other.
+func (s *solitude) look(now time.Time, n *node) {
+	switch {
+	case n.beacon == nil, s.isOver:
+		return
+	case s.since.IsZero():
+		s.since = now
+		return
+	case now.Sub(s.since) < solitudeTime:
+		return
+	}
+	s.isOver = true
+	if n.zre.enteredChanges > 0 {
+		return
+	}
+	if c := n.beacon.chosen.Load(); c != nil && c.Unsure && len(c.Links) > 0 {
+		n.log.Warn("zyre: no peer met yet: another interface may be the right one, see SetInterface",
+			"interface", c.Links[0].Name, "address", c.Links[0].Addr, "reason", c.Reason, "others", c.Others)
+	}
+	if n.cfg.port != defaultPort && n.edges.quit != nil {
+		n.edges.running.Go(func() { n.edges.lookElsewhere(n.seams.newBeacon, n.cfg.iface, n.cfg.port, n.log) })
+	}
+}
+
+// interfacesInUse tells where beacons go or, without beacons, where the inbox is bound.
+func interfacesInUse(b *Beacon, at *binder, chosen netif.Choice) (in []InterfaceStats) {
+	if b != nil {
+		if c := b.chosen.Load(); c != nil {
+			chosen = *c
+		}
+	} else if at.isAtAddress() {
+		return nil
+	}
+	for _, l := range chosen.Links {
+		in = append(in, InterfaceStats{l.Name, l.Addr.String(), chosen.Reason})
+	}
+	if len(in) == 0 {
+		in = append(in, InterfaceStats{Reason: chosen.Reason})
+	}
+	return in
+}
+
+// lookElsewhere listens for a while whether there are nodes on the default port.
+func (e *edges) lookElsewhere(newBeacon func(beaconConfig) *Beacon, iface string, port int, log *slog.Logger) {
+	b := newBeacon(beaconConfig{logger: slog.New(slog.DiscardHandler), sightings: true})
+	defer b.Close()
+	for _, c := range []*Cmd{
+		{ID: "INTERFACE", Payload: iface}, {ID: "SUBSCRIBE", Payload: "ZRE"}, {ID: "CONFIGURE", Payload: defaultPort},
+	} {
+		if b.SetBeaconCmd(c).Err != nil {
+			return
+		}
+	}
+	timer := time.NewTimer(elsewhereTime)
+	defer timer.Stop()
+	select {
+	case s, ok := <-b.Signals:
+		if ok {
+			log.Warn("zyre: no peer met yet, but there are nodes on another UDP port, see SetPort",
+				"address", s.Addr, "port", port, "other_port", defaultPort)
+		}
+	case <-timer.C:
+	case <-e.quit:
 	}
 }

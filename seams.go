@@ -53,6 +53,9 @@ func seamsOn(h hostnet.Host) seams {
 			}
 			return newBeacon(config)
 		},
+		openGossip: func(id string, cfg *config, policy *transport.Policy, log *slog.Logger) (*gossiping, error) {
+			return openGossipOn(h, id, cfg, policy, log)
+		},
 		interfaces: h.Interfaces,
 		localAddr:  h.LocalAddr,
 		lookup:     h.LookupHost,

@@ -10,7 +10,6 @@ import (
 
 	zmq "github.com/pebbe/zmq4"
 
-	"github.com/go-zyre/zyre/internal/ratelimit"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/zgossip"
 )
@@ -96,7 +95,7 @@ func TestNode_refusals(t *testing.T) {
 	a := s.node(func(cfg *config, _ *simSite) {
 		cfg.curve.publicKey, cfg.curve.secretKey = public, secret
 		cfg.curve.restricted, cfg.curve.authorized = true, []string{public}
-		cfg.logger = slog.New(lines)
+		cfg.logger, cfg.logs = newLogger(lines)
 	})
 	other, _ := keyPair(t)
 	const times = 100
@@ -106,10 +105,10 @@ func TestNode_refusals(t *testing.T) {
 		a.n.zre.sightedWithKey(s.now, [16]byte{6}, "tcp://10.0.0.2:9", other)
 	}
 	s.advance(time.Minute)
+	a.n.cfg.logs.flush()
 	refused := int(a.n.zre.counters.keysRefused)
-	if warned, debug := lines.count[slog.LevelWarn], lines.count[slog.LevelDebug]; refused != 2*times || warned+debug != refused ||
-		warned < ratelimit.WarningBurst || warned > ratelimit.WarningBurst+2 {
-		t.Errorf("%d refusals, %d warnings, %d at level Debug, want %d, about %d and the rest", refused, warned, debug, 2*times, ratelimit.WarningBurst)
+	if warned, debug := lines.count[slog.LevelWarn], lines.count[slog.LevelDebug]; refused != 2*times || warned != 2 || debug != refused-2 {
+		t.Errorf("%d refusals, %d warnings, %d at level Debug, want %d, 2 and the rest", refused, warned, debug, 2*times)
 	}
 	if len(a.n.zre.known)+len(a.n.zre.peers) != 0 {
 		t.Errorf("%d standing nodes and %d peers, want none", len(a.n.zre.known), len(a.n.zre.peers))

@@ -4,9 +4,11 @@ import "flag"
 
 // The simulated tests obey these flags. Few seeds are enough to see that nothing is
 // broken, and take long already under the race detector, which finds nothing in one
-// goroutine; make sim runs many without it.
+// goroutine; make sim runs many without it. The same holds for the depth: each step more
+// takes eight times as long.
 var (
 	simSeed  = flag.Int64("sim.seed", 0, "run the simulated tests with this seed only")
+	simDepth = flag.Int("sim.depth", 2, "go through all that can happen to two nodes in so many steps")
 	simSeeds = flag.Int64("sim.seeds", 50, "run each simulated test with so many seeds")
 )
 

@@ -1,5 +1,7 @@
 package zyre
 
+import "strings"
+
 // simLetter is a whisper that a host has sent. It may be lost only if one of the two
 // applications sees the other exit afterwards.
 type simLetter struct {
@@ -61,5 +63,5 @@ func (s *sim) checkLetters() {
 	}
 }
 
-// delivered notes a whisper that has arrived.
-func (b *simSite) delivered(text string) { b.got[text]++ }
+// delivered notes a whisper that has arrived, whatever follows its text.
+func (s *simSite) delivered(text string) { s.got[strings.TrimRight(text, ".")]++ }

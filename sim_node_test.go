@@ -49,6 +49,11 @@ func (s *sim) node(change func(cfg *config, site *simSite)) *simNode {
 	if change != nil {
 		change(&cfg, &h.simSite)
 	}
+	for _, o := range s.hosts {
+		if at := o.base().endpoint; s.requires && at != h.endpoint {
+			cfg.require(requiredPeer{uuid: seedUUID(at), endpoint: at, seed: true})
+		}
+	}
 	cfg.iface, cfg.name = simInterface, simName(h.uuid)
 	h.inbox.host = h
 	h.n = newNode(h.uuid, cfg, seams{
@@ -242,7 +247,7 @@ func (h *simNode) whisper(to [16]byte) {
 	}
 	h.told[to]++
 	l := h.net.post(h, to, fmt.Sprintf("w %d %d", h.born, h.told[to]))
-	l.receipt = h.whisperText(to, l.text)
+	l.receipt = h.whisperText(to, h.net.pad(l.text, h.net.rng.Intn))
 }
 
 func (h *simNode) whisperText(to [16]byte, text string) *receipt {

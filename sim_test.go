@@ -16,20 +16,23 @@ import (
 
 // sim is the network. Hosts are processes, each with one endpoint.
 type sim struct {
-	tb      testing.TB
-	rng     *rand.Rand
-	label   string // printed with every failure
-	now     time.Time
-	hosts   []simHost // alive, in order of start
-	conns   []*simConn
-	late    []simGoodbye // datagrams under way
-	trace   []string     // what happened last
-	letters []*simLetter // whispers sent
-	hwm     int          // messages that a connection holds
-	window  int          // of the nodes, in bytes; 0 is the default
-	made    int          // hosts made
-	latency time.Duration
-	forged  bool // somebody forges messages: whispers may be missing unnoticed
+	tb       testing.TB
+	rng      *rand.Rand
+	label    string // printed with every failure
+	now      time.Time
+	hosts    []simHost // alive, in order of start
+	conns    []*simConn
+	late     []simGoodbye // datagrams under way
+	trace    []string     // what happened last
+	letters  []*simLetter // whispers sent
+	hwm      int          // messages that a connection holds
+	window   int          // of the nodes, in bytes; 0 is the default
+	made     int          // hosts made
+	latency  time.Duration
+	rate     int      // of each link, in bytes a second; 0: no message takes any time
+	freed    []string // endpoints of processes that have ended
+	requires bool     // nodes require by endpoint the hosts that are there when they start
+	forged   bool     // somebody forges messages: whispers may be missing unnoticed
 }
 
 // simHost is a process: one of our nodes, or a model of another implementation.
@@ -77,13 +80,16 @@ type simConn struct {
 	closed bool
 	broken error // what send answers, if not nil
 
+	delivered uint64 // bytes
+
 	// The HELLO was lost. If the numbers of what follows happen to fit those of the
 	// connection before, nobody can see the loss: that is a limit of ZRE.
 	headless bool
 }
 
 type simMessage struct {
-	due    time.Time
+	due    time.Time // when all of it has arrived
+	begun  time.Time // when its first byte leaves
 	header []byte
 	frames [][]byte
 }
@@ -152,10 +158,11 @@ func (c *simConn) Send(header []byte, frames [][]byte) error {
 			c.from.hellos[h.base().uuid]++
 		}
 	}
-	m := simMessage{due: c.net.now.Add(c.net.latency), header: slices.Clone(header)}
+	m := simMessage{header: slices.Clone(header)}
 	for _, f := range frames {
 		m.frames = append(m.frames, slices.Clone(f))
 	}
+	c.net.schedule(c, &m)
 	c.queue = append(c.queue, m)
 	return nil
 }
@@ -166,8 +173,6 @@ func (c *simConn) SendShared(header []byte, p *transport.Payload) error {
 
 // Close drops what was sent, except, if the connection is established, for some
 // messages that are on the wire already.
-func (c *simConn) Moved(transport.Conn) transport.Moved { return transport.Moved{} }
-
 func (c *simConn) Close(time.Duration) error {
 	if c.closed {
 		c.net.fatalf("mailbox to %s closed twice", c.to)
@@ -239,6 +244,7 @@ func (s *sim) deliver(c *simConn) {
 	}
 	m := c.queue[0]
 	c.queue = c.queue[1:]
+	c.delivered += m.size()
 	s.note("%s -> %s: %s #%d", simName(c.from.uuid), simName(to.base().uuid), simCommand(m.header), int(m.header[4])<<8|int(m.header[5]))
 	to.take(c.from.uuid, m.header, m.frames)
 }
@@ -344,6 +350,7 @@ func (s *sim) add(h simHost) {
 func (s *sim) kill(h simHost) {
 	b := h.base()
 	s.note("%s ends", simName(b.uuid))
+	s.freed = append(s.freed, b.endpoint)
 	s.hosts = slices.DeleteFunc(s.hosts, func(o simHost) bool { return o == h })
 	for _, c := range s.conns {
 		if c.from == b && !c.closed {

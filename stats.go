@@ -31,11 +31,16 @@ type Stats struct {
 	Unsent         uint64 // messages that were given up because their peer exited, or at Stop
 	EventsDropped  uint64 // events that were given up at Stop, behind those in the channel
 	NetworkChanges uint64 // changes of the interfaces and addresses that the node uses
+	ViewsSent      uint64 // answers to peers that asked for this node's view
 
+	Warnings []Warning   // what an operator should act on, from the first to the last
 	Gossip   GossipStats // zero without gossip
 	Beacon   BeaconStats // zero if the node sends no beacons
 	Dropped  Dropped     // what the node did not act on
 	PeerList []PeerStats // the peers that have entered, in the order of their UUIDs
+
+	HalfOpenList []HalfOpenStats  // the nodes counted in HalfOpen, the oldest first
+	Interfaces   []InterfaceStats // those in use, and why; none with SetEndpoint at an address
 }
 
 // GossipStats is the state of a node's part in gossip.
@@ -60,6 +65,7 @@ type BeaconStats struct {
 	Sent          uint64 // datagrams sent, one for each interface each time
 	SendErrors    uint64 // datagrams that the system refused to send
 	Received      uint64 // datagrams received, the node's own included
+	Own           uint64 // of Received: the node's own, which come back unless something on this host blocks them
 	ReceiveErrors uint64 // failures to receive a datagram
 	Ignored       uint64 // of Received: from other interfaces, not ZRE, or with an impossible size or source
 	Overflowed    uint64 // of Received: dropped because the node was busy
@@ -70,6 +76,7 @@ func (s *beaconStats) snapshot() BeaconStats {
 		Sent:          s.sent.Load(),
 		SendErrors:    s.sendErrors.Load(),
 		Received:      s.received.Load(),
+		Own:           s.droppedOwn.Load(),
 		ReceiveErrors: s.readErrors.Load(),
 		Ignored: s.droppedSize.Load() + s.droppedSource.Load() + s.droppedLink.Load() +
 			s.droppedFilter.Load(),
@@ -103,6 +110,7 @@ type Dropped struct {
 	KeysRefused     uint64 // connections, messages, beacons and tuples with a wrong key or none
 	ElectionIgnored uint64 // ELECTs and LEADERs from nodes outside the group, or for such nodes
 	ElectionDelayed uint64 // times an election waited because members of its group came and went too often
+	ViewsRefused    uint64 // questions for this node's view beyond the limits, and answers that came too late or were malformed
 	LogRecords      uint64 // records for which the log's handler was too slow
 	Errors          uint64 // errors of the sockets
 }
@@ -120,6 +128,20 @@ type PeerStats struct {
 	Evasive  bool          // whether it left a ping unanswered
 }
 
+// HalfOpenStats is a node that was heard of, but has not said HELLO.
+type HalfOpenStats struct {
+	UUID     string    // 32 upper-case hexadecimal digits
+	Endpoint string    // that this node tries to connect to; "" while none is known
+	Since    time.Time // when it was first heard of, or this node last gave it up
+}
+
+// InterfaceStats is a network interface that a node uses.
+type InterfaceStats struct {
+	Name    string // of the interface; "" if none is in use
+	Address string // the node's own on it
+	Reason  string // why this interface is used, or none is
+}
+
 // counters is what the node counts as it goes.
 type counters struct {
 	received, whispersReceived, shoutsReceived, whispersSent, shoutsSent   uint64
@@ -129,6 +151,7 @@ type counters struct {
 	statusMismatch, groupsRefused, lateShouts, badBeacons, ownBeacons      uint64
 	sightingsRefused, evicted, neverEntered, keysRefused, electionsIgnored uint64
 	receiveErrors, sendErrors, dialErrors, tooLarge, electionsDelayed      uint64
+	viewsSent, viewsRefused                                                uint64
 }
 
 // Stats returns the node's counters and its present state; after Stop, as the node ended.
@@ -154,6 +177,8 @@ func (s *Stats) clone() Stats {
 		return Stats{}
 	}
 	c := *s
+	c.Warnings, c.Interfaces = slices.Clone(s.Warnings), slices.Clone(s.Interfaces)
+	c.HalfOpenList = slices.Clone(s.HalfOpenList)
 	c.PeerList, c.Gossip.Hubs = slices.Clone(s.PeerList), slices.Clone(s.Gossip.Hubs)
 	for i := range c.PeerList {
 		c.PeerList[i].Groups = slices.Clone(c.PeerList[i].Groups)
@@ -183,6 +208,7 @@ func (n *node) stats(now time.Time) Stats {
 		Gaps:           c.gaps,
 		Unsent:         c.unsent,
 		NetworkChanges: c.networkChanges,
+		ViewsSent:      c.viewsSent,
 
 		Dropped: c.dropped(),
 	}
@@ -195,9 +221,11 @@ func (n *node) stats(now time.Time) Stats {
 		s.Dropped.ConnectionsCut = n.guard.Cut()
 	}
 	s.Dropped.LogRecords = n.cfg.logs.lostRecords()
+	s.Warnings = n.cfg.logs.warnings.list()
 	for _, p := range z.peers {
 		if !p.isEntered() {
 			s.HalfOpen++
+			s.HalfOpenList = append(s.HalfOpenList, HalfOpenStats{p.id, p.endpoint, p.bornAt})
 			continue
 		}
 		s.Peers++
@@ -208,6 +236,10 @@ func (n *node) stats(now time.Time) Stats {
 		})
 	}
 	slices.SortFunc(s.PeerList, func(a, b PeerStats) int { return cmp.Compare(a.UUID, b.UUID) })
+	slices.SortFunc(s.HalfOpenList, func(a, b HalfOpenStats) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.UUID, b.UUID))
+	})
+	s.Interfaces = interfacesInUse(n.beacon, &n.binder, n.chosen)
 	return s
 }
 
@@ -235,6 +267,7 @@ func (c *counters) dropped() Dropped {
 		KeysRefused:     c.keysRefused,
 		ElectionIgnored: c.electionsIgnored,
 		ElectionDelayed: c.electionsDelayed,
+		ViewsRefused:    c.viewsRefused,
 		Errors:          c.receiveErrors + c.sendErrors + c.dialErrors,
 	}
 }

@@ -50,6 +50,9 @@ type zre struct {
 	keys      map[[16]byte]string  // public keys, Z85, of the nodes we have connected to, or will
 	lookups   map[lookupKey]lookup // under way
 	throttles map[[16]byte]*throttle
+	seedTest  seedTest
+
+	sharing sharing
 
 	refusedIDs map[string]bool // routing ids that were refused and logged
 	sameNames  map[string]bool // names of two nodes that were logged
@@ -63,13 +66,10 @@ type zre struct {
 	electionsChanged bool            // an election has something to do
 	enteredChanges   uint64          // counts ENTERs, EXITs and moves to another endpoint
 
-	unreached        map[[16]byte]time.Time // peers that have exited without an answer to our HELLO, and when
-	halfOpen         ratelimit.Bucket       // for new half-open peers
-	warnings         ratelimit.Bucket       // of connections that cannot be made
-	keyWarnings      ratelimit.Bucket       // of refused keys
-	lossWarnings     ratelimit.Bucket       // of lost messages
-	throttleWarnings ratelimit.Bucket       // of peers that restart too often, or take nothing
-	counters         counters
+	unreached map[[16]byte]time.Time // peers that have exited without an answer to our HELLO, and when
+	halfOpen  ratelimit.Bucket       // for new half-open peers
+	foreign   ratelimit.Bucket       // of messages of another version that are logged
+	counters  counters
 
 	tickInterval time.Duration
 	tickAt       time.Time // when a timer is due next
@@ -110,6 +110,7 @@ type zreConfig struct {
 	groups       []string // joined before Start
 	contests     []string
 	secure       bool
+	shareView    bool // peers may ask how this node sees the network
 	timeouts     timeouts
 	window       int // bytes that may be under way to one peer
 	backlogLimit int // bytes that may wait for one peer while the application is let go
@@ -141,17 +142,15 @@ func newZRE(cfg zreConfig, out port) *zre {
 		keys:          map[[16]byte]string{},
 		lookups:       map[lookupKey]lookup{},
 		throttles:     map[[16]byte]*throttle{},
+		sharing:       newSharing(cfg.shareView),
 		refusedIDs:    map[string]bool{},
 		sameNames:     map[string]bool{},
 		blocked:       map[*peer]bool{},
 		blockedGroups: map[string]bool{},
 		unreached:     map[[16]byte]time.Time{},
 
-		halfOpen:         ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
-		warnings:         ratelimit.NewWarnings(),
-		keyWarnings:      ratelimit.NewWarnings(),
-		lossWarnings:     ratelimit.NewWarnings(),
-		throttleWarnings: ratelimit.NewWarnings(),
+		halfOpen: ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
+		foreign:  ratelimit.Bucket{Rate: 1, Burst: 1},
 
 		tickInterval: min(max(min(t.evasive, t.silent, t.expired)/5, minTimeout), maxTickInterval),
 	}
@@ -214,6 +213,7 @@ func (z *zre) tick(now time.Time) {
 	clear(z.ordered)
 	z.runElections(now)
 	z.retryKnownNodes(now)
+	z.testSeeds(now)
 	z.forgetKeys()
 	z.forgetThrottles(now)
 	z.forgetUnreached(now)

@@ -292,7 +292,7 @@ func (z *zre) lead(group string, e *election, leader string) {
 		p := z.peers[id]
 		event.PeerName, event.PeerAddr = p.name, p.endpoint
 	}
-	z.log.Debug("zyre: leader", "group", group, "leader", leader)
+	z.log.Info("zyre: leader", "group", group, "leader", leader)
 	z.port.deliver(event)
 }
 

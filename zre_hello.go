@@ -1,7 +1,6 @@
 package zyre
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"time"
@@ -38,8 +37,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	box, err := z.port.dial(p.endpoint, p.key)
 	if err != nil {
 		z.counters.dialErrors++
-		z.log.Log(context.Background(), z.warnings.Level(now), "zyre: connect",
-			"peer", p.id, "endpoint", p.endpoint, "err", err)
+		z.log.Warn("zyre: connect", "peer", p.id, "endpoint", p.endpoint, "err", err)
 		return false
 	}
 	p.mailbox, p.probe, p.progress = box, probe{}, progress{}
@@ -49,6 +47,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	p.presence.reconnected()
 	p.pings.answersLost()
 	z.command(now, p, z.ownHello(p.endpoint))
+	p.sentSinceHello = false
 	if p.handshake.state == helloUnreached {
 		z.startProbe(now, p, probe{kind: probeHello})
 	}
@@ -71,7 +70,7 @@ func (z *zre) closeMailbox(p *peer, linger time.Duration) {
 // that worked. If the application has sent it anything meanwhile, that is lost, and the
 // application learns of it by EXIT and ENTER.
 func (z *zre) resendHello(now time.Time, p *peer, reason string) bool {
-	if !p.isEntered() || !p.sentSinceHello() {
+	if !p.isEntered() || !p.sentSinceHello {
 		return z.sendHello(now, p)
 	}
 	its := hello{endpoint: p.helloEndpoint, name: p.name, headers: p.headers, groups: p.groupNames(), status: p.status,
@@ -182,6 +181,10 @@ func (z *zre) onFirstHello(now time.Time, uuid [16]byte, endpoint string, reacha
 		z.endpointConflict(now, other, uuid, endpoint).held = its
 		return
 	}
+	if seeds := z.suspectedSeeds(endpoint, z.keys[uuid]); len(seeds) > 0 {
+		z.holdForTest(now, uuid, its, seeds)
+		return
+	}
 	if p := z.connect(now, uuid, endpoint); p != nil {
 		z.enterIfReached(now, p, its)
 		p.handshake.answered()
@@ -207,7 +210,7 @@ func (z *zre) announce(now time.Time, p *peer, groups []string) {
 	p.enteredAt, p.receivedAt = now, time.Time{}
 	z.entered++
 	z.enteredChanges++
-	z.log.Debug("zyre: enter", "peer", p.id, "name", p.name, "endpoint", p.endpoint)
+	z.log.Info("zyre: enter", "peer", p.id, "name", p.name, "endpoint", p.endpoint)
 	z.warnOfSameName(now, p)
 	z.port.deliver(enterEvent(p))
 	for _, g := range groups {
@@ -251,7 +254,7 @@ func (z *zre) onRepeatedHello(now time.Time, p *peer, endpoint string, reachable
 // HELLOs come in twos.
 func (z *zre) restartSession(now time.Time, p *peer, endpoint string, reachable bool, its hello) {
 	p.restartedAt = now
-	unused := p.onlyHelloSoFar() && !p.sentSinceHello() && now.Sub(p.enteredAt) < z.timeouts.verify()
+	unused := p.onlyHelloSoFar() && !p.sentSinceHello && now.Sub(p.enteredAt) < z.timeouts.verify()
 	if unused && endpoint == p.endpoint && its.name == p.name && maps.Equal(its.headers, p.headers) {
 		if z.sendHello(now, p) {
 			z.updateFromHello(now, p, its)
@@ -300,6 +303,10 @@ func (z *zre) onFreshConnection(now time.Time, p *peer) {
 // lost, or nothing would follow it. Our HELLO makes the peer restart its session. A peer
 // whose HELLO is held and that says GOODBYE is forgotten, or it would enter as a ghost.
 func (z *zre) onMessageBeforeHello(now time.Time, p *peer, v *zreView, m *transport.Packet) {
+	if v.id == PingOkID && z.seedTestAnswered(now, p, v.sequence) {
+		return
+	}
+	z.counters.beforeHello++ // on this connection
 	if p != nil && p.handshake.state == helloHeld && v.id == GoodbyeID && p.held.routingByte == m.From[0] {
 		z.forgetPeer(p)
 		return
@@ -319,22 +326,32 @@ func (z *zre) onMessageBeforeHello(now time.Time, p *peer, v *zreView, m *transp
 func (z *zre) reportNoAnswer(now time.Time, p *peer) {
 	since := now.Sub(p.handshake.sentAt)
 	switch {
-	case p.handshake.reported, p.handshake.state == helloHeld, p.handshake.state == helloConfirmed:
+	case p.handshake.reported, p.handshake.state == helloConfirmed:
+		return
+	case p.handshake.state == helloHeld:
+		if since = now.Sub(p.bornAt); p.endpoint == "" && since >= z.timeouts.noAnswer() {
+			p.handshake.reported = true
+			z.log.Warn("zyre: a node says that it is at an endpoint that cannot be used from here",
+				"peer", p.id, "name", p.held.name, "endpoint", p.held.endpoint, "since", since.Round(time.Millisecond))
+		}
 		return
 	case since < z.timeouts.noAnswer(), p.isEntered() && p.presence.idle(now) < z.timeouts.noAnswer():
 		return
 	}
 	p.handshake.reported = true
-	z.log.Log(context.Background(), z.warnings.Level(now), "zyre: no answer to HELLO: no TCP connection is possible to a peer, or from it to this node",
-		"peer", p.id, "endpoint", p.endpoint, "own_endpoint", z.location.announced(p.endpoint), "since", since.Round(time.Millisecond))
+	text := "zyre: no answer to HELLO: no TCP connection is possible to a peer, or from it to this node"
+	if z.secure {
+		text += ", or it may refuse this node's key"
+	}
+	z.log.Warn(text, "peer", p.id, "endpoint", p.endpoint,
+		"own_endpoint", z.location.announced(p.endpoint), "since", since.Round(time.Millisecond))
 }
 
 // onMessagesLost handles a gap in a peer's sequence numbers, or a message that is too large
 // to be taken: messages are missing, and the application learns of it by an EXIT. Our HELLO
 // makes the peer enter again.
 func (z *zre) onMessagesLost(now time.Time, p *peer, seq uint16, reason string) {
-	z.log.Log(context.Background(), z.lossWarnings.Level(now), "zyre: messages lost",
-		"peer", p.id, "expected", p.in.next, "got", seq, "reason", reason)
+	z.log.Warn("zyre: messages lost", "peer", p.id, "expected", p.in.next, "got", seq, "reason", reason)
 	z.heardFrom(now, p)
 	z.rejectClaim(p)
 	z.removePeer(now, p, reason)

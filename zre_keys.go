@@ -1,8 +1,6 @@
 package zyre
 
 import (
-	"context"
-	"log/slog"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/transport"
@@ -34,7 +32,7 @@ func (z *zre) isKeyRight(p *peer, key string, v *zreView) bool {
 
 // rejectKey counts a message that came under a wrong key.
 func (z *zre) rejectKey(now time.Time, p *peer, uuid [16]byte, key string, v *zreView) {
-	z.refuseKey(now, "message", uuid, string(v.endpoint), key)
+	z.refuseKey("message", uuid, string(v.endpoint), key)
 	if p != nil && p.isEntered() && p.key != key {
 		// libzmq has given the routing id to the newer connection, and hears p no
 		// more: only a HELLO makes it connect again.
@@ -84,13 +82,11 @@ func (z *zre) forgetKeys() {
 }
 
 // refuseKey counts and logs something that came under a wrong key, or none.
-func (z *zre) refuseKey(now time.Time, what string, uuid [16]byte, endpoint, key string) {
+func (z *zre) refuseKey(what string, uuid [16]byte, endpoint, key string) {
 	z.counters.keysRefused++
 	if k := z.known[uuid]; k != nil && k.required && k.key == key {
 		key = "as given to RequirePeer" // by mistake that may be a secret one
 	}
-	z.log.LogAttrs(context.Background(), z.keyWarnings.Level(now),
-		"zyre: refused: the key is not the right one, or not authorized",
-		slog.String("what", what), slog.String("peer", uuidString(uuid)),
-		slog.String("endpoint", endpoint), slog.String("key", key))
+	z.log.Warn("zyre: refused: the key is not the right one, or not authorized",
+		"what", what, "peer", uuidString(uuid), "endpoint", endpoint, "key", key)
 }

@@ -147,6 +147,9 @@ func (z *zre) resolved(now time.Time, key lookupKey, numeric []string, err error
 			those = append(those, reachable)
 		}
 	}
+	if len(those) == 0 && l.required {
+		z.log.Warn("zyre: a required peer's host name has no address", "endpoint", key.endpoint, "peer", uuidString(l.uuid), "err", err)
+	}
 	if len(those) == 0 {
 		z.log.Debug("zyre: look up", "endpoint", key.endpoint, "addresses", numeric, "err", err)
 		return
@@ -171,13 +174,16 @@ func (z *zre) gossiped(now time.Time, uuid [16]byte, endpoint, key string) {
 	if uuid == z.uuid {
 		return
 	}
+	told := endpoint
 	endpoint, err := z.location.reachable(endpoint)
 	if err != nil && !errors.Is(err, transport.ErrNeedsLookup) {
 		z.counters.unreachable++
+		z.log.Warn("zyre: gossip tells of a node with an endpoint that cannot be used from here",
+			"peer", uuidString(uuid), "endpoint", told, "err", err)
 		return
 	}
 	if z.secure && !z.isTrusted(key) {
-		z.refuseKey(now, "tuple", uuid, endpoint, key)
+		z.refuseKey("tuple", uuid, endpoint, key)
 		return
 	}
 	z.addKnownNode(now, uuid, newKnownNode(endpoint, key, false))

@@ -69,7 +69,8 @@ var (
 //	dictionary = count 4, (key string, value longstr)...
 //
 // Only the fields of the message's own command are sent and received. A ZreMsg is
-// not safe for use by several goroutines while one of them changes it.
+// not safe for use by several goroutines while one of them changes it. It is for programs
+// that speak ZRE by themselves.
 type ZreMsg struct {
 	Endpoint string            // HELLO: where the sender's mailbox is, as tcp://host:port
 	Groups   []string          // HELLO: the groups the sender is in, at most 255 bytes each

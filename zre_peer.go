@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/ratelimit"
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
@@ -34,7 +35,9 @@ type peer struct {
 	held      hello                // what a peer in helloHeld or helloUnreached said
 	lookUps   int                  // of the host name in held.endpoint
 	lookUpAt  time.Time
-	claimant  *peer // another node that claims the same endpoint; it gets it if the probe fails
+	suspects  []*peer // of a peer in helloHeld: the seeds that it may be at, still to be tested
+	tested    bool    // of a seed: whether a peer that has entered is there
+	claimant  *peer   // another node that claims the same endpoint; it gets it if the probe fails
 
 	in      sequenceIn
 	out     sequenceOut
@@ -52,7 +55,11 @@ type peer struct {
 	sentAt      time.Time // our last message other than PING and PING-OK
 	spokeAt     time.Time // our last message of any kind
 
+	sentSinceHello bool // it was sent more than HELLO and pings on this connection
+
 	received, sent uint64 // messages, for Stats
+
+	questions ratelimit.Bucket // for this node's view
 }
 
 // newPeer makes a peer that is not connected.
@@ -61,15 +68,12 @@ func (z *zre) newPeer(uuid [16]byte, endpoint string, now time.Time) *peer {
 		uuid: uuid, id: uuidString(uuid), endpoint: endpoint,
 		headers: map[string]string{}, groups: map[string]*group{},
 		bornAt: now, presence: presence{heardAt: now}, window: window{limit: z.window},
+		questions: newQuestions(),
 	}
 }
 
 // isEntered reports whether the application knows the peer: between ENTER and EXIT.
 func (p *peer) isEntered() bool { return p.handshake.isEntered() }
-
-// sentSinceHello reports whether the peer was sent more than HELLO and pings on this
-// connection.
-func (p *peer) sentSinceHello() bool { return p.sentAt.After(p.handshake.sentAt) }
 
 // onlyHelloSoFar reports whether the peer has sent nothing but HELLO and pings since it
 // entered.
@@ -142,13 +146,14 @@ func (z *zre) emitExit(now time.Time, p *peer, reason string) {
 			reason = ReasonTooLarge
 		}
 	}
-	z.log.Debug("zyre: exit", "peer", p.id, "name", p.name, "reason", reason)
+	z.log.Info("zyre: exit", "peer", p.id, "name", p.name, "reason", reason)
 	for _, g := range p.groups {
 		z.removeMember(p, g)
 	}
 	z.entered--
 	z.enteredChanges++
 	z.port.deliver(exitEvent(p, reason))
+	z.dropQuestions(p)
 	p.handshake.exited()
 	p.pings.fail(ErrUnknownPeer)
 	p.probe = probe{}

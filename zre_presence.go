@@ -169,7 +169,7 @@ func (z *zre) checkPresence(now time.Time, p *peer) {
 	if p.progress.isWatched() || p.presence.isPinged() || p.presence.idle(now) >= t.watchAfter() {
 		z.watchProgress(now, p)
 	}
-	unanswered, idle := p.presence.isUnanswered(now, t), p.presence.idle(now)
+	idle := p.presence.idle(now)
 	switch {
 	case idle >= t.expired:
 		z.removePeer(now, p, ReasonExpired)
@@ -181,11 +181,6 @@ func (z *zre) checkPresence(now time.Time, p *peer) {
 	}
 	if p.presence.becomeEvasive(now, t) {
 		z.port.deliver(peerEvent(EventEvasive, p))
-	}
-	if unanswered && idle >= t.expired/2 && p.handshake.isUnconfirmed() && p.handshake.resends == 0 && !p.sentSinceHello() {
-		// It may have lost our HELLO, or taken it for the end. Not earlier: it may also
-		// be busy sending one large message.
-		z.startProbe(now, p, probe{kind: probeUnconfirmed})
 	}
 	if p.presence.becomeSilent(now, t) {
 		z.port.deliver(peerEvent(EventSilent, p))

@@ -95,12 +95,12 @@ func (z *zre) probeFailed(now time.Time, p *peer) {
 	p.probe = probe{}
 	reason := pr.kind.exitReason()
 	switch {
-	case pr.kind == probeUnconfirmed && p.sentSinceHello():
+	case pr.kind == probeUnconfirmed && p.sentSinceHello:
 		// it expires, or answers
-	case pr.kind.resendsHello() && z.location.isCutOff(p.endpoint):
+	case pr.kind.resendsHello() && (z.location.isCutOff(p.endpoint) || z.isBroken(p)):
 		z.startProbe(now, p, pr)
 		if p.isEntered() {
-			z.checkPresence(now, p) // the probe goes on as long as there is no network, but the peer expires
+			z.checkPresence(now, p) // the probe goes on as long as there is no connection, but the peer expires
 		}
 	case pr.kind.resendsHello():
 		p.handshake.resent()

@@ -55,6 +55,14 @@ func (z *zre) watchProgress(now time.Time, p *peer) {
 	}
 }
 
+// isBroken reports whether it is known that there is no connection to a peer. Then what
+// is sent to it waits, and goes to whoever listens at its endpoint next: a HELLO would
+// make another process take this node's messages for its own. Under CURVE nobody else can
+// read it, and libzmq never connects again to a peer that has refused the key.
+func (z *zre) isBroken(p *peer) bool {
+	return !z.secure && p.mailbox != nil && p.mailbox.Moved(p.conn).Broken
+}
+
 // continueProbe gives a peer that is under a probe another while to answer if bytes have
 // moved meanwhile, and reports whether they have. Its answer, or our ping, waits behind
 // them.

@@ -34,7 +34,7 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 	v := &z.view
 	err := v.parse(m.Header)
 	if errors.Is(err, errBadSignature) || errors.Is(err, errBadVersion) {
-		z.counters.foreign++
+		z.rejectForeign(now, uuid, err)
 		return
 	}
 	if err != nil && (v.id == HelloID || len(m.Header) < headerSize || errors.Is(err, errTooLarge)) {
@@ -54,18 +54,18 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.receiveHello(now, uuid, p, v, m)
 		return
 	}
+	p = z.proveClaim(now, p, v.sequence, m.From[0])
 	if p == nil || !p.handshake.isHelloReceived() || p.routingByte != m.From[0] {
-		z.counters.beforeHello++ // on this connection there was no HELLO
 		z.onMessageBeforeHello(now, p, v, m)
 		return
 	}
 	p.onConnection(m)
-	if m.Excess {
+	switch {
+	case m.Excess:
 		z.counters.tooLarge++
 		z.onMessagesLost(now, p, v.sequence, ReasonTooLarge)
 		return
-	}
-	if !p.in.accept(v.sequence) {
+	case !p.in.accept(v.sequence):
 		z.counters.gaps++
 		z.onMessagesLost(now, p, v.sequence, ReasonLost)
 		return
@@ -84,6 +84,14 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.malformed(uuid, v, err)
 	default:
 		z.dispatch(now, p, v, m.Frames)
+	}
+}
+
+// rejectForeign counts a message that is not of this version of ZRE.
+func (z *zre) rejectForeign(now time.Time, uuid [16]byte, err error) {
+	z.counters.foreign++
+	if errors.Is(err, errBadVersion) && z.foreign.Take(now) {
+		z.log.Warn("zyre: a node speaks another version of ZRE", "peer", uuidString(uuid))
 	}
 }
 
@@ -121,6 +129,9 @@ func (z *zre) dispatch(now time.Time, p *peer, v *zreView, frames [][]byte) {
 	}
 	switch v.id {
 	case WhisperID:
+		if z.receiveView(now, p, frames) {
+			return
+		}
 		z.counters.whispersReceived++
 		z.port.deliver(messageEvent(EventWhisper, p, "", frames))
 	case ShoutID:
@@ -136,6 +147,7 @@ func (z *zre) dispatch(now time.Time, p *peer, v *zreView, frames [][]byte) {
 	case ElectID, LeaderID:
 		z.receiveElection(now, p, v)
 	case PingOkID:
+		z.seedTestAnsweredByPeer(p)
 		p.presence.pingAnswered()
 		p.pings.answered(now)
 		p.window.pingAnswered()
@@ -164,7 +176,7 @@ func (z *zre) goodbye(now time.Time, uuid [16]byte, key string) {
 	switch {
 	case p == nil || uuid == z.uuid:
 	case p.key != key:
-		z.refuseKey(now, "goodbye", uuid, "", key)
+		z.refuseKey("goodbye", uuid, "", key)
 	case z.inbox.backlogged:
 		// What it sent before has not been read yet, perhaps not even its HELLO.
 		if !slices.Contains(z.inbox.goodbyes, uuid) {

@@ -34,7 +34,7 @@ func (z *zre) sightedKnown(now time.Time, uuid [16]byte, endpoint, key string) {
 // isOpenSeed reports whether a peer stands for a seed that nobody has answered yet, and
 // that the holder of a key may answer.
 func (z *zre) isOpenSeed(p *peer, key string) bool {
-	if p == nil || p.handshake.state != helloSent || p.backlog.isBlocked() {
+	if p == nil || z.peers[p.uuid] != p || p.handshake.state != helloSent || p.backlog.isBlocked() {
 		return false
 	}
 	k := z.known[p.uuid]
@@ -60,8 +60,8 @@ func (z *zre) answerSeed(now time.Time, uuid [16]byte, p *peer, endpoint string,
 }
 
 // seedAt returns the peer that stands for the seed at which the sender of a HELLO is, or
-// nil. A host with several addresses may name another one in HELLO than the seed's. Then
-// the sender must have the same port and connect from the seed's host.
+// nil. A host with several addresses may name another one in HELLO than the seed's. If it
+// has the same port, and connects from the seed's address, it is there; else that is tested.
 func (z *zre) seedAt(endpoint string, m *transport.Packet) *peer {
 	if s := z.addressed[endpoint]; z.isOpenSeed(s, m.UserID) {
 		return s

@@ -1,7 +1,6 @@
 package zyre
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -89,7 +88,7 @@ func (z *zre) transmit(now time.Time, p *peer, header []byte, c content, r *rece
 		r.settle(ErrUnknownPeer) // nothing may follow what was lost
 		return
 	}
-	p.sentAt, p.spokeAt = now, now
+	p.sentAt, p.spokeAt, p.sentSinceHello = now, now, true
 	if !p.backlog.isBlocked() {
 		if !c.isEmpty() && p.window.isFull() {
 			z.block(p, waitsForConfirm)
@@ -104,7 +103,7 @@ func (z *zre) transmit(now time.Time, p *peer, header []byte, c content, r *rece
 		return
 	}
 	if p.backlog.queue.Len() >= maxBacklog || z.lettingGo && p.backlog.bytes >= z.backlogLimit {
-		z.log.Log(context.Background(), z.throttleWarnings.Level(now), "zyre: peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
+		z.log.Info("zyre: peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
 		r.settle(ErrPushedBack)
 		z.scheduleRemoval(now, p)
 		return
@@ -156,7 +155,7 @@ func (z *zre) post(now time.Time, p *peer, header []byte, c content) error {
 // sendFailed removes a peer whose connection libzmq refuses to send on.
 func (z *zre) sendFailed(now time.Time, p *peer, err error) {
 	z.counters.sendErrors++
-	z.log.Log(context.Background(), z.warnings.Level(now), "zyre: send", "peer", p.id, "err", err)
+	z.log.Warn("zyre: send", "peer", p.id, "err", err)
 	z.scheduleRemoval(now, p)
 }
 

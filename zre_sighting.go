@@ -16,12 +16,12 @@ func (z *zre) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string)
 		return
 	}
 	if !z.isTrusted(key) {
-		z.refuseKey(now, "sighting", uuid, endpoint, key)
+		z.refuseKey("sighting", uuid, endpoint, key)
 		return
 	}
 	if p := z.peers[uuid]; p != nil && p.key != key {
 		if p.handshake.isHelloReceived() || now.Sub(p.bornAt) < z.timeouts.verify() {
-			z.refuseKey(now, "sighting", uuid, endpoint, key)
+			z.refuseKey("sighting", uuid, endpoint, key)
 			return
 		}
 		z.forgetPeer(p) // nobody has proven the key named before
@@ -162,4 +162,22 @@ func (z *zre) connectHeld(now time.Time, p *peer, endpoint string) {
 		z.enterIfReached(now, q, its)
 		q.handshake.answered()
 	}
+}
+
+// proveClaim settles a claim to an endpoint when the claimant's first message after its
+// HELLO comes, and returns the claimant, which has entered then. Only who has our HELLO
+// sends messages. There was none for the claimant, but a HELLO names nobody: if the holder
+// has not shown that it took the one to it, the process that came after it at the same
+// endpoint has. That one believes us to be connected, so what it sends must not be lost.
+func (z *zre) proveClaim(now time.Time, p *peer, sequence uint16, routingByte byte) *peer {
+	if p == nil || p.handshake.state != helloHeld || sequence != 2 ||
+		p.held.headers == nil || p.held.routingByte != routingByte {
+		return p
+	}
+	holder := z.addressed[p.endpoint]
+	if holder == nil || holder.claimant != p || !holder.handshake.isUnconfirmed() || !holder.probe.isPending() {
+		return p
+	}
+	z.removePeer(now, holder, ReasonReplaced)
+	return z.peers[p.uuid]
 }

@@ -46,6 +46,42 @@ func TestSighting_claim(t *testing.T) {
 	}
 }
 
+// A claimant that speaks behind its HELLO has a HELLO of ours, which it can only have got in
+// the place of the holder. If the holder never took that, the claimant enters at once, and
+// what it says is not lost.
+func TestSighting_claimProven(t *testing.T) {
+	newcomer := [16]byte{8}
+	for _, c := range []struct {
+		name     string
+		holder   handshakeState
+		sequence uint16
+		answers  bool // the holder answers the probe
+		events   []string
+	}{
+		{"the holder has answered our HELLO", helloConfirmed, 2, false, nil},
+		{"the holder said HELLO first", helloReturned, 2, false, []string{EventExit, EventEnter, EventWhisper}},
+		{"the holder's HELLO came after ours", helloExchanged, 2, false, []string{EventExit, EventEnter, EventWhisper}},
+		{"the holder answers", helloExchanged, 2, true, nil},
+		{"messages of the claimant are missing", helloReturned, 3, false, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newZREBench(t)
+			handshakeStates[c.holder.String()](b)
+			b.port.forget()
+			hello := packetOf(b.t, newcomer, 1, &ZreMsg{id: HelloID, Endpoint: stateEndpoint})
+			b.z.receive(b.now, &hello)
+			if c.answers {
+				b.hearID(PingOkID)
+			}
+			whisper := packetOf(b.t, newcomer, c.sequence, NewZreMsg(WhisperID))
+			b.z.receive(b.now, &whisper)
+			if !slices.Equal(b.port.events, c.events) {
+				t.Errorf("events %q, want %q", b.port.events, c.events)
+			}
+		})
+	}
+}
+
 // A claimant that says nothing for long may be gone as well.
 func TestSighting_oldClaim(t *testing.T) {
 	b := newZREBench(t)

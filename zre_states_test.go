@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // keep lets time pass in which a peer that has entered stays, for it pings; it
@@ -144,11 +146,19 @@ var handshakeInputs = map[string]func(b *zreBench){
 	"endpoint probe fails":               func(b *zreBench) { b.failProbe(probe{kind: probeEndpoint}) },
 	"moved probe fails":                  func(b *zreBench) { b.failProbe(probe{kind: probeMoved, movedTo: stateElsewhere}) },
 	"hello probe fails":                  func(b *zreBench) { b.failProbe(probe{kind: probeHello}) },
-	"hello probe fails, after a whisper": func(b *zreBench) { b.whisperLater(); b.failProbe(probe{kind: probeHello}) },
+	"hello probe fails, after a whisper": func(b *zreBench) { b.whisper(); b.failProbe(probe{kind: probeHello}) },
 	"identity probe fails":               func(b *zreBench) { b.failProbe(probe{kind: probeIdentity}) },
 	"unconfirmed probe fails":            func(b *zreBench) { b.failProbe(probe{kind: probeUnconfirmed}) },
+	"hello probe fails, while there is no connection": func(b *zreBench) {
+		b.port.moves = func() transport.Moved { return transport.Moved{Broken: true} }
+		b.failProbe(probe{kind: probeHello})
+	},
+	"unconfirmed probe fails, while there is no connection": func(b *zreBench) {
+		b.port.moves = func() transport.Moved { return transport.Moved{Broken: true} }
+		b.failProbe(probe{kind: probeUnconfirmed})
+	},
 	"unconfirmed probe fails, after a whisper": func(b *zreBench) {
-		b.whisperLater()
+		b.whisper()
 		b.failProbe(probe{kind: probeUnconfirmed})
 	},
 	"evasive timeout":          func(b *zreBench) { b.reach(b.z.timeouts.evasive) },
@@ -180,12 +190,6 @@ func (b *zreBench) helloAgain() {
 		return
 	}
 	b.hello(stateEndpoint)
-}
-
-// whisperLater has the application send to the peer, a moment after HELLO.
-func (b *zreBench) whisperLater() {
-	b.now = b.now.Add(time.Millisecond)
-	b.whisper()
 }
 
 // presenceStates make the presence of a peer that has been silent since start.

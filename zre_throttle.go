@@ -1,7 +1,6 @@
 package zyre
 
 import (
-	"context"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/ratelimit"
@@ -73,7 +72,7 @@ func (z *zre) admitRestart(now time.Time, uuid [16]byte) bool {
 	allowed, ignored := t.restart(now)
 	if ignored {
 		z.counters.throttled++
-		z.log.Log(context.Background(), z.throttleWarnings.Level(now), "zyre: peer restarts its session too often", "peer", uuidString(uuid), "ignored_for", ignoreTime)
+		z.log.Warn("zyre: peer restarts its session too often", "peer", uuidString(uuid), "ignored_for", ignoreTime)
 	}
 	return allowed
 }

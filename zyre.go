@@ -160,6 +160,7 @@ func (z *Zyre) startNode() error {
 	if err != nil {
 		return err
 	}
+	cfg.logs.warnings.reset()
 	n := newNode(z.uuid, cfg, s, newEventQueue(events, cfg.queueLimit))
 	if err := n.start(time.Now()); err != nil {
 		return err

@@ -18,8 +18,8 @@
 // # The network
 //
 // Each node has a host of its own, with an interface eth0 and an address on one LAN,
-// 10.0.0.0/8. Beacons, RequirePeer, SetEndpoint, SetInterface and the others work as they
-// do between hosts. Loopback, and the names of ipc and inproc, are shared by all nodes, as
+// 10.0.0.0/8. Beacons, gossip, RequirePeer, SetEndpoint, SetInterface and the others work
+// as they do between hosts. Loopback, and the names of ipc and inproc, are shared by all nodes, as
 // by processes of one host. A host name is the name of a node. There is no IPv6.
 //
 // A message or beacon takes 100 µs, and up to an eighth more. [Network.SetLatency] changes
@@ -41,10 +41,10 @@
 //
 // # The same again
 //
-// UUIDs and addresses of the nodes, which beacons are lost, and how long each message takes
-// follow from [Seed] and the order in which the nodes are made. In a bubble, and with a
-// latency that is not 0, each node therefore sees the same events in the same order and at
-// the same times whenever a test is run, as long as the test itself does the same: what it
-// does to several nodes at one moment, from several goroutines, may change places. Outside
-// a bubble the draws are the same, but the times are those of the machine.
+// UUIDs and addresses of the nodes, which beacons are lost, and how long a message takes that
+// is sent at one moment follow from [Seed] and the order in which the nodes are made. In a
+// bubble, and with a latency that is not 0, each node therefore sees the same events in the
+// same order and at the same times whenever a test is run. What the test itself does to
+// several nodes at one moment may change places, unless it calls synctest.Wait in between.
+// Outside a bubble the times are those of the machine.
 package zyretest

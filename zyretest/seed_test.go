@@ -41,7 +41,7 @@ func (tr *trace) follow(node *zyre.Zyre) {
 }
 
 // scenario has much happen at once to eight nodes, and returns what they saw.
-func scenario(t *testing.T, seed uint64) (lines map[string][]string) {
+func scenario(t *testing.T, seed uint64, gossip bool) (lines map[string][]string) {
 	synctest.Test(t, func(t *testing.T) {
 		network := zyretest.NewNetwork(t, zyretest.Seed(seed))
 		network.SetLoss(0.3)
@@ -50,6 +50,12 @@ func scenario(t *testing.T, seed uint64) (lines map[string][]string) {
 		for i := range 8 {
 			node := network.NewNode(fmt.Sprint("node", i)).SetContestInGroup("hall")
 			node.Join("hall")
+			switch {
+			case gossip && i == 6:
+				node.GossipBind("tcp://*:9999")
+			case gossip:
+				node.GossipConnect("tcp://node6:9999")
+			}
 			nodes = append(nodes, node)
 			if err := node.Start(); err != nil {
 				t.Fatal(err)
@@ -93,10 +99,11 @@ func scenario(t *testing.T, seed uint64) (lines map[string][]string) {
 
 // With the same seed each node sees the same, at the same times.
 func TestSeed_same(t *testing.T) {
-	for seed := range uint64(3) {
-		want := scenario(t, seed)
+	for seed := range uint64(4) {
+		gossip := seed == 3
+		want := scenario(t, seed, gossip)
 		for range 3 {
-			got := scenario(t, seed)
+			got := scenario(t, seed, gossip)
 			for name := range want {
 				if d := firstDifference(want[name], got[name]); d != "" {
 					t.Fatalf("seed %d: %s sees %s", seed, name, d)
@@ -127,7 +134,7 @@ func firstDifference(a, b []string) string {
 
 // With another seed the nodes have other UUIDs, and other beacons are lost.
 func TestSeed_other(t *testing.T) {
-	a, b := scenario(t, 1), scenario(t, 2)
+	a, b := scenario(t, 1, false), scenario(t, 2, false)
 	for name := range a {
 		if slices.Equal(a[name], b[name]) {
 			t.Errorf("%s sees the same with two seeds", name)

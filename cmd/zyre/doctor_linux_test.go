@@ -167,11 +167,7 @@ func TestDoctor_healthyForeign(t *testing.T) {
 func TestDoctor_zyrejs(t *testing.T) {
 	t.Parallel()
 	port := kit.FreeUDPPort(t)
-	peer, err := zyrejs.Start(t.Context(), zyrejs.Options{Name: "js", BeaconPort: port})
-	if err != nil {
-		t.Skip(err)
-	}
-	t.Cleanup(func() { _ = peer.Process().Kill(); _ = peer.Close() })
+	startJS(t, zyrejs.Options{Name: "js", BeaconPort: port})
 	d := diagnose(t, nil, local(port)[:4]...)
 	d.check(t, "")
 	if len(d.nodes) != 1 || d.nodes[0].Name != "js" {
@@ -463,8 +459,8 @@ func TestDoctor_noNetlink(t *testing.T) {
 func TestDoctor_portTaken(t *testing.T) {
 	t.Parallel()
 	hosts := netns.NewLAN(t, "a")
-	holder := hosts[0].Program("python3", "-c", "import socket,sys\ns=socket.socket(socket.AF_INET,socket.SOCK_DGRAM)\ns.bind(('0.0.0.0',5670))\nprint('bound',flush=True)\nsys.stdin.read()")
-	holder.Expect(`bound`)
+	holder := startOn(t, hosts[0].Prefix(), holdPort+"=0.0.0.0:5670")
+	holder.expect("bound")
 	d := diagnose(t, hosts[0])
 	d.check(t, "udp-port", "another program has UDP port 5670")
 }

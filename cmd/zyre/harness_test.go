@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -27,6 +28,9 @@ const asCommand = "ZYRE_TEST_COMMAND"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
+		if address := os.Getenv(holdPort); address != "" {
+			hold(address)
+		}
 		refuse()
 		main()
 	}
@@ -36,6 +40,22 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	os.Exit(child.Main(m, nil))
+}
+
+// holdPort in the environment makes the command hold a UDP address instead, without sharing
+// it, until its input ends.
+const holdPort = "ZYRE_TEST_HOLD_PORT"
+
+func hold(address string) {
+	conn, err := net.ListenPacket("udp4", address)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println("bound")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	_ = conn.Close()
+	os.Exit(0)
 }
 
 // refuse takes from the process what the environment says; it is set where that is

@@ -33,7 +33,7 @@ func newHub(a *app) *cobra.Command {
 			"this package connect to it by zyre_gossip_connect and GossipConnect. The hub is no node of\n" +
 			"its own: it tells nodes of each other, and no message goes through it. With --hub it is\n" +
 			"joined to other hubs. With --cert only nodes that know its key can use it, and with\n" +
-			"--authorized only those whose certificates are in a directory, which is read every minute.\n\n" +
+			"--authorized only those whose certificates are in a directory, which is read every 5 s.\n\n" +
 			"It logs to standard error when it starts, when the number of its clients changes, and its\n" +
 			"counters each --report. --health serves them by HTTP: status 200, and JSON.\n" +
 			"It tells systemd when it is ready (Type=notify, WatchdogSec=).",
@@ -187,13 +187,10 @@ func (h *hub) bind(endpoints []string) error {
 
 // watch logs what changes until ctx ends.
 func (h *hub) watch(ctx context.Context) {
-	const (
-		look   = 5 * time.Second
-		reread = time.Minute
-	)
+	const look = 5 * time.Second
 	ticker := time.NewTicker(look)
 	defer ticker.Stop()
-	clients, reported, read := 0, time.Now(), time.Now()
+	clients, reported := 0, time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -214,8 +211,7 @@ func (h *hub) watch(ctx context.Context) {
 				reported = now
 				h.log.Info("report", "health", h.state())
 			}
-			if h.authorized != "" && now.Sub(read) >= reread {
-				read = now
+			if h.authorized != "" {
 				h.rereadKeys()
 			}
 		}

@@ -80,7 +80,7 @@ func TestHub_secure(t *testing.T) {
 	for _, name := range []string{"alice", "bob"} {
 		zyreRun(t, 0, "cert", "import", at(name), at("friends"))
 	}
-	_, endpoint := startHub(t, "--cert", at("hub"), "--authorized", at("friends"))
+	hub, endpoint := startHub(t, "--cert", at("hub"), "--authorized", at("friends"))
 	node := func(name, command string, args ...string) []string {
 		return append([]string{command, "--name", name, "--interface", "lo", "--endpoint", "tcp://127.0.0.1:*", "--cert", at(name), "--hub", endpoint, "--hub-cert", at("hub")}, args...)
 	}
@@ -92,6 +92,13 @@ func TestHub_secure(t *testing.T) {
 		pub.wait(status)
 	}
 	sub.expect("bob\tfrom bob\n")
+	// A certificate that is taken away ends the connection.
+	hub.logged(`(clients=[1-9])`)
+	must(t, os.Remove(filepath.Join(at("friends"), "alice")))
+	watch.Until(t, "no client is left", func() bool {
+		log := hub.errOut.String()
+		return strings.Contains(log[strings.Index(log, "clients="):], "clients=0")
+	})
 	_, stderr := zyreRun(t, 2, "hub", "--authorized", at("friends"), "tcp://127.0.0.1:*")
 	checkContains(t, "stderr", stderr, "--authorized needs --cert")
 }

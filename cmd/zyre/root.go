@@ -52,6 +52,7 @@ func newRoot(a *app) *cobra.Command {
 		newChat(a),
 		newDoctor(a),
 		newHub(a),
+		newMonitor(a),
 		newPeers(a),
 		newPerf(a),
 		newPing(a),

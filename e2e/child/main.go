@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"sync"
@@ -27,6 +28,7 @@ type Verbs map[string]func(r *Reporter, c Command) (answer any, err error)
 // Main runs the tests, or the child if this process is one, and returns the status with
 // which TestMain is to exit.
 func Main(m *testing.M, verbs Verbs) (status int) {
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // warnings of nodes without a logger
 	if os.Getenv(childEnv) == "" {
 		return m.Run()
 	}

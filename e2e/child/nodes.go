@@ -90,6 +90,9 @@ func (cfg *Config) newZyre(log *slog.Logger) (*zyre.Zyre, error) {
 	if cfg.PublicKey != "" {
 		z.SetZCert(cfg.PublicKey, cfg.SecretKey)
 	}
+	if cfg.Authorized != nil {
+		z.SetAuthorizedKeys(cfg.Authorized...)
+	}
 	for _, group := range cfg.Groups {
 		z.Join(group)
 	}
@@ -311,9 +314,12 @@ func (n *node) number(with arguments, stopped <-chan struct{}) {
 	start, done := time.Now(), 0
 	watch.Paced(step, func() (last bool) {
 		for due := min(with.Count, 1+int(time.Since(start).Seconds()*float64(with.Rate))); done < due; done++ {
-			if with.Group != "" {
+			switch {
+			case with.Size > 0:
+				n.Shout(with.Group, Numbered(n.sent, with.Size))
+			case with.Group != "":
 				n.Shouts(with.Group, "%d", n.sent)
-			} else {
+			default:
 				n.Whispers(with.Peer, "%d", n.sent)
 			}
 			n.sent++

@@ -24,6 +24,7 @@ type Config struct {
 	GossipBind, GossipConnect string // endpoint of its own hub, and of another
 
 	PublicKey, SecretKey string     // for SetZCert
+	Authorized           []string   // for SetAuthorizedKeys
 	Required             []Required // for RequirePeer
 
 	Unread  bool          // its events are not read until the command read
@@ -74,6 +75,7 @@ type arguments struct {
 	Group, Peer string // whom to, the peer by name or UUID
 	Text        string
 	Count, Rate int // Rate is a second
+	Size        int // of each message, in bytes; 0: the number alone
 	To          string
 	Files       int
 	Datagram    []byte

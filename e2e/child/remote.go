@@ -65,6 +65,13 @@ func (n *Node) Number(group string, count, rate int) {
 	n.Process.Do("number", n.Name, arguments{Group: group, Count: count, Rate: rate}, nil)
 }
 
+// NumberLarge shouts numbered messages of a size in bytes, as fast as they are taken, in
+// the background.
+func (n *Node) NumberLarge(group string, count, size int) {
+	n.Process.t.Helper()
+	n.Process.Do("number", n.Name, arguments{Group: group, Count: count, Rate: 1000, Size: size}, nil)
+}
+
 // Sent returns how many numbered messages the node has got rid of, once it has no more.
 func (n *Node) Sent() int {
 	n.sentMu.Lock()

@@ -4,6 +4,7 @@ package interop
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"syscall"
@@ -301,4 +302,31 @@ func TestZyreJS_threeNodes(t *testing.T) {
 			r.CheckCount(t, "EXIT "+name, 0)
 		}
 	}
+}
+
+// To zyre.js a node that tells its view is one with a header more, and it is never asked.
+func TestZyreJS_shareView(t *testing.T) {
+	port := kit.FreeUDPPort(t)
+	sharing, other := kit.NewNode(t, "sharing", port), kit.NewNode(t, "other", port)
+	sharing.SetShareView(true)
+	r, _ := watch.Start(t, sharing), watch.Start(t, other)
+	js := startJS(t, zyrejs.Options{Name: "js", BeaconPort: port})
+	checkEntered(t, js.Log, "sharing", sharing.UUID(), map[string]string{"X-ZYRE-VIEW": "1"})
+	r.Wait(t, "ENTER other", 1)
+	r.Wait(t, "ENTER js", 1)
+	for _, z := range []*zyre.Zyre{sharing, other} {
+		must(t, "WaitPeers", z.WaitPeers(t.Context(), "", 2))
+		if _, err := z.PeerView(t.Context(), js.UUID()); !errors.Is(err, zyre.ErrNotShared) {
+			t.Errorf("PeerView(zyre.js) = %v, want %v", err, zyre.ErrNotShared)
+		}
+	}
+	v, err := other.PeerView(t.Context(), sharing.UUID())
+	if err != nil || v.Peers != 2 || len(v.PeerList) != 2 {
+		t.Errorf("PeerView = %+v, %v, want zyre.js and the other", v, err)
+	}
+	sharing.Whisper(js.UUID(), []byte("after"))
+	if e := js.Wait(t, "WHISPER", 1); string(e.Msg) != "after" {
+		t.Errorf("zyre.js got %q, want only what the application sent", e.Msg)
+	}
+	js.CheckCount(t, "EXIT", 0)
 }

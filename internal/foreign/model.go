@@ -1,7 +1,9 @@
 package foreign
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -126,6 +128,16 @@ func (m *Model) HasEntered(uuid [16]byte) bool {
 
 // Knows reports whether there is a peer, entered or not.
 func (m *Model) Knows(uuid [16]byte) bool { return m.find(uuid) != nil }
+
+// State is what the model holds of its peers, as text: equal if all that follows is equal.
+func (m *Model) State(now time.Time) string {
+	var b strings.Builder
+	fmt.Fprint(&b, m.groups, m.status, m.crashed, now.Sub(m.reapAt))
+	for _, p := range m.peers {
+		fmt.Fprint(&b, p.uuid, p.endpoint, p.connected, p.ready, p.entered, p.sent, p.want, now.Sub(p.heardAt), p.pings)
+	}
+	return b.String()
+}
 
 // Peers lists the peers that have entered, in the order in which they were found.
 func (m *Model) Peers() [][16]byte {

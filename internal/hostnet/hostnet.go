@@ -8,11 +8,14 @@ import (
 
 	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/zgossip"
 )
 
 // Node is what a network knows of a node on it: a *zyre.Zyre.
 type Node interface {
+	// UUID returns the node's UUID.
 	UUID() string
+	// Name returns the node's name, which is also that of its host.
 	Name() string
 }
 
@@ -36,6 +39,9 @@ type Host interface {
 	LocalAddr(remote netip.Addr) (netip.Addr, bool)
 	// LookupHost returns the addresses of a host name.
 	LookupHost(ctx context.Context, name string) ([]string, error)
+	// GossipSockets makes the sockets of the node's part in gossip. The policy says who may
+	// be a client of its hub under CURVE.
+	GossipSockets(policy *transport.Policy) zgossip.Sockets
 	// ListenUDP opens a socket for beacons of IPv4 on a port, which others may share.
 	ListenUDP(port int) (UDPConn, error)
 }

@@ -19,8 +19,10 @@ const All = "*"
 
 // Choice is the outcome of [Choose]: the links and, for the log, why.
 type Choice struct {
-	Links  []Link // none while there is no suitable interface
-	Reason string // for the log
+	Links  []Link   // none while there is no suitable interface
+	Reason string   // for the log
+	Others []string // names of interfaces that are as good as the one chosen
+	Unsure bool     // another interface may be meant, or one that is not up yet
 }
 
 // Choose picks the links for want: "" for the best interface, "*" for all suitable ones,
@@ -120,11 +122,11 @@ func chooseAll(host []Interface) Choice {
 	}
 	switch {
 	case len(hardware) > 0:
-		return Choice{hardware, "every interface was asked for"}
+		return Choice{Links: hardware, Reason: "every interface was asked for"}
 	case len(virtual) > 0:
-		return Choice{virtual, "every interface was asked for, all are virtual"}
+		return Choice{Links: virtual, Reason: "every interface was asked for, all are virtual", Unsure: true}
 	case len(loopback) > 0:
-		return Choice{loopback[:1], "every interface was asked for, only loopback is up"}
+		return Choice{Links: loopback[:1], Reason: "every interface was asked for, only loopback is up", Unsure: true}
 	}
 	return Choice{Reason: "no interface is up"}
 }
@@ -172,7 +174,14 @@ func chooseBest(host []Interface, inUse []Link) Choice {
 	alone := !slices.ContainsFunc(found, func(c candidate) bool {
 		return c.class != classLoopback && c.Index != best.Index
 	})
-	return Choice{Links: best.Links(), Reason: best.reason(alone)}
+	chosen := Choice{Links: best.Links(), Reason: best.reason(alone)}
+	for _, c := range found {
+		if c.class == best.class && c.Index != best.Index {
+			chosen.Others = append(chosen.Others, c.Name)
+		}
+	}
+	chosen.Unsure = best.class != classHardware || len(chosen.Others) > 0
+	return chosen
 }
 
 func newCandidate(h Interface, inUse []Link) (candidate, bool) {

@@ -1,10 +1,7 @@
 // Package ratelimit bounds how often something happens.
 package ratelimit
 
-import (
-	"log/slog"
-	"time"
-)
+import "time"
 
 // Bucket holds tokens: it fills at Rate tokens a second, up to Burst, and is full at first.
 // One goroutine owns it.
@@ -33,22 +30,3 @@ func (b *Bucket) Take(now time.Time) bool {
 
 // Last returns the time of the last Take; zero if there was none.
 func (b *Bucket) Last() time.Time { return b.at }
-
-// How often it is worth a warning that somebody is refused who tries again each second
-// or so: the rest is logged at level Debug.
-const (
-	WarningRate  = 0.1 // a second, in the long run
-	WarningBurst = 10
-)
-
-// NewWarnings returns a bucket for warnings of one kind.
-func NewWarnings() Bucket { return Bucket{Rate: WarningRate, Burst: WarningBurst} }
-
-// Level takes a token and returns the level at which to log something now: Warn if there
-// was one, else Debug.
-func (b *Bucket) Level(now time.Time) slog.Level {
-	if b.Take(now) {
-		return slog.LevelWarn
-	}
-	return slog.LevelDebug
-}

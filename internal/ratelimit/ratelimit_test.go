@@ -1,7 +1,6 @@
 package ratelimit
 
 import (
-	"log/slog"
 	"testing"
 	"time"
 )
@@ -29,15 +28,5 @@ func TestBucket_Take(t *testing.T) {
 		if at := start.Add(test.after); b.Last() != at {
 			t.Errorf("Last() = %v, want %v", b.Last(), at)
 		}
-	}
-}
-
-func TestBucket_Level(t *testing.T) {
-	b, now, count := NewWarnings(), time.Unix(1e9, 0), map[slog.Level]int{}
-	for range 100 {
-		count[b.Level(now)]++
-	}
-	if count[slog.LevelWarn] != WarningBurst || count[slog.LevelDebug] != 100-WarningBurst {
-		t.Errorf("levels of 100 lines = %v, want %d warnings and the rest at level Debug", count, WarningBurst)
 	}
 }

@@ -88,35 +88,46 @@ type Finder struct {
 }
 
 type answer struct {
-	sum Count
-	at  time.Time
+	sum       Count
+	connected int
+	at        time.Time
 }
 
-// To returns what the connections to an address have moved, all together, now or a while
-// ago.
-func (f *Finder) To(remote netip.AddrPort, now time.Time) (sum Count) {
+// To returns what the connections to an address have moved, all together, and how many
+// there are, now or a while ago; -1 if that cannot be told.
+func (f *Finder) To(remote netip.AddrPort, now time.Time) (sum Count, connected int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	remote = plain(remote)
-	if a := f.answers[remote]; now.Sub(a.at) < answerTime || !f.mayLook(now) {
-		return a.sum
+	a, isKnown := f.answers[remote]
+	switch {
+	case isKnown && now.Sub(a.at) < answerTime:
+		return a.sum, a.connected
+	case !f.mayLook(now):
+		if !isKnown {
+			a.connected = -1
+		}
+		return a.sum, a.connected
 	}
 	defer f.countLook(time.Now())
-	sum, ok := f.total(remote)
-	if !ok && !now.Before(f.nextAt) {
+	sum, connected = f.total(remote)
+	if (connected == 0 || connected < len(f.found[remote])) && !now.Before(f.nextAt) {
 		begun := time.Now()
 		f.found = connections()
 		f.nextAt = now.Add(max(scanInterval, scanShare*time.Since(begun)))
 		f.answers = nil
-		sum, _ = f.total(remote)
+		sum, connected = f.total(remote)
 	}
 	if f.answers == nil {
 		f.answers = make(map[netip.AddrPort]answer, len(f.found))
 	}
 	if len(f.found[remote]) > 0 {
-		f.answers[remote] = answer{sum, now}
+		f.answers[remote] = answer{sum, connected, now}
 	}
-	return sum
+	if f.found == nil {
+		connected = -1
+	}
+	return sum, connected
 }
 
 // mayLook reports whether there is time for another answer.
@@ -129,22 +140,20 @@ func (f *Finder) mayLook(now time.Time) bool {
 // countLook counts the time taken by an answer.
 func (f *Finder) countLook(begun time.Time) { f.looked += time.Since(begun) }
 
-// total adds up what the connections found have moved, and reports whether all of them
-// still exist and there are any.
-func (f *Finder) total(remote netip.AddrPort) (sum Count, ok bool) {
-	fds := f.found[remote]
-	ok = len(fds) > 0
-	for _, fd := range fds {
+// total adds up what those connections have moved that were found and still exist, and
+// counts them.
+func (f *Finder) total(remote netip.AddrPort) (sum Count, connected int) {
+	for _, fd := range f.found[remote] {
 		at, count := readRemote(fd)
 		if at != remote {
-			ok = false
 			continue
 		}
+		connected++
 		sum.Received += count.Received
 		sum.Acked += count.Acked
 		sum.Waiting = sum.Waiting || count.Waiting
 	}
-	return sum, ok
+	return sum, connected
 }
 
 // plain makes addresses of the same host and port equal.

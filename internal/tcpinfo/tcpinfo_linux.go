@@ -40,7 +40,7 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 func readRemote(fd int) (remote netip.AddrPort, count Count) {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
-		return netip.AddrPort{}, Count{}
+		return peerOf(fd), Count{}
 	}
 	return peerOf(fd), Count{info.Bytes_received, info.Bytes_acked, info.Notsent_bytes > 0}
 }

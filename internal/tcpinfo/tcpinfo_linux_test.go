@@ -125,12 +125,12 @@ func TestFinder_To(t *testing.T) {
 	if _, err := io.ReadFull(end, make([]byte, 5)); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.To(address(first), now); got.Acked < 5 {
-		t.Errorf("To() = %+v, want 5 acked", got)
+	if got, connected := f.To(address(first), now); got.Acked < 5 || connected != 1 {
+		t.Errorf("To() = %+v, %d, want 5 acked on one connection", got, connected)
 	}
 	second, _ := connect(t)
-	if got := f.To(address(second), now); got != (Count{}) {
-		t.Errorf("To() of an address connected after the scan = %+v, want none before the next scan", got)
+	if got, connected := f.To(address(second), now); got != (Count{}) || connected != 0 {
+		t.Errorf("To() of an address connected after the scan = %+v, %d, want none before the next scan", got, connected)
 	}
 	now = f.nextAt
 	if f.To(address(first), now); f.nextAt != now {
@@ -140,19 +140,20 @@ func TestFinder_To(t *testing.T) {
 		t.Errorf("To() found %v, want one connection", f.found[address(second)])
 	}
 	// An answer counts for a moment.
-	before := f.To(address(first), now)
+	before, _ := f.To(address(first), now)
 	if _, err := first.Write([]byte("again")); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.ReadFull(end, make([]byte, 5)); err != nil {
 		t.Fatal(err)
 	}
-	if a, b := f.To(address(first), now.Add(answerTime-1)), f.To(address(first), now.Add(answerTime)); a != before || b.Acked != before.Acked+5 {
+	a, _ := f.To(address(first), now.Add(answerTime-1))
+	if b, _ := f.To(address(first), now.Add(answerTime)); a != before || b.Acked != before.Acked+5 {
 		t.Errorf("To() = %+v, then %+v; want %+v, then 5 more acked", a, b, before)
 	}
 	first.Close()
-	if got := f.To(address(first), f.nextAt); got != (Count{}) {
-		t.Errorf("To() of an address no more connected = %+v, want none", got)
+	if got, connected := f.To(address(first), f.nextAt); got != (Count{}) || connected != 0 {
+		t.Errorf("To() of an address no more connected = %+v, %d, want none", got, connected)
 	}
 }
 

@@ -123,8 +123,8 @@ func (m *zmqMailbox) Moved(from Conn) (moved Moved) {
 	if m.offer != nil || !isTCP || err != nil {
 		return moved
 	}
-	out := m.transport.context.finder.To(remote, time.Now())
-	moved.Sent, moved.Waiting = out.Acked, out.Waiting
+	out, connected := m.transport.context.finder.To(remote, time.Now())
+	moved.Sent, moved.Waiting, moved.Broken = out.Acked, out.Waiting, connected == 0
 	moved.Replaced = from != Conn{} && !exists && out != tcpinfo.Count{}
 	return moved
 }

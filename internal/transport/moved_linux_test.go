@@ -74,3 +74,30 @@ func TestMailbox_Moved_inproc(t *testing.T) {
 		t.Errorf("Moved(%v) = %+v, want nothing by inproc", p.Conn, got)
 	}
 }
+
+// A mailbox whose inbox is gone has no connection.
+func TestMailbox_Moved_broken(t *testing.T) {
+	tr := transporttest.NewZMQ(t)
+	tr.DisableInproc()
+	in, bound := transporttest.MustListen(t, tr, transport.ListenOptions{}, "tcp://127.0.0.1:*")
+	m := transporttest.MustDial(t, tr, bound, transport.DialOptions{})
+	var p transport.Packet
+	transporttest.MustSend(t, m, []byte{0xaa, 0xa1, 1, 2})
+	transporttest.MustRecv(t, in, &p)
+	if m.Moved(p.Conn).Broken {
+		t.Error("Moved().Broken = true, want false while the inbox is open")
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
+	for !m.Moved(p.Conn).Broken {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal("Moved().Broken = false, want true after the inbox was closed")
+		}
+	}
+}

@@ -1,13 +1,8 @@
 package transport
 
 import (
-	"context"
 	"log/slog"
-	"sync"
 	"sync/atomic"
-	"time"
-
-	"github.com/go-zyre/zyre/internal/ratelimit"
 )
 
 // Policy says which clients may connect to a CURVE server, and counts and logs those that
@@ -16,15 +11,12 @@ type Policy struct {
 	log     *slog.Logger
 	keys    atomic.Pointer[map[string]bool] // never changed, only replaced; nil lets everybody in
 	refused atomic.Uint64
-
-	mu       sync.Mutex
-	warnings ratelimit.Bucket // guarded by mu
 }
 
 // NewPolicy returns a policy that allows only the given keys (Z85) if it is restricted,
 // and else every client that has proven to hold a key.
 func NewPolicy(log *slog.Logger, restricted bool, keys []string) *Policy {
-	p := &Policy{log: log, warnings: ratelimit.NewWarnings()}
+	p := &Policy{log: log}
 	if restricted {
 		p.SetKeys(keys)
 	}
@@ -50,13 +42,9 @@ func (p *Policy) Allows(key string) bool {
 // Refused returns how many clients were turned away so far.
 func (p *Policy) Refused() uint64 { return p.refused.Load() }
 
-// Refuse counts and logs a client that was turned away, as a warning unless there were
-// many of late.
-func (p *Policy) Refuse(now time.Time, domain, address, key string) {
+// Refuse counts and logs a client that was turned away.
+func (p *Policy) Refuse(domain, address, key string) {
 	p.refused.Add(1)
-	p.mu.Lock()
-	level := p.warnings.Level(now)
-	p.mu.Unlock()
-	p.log.Log(context.Background(), level, "zyre: refused: the key is not the right one, or not authorized",
+	p.log.Warn("zyre: refused: the key is not the right one, or not authorized",
 		"what", "connection", "domain", domain, "address", address, "key", key)
 }

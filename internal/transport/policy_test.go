@@ -5,9 +5,6 @@ import (
 	"log/slog"
 	"runtime"
 	"testing"
-	"time"
-
-	"github.com/go-zyre/zyre/internal/ratelimit"
 )
 
 func TestPolicy_Allows(t *testing.T) {
@@ -68,19 +65,18 @@ func (l *levels) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// All refusals are counted and logged, but who tries again and again fills no log with
-// warnings.
+// All refusals are counted and logged.
 func TestPolicy_refuse(t *testing.T) {
 	lines := &levels{Handler: slog.DiscardHandler, count: map[slog.Level]int{}}
-	p, now := NewPolicy(slog.New(lines), true, nil), time.Unix(1e9, 0)
+	p := NewPolicy(slog.New(lines), true, nil)
 	const times = 100
 	for range times {
-		p.Refuse(now, "global", "10.0.0.2", "ann")
+		p.Refuse("global", "10.0.0.2", "ann")
 	}
 	if got := p.Refused(); got != times {
 		t.Errorf("Refused() = %d, want %d", got, times)
 	}
-	if warned, debug := lines.count[slog.LevelWarn], lines.count[slog.LevelDebug]; warned != ratelimit.WarningBurst || warned+debug != times {
-		t.Errorf("%d warnings, %d at level Debug, want %d and the rest", warned, debug, ratelimit.WarningBurst)
+	if warned := lines.count[slog.LevelWarn]; warned != times {
+		t.Errorf("%d warnings, want %d", warned, times)
 	}
 }

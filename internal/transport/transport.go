@@ -62,6 +62,7 @@ type Moved struct {
 	Sent     uint64 // bytes that the peer's system has confirmed
 	Waiting  bool   // more waits to go out than can be under way at once
 	Replaced bool   // the connection from the peer has ended, but there is one to its endpoint
+	Broken   bool   // there is no connection to the peer, as far as can be told: what is sent now has to wait for one
 }
 
 // An Inbox receives the messages of all peers. All methods but Wake belong to
@@ -98,7 +99,7 @@ type Mailbox interface {
 	// SendShared is Send with one frame of content, which is not copied.
 	SendShared(header []byte, p *Payload) error
 	// Moved tells what has moved to the peer, and on the connection that it has to us,
-	// which its HELLO came on.
+	// which its HELLO came on. It also tells whether there is a connection to the peer.
 	Moved(from Conn) Moved
 	// Close returns at once; what is queued is delivered in the background for
 	// no longer than linger. A second Close does nothing.

@@ -175,7 +175,7 @@ func (z *zapResponder) answer(request [][]byte) [][]byte {
 	}
 	key := Z85FromRaw([32]byte(request[keyFrame]))
 	if p := entry.policy; p != nil && !p.Allows(key) {
-		p.Refuse(time.Now(), entry.domain, plainAddress(string(request[addressFrame])), key)
+		p.Refuse(entry.domain, plainAddress(string(request[addressFrame])), key)
 		return reply("400", "Not authorized", "")
 	}
 	return reply("200", "OK", key)

@@ -76,10 +76,13 @@ type Stats struct {
 	Reconnects uint64 // connections closed because the hub was silent
 }
 
-// resolver looks up host names; it is a transport.Resolver but in tests.
-type resolver interface {
+// Resolver looks up host names; it is a transport.Resolver but in tests.
+type Resolver interface {
+	// Start begins to look up the host name of an endpoint, and reports whether it did.
 	Start(endpoint string) bool
+	// Results returns the channel of what was found.
 	Results() <-chan transport.Resolved
+	// Close ends the look-ups under way.
 	Close()
 }
 
@@ -88,10 +91,10 @@ type resolver interface {
 // ErrClosed or do nothing.
 type Gossip struct {
 	// set by New, then read-only
-	ctx      *zmq.Context
+	sockets  Sockets
 	opts     Options
 	log      *slog.Logger
-	resolver resolver // closed by run at its end
+	resolver Resolver // closed by run at its end
 
 	cmds   chan func(now time.Time)
 	tuples chan Tuple
@@ -102,14 +105,13 @@ type Gossip struct {
 
 	// owned by run
 	table        *table
-	router       *socket
-	bound        []string // the endpoints of router
+	router       Router // nil if this member is no hub
 	clients      map[string]*link
 	hosts        map[string]*host // of the clients, by address
 	hubs         []*hub
 	clientPublic string // the keys for hubs that have a key
 	clientSecret string
-	sockets      uint32 // DEALERs made so far
+	dealers      uint32 // made so far
 	buf          []byte
 	stats        Stats
 }
@@ -118,10 +120,12 @@ type Gossip struct {
 // in ctx, which the caller terminates after Close. If the context is terminated before,
 // the member closes itself.
 func New(ctx *zmq.Context, opts Options) (*Gossip, error) {
-	return newGossip(ctx, opts, transport.NewResolver(nil))
+	return NewOn(zmqSockets{ctx}, opts, transport.NewResolver(nil))
 }
 
-func newGossip(ctx *zmq.Context, opts Options, res resolver) (*Gossip, error) {
+// NewOn is New with other sockets and another way to look up host names, which it closes
+// at its end.
+func NewOn(sockets Sockets, opts Options, res Resolver) (*Gossip, error) {
 	if opts.PublicKey != "" || opts.SecretKey != "" {
 		if err := transport.CheckKeyPair(opts.PublicKey, opts.SecretKey); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrKeys, err)
@@ -129,7 +133,7 @@ func newGossip(ctx *zmq.Context, opts Options, res resolver) (*Gossip, error) {
 	}
 	setDefaults(&opts)
 	g := &Gossip{
-		ctx:      ctx,
+		sockets:  sockets,
 		opts:     opts,
 		log:      opts.Logger,
 		resolver: res,

@@ -376,7 +376,7 @@ func TestGossip_names(t *testing.T) {
 			nil,
 			{Endpoint: name, Numeric: []string{"tcp://[ff02::1]:" + port, at}},
 		}}
-		g, err := newGossip(ctx, quick(), res)
+		g, err := NewOn(zmqSockets{ctx}, quick(), res)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
@@ -31,6 +30,8 @@ const (
 	// nameRetry is how long a hub with a host name may have no connection before the name
 	// is looked up again: it may have another address now.
 	nameRetry = 3 * time.Second
+	// warnAfter is how long a hub may not answer before that is a warning.
+	warnAfter = 10 * time.Second
 	// retryInterval is the time after which a look-up or a socket that failed is tried
 	// again.
 	retryInterval = time.Second
@@ -48,9 +49,8 @@ type hub struct {
 	serverKey string
 	instance  string // our routing id for this hub without its last four bytes
 
-	dealer    *socket // nil while there is no address or socket
-	monitor   *socket // reports connections and disconnections; nil for inproc
-	connected bool    // the dealer has a connection
+	dealer    Dealer // nil while there is no address or socket
+	connected bool   // the dealer has a connection
 
 	at           string    // the address that the dealer connects to
 	turn         int       // which address of the host name is to be tried
@@ -67,6 +67,7 @@ type hub struct {
 
 	state HubState
 
+	warned         bool // that it does not answer
 	ownedDropped   bool // the tuples that the hub owned were taken back after it was lost
 	othersResynced bool // the other hubs were asked for all tuples after it was lost
 }
@@ -141,68 +142,31 @@ func (g *Gossip) onResolved(r transport.Resolved, now time.Time) {
 	}
 }
 
-// connectHub makes the DEALER and, except for inproc, a monitor for it.
+// connectHub makes the DEALER.
 func (g *Gossip) connectHub(h *hub, endpoint string, now time.Time) {
-	inproc := strings.HasPrefix(endpoint, "inproc://")
-	g.sockets++
-	id := binary.BigEndian.AppendUint32([]byte(h.instance), g.sockets)
-	err := g.openDealer(h, endpoint, id, inproc)
+	g.dealers++
+	dealer, err := g.sockets.Dealer(DealerOptions{
+		Endpoint: endpoint, Identity: binary.BigEndian.AppendUint32([]byte(h.instance), g.dealers),
+		ServerKey: h.serverKey, PublicKey: g.clientPublic, SecretKey: g.clientSecret,
+	}, g.wake)
 	if err != nil {
-		g.closeHub(h, 0)
 		g.log.Debug("gossip hub not connected", "endpoint", h.endpoint, "err", err)
 		h.state.failed(err.Error())
 		h.retryAt = now.Add(retryInterval)
 		return
 	}
+	h.dealer = dealer
 	h.at, h.waitingSince, h.lastPing = endpoint, now, time.Time{}
 	h.state.Address = endpoint
-	if inproc {
+	if !dealer.TellsEvents() {
 		g.onHubConnected(h, now)
 	}
 }
 
-func (g *Gossip) openDealer(h *hub, endpoint string, id []byte, inproc bool) (err error) {
-	h.dealer, err = openSocket(g.ctx, zmq.DEALER, g.wake, func(soc *zmq.Socket) error {
-		err := errors.Join(
-			soc.SetIdentity(string(id)),
-			soc.SetMaxmsgsize(maxFrame),
-			soc.SetIpv6(strings.Contains(endpoint, "[")),
-			soc.SetReconnectIvl(100*time.Millisecond),
-			soc.SetReconnectIvlMax(time.Second),
-			soc.SetConnectTimeout(5*time.Second),
-			soc.SetImmediate(!inproc), // nothing is queued for a hub that is not connected
-			transport.SetKeepalive(soc),
-		)
-		if h.serverKey != "" {
-			err = errors.Join(err,
-				soc.SetCurveServerkey(h.serverKey),
-				soc.SetCurvePublickey(g.clientPublic),
-				soc.SetCurveSecretkey(g.clientSecret))
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if !inproc {
-		events := fmt.Sprintf("inproc://zgossip-%x", id)
-		if err := h.dealer.Monitor(events, connectedEvent()|zmq.EVENT_DISCONNECTED|failureEvents()); err != nil {
-			return err
-		}
-		h.monitor, err = openSocket(g.ctx, zmq.PAIR, g.wake, func(soc *zmq.Socket) error {
-			return soc.Connect(events)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return h.dealer.Connect(endpoint)
-}
-
-// connectedEvent is the event after which frames can be sent to a hub. libzmq 4.2 has none
+// ConnectedEvent is the event after which frames can be sent to a hub. libzmq 4.2 has none
 // for the end of the handshake. There a HELLO may come too early: it is not taken then,
 // and sent again.
-func connectedEvent() zmq.Event {
+func ConnectedEvent() zmq.Event {
 	if major, minor, _ := zmq.Version(); major == 4 && minor < 3 {
 		return zmq.EVENT_CONNECTED
 	}
@@ -211,13 +175,8 @@ func connectedEvent() zmq.Event {
 
 // closeHub closes the sockets of h.
 func (g *Gossip) closeHub(h *hub, linger time.Duration) {
-	if h.monitor != nil {
-		_ = h.dealer.Monitor("", 0)
-		_ = h.monitor.close(0)
-		h.monitor = nil
-	}
 	if h.dealer != nil {
-		_ = h.dealer.close(linger)
+		_ = h.dealer.Close(linger)
 		h.dealer, h.connected = nil, false
 	}
 }
@@ -241,7 +200,7 @@ func (g *Gossip) onHubLost(h *hub, now time.Time) {
 	h.state.lost()
 	if h.downSince.IsZero() {
 		h.downSince = now
-		g.log.Debug("gossip hub lost", "endpoint", h.endpoint)
+		g.log.Info("gossip hub lost", "endpoint", h.endpoint)
 	}
 }
 
@@ -252,7 +211,7 @@ func (g *Gossip) sendHello(h *hub, now time.Time) {
 		return
 	}
 	g.buf = appendHead(g.buf[:0], idHello)
-	if h.dealer.send(g.buf) != nil {
+	if h.dealer.Send(g.buf) != nil {
 		return // the next tick tries again
 	}
 	h.needHello, h.blocked = false, false
@@ -263,16 +222,16 @@ func (g *Gossip) sendHello(h *hub, now time.Time) {
 	g.stats.Hellos++
 }
 
-// readMonitor follows the connection of h.
-func (g *Gossip) readMonitor(h *hub, now time.Time) {
-	for h.monitor != nil && h.monitor.mayHaveInput() {
-		event, _, _, err := h.monitor.RecvEvent(zmq.DONTWAIT)
+// readEvents follows the connection of h.
+func (g *Gossip) readEvents(h *hub, now time.Time) {
+	for h.dealer != nil && h.dealer.MayHaveEvent() {
+		event, err := h.dealer.Event()
 		if err != nil {
-			g.onReceiveError(h.monitor, err)
+			g.closeIfTerminated(err)
 			return
 		}
 		switch event {
-		case connectedEvent():
+		case ConnectedEvent():
 			g.onHubConnected(h, now)
 		case zmq.EVENT_DISCONNECTED:
 			g.onHubLost(h, now)
@@ -286,7 +245,7 @@ func (g *Gossip) readMonitor(h *hub, now time.Time) {
 func (g *Gossip) readHub(h *hub, now time.Time, limit int) {
 	for range limit {
 		var parts [1][]byte
-		n, err := h.dealer.receive(parts[:])
+		n, err := h.dealer.Receive(parts[:])
 		if errors.Is(err, errPartial) {
 			continue
 		}
@@ -308,7 +267,7 @@ func (g *Gossip) onHubMessage(h *hub, m *msg, now time.Time) {
 	h.state.answered(now)
 	h.silenceLimit.Reset()
 	h.silenceLimit.Next()
-	h.ownedDropped, h.othersResynced = false, false
+	h.ownedDropped, h.othersResynced, h.warned = false, false, false
 	switch m.id {
 	case idPublish:
 		g.learn(&h.link, m, now)
@@ -364,6 +323,11 @@ func (g *Gossip) tickHub(h *hub, now time.Time) {
 // tickLostHub decides what becomes of the tuples that a lost hub owns.
 func (g *Gossip) tickLostHub(h *hub, now time.Time) {
 	away := now.Sub(h.downSince)
+	if away > warnAfter && !h.warned {
+		h.warned = true
+		g.log.Warn("zyre: a gossip hub does not answer",
+			"endpoint", h.endpoint, "address", h.state.Address, "since", away.Round(time.Second), "err", h.state.LastError)
+	}
 	if away > resyncAfter && !h.othersResynced {
 		h.othersResynced = true
 		g.resyncOtherHubs(h)
@@ -372,7 +336,7 @@ func (g *Gossip) tickLostHub(h *hub, now time.Time) {
 		h.ownedDropped = true
 		g.resyncOtherHubs(h) // they may own some of its tuples because of us alone
 		n := g.table.dropOwned(&h.link, now)
-		g.log.Debug("gossip hub given up", "endpoint", h.endpoint, "tuples", n)
+		g.log.Info("gossip hub given up", "endpoint", h.endpoint, "tuples", n)
 	}
 }
 
@@ -396,14 +360,14 @@ func (g *Gossip) ping(h *hub, now time.Time) {
 		h.needHello = true
 	case t != nil && (late || h.pingsSent%repeatEvery == 0):
 		g.buf = appendPublish(g.buf[:0], t.key, t.value, 0)
-		_ = h.dealer.send(g.buf) // if it is not taken, the next one may be
+		_ = h.dealer.Send(g.buf) // if it is not taken, the next one may be
 	}
 	g.buf = appendHead(g.buf[:0], idPing)
-	err := h.dealer.send(g.buf)
+	err := h.dealer.Send(g.buf)
 	switch {
 	case err == nil:
 		g.stats.Pings++
-	case h.monitor == nil && isAgain(err):
+	case !h.dealer.TellsEvents() && isAgain(err):
 		// The hub has closed its inproc socket, and libzmq does not connect again.
 		g.onHubLost(h, now)
 		g.reopen(h, now)

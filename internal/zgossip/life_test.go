@@ -138,7 +138,7 @@ func TestGossip_hubGivenUp(t *testing.T) {
 // A hub whose process was stopped does not take that time for silence of its clients.
 func TestGossip_suspended(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hub, err := newGossip(nil, quick(), &fakeResolver{})
+		hub, err := NewOn(zmqSockets{}, quick(), &fakeResolver{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -319,7 +319,7 @@ func TestGossip_nameMoves(t *testing.T) {
 		found(nobody, at), found(nobody, at), // the first address is dead
 		found(at), {Endpoint: name, Err: errors.New("no such host")}, found(next), // the old address, none, the new one
 	}}
-	g, err := newGossip(ctx, Options{}, res)
+	g, err := NewOn(zmqSockets{ctx}, Options{}, res)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
-
-	"github.com/go-zyre/zyre/internal/transport"
 )
 
 const (
@@ -52,41 +50,18 @@ func (g *Gossip) bind(endpoint string) (bound string, err error) {
 		}
 	}()
 	if g.router == nil {
-		if g.router, err = g.openRouter(); err != nil {
+		if g.router, err = g.sockets.Router(&g.opts, g.wake); err != nil {
 			return "", err
 		}
 	}
-	if bound, err = transport.Bind(g.router.Socket, endpoint, false); err != nil {
-		return "", err
-	}
-	g.bound = append(g.bound, bound)
-	return bound, nil
-}
-
-func (g *Gossip) openRouter() (*socket, error) {
-	return openSocket(g.ctx, zmq.ROUTER, g.wake, func(soc *zmq.Socket) error {
-		err := errors.Join(
-			soc.SetRouterMandatory(1),
-			soc.SetRouterHandover(true),
-			transport.SetListenLimits(soc, maxFrame),
-			transport.SetKeepalive(soc),
-			soc.SetTcpMaxrt(unconfirmedTime),
-		)
-		if g.opts.SecretKey != "" {
-			err = errors.Join(err, soc.SetCurveServer(1), soc.SetCurveSecretkey(g.opts.SecretKey))
-		}
-		if g.opts.ZapDomain != "" {
-			err = errors.Join(err, soc.SetZapDomain(g.opts.ZapDomain))
-		}
-		return err
-	})
+	return g.router.Bind(endpoint)
 }
 
 // readRouter reads up to limit messages from the clients.
 func (g *Gossip) readRouter(now time.Time, limit int) {
 	for range limit {
 		var parts [2][]byte
-		n, from, err := g.router.receiveFrom(parts[:])
+		n, from, err := g.router.ReceiveFrom(parts[:])
 		if errors.Is(err, errPartial) {
 			continue
 		}
@@ -98,13 +73,13 @@ func (g *Gossip) readRouter(now time.Time, limit int) {
 		switch {
 		case n != 2 || m.parse(parts[1]) != nil:
 			g.stats.Malformed++
-		case !g.mayGoOn(from.key):
+		case !g.mayGoOn(from.Key):
 			g.stats.Refused++
 		default:
-			g.onClientMessage(parts[0], from.address, &m, now)
+			g.onClientMessage(parts[0], from.Address, &m, now)
 			key, _ := clientKey(parts[0])
 			if c := g.clients[string(key)]; c != nil {
-				c.key = from.key
+				c.key = from.Key
 			}
 		}
 	}
@@ -159,7 +134,7 @@ func (g *Gossip) onHello(c *link, id, key []byte, address string, pings bool, no
 		at.clients++
 		g.hosts[address] = at
 		g.clients[string(key)] = c
-		g.log.Debug("gossip client came", "client", fmt.Sprintf("%x", id))
+		g.log.Info("gossip client came", "client", fmt.Sprintf("%x", id))
 	} else {
 		c.epoch++
 		c.resyncEnds = now.Add(resyncGrace)
@@ -194,14 +169,14 @@ func (g *Gossip) makeRoom(at *host, now time.Time) bool {
 // reply answers with a command that has no fields. It is lost if the client takes nothing.
 func (g *Gossip) reply(id []byte, cmd byte) {
 	g.buf = appendHead(g.buf[:0], cmd)
-	if g.router.send(id, g.buf) != nil {
+	if g.router.SendTo(id, g.buf) != nil {
 		g.stats.Unsent++
 	}
 }
 
 // sendToClient sends one frame to a client and reports whether the client takes it.
 func (g *Gossip) sendToClient(c *link, frame []byte, now time.Time) bool {
-	if err := g.router.send(c.id, frame); err != nil {
+	if err := g.router.SendTo(c.id, frame); err != nil {
 		c.blocked = true
 		if c.downSince.IsZero() && zmq.AsErrno(err) == zmq.EHOSTUNREACH {
 			c.downSince = now
@@ -242,5 +217,5 @@ func (g *Gossip) forgetClient(key string, c *link, now time.Time) {
 			delete(g.hosts, c.address)
 		}
 	}
-	g.log.Debug("gossip client lost", "client", fmt.Sprintf("%x", c.id), "tuples", n)
+	g.log.Info("gossip client lost", "client", fmt.Sprintf("%x", c.id), "tuples", n)
 }

@@ -4,8 +4,6 @@ import (
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
-
-	"github.com/go-zyre/zyre/internal/transport"
 )
 
 const (
@@ -117,12 +115,12 @@ func (g *Gossip) nextTick(now, due time.Time) time.Time {
 func (g *Gossip) serveSockets(now time.Time) {
 	for range 4 {
 		g.clearBlocked()
-		if g.router != nil && g.router.mayHaveInput() {
+		if g.router != nil && g.router.MayHaveInput() {
 			g.readRouter(now, maxBatch)
 		}
 		for _, h := range g.hubs {
-			g.readMonitor(h, now)
-			if h.dealer != nil && h.dealer.mayHaveInput() {
+			g.readEvents(h, now)
+			if h.dealer != nil && h.dealer.MayHaveInput() {
 				g.readHub(h, now, maxBatch)
 			}
 		}
@@ -137,13 +135,13 @@ func (g *Gossip) serveSockets(now time.Time) {
 // clearBlocked has the neighbours that took nothing tried again when their socket's
 // Watcher has fired: that may also mean that there is room.
 func (g *Gossip) clearBlocked() {
-	if g.router != nil && g.router.watcher.Fired() {
+	if g.router != nil && g.router.MayHaveRoom() {
 		for _, c := range g.clients {
 			c.blocked = false
 		}
 	}
 	for _, h := range g.hubs {
-		if h.dealer != nil && h.dealer.watcher.Fired() {
+		if h.dealer != nil && h.dealer.MayHaveRoom() {
 			h.blocked = false
 		}
 	}
@@ -151,11 +149,11 @@ func (g *Gossip) clearBlocked() {
 
 // mayHaveInput reports whether any socket is to be read.
 func (g *Gossip) mayHaveInput() bool {
-	if g.router != nil && g.router.mayHaveInput() {
+	if g.router != nil && g.router.MayHaveInput() {
 		return true
 	}
 	for _, h := range g.hubs {
-		if h.dealer != nil && h.dealer.mayHaveInput() || h.monitor != nil && h.monitor.mayHaveInput() {
+		if h.dealer != nil && h.dealer.MayHaveInput() || h.dealer != nil && h.dealer.MayHaveEvent() {
 			return true
 		}
 	}
@@ -164,13 +162,17 @@ func (g *Gossip) mayHaveInput() bool {
 
 // onReceiveError handles what a socket returned instead of a message. Errors but for
 // these two are left to the next round.
-func (g *Gossip) onReceiveError(s *socket, err error) {
-	switch {
-	case isAgain(err):
-		s.setDrained()
-	case zmq.AsErrno(err) == zmq.ETERM:
-		// The context was terminated before Close and waits for our sockets.
-		s.setDrained()
+func (g *Gossip) onReceiveError(s Polled, err error) {
+	if isAgain(err) || zmq.AsErrno(err) == zmq.ETERM {
+		s.SetDrained()
+	}
+	g.closeIfTerminated(err)
+}
+
+// closeIfTerminated ends the member if err says that the context was terminated before
+// Close, and waits for our sockets.
+func (g *Gossip) closeIfTerminated(err error) {
+	if zmq.AsErrno(err) == zmq.ETERM {
 		g.close.Do(func() { close(g.quit) })
 	}
 }
@@ -200,7 +202,7 @@ func (g *Gossip) sendChanges(now time.Time) {
 	}
 	for _, h := range g.hubs {
 		if h.canSend() && !h.needHello {
-			g.sendChangesTo(&h.link, func(frame []byte) bool { return h.dealer.send(frame) == nil })
+			g.sendChangesTo(&h.link, func(frame []byte) bool { return h.dealer.Send(frame) == nil })
 		}
 	}
 }
@@ -241,9 +243,7 @@ func (g *Gossip) shutdown() {
 		g.closeHub(h, linger)
 	}
 	if g.router != nil {
-		// First, so that whoever binds the endpoints after Close finds them free.
-		_ = transport.Unbind(g.ctx, g.router.Socket, g.bound...)
-		_ = g.router.close(closeLinger)
+		_ = g.router.Close(closeLinger)
 	}
 	close(g.tuples)
 	close(g.done)

@@ -67,11 +67,14 @@ func signal(c chan<- struct{}) {
 // isAgain reports whether err says that a socket has nothing more, or no room.
 func isAgain(err error) bool { return zmq.AsErrno(err) == zmq.Errno(syscall.EAGAIN) }
 
-// mayHaveInput reports whether the socket is to be read.
-func (s *socket) mayHaveInput() bool { return s.mustRead || s.watcher.Fired() }
+// MayHaveInput reports whether the socket is to be read.
+func (s *socket) MayHaveInput() bool { return s.mustRead || s.watcher.Fired() }
 
-// setDrained notes that the socket was read to its end.
-func (s *socket) setDrained() {
+// MayHaveRoom reports whether the Watcher has fired: that may also mean that there is room.
+func (s *socket) MayHaveRoom() bool { return s.watcher.Fired() }
+
+// SetDrained notes that the socket was read to its end.
+func (s *socket) SetDrained() {
 	s.mustRead = false
 	s.watcher.Rearm()
 }
@@ -88,31 +91,25 @@ const maxParts = 64
 // middle of it.
 var errPartial = errors.New("zgossip: a message of very many frames")
 
-// receive reads one message of up to len(parts) frames. n is the number of frames that it
+// Receive reads one message of up to len(parts) frames. n is the number of frames that it
 // had; those beyond parts are dropped.
-func (s *socket) receive(parts [][]byte) (n int, err error) {
+func (s *socket) Receive(parts [][]byte) (n int, err error) {
 	return s.receiveParts(parts, func(int) ([]byte, error) { return s.RecvBytes(zmq.DONTWAIT) })
 }
 
-// receiveFrom reads one message as receive does, and returns where its sender is, and its
+// ReceiveFrom reads one message as Receive does, and returns where its sender is, and its
 // CURVE key; empty over inproc, or without CURVE.
-func (s *socket) receiveFrom(parts [][]byte) (n int, from origin, err error) {
+func (s *socket) ReceiveFrom(parts [][]byte) (n int, from Origin, err error) {
 	const user, address = "User-Id", "Peer-Address"
 	n, err = s.receiveParts(parts, func(i int) ([]byte, error) {
 		if i != 1 {
 			return s.RecvBytes(zmq.DONTWAIT)
 		}
 		b, metadata, err := s.RecvBytesWithMetadata(zmq.DONTWAIT, user, address)
-		from = origin{key: metadata[user], address: metadata[address]}
+		from = Origin{Key: metadata[user], Address: metadata[address]}
 		return b, err
 	})
 	return n, from, err
-}
-
-// origin is who has sent a message.
-type origin struct {
-	key     string // its CURVE key, Z85; empty without CURVE
-	address string // the IP address of its host; empty over inproc and ipc
 }
 
 // receiveParts reads one message, or maxParts of it, with a function that reads the frame

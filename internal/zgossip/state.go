@@ -34,7 +34,7 @@ func (s *HubState) answered(now time.Time) {
 // failureEvents are the events of a connection that cannot be made. libzmq 4.2 does not
 // tell of a handshake that fails.
 func failureEvents() zmq.Event {
-	if connectedEvent() == zmq.EVENT_CONNECTED {
+	if ConnectedEvent() == zmq.EVENT_CONNECTED {
 		return zmq.EVENT_CONNECT_RETRIED
 	}
 	return zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_HANDSHAKE_FAILED_AUTH |

@@ -89,8 +89,19 @@ func (h *Host) LocalAddr(remote netip.Addr) (netip.Addr, bool) {
 	return h.addr, true
 }
 
-// LookupHost finds the host of the node that has a name; localhost is loopback.
-func (h *Host) LookupHost(_ context.Context, name string) ([]string, error) {
+// LookupHost finds the host of the node that has a name; localhost is loopback. It takes as
+// long as a message: it must not matter which of two nodes that are made at one moment
+// comes first.
+func (h *Host) LookupHost(ctx context.Context, name string) ([]string, error) {
+	h.net.mu.Lock()
+	timer := time.NewTimer(h.net.latency)
+	h.net.mu.Unlock()
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	if name == "localhost" {
 		return []string{loopback.String()}, nil
 	}
@@ -107,12 +118,19 @@ func (h *Host) Close() error { return nil }
 
 // Listen makes an inbox, bound to nothing yet. A host that was killed lives again.
 func (h *Host) Listen(opts transport.ListenOptions) (transport.Inbox, error) {
+	in := h.newInbox(opts)
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
 	h.dead = false
-	in := &inbox{host: h, opts: opts, arrivals: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
-	h.inboxes = append(h.inboxes, in)
 	return in, nil
+}
+
+func (h *Host) newInbox(opts transport.ListenOptions) *inbox {
+	in := &inbox{host: h, opts: opts, arrivals: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
+	h.net.mu.Lock()
+	defer h.net.mu.Unlock()
+	h.inboxes = append(h.inboxes, in)
+	return in
 }
 
 // Dial makes a mailbox. It takes over from an older one with the same identity.
@@ -120,14 +138,19 @@ func (h *Host) Dial(endpoint string, opts transport.DialOptions) (transport.Mail
 	if err := transport.CheckEndpoint(endpoint); err != nil {
 		return nil, err
 	}
+	opts.Identity = bytes.Clone(opts.Identity)
+	m := &mailbox{host: h, endpoint: endpoint, opts: opts}
+	h.dial(m)
+	return m, nil
+}
+
+func (h *Host) dial(m *mailbox) {
 	t := h.net
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.dialled++
-	opts.Identity = bytes.Clone(opts.Identity)
-	m := &mailbox{host: h, endpoint: endpoint, opts: opts, number: t.dialled}
+	m.number = t.dialled
 	m.startDialing(time.Now())
-	return m, nil
 }
 
 // Freeze stops the host, as SIGSTOP stops a process: its node sends nothing, reads nothing

@@ -2,6 +2,7 @@ package mem
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -20,10 +21,11 @@ type inbox struct {
 	wake     chan struct{}
 
 	// guarded by net.mu
-	boxes  []*mailbox          // that are connected
-	bound  map[string][]string // the endpoints bound, each with the keys in Network.bound
-	waits  int64
-	closed bool
+	boxes     []*mailbox          // that are connected
+	bound     map[string][]string // the endpoints bound, each with the keys in Network.bound
+	onArrival func()              // called by notify, unless nil
+	waits     int64
+	closed    bool
 }
 
 func (in *inbox) Recv(p *transport.Packet) error {
@@ -35,22 +37,43 @@ func (in *inbox) Recv(p *transport.Packet) error {
 		return transport.ErrClosed
 	}
 	clear(p.Frames)
-	p.Frames, p.Header, p.UserID, p.Conn = p.Frames[:0], nil, "", transport.Conn{}
-	now := time.Now()
+	p.Frames, p.Header, p.UserID, p.Conn, p.Excess = p.Frames[:0], nil, "", transport.Conn{}, false
+	message, m := in.pop(time.Now())
+	if m == nil {
+		return transport.ErrAgain
+	}
+	p.From, p.Header, p.UserID = bytes.Clone(m.opts.Identity), message.frames[0], m.userID()
+	switch {
+	case in.isExcess(message.frames[1:]):
+		p.Excess, p.Frames = true, nil
+	case transport.HasContent(p.Header):
+		p.Frames = append(p.Frames, message.frames[1:]...)
+	}
+	return nil
+}
+
+// isExcess reports whether a message has more frames or bytes of content than the inbox
+// takes. A single frame that is too large ends no connection here, as it does with libzmq.
+func (in *inbox) isExcess(content [][]byte) bool {
+	bytes := 0
+	for _, f := range content {
+		bytes += len(f)
+	}
+	return len(content) > transport.MaxFrames || bytes > cmp.Or(in.opts.MaxMessage, transport.DefaultMaxMessage)
+}
+
+// pop takes the first message, if one has arrived. The caller holds net.mu.
+func (in *inbox) pop(now time.Time) (_ message, from *mailbox) {
 	in.admitRefused(now)
 	m, at := in.next(now)
 	if m == nil || at.After(now) {
-		return transport.ErrAgain
+		return message{}, nil
 	}
-	message := m.queue.Pop()
-	p.From, p.Header, p.UserID = bytes.Clone(m.opts.Identity), message.frames[0], m.opts.PublicKey
-	if transport.HasContent(p.Header) {
-		p.Frames = append(p.Frames, message.frames[1:]...)
-	}
+	first := m.queue.Pop()
 	if (m.closed || m.replaced) && m.queue.Len() == 0 {
 		in.remove(m)
 	}
-	return nil
+	return first, m
 }
 
 // next returns the mailbox whose message arrives next, and when. The caller holds net.mu.
@@ -81,7 +104,7 @@ func (in *inbox) next(now time.Time) (first *mailbox, at time.Time) {
 // remove forgets a mailbox; the caller holds net.mu.
 func (in *inbox) remove(m *mailbox) {
 	in.boxes = slices.DeleteFunc(in.boxes, func(o *mailbox) bool { return o == m })
-	m.in = nil
+	m.disconnected()
 }
 
 // admitRefused lets those try again who were refused. The caller holds net.mu.
@@ -103,13 +126,16 @@ func (in *inbox) admitRefused(now time.Time) {
 // admits reports whether a mailbox may connect: under CURVE it has the inbox's public key,
 // and its own is one that the policy allows. The caller holds net.mu.
 func (in *inbox) admits(m *mailbox, now time.Time) bool {
+	if isInproc(m.endpoint) {
+		return true
+	}
 	if m.opts.ServerKey != in.opts.PublicKey {
 		return false
 	}
 	if in.opts.PublicKey == "" || in.opts.Policy == nil || in.opts.Policy.Allows(m.opts.PublicKey) {
 		return true
 	}
-	in.opts.Policy.Refuse(now, in.opts.ZapDomain, m.host.addr.String(), m.opts.PublicKey)
+	in.opts.Policy.Refuse(in.opts.ZapDomain, m.host.addr.String(), m.opts.PublicKey)
 	return false
 }
 
@@ -161,7 +187,12 @@ func (in *inbox) Unbind(endpoint string) error {
 func (in *inbox) StopOffering() {}
 
 // notify has Wait look again; the caller holds net.mu.
-func (in *inbox) notify() { signal(in.arrivals) }
+func (in *inbox) notify() {
+	signal(in.arrivals)
+	if in.onArrival != nil {
+		in.onArrival()
+	}
+}
 
 func signal(c chan struct{}) {
 	select {
@@ -225,7 +256,7 @@ func (in *inbox) Close() error {
 	boxes := in.boxes
 	in.boxes = nil
 	for _, m := range boxes {
-		m.in = nil
+		m.disconnected()
 		m.dropQueue() // it was in the connection
 		if !m.closed {
 			m.startDialing(now)

@@ -3,6 +3,7 @@ package mem
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/fifo"
@@ -15,10 +16,14 @@ type mailbox struct {
 	host     *Host
 	endpoint string
 	opts     transport.DialOptions
-	number   int // in order of dialling
+	number   int           // in order of dialling
+	client   *gossipDealer // whose it is; nil for that of a node
+	gossip   bool          // it is one of gossip
 
 	// guarded by net.mu
-	in          *inbox // that it is connected to; nil while it is dialling
+	back        *mailbox // of a client of gossip that is connected: from the hub to it
+	connections int      // how often a client of gossip was connected
+	in          *inbox   // that it is connected to; nil while it is dialling
 	queue       fifo.Queue[message]
 	lastDue     time.Time // of what was sent
 	held        time.Time // before then nothing arrives
@@ -34,9 +39,13 @@ type message struct {
 	frames [][]byte  // the header first
 }
 
-// startDialing connects, now or when it becomes possible. The caller holds net.mu.
+// startDialing connects, now or when it becomes possible. One from a hub to a client is
+// made by the client. The caller holds net.mu.
 func (m *mailbox) startDialing(now time.Time) {
 	t := m.host.net
+	if m.endpoint == "" {
+		return
+	}
 	t.dialing[m.endpoint] = append(t.dialing[m.endpoint], m)
 	m.connect(now)
 }
@@ -60,19 +69,68 @@ func (m *mailbox) connect(now time.Time) {
 	}
 	if !in.admits(m, now) {
 		m.refusedAt = now
+		if m.client != nil {
+			m.client.signal()
+		}
 		return
 	}
 	m.stopDialing()
 	m.in, m.refusedAt = in, time.Time{}
-	m.holdUntil(now.Add(t.messageDelay(m.host, in.host)))
+	m.holdUntil(now.Add(t.messageDelay(m, in.host)))
 	for _, o := range slices.Clone(in.boxes) {
 		if bytes.Equal(o.opts.Identity, m.opts.Identity) {
 			o.replace(m.held)
 		}
 	}
 	in.boxes = append(in.boxes, m)
+	if m.client != nil {
+		m.connectBack()
+	}
 	in.notify()
 }
+
+// connectBack connects the hub with its client. The caller holds net.mu.
+func (m *mailbox) connectBack() {
+	m.connections++
+	m.back = &mailbox{host: m.in.host, gossip: true, in: m.client.inbox, held: m.held}
+	m.back.in.boxes = append(m.back.in.boxes, m.back)
+	m.client.signal()
+}
+
+// disconnected notes that there is no connection any more. The caller holds net.mu.
+func (m *mailbox) disconnected() {
+	m.in = nil
+	if m.back == nil {
+		return
+	}
+	if in := m.back.in; in != nil {
+		in.remove(m.back)
+	}
+	m.back = nil
+	m.client.signal()
+}
+
+// userID is the key under which the inbox knows the sender. It is empty over inproc, which
+// knows no CURVE.
+func (m *mailbox) userID() string {
+	if isInproc(m.endpoint) {
+		return ""
+	}
+	return m.opts.PublicKey
+}
+
+// address is where the sender is, for the inbox. It is empty over inproc.
+func (m *mailbox) address() string {
+	switch {
+	case isInproc(m.endpoint):
+		return ""
+	case strings.HasPrefix(m.endpoint, "tcp://"+loopback.String()+":"):
+		return loopback.String()
+	}
+	return m.host.addr.String()
+}
+
+func isInproc(endpoint string) bool { return strings.HasPrefix(endpoint, "inproc:") }
 
 // replace lets another mailbox take over the identity: what arrives later is lost. The
 // caller holds net.mu.
@@ -116,7 +174,7 @@ func (m *mailbox) Send(header []byte, frames [][]byte) error {
 		message.frames = append(message.frames, bytes.Clone(frame))
 	}
 	if m.in != nil {
-		message.due = message.due.Add(t.messageDelay(m.host, m.in.host))
+		message.due = message.due.Add(t.messageDelay(m, m.in.host))
 	}
 	if message.due.Before(m.lastDue) {
 		message.due = m.lastDue

@@ -17,10 +17,11 @@ const reconnectTime = 100 * time.Millisecond
 // bubble of testing/synctest. Each node on it has a host of its own, with an address on
 // one LAN; loopback, and the names of ipc and inproc, are shared by all.
 //
-// What happens by chance follows from the seed, the two hosts, and the number of the message
-// or beacon between them: it does not depend on which goroutine runs first.
+// What happens by chance follows from the seed, the two hosts, and the number of the beacon
+// or the time of the message: it does not depend on which goroutine runs first.
 type Network struct {
 	seed uint64
+	made time.Time
 
 	mu         sync.Mutex
 	hosts      []*Host
@@ -29,7 +30,6 @@ type Network struct {
 	dialing    map[string][]*mailbox // that are not connected, by endpoint, in order of dialling
 	udp        []*udpConn            // in order of opening
 	flying     []datagram            // that may still be under way, in order of sending
-	messages   map[way]uint64        // how many were sent
 	dialled    int
 	latency    time.Duration
 	loss       float64
@@ -43,8 +43,8 @@ type way struct{ from, to int }
 // New returns a network without nodes, on which messages take no time.
 func New(seed uint64) *Network {
 	return &Network{
-		seed: seed, byNode: map[hostnet.Node]*Host{}, bound: map[string]*inbox{},
-		dialing: map[string][]*mailbox{}, messages: map[way]uint64{}, cuts: map[way]bool{},
+		seed: seed, made: time.Now(), byNode: map[hostnet.Node]*Host{}, bound: map[string]*inbox{},
+		dialing: map[string][]*mailbox{}, cuts: map[way]bool{},
 	}
 }
 
@@ -104,7 +104,7 @@ func (t *Network) Heal() {
 		for _, in := range h.inboxes {
 			for _, m := range in.boxes {
 				if t.isCut(m.host, h) {
-					m.holdUntil(now.Add(t.messageDelay(m.host, h)))
+					m.holdUntil(now.Add(t.messageDelay(m, h)))
 				}
 			}
 			in.notify()
@@ -125,9 +125,14 @@ func (t *Network) Break(a, b *Host) {
 	for _, ends := range [][2]*Host{{a, b}, {b, a}} {
 		for _, in := range ends[1].inboxes {
 			for _, m := range in.boxes {
-				if m.host == ends[0] {
-					m.dropQueue()
-					m.holdUntil(again)
+				if m.host != ends[0] {
+					continue
+				}
+				m.dropQueue()
+				m.holdUntil(again)
+				if m.client != nil {
+					m.connections++
+					m.client.signal()
 				}
 			}
 		}
@@ -153,6 +158,7 @@ func (t *Network) isCut(a, b *Host) bool {
 // What happens by chance.
 const (
 	messageTime = iota
+	gossipTime
 	datagramTime
 	datagramLoss
 	uuidHigh
@@ -171,11 +177,15 @@ func (t *Network) chance(kind uint64, from, to int, n uint64) uint64 {
 	return h
 }
 
-// messageDelay returns how long the next message takes; the caller holds mu.
-func (t *Network) messageDelay(from, to *Host) time.Duration {
-	w := way{from.number, to.number}
-	t.messages[w]++
-	return t.delay(t.chance(messageTime, w.from, w.to, t.messages[w]))
+// messageDelay returns how long a message takes that m sends now to a host. It follows from
+// the time, so that it does not matter which of two goroutines sends first. The caller
+// holds mu.
+func (t *Network) messageDelay(m *mailbox, to *Host) time.Duration {
+	kind := uint64(messageTime)
+	if m.gossip {
+		kind = gossipTime
+	}
+	return t.delay(t.chance(kind, m.host.number, to.number, uint64(time.Since(t.made))))
 }
 
 // delay returns the latency and up to an eighth more.

@@ -161,7 +161,7 @@ func (c *udpConn) next() (d *datagram, wait time.Duration, err error) {
 	if len(c.queue) == 0 {
 		return nil, -1, nil
 	}
-	if wait = c.queue[0].due.Sub(time.Now()); wait > 0 {
+	if wait = time.Until(c.queue[0].due); wait > 0 {
 		return nil, wait, nil
 	}
 	d = &c.queue[0]

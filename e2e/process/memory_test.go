@@ -1,0 +1,59 @@
+//go:build unix
+
+package process
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
+)
+
+// Three processes send large messages to one whose application does not read. The memory
+// of none grows beyond twice its queue limit, 16 MiB for each peer, and 64 MiB for what a
+// process takes anyway; and when the application reads, all is there.
+func TestDelivery_stalledMemory(t *testing.T) {
+	const senders, messages, size, limit = 3, 100, 1 << 20, 16 << 20
+	const most = 2*limit + senders*16<<20 + 64<<20
+	port := kit.FreeUDPPort(t)
+	cfg := remote("receiver", port)
+	cfg.Groups, cfg.QueueLimit, cfg.Unread, cfg.Tally = []string{"g"}, limit, true, true
+	receiver := child.Run(t, cfg)
+	var all []*child.Node
+	for i := range senders {
+		cfg := remote(fmt.Sprintf("sender-%d", i), port)
+		cfg.QueueLimit = limit
+		s := child.Run(t, cfg)
+		all = append(all, s)
+		s.Wait(t, "JOIN receiver g", 1)
+	}
+	for _, s := range all {
+		s.NumberLarge("g", messages, size)
+	}
+	watch.Until(t, "the receiver does not read, and the senders wait", func() bool {
+		waiting := receiver.Stats().Paused
+		for _, s := range all {
+			waiting = waiting && s.Stats().PushedBack > 0
+		}
+		return waiting
+	})
+	receiver.Read()
+	for _, s := range all {
+		watch.Reaches(t, "messages of "+s.Name, messages, func() int { return receiver.Tally(s.Name).Count })
+		if tally := receiver.Tally(s.Name); tally.Missing != 0 || tally.Twice != 0 {
+			t.Errorf("of %s: %+v, want none missing and none twice", s.Name, tally)
+		}
+	}
+	if raceDetector() {
+		return // it takes memory of its own
+	}
+	for _, n := range append(all, receiver) {
+		peak := n.Process.Usage().Resident
+		t.Logf("%s: %d MiB at most", n.Name, peak>>20)
+		if peak > most {
+			t.Errorf("%s took %d MiB, want at most %d", n.Name, peak>>20, most>>20)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package zyre
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// seedTest tells whether a node that names another address than a seed's is there all the
+// same, as a host with several addresses may be. If it were not noticed, two connections of
+// ours to one node would take the place of each other again and again.
+//
+// The connection to the seed is pinged, and nothing else that the node could answer: so
+// its PING-OK shows that it is there. Only one seed is tested at a time, and only nodes
+// with the seed's port are in question.
+type seedTest struct {
+	seed  *peer // nil if none is tested
+	until time.Time
+}
+
+// maxSuspects is how many seeds a newcomer is suspected to be at. Each that does not answer
+// delays its ENTER by the time that a probe may take.
+const maxSuspects = 2
+
+// suspectedSeeds lists the open seeds with the port of an endpoint: first those to which a
+// connection stands.
+func (z *zre) suspectedSeeds(endpoint, key string) (seeds []*peer) {
+	for uuid, k := range z.known {
+		if s := z.peers[uuid]; k.seed && z.isOpenSeed(s, key) && isSamePort(s.endpoint, endpoint) {
+			seeds = append(seeds, s)
+		}
+	}
+	slices.SortFunc(seeds, func(a, b *peer) int { return strings.Compare(a.endpoint, b.endpoint) })
+	var first, others []*peer
+	for _, s := range seeds {
+		if s.mailbox.Moved(transport.Conn{}).Sent > 0 {
+			first = append(first, s)
+		} else {
+			others = append(others, s)
+		}
+	}
+	seeds = append(first, others...)
+	return seeds[:min(len(seeds), maxSuspects)]
+}
+
+func isSamePort(a, b string) bool {
+	ap, errA := transport.ParseEndpoint(a)
+	bp, errB := transport.ParseEndpoint(b)
+	return errA == nil && errB == nil && ap.IsValid() && bp.IsValid() && ap.Port() == bp.Port()
+}
+
+// holdForTest holds a HELLO until the seeds have been tested that its sender may be at.
+func (z *zre) holdForTest(now time.Time, uuid [16]byte, its hello, seeds []*peer) {
+	p := z.newPeer(uuid, "", now)
+	p.key, p.held, p.suspects = z.keys[uuid], its, seeds
+	z.peers[uuid] = p
+	z.testSeeds(now)
+}
+
+// testSeeds ends the test whose time is up, and begins the next one.
+func (z *zre) testSeeds(now time.Time) {
+	t := &z.seedTest
+	if t.seed != nil && z.isOpenSeed(t.seed, t.seed.key) && now.Before(t.until) {
+		return
+	}
+	tested := t.seed
+	*t = seedTest{}
+	for _, p := range z.peersInTest() {
+		p.suspects = slices.DeleteFunc(p.suspects, func(s *peer) bool { return s == tested || !z.isOpenSeed(s, p.key) })
+		if len(p.suspects) > 0 {
+			z.beginSeedTest(now, p.suspects[0])
+			continue
+		}
+		p.suspects = nil
+		if endpoint, err := z.location.reachable(p.held.endpoint); err == nil && z.peers[p.uuid] == p {
+			z.connectHeld(now, p, endpoint)
+		}
+	}
+	z.testSeedOfEntered(now)
+}
+
+// testSeedOfEntered begins to test a seed that a peer may be at that has entered already.
+// Each seed is tested once.
+func (z *zre) testSeedOfEntered(now time.Time) {
+	for uuid, k := range z.known {
+		s := z.peers[uuid]
+		if !k.seed || !z.isOpenSeed(s, k.key) || s.tested || now.Sub(s.handshake.sentAt) < z.timeouts.verify() {
+			continue
+		}
+		for _, p := range z.peers {
+			if p.isEntered() && isSamePort(p.endpoint, s.endpoint) && z.beginSeedTest(now, s) {
+				s.tested = true
+				return
+			}
+		}
+	}
+}
+
+// peersInTest lists the peers that are held because of seeds.
+func (z *zre) peersInTest() (held []*peer) {
+	for _, p := range z.peers {
+		if p.handshake.state == helloHeld && p.suspects != nil {
+			held = append(held, p)
+		}
+	}
+	slices.SortFunc(held, func(a, b *peer) int { return strings.Compare(a.id, b.id) })
+	return held
+}
+
+// beginSeedTest pings a seed, unless another one is being tested, and reports whether it
+// did.
+func (z *zre) beginSeedTest(now time.Time, s *peer) bool {
+	if z.seedTest.seed != nil {
+		return false
+	}
+	z.seedTest = seedTest{s, now.Add(z.timeouts.verify())}
+	z.wakeBy(z.seedTest.until)
+	z.ping(now, s)
+	return true
+}
+
+// seedTestAnswered handles a PING-OK of a peer that is held because of seeds, and reports
+// whether it shows that the peer is at the one that is being tested. Then it enters on the
+// connection to the seed.
+func (z *zre) seedTestAnswered(now time.Time, p *peer, sequence uint16) bool {
+	s := z.seedTest.seed
+	if p == nil || p.handshake.state != helloHeld || !slices.Contains(p.suspects, s) || !z.isOpenSeed(s, p.key) {
+		return false
+	}
+	its := p.held
+	z.forgetPeer(p)
+	z.nameSeed(s, p.uuid)
+	switch {
+	case sequence == 2:
+		z.enter(now, s, its)
+		s.in.accept(sequence)
+	case !z.sendHello(now, s): // messages came before the answer, and were dropped
+		z.forgetPeer(s)
+	}
+	z.testSeeds(now)
+	return true
+}
+
+// seedTestAnsweredByPeer handles a PING-OK of a peer that has entered. If we have not
+// pinged it, it is at the seed that is being tested as well.
+func (z *zre) seedTestAnsweredByPeer(p *peer) {
+	s := z.seedTest.seed
+	if s == nil || p.presence.pings > 0 || !z.isOpenSeed(s, p.key) || !isSamePort(p.endpoint, s.endpoint) {
+		return
+	}
+	z.known[s.uuid].heldBy(p)
+	z.forgetPeer(s)
+}

@@ -1,0 +1,126 @@
+package zyre
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// stateOther is another address of the peer, at the same port.
+const stateOther = "tcp://10.0.0.8:9"
+
+// hearNumbered has the peer send a message with a number.
+func (b *zreBench) hearNumbered(seq uint16, m *ZreMsg) {
+	packet := packetOf(b.t, stateUUID, seq, m)
+	b.z.receive(b.now, &packet)
+}
+
+// A node that names another address than the seed's enters on the connection to the seed if
+// it answers a ping there, and at its own address if it does not.
+func TestSeedPing_newcomer(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		tell     func(b *zreBench)
+		sent     []string
+		endpoint string // of the peer
+		held     bool   // it is at the seed
+	}{
+		{"answers", func(b *zreBench) { b.hearNumbered(2, &ZreMsg{id: PingOkID}) },
+			[]string{"HELLO", "PING"}, stateEndpoint, true},
+		{"does not answer", func(b *zreBench) { b.pass(1500 * time.Millisecond) },
+			[]string{"HELLO", "PING", "HELLO elsewhere", "PING"}, stateOther, false},
+		{"says something before it answers", func(b *zreBench) {
+			b.hearNumbered(2, &ZreMsg{id: JoinID, Group: "G", Status: 1})
+			b.hearNumbered(3, &ZreMsg{id: PingOkID})
+			b.hello(stateOther)
+		}, []string{"HELLO", "PING", "HELLO"}, stateEndpoint, true},
+		{"answers too late", func(b *zreBench) {
+			b.pass(1500 * time.Millisecond)
+			b.hearNumbered(2, &ZreMsg{id: PingOkID})
+		}, []string{"HELLO", "PING", "HELLO elsewhere", "PING"}, stateOther, true},
+		{"a beacon tells more", func(b *zreBench) { b.z.sighted(b.now, stateUUID, stateOther) },
+			[]string{"HELLO", "PING", "HELLO elsewhere"}, stateOther, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newZREBench(t)
+			k := b.addSeed(stateEndpoint)
+			b.pass(10 * time.Second)
+			b.hello(stateOther)
+			if b.isEntered() || len(b.port.events) != 0 {
+				t.Fatalf("entered before it is known where: %q", b.port.events)
+			}
+			c.tell(b)
+			if !slices.Equal(b.port.sent, c.sent) {
+				t.Errorf("sent %q, want %q", b.port.sent, c.sent)
+			}
+			if p := b.peer(); p == nil || !p.isEntered() || p.endpoint != c.endpoint || (k.holder == stateUUID) != c.held {
+				t.Fatalf("peer %+v, holder %v, want one that has entered at %s, held %t", p, k.holder, c.endpoint, c.held)
+			}
+			if want := []string{"ENTER"}; !slices.Equal(b.port.events, want) {
+				t.Errorf("events %q, want %q", b.port.events, want)
+			}
+		})
+	}
+}
+
+// A peer that has entered, and answers a ping at a seed that was none for it, is there as
+// well: nobody is sought there any more as long as it stays.
+func TestSeedPing_entered(t *testing.T) {
+	for _, atSeed := range []bool{true, false} {
+		b := newZREBench(t)
+		b.z.sighted(b.now, stateUUID, stateOther)
+		b.hello(stateOther)
+		b.pass(2 * time.Second)
+		b.hearID(PingOkID)
+		k := b.addSeed(stateEndpoint)
+		b.port.forget()
+		for range 120 {
+			b.pass(time.Second)
+			answered := slices.Contains(b.port.sent, "PING elsewhere")
+			if slices.Contains(b.port.sent, "PING") && atSeed || answered {
+				b.hearID(PingOkID)
+			}
+			b.port.sent = slices.DeleteFunc(b.port.sent, func(s string) bool { return s == "PING" || s == "PING elsewhere" })
+		}
+		if held := k.holder == stateUUID; held != atSeed {
+			t.Errorf("at the seed %t: held %t", atSeed, held)
+		}
+		if n := count(b.port.sent, "HELLO"); atSeed && n > 1 || !atSeed && n < 3 {
+			t.Errorf("at the seed %t: %d HELLOs in 2 minutes", atSeed, n)
+		}
+		if len(b.port.events) > 0 {
+			t.Errorf("events %q, want none", b.port.events)
+		}
+	}
+}
+
+// A newcomer does not wait for more than a few seeds, if none answers.
+func TestSeedPing_many(t *testing.T) {
+	b := newZREBench(t)
+	for _, endpoint := range []string{"tcp://10.0.0.3:9", "tcp://10.0.0.4:9", "tcp://10.0.0.5:9", "tcp://10.0.0.6:9", "tcp://10.0.0.7:9"} {
+		b.addSeed(endpoint)
+	}
+	b.hello(stateEndpoint)
+	b.pass(maxSuspects*time.Second + 100*time.Millisecond)
+	if !b.isEntered() || b.peer().endpoint != stateEndpoint {
+		t.Errorf("entered %t, want that it has", b.isEntered())
+	}
+}
+
+// With several seeds in question each is tested by itself.
+func TestSeedPing_several(t *testing.T) {
+	b := newZREBench(t)
+	first, second := b.addSeed("tcp://10.0.0.7:9"), b.addSeed(stateEndpoint)
+	b.hello(stateOther)
+	if n := count(b.port.sent, "PING") + count(b.port.sent, "PING elsewhere"); n != 1 {
+		t.Fatalf("%d pings at once, want 1: %q", n, b.port.sent)
+	}
+	b.pass(1200 * time.Millisecond)
+	if count(b.port.sent, "PING") != 1 || count(b.port.sent, "PING elsewhere") != 1 {
+		t.Fatalf("sent %q, want a ping to each", b.port.sent)
+	}
+	b.hearNumbered(2, &ZreMsg{id: PingOkID})
+	if first.holder == stateUUID || second.holder != stateUUID || !b.isEntered() || b.peer().endpoint != stateEndpoint {
+		t.Errorf("holders %v and %v, entered %t, want that it is at the second", first.holder, second.holder, b.isEntered())
+	}
+}
