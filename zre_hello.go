@@ -87,13 +87,15 @@ func (z *zre) resendHello(now time.Time, p *peer, reason string) bool {
 }
 
 // followHelloEndpoint turns to where a peer's HELLO says that it is, after it was not
-// found where a beacon, gossip or the application said.
-func (z *zre) followHelloEndpoint(p *peer) {
+// found where a beacon, gossip or the application said, and reports whether it did.
+func (z *zre) followHelloEndpoint(p *peer) (turned bool) {
 	endpoint, err := z.location.reachable(p.helloEndpoint)
-	if err == nil && endpoint != p.endpoint && z.addressed[endpoint] == nil && !z.location.isOurs(endpoint) {
-		z.readdress(p, endpoint)
-		z.enteredChanges++
+	if err != nil || endpoint == p.endpoint || z.addressed[endpoint] != nil || z.location.isOurs(endpoint) {
+		return false
 	}
+	z.readdress(p, endpoint)
+	z.enteredChanges++
+	return true
 }
 
 // receiveHello handles HELLO: a peer says who it is. p is nil if it is not known yet. From
@@ -140,10 +142,11 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 		// It may be a zyre.js that knew us from before, took our HELLO for the end of
 		// that session, and says this HELLO to a node that it believes to be new.
 		mayBeMistaken := z.throttles[uuid] != nil || p.handshake.resends > 0
+		isElsewhere := reachable && endpoint != p.endpoint // perhaps not where we said HELLO
 		switch entered := z.enterIfReached(now, p, its); {
 		case !entered:
 		// It may have refused our key until now: libzmq then never connects again.
-		case mayBeMistaken, z.secure && now.Sub(p.handshake.sentAt) >= z.timeouts.verify():
+		case mayBeMistaken, isElsewhere, z.secure && now.Sub(p.handshake.sentAt) >= z.timeouts.verify():
 			z.startProbe(now, p, probe{kind: probeHello})
 		case z.secure:
 			z.startProbe(now, p, probe{kind: probeUnconfirmed})

@@ -97,14 +97,13 @@ func (z *zre) probeFailed(now time.Time, p *peer) {
 	switch {
 	case pr.kind == probeUnconfirmed && p.sentSinceHello:
 		// it expires, or answers
-	case pr.kind.resendsHello() && (z.location.isCutOff(p.endpoint) || z.isBroken(p)):
+	case pr.kind.resendsHello() && (z.location.isCutOff(p.endpoint) || !z.followHelloEndpoint(p) && z.isBroken(p)):
 		z.startProbe(now, p, pr)
 		if p.isEntered() {
 			z.checkPresence(now, p) // the probe goes on as long as there is no connection, but the peer expires
 		}
 	case pr.kind.resendsHello():
 		p.handshake.resent()
-		z.followHelloEndpoint(p)
 		if !z.admitRestart(now, p.uuid) || !z.resendHello(now, p, reason) {
 			z.removePeer(now, p, reason)
 		}
