@@ -94,7 +94,6 @@ type Beacon struct {
 	chosen atomic.Pointer[netif.Choice] // the links in use, and why
 	own    atomic.Pointer[ownDatagrams]
 	links  atomic.Pointer[[]netif.Link]
-	others atomic.Pointer[map[int][]netip.Prefix] // subnets of the links' interfaces that are not used
 }
 
 // Cmd is a command to a Beacon, or its answer: the same ID, with Err set if

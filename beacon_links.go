@@ -80,10 +80,7 @@ func (a *beaconActor) choose() (netif.Choice, error) {
 	if err != nil {
 		return netif.Choice{}, err
 	}
-	chosen, err := netif.Choose(a.want, host, a.currentLinks())
-	others := netif.OtherSubnets(host, chosen.Links)
-	a.others.Store(&others)
-	return chosen, err
+	return netif.Choose(a.want, host, a.currentLinks())
 }
 
 // use makes the chosen links those in use: opens and closes sockets, joins and

@@ -131,8 +131,9 @@ func (b *Beacon) warnOfVersion(datagram []byte, src netip.Addr) {
 
 // linkOf finds the link that a datagram came in on: of several on one interface, that
 // with the subnet of the source. Where the system does not tell the interface, the subnet
-// alone does. To a node, a source in a subnet of the interface that it does not use belongs
-// to no link: the other node would see this one, and could not reach it.
+// alone does. To a node, a source in no subnet of the links belongs to no link: a host of
+// another subnet could not reach this one, and a forged source would have the node connect
+// to hosts of other networks.
 func (b *Beacon) linkOf(src netip.Addr, ifindex int) (netif.Link, bool) {
 	links := b.links.Load()
 	if links == nil {
@@ -151,11 +152,7 @@ func (b *Beacon) linkOf(src netip.Addr, ifindex int) (netif.Link, bool) {
 			on = i
 		}
 	}
-	if on < 0 {
-		return netif.Link{}, false
-	}
-	if others := b.others.Load(); b.sightings && others != nil &&
-		slices.ContainsFunc((*others)[ifindex], func(p netip.Prefix) bool { return p.Contains(src) }) {
+	if on < 0 || b.sightings {
 		return netif.Link{}, false
 	}
 	return (*links)[on], true

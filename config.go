@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // Defaults of a node. SetEvasive and SetExpired change two of them for the
@@ -21,11 +23,13 @@ const (
 	defaultExpired    = 30 * time.Second
 	defaultQueueLimit = 64 << 20
 	defaultWindow     = 8 << 20
+	defaultMaxMessage = transport.DefaultMaxMessage
 
 	minTimeout    = 10 * time.Millisecond
 	minQueueLimit = 64 << 10
 	minWindow     = 64 << 10
-	maxString     = 255 // bytes of a name, group or header name on the wire
+	minMaxMessage = maxPeerBytes // a HELLO has to fit
+	maxString     = 255          // bytes of a name, group or header name on the wire
 )
 
 var evasiveDefault, expiredDefault atomic.Int64
@@ -82,6 +86,7 @@ type config struct {
 	queueLimit int
 	shareView  bool
 	window     int // bytes that may be under way to one peer
+	maxMessage int // bytes of a message that the inbox takes
 	logger     *slog.Logger
 	logs       *logQueue        // behind logger
 	bad        map[string]error // what setters were given that makes no sense, by operation
@@ -101,6 +106,7 @@ func defaultConfig() config {
 		expired:    orDefault(&expiredDefault, defaultExpired),
 		queueLimit: defaultQueueLimit,
 		window:     defaultWindow,
+		maxMessage: defaultMaxMessage,
 		curve:      curveConfig{zapDomain: "global"},
 		bad:        map[string]error{},
 	}
@@ -271,6 +277,19 @@ func (z *Zyre) SetQueueLimit(bytes int) *Zyre {
 func (z *Zyre) SetWindow(bytes int) *Zyre {
 	return z.set(change{"set window", strconv.Itoa(bytes), checkMemory(bytes, minWindow), func(c *config) {
 		c.window = bytes
+	}})
+}
+
+// SetMaxMessage sets how large a message may be that the node takes, in bytes, all its
+// frames together. The default is 16 MiB, the least 1 MiB. Beyond it a frame ends the
+// connection that it comes on as soon as its size is announced, and a message of several
+// frames is dropped; the peer exits with [ReasonTooLarge] and enters again. Peers know
+// nothing of the limit: set the same on all nodes. Each connection that is made to the node
+// may use so much memory, whoever makes it. A lower value makes Start return an error that
+// wraps [ErrInvalid]. No effect after Start. Libzyre takes messages of any size.
+func (z *Zyre) SetMaxMessage(bytes int) *Zyre {
+	return z.set(change{"set max message", strconv.Itoa(bytes), checkMemory(bytes, minMaxMessage), func(c *config) {
+		c.maxMessage = bytes
 	}})
 }
 

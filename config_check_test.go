@@ -40,6 +40,8 @@ var settings = []struct {
 		func(z *Zyre) { z.SetBeaconPeerPort(65536) }, func(z *Zyre) { z.SetBeaconPeerPort(0).SetBeaconPeerPort(1) }},
 	{"SetQueueLimit", "set queue limit 1: must be 65536 or more",
 		func(z *Zyre) { z.SetQueueLimit(1) }, func(z *Zyre) { z.SetQueueLimit(1 << 20) }},
+	{"SetMaxMessage", "set max message 1048575: must be 1048576 or more",
+		func(z *Zyre) { z.SetMaxMessage(1<<20 - 1) }, func(z *Zyre) { z.SetMaxMessage(1 << 20) }},
 	{"SetAdvertisedEndpoint", "set advertised endpoint tcp://*:1: must be tcp://address:port, ipc://path or inproc://name",
 		func(z *Zyre) { z.SetAdvertisedEndpoint("tcp://*:1") }, func(z *Zyre) { z.SetAdvertisedEndpoint("tcp://127.0.0.1:1") }},
 	{"GossipBind", "gossip bind nonsense: must be tcp://address:port, where the port * takes a free one, ipc://path or inproc://name",

@@ -112,12 +112,11 @@ func (z *Zyre) authorized() []string {
 	return z.cfg.curve.authorized
 }
 
-// listenOptions are the inbox's keys, and who may connect to it.
-func (c *curveConfig) listenOptions(policy *transport.Policy) transport.ListenOptions {
-	if !c.enabled() {
-		return transport.ListenOptions{}
+// listenOptions are the inbox's keys, who may connect to it, and what it takes.
+func (c *config) listenOptions(policy *transport.Policy) transport.ListenOptions {
+	opts := transport.ListenOptions{MaxMessage: c.maxMessage}
+	if k := &c.curve; k.enabled() {
+		opts.PublicKey, opts.SecretKey, opts.ZapDomain, opts.Policy = k.publicKey, k.secretKey, k.zapDomain, policy
 	}
-	return transport.ListenOptions{
-		PublicKey: c.publicKey, SecretKey: c.secretKey, ZapDomain: c.zapDomain, Policy: policy,
-	}
+	return opts
 }

@@ -34,6 +34,11 @@ var (
 	// than 255 bytes: its length is one byte in RFC 36.
 	ErrTooLong = errors.New("longer than 255 bytes")
 
+	// ErrTooLarge is returned for a message of more than 10,000 frames, which no node of
+	// this package takes. How many bytes a peer takes is not known here: see
+	// [ReasonTooLarge].
+	ErrTooLarge = errors.New("message too large")
+
 	// ErrInvalid is returned for an invalid argument.
 	ErrInvalid = errors.New("invalid argument")
 

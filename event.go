@@ -34,6 +34,7 @@ const (
 	ReasonIdentity    = "UUID used by another" // a node with another key used its UUID, which cut its connection; ENTER follows
 	ReasonUnconfirmed = "never answered"       // it never showed that it had our HELLO, which is said again; ENTER follows
 	ReasonFailed      = "connection failed"    // it takes no more messages on its connection
+	ReasonTooLarge    = "message too large"    // a message to or from it was larger than its receiver takes, and is lost; ENTER follows
 	ReasonRevoked     = "key revoked"          // its key is not authorized any more: see SetAuthorizedKeys
 )
 
@@ -151,12 +152,19 @@ func frameBytes(frames [][]byte) (n int) {
 // Event itself, its places in the queue and the allocator's rounding.
 const eventOverhead = 256
 
-// headerOverhead is what a header costs beside its text.
-const headerOverhead = 64
+// headerOverhead is what a header costs beside its text, and frameOverhead what each of
+// several frames costs: its place in Frames, and what the allocator gives for the smallest.
+const (
+	headerOverhead = 64
+	frameOverhead  = 48
+)
 
 // size is what the event counts against the queue limit, in bytes.
 func (e *Event) size() int {
-	n := eventOverhead + frameBytes(e.Frames)
+	n := eventOverhead + frameBytes(e.Frames) + len(e.Group)
+	if len(e.Frames) > 1 {
+		n += frameOverhead * len(e.Frames)
+	}
 	for name, value := range e.Headers {
 		n += len(name) + len(value) + headerOverhead
 	}

@@ -13,7 +13,7 @@ func TestEventQueue_order(t *testing.T) {
 		ch := newEventChannel()
 		q := newEventQueue(ch, 1<<20)
 		for i := range count {
-			q.push(&Event{Type: EventWhisper, Group: fmt.Sprint(i), Frames: [][]byte{make([]byte, 10)}})
+			q.push(&Event{Type: EventWhisper, Msg: fmt.Append(nil, i), Frames: [][]byte{make([]byte, 10)}})
 		}
 		if got, want := q.held, count*(eventOverhead+10); got != want {
 			t.Errorf("held with %d events = %d, want %d", count, got, want)
@@ -22,8 +22,8 @@ func TestEventQueue_order(t *testing.T) {
 			t.Errorf("full with %d events = %t, want %t", count, got, want)
 		}
 		for i := range count / 2 {
-			if e := <-ch; e.Group != fmt.Sprint(i) {
-				t.Fatalf("event %d of %d = %s", i, count, e.Group)
+			if e := <-ch; string(e.Msg) != fmt.Sprint(i) {
+				t.Fatalf("event %d of %d = %s", i, count, e.Msg)
 			}
 			q.pump()
 		}
@@ -69,7 +69,9 @@ func TestEvent_size(t *testing.T) {
 		want  int
 	}{
 		{&Event{Type: EventJoin}, eventOverhead},
-		{&Event{Type: EventWhisper, Frames: [][]byte{make([]byte, 1000), make([]byte, 1)}}, eventOverhead + 1001},
+		{&Event{Type: EventWhisper, Frames: [][]byte{make([]byte, 1000), make([]byte, 1)}}, eventOverhead + 2*frameOverhead + 1001},
+		{&Event{Type: EventWhisper, Frames: make([][]byte, 10_000)}, eventOverhead + 10_000*frameOverhead},
+		{&Event{Type: EventJoin, Group: "group"}, eventOverhead + 5},
 		{&Event{Type: EventEnter, Headers: map[string]string{"name": strings.Repeat("x", 100)}}, eventOverhead + headerOverhead + 104},
 	} {
 		if got := c.event.size(); got != c.want {

@@ -14,6 +14,8 @@ import (
 // Limits of a node that are not settings.
 const (
 	receiveBatch  = 256                    // messages read before everything else gets a turn
+	receiveFrames = 16 << 10               // and the frames in them
+	receiveBytes  = 16 << 20               // and their bytes
 	pollShortest  = 200 * time.Microsecond // between looks at a full channel or mailbox
 	pollLongest   = 20 * time.Millisecond
 	watchInterval = time.Second // between looks at the interfaces where no beacon does
@@ -49,6 +51,7 @@ type node struct {
 	resolver *transport.Resolver
 	events   *eventQueue
 	edges    edges
+	guard    *transport.Guard // nil where there is nothing to guard
 	waits    peerWaits
 	warned   addressWarnings
 	alone    solitude
@@ -98,7 +101,7 @@ func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
 
 // start opens the node's sockets. On an error it has closed them again.
 func (n *node) start(now time.Time) error {
-	in, err := n.seams.transport.Listen(n.cfg.curve.listenOptions(n.policy))
+	in, err := n.seams.transport.Listen(n.cfg.listenOptions(n.policy))
 	if err != nil {
 		return errors.Join(err, n.seams.transport.Close())
 	}
@@ -110,6 +113,7 @@ func (n *node) start(now time.Time) error {
 		return errors.Join(err, in.Close(), n.seams.transport.Close())
 	}
 	n.zre.startElections(now)
+	warnOfOldLibzmq(n.log, transport.Version())
 	n.log.Info("zyre: started", "uuid", n.zre.id, "name", n.zre.name, "endpoints", n.binder.endpoints)
 	return nil
 }
@@ -220,12 +224,16 @@ func (n *node) yield() bool {
 // drain reads what has arrived, up to a batch, and reports whether there may be more. It
 // reads nothing while the application is too far behind.
 func (n *node) drain(now time.Time) (more bool) {
+	frames, bytes := 0, 0
 	for range receiveBatch {
 		if n.events.isFull() {
-			n.pause()
+			n.pause(now)
 			return false
 		}
 		err := n.inbox.Recv(&n.packet)
+		if errors.Is(err, transport.ErrPartial) {
+			break // of a message of very many frames; everything else gets its turn first
+		}
 		if errors.Is(err, transport.ErrAgain) {
 			if !errors.Is(err, transport.ErrNotPolled) {
 				n.zre.inboxDrained(now)
@@ -239,13 +247,17 @@ func (n *node) drain(now time.Time) (more bool) {
 		}
 		n.zre.receive(now, &n.packet)
 		n.zre.inboxRead(now)
+		frames, bytes = frames+len(n.packet.Frames), bytes+frameBytes(n.packet.Frames)
+		if frames > receiveFrames || bytes > receiveBytes {
+			break
+		}
 	}
 	n.zre.inboxBacklogged()
 	return true
 }
 
 // pause stops reading the inbox.
-func (n *node) pause() {
+func (n *node) pause(now time.Time) {
 	if n.paused {
 		return
 	}

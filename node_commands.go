@@ -56,9 +56,11 @@ func (n *node) take(now time.Time, news any) {
 	case zgossip.Tuple:
 		n.tuple(now, v)
 	case transport.Resolved:
-		n.routing.resolved(now, v.Endpoint, v.Numeric)
-		n.followRoutes(now)
-		n.zre.resolved(now, v.Endpoint, v.Numeric, v.Err)
+		if !v.Named {
+			n.routing.resolved(now, v.Endpoint, v.Numeric)
+			n.followRoutes(now)
+		}
+		n.zre.resolved(now, lookupKey{v.Endpoint, !v.Named}, v.Numeric, v.Err)
 	}
 }
 

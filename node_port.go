@@ -14,7 +14,13 @@ func (n *node) dial(endpoint, serverKey string) (transport.Mailbox, error) {
 	return n.seams.transport.Dial(endpoint, o)
 }
 
-func (n *node) resolve(endpoint string) bool { return n.resolver.Start(endpoint) }
+func (n *node) resolve(endpoint string, required bool) bool {
+	if required {
+		return n.resolver.Start(endpoint)
+	}
+	l := n.zre.location // as it is now: another goroutine asks it
+	return n.resolver.StartNamed(endpoint, l.mayBeNamed)
+}
 
 func (n *node) isAuthorized(key string) bool { return n.policy.Allows(key) }
 

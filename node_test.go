@@ -149,7 +149,7 @@ func TestNode_unpolledInboxProvesNothing(t *testing.T) {
 		n, in := newQueueNode(t, now)
 		p := meetPeer(t, now, n, in)
 		in.then = then
-		n.pause()
+		n.pause(time.Now())
 		n.resume(now)
 		for end := now.Add(10 * n.cfg.expired); now.Before(end); {
 			now = n.plan(now)

@@ -184,7 +184,7 @@ func TestNode_pausedPatience(t *testing.T) {
 		b.whisper(a.uuid)
 	}
 	s.settle()
-	a.n.pause()
+	a.n.pause(time.Now())
 	a.hear([16]byte{1}, 1, simHello(b.endpoint))
 	a.n.zre.startProbe(s.now, a.n.zre.peers[c.uuid], probe{kind: probeGoodbye})
 	s.run(2 * time.Minute)

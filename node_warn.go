@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -35,6 +36,19 @@ func (w *addressWarnings) look(log *slog.Logger, l *location, secure, elsewhere 
 			"set another with SetInterface, SetEndpoint or SetAdvertisedEndpoint", "endpoint", announced)
 	}
 	w.loopback = loopback
+}
+
+// safeLibzmq is the first release of libzmq in which nothing is known that a stranger could
+// end the process with, or run code.
+var safeLibzmq = [3]int{4, 3, 3}
+
+// warnOfOldLibzmq warns of a libzmq with known weaknesses: it parses what strangers send
+// before this package does. A distribution may have mended an older one.
+func warnOfOldLibzmq(log *slog.Logger, version [3]int) {
+	if slices.Compare(version[:], safeLibzmq[:]) < 0 {
+		log.Warn("zyre: this libzmq has known weaknesses that a stranger on the network can use; install 4.3.3 or later",
+			"version", fmt.Sprintf("%d.%d.%d", version[0], version[1], version[2]))
+	}
 }
 
 const (

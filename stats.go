@@ -92,6 +92,7 @@ type Dropped struct {
 	BadIdentity     uint64 // messages from a connection that names no UUID, or this node's own
 	Foreign         uint64 // messages with another signature or version than ZRE's
 	Malformed       uint64 // messages that were cut short or had impossible lengths
+	TooLarge        uint64 // messages with more frames or bytes than the node takes, but for those that libzmq refuses
 	UnknownCommand  uint64 // messages with an unknown command
 	BeforeHello     uint64 // messages from a node that had not said HELLO
 	HelloRefused    uint64 // HELLOs out of sequence, with too many headers or this node's endpoint, or beyond the limits for new nodes
@@ -105,8 +106,10 @@ type Dropped struct {
 	BeaconsRefused  uint64 // beacons and endpoints of new nodes beyond the limits
 	HalfOpenEvicted uint64 // half-open nodes forgotten to make room for newer ones
 	NeverEntered    uint64 // half-open nodes forgotten because they did not say HELLO in time
+	ConnectionsCut  uint64 // connections ended because they held more of the node than they may
 	KeysRefused     uint64 // connections, messages, beacons and tuples with a wrong key or none
 	ElectionIgnored uint64 // ELECTs and LEADERs from nodes outside the group, or for such nodes
+	ElectionDelayed uint64 // times an election waited because members of its group came and went too often
 	ViewsRefused    uint64 // questions for this node's view beyond the limits, and answers that came too late or were malformed
 	LogRecords      uint64 // records for which the log's handler was too slow
 	Errors          uint64 // errors of the sockets
@@ -147,7 +150,7 @@ type counters struct {
 	unknownCommand, beforeHello, helloRefused, throttled, unreachable      uint64
 	statusMismatch, groupsRefused, lateShouts, badBeacons, ownBeacons      uint64
 	sightingsRefused, evicted, neverEntered, keysRefused, electionsIgnored uint64
-	receiveErrors, sendErrors, dialErrors                                  uint64
+	receiveErrors, sendErrors, dialErrors, tooLarge, electionsDelayed      uint64
 	viewsSent, viewsRefused                                                uint64
 }
 
@@ -214,6 +217,9 @@ func (n *node) stats(now time.Time) Stats {
 		s.Dropped.BadBeacons += n.beacon.stats.malformed.Load()
 	}
 	s.Dropped.KeysRefused += n.policy.Refused()
+	if n.guard != nil {
+		s.Dropped.ConnectionsCut = n.guard.Cut()
+	}
 	s.Dropped.LogRecords = n.cfg.logs.lostRecords()
 	s.Warnings = n.cfg.logs.warnings.list()
 	for _, p := range z.peers {
@@ -244,6 +250,7 @@ func (c *counters) dropped() Dropped {
 		BadIdentity:     c.badIdentity,
 		Foreign:         c.foreign,
 		Malformed:       c.malformed,
+		TooLarge:        c.tooLarge,
 		UnknownCommand:  c.unknownCommand,
 		BeforeHello:     c.beforeHello,
 		HelloRefused:    c.helloRefused,
@@ -259,6 +266,7 @@ func (c *counters) dropped() Dropped {
 		NeverEntered:    c.neverEntered,
 		KeysRefused:     c.keysRefused,
 		ElectionIgnored: c.electionsIgnored,
+		ElectionDelayed: c.electionsDelayed,
 		ViewsRefused:    c.viewsRefused,
 		Errors:          c.receiveErrors + c.sendErrors + c.dialErrors,
 	}

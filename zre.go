@@ -47,8 +47,8 @@ type zre struct {
 	groups    map[string]*group // groups that peers have joined
 	elections map[string]*election
 	known     map[[16]byte]*knownNode
-	keys      map[[16]byte]string // public keys, Z85, of the nodes we have connected to, or will
-	lookups   map[string]lookup   // under way, by endpoint
+	keys      map[[16]byte]string  // public keys, Z85, of the nodes we have connected to, or will
+	lookups   map[lookupKey]lookup // under way
 	throttles map[[16]byte]*throttle
 	seedTest  seedTest
 
@@ -88,9 +88,10 @@ type zre struct {
 type port interface {
 	// dial connects to a peer; serverKey is the peer's CURVE public key, in Z85.
 	dial(endpoint, serverKey string) (transport.Mailbox, error)
-	// resolve starts to look up the host name in an endpoint and reports whether it
-	// did. The answer comes to zre.resolved.
-	resolve(endpoint string) bool
+	// resolve starts to look up the host name in an endpoint, which the application
+	// requires or others have named, and reports whether it did. The answer comes to
+	// zre.resolved.
+	resolve(endpoint string, required bool) bool
 	// isAuthorized reports whether the holder of a CURVE public key may talk with us.
 	isAuthorized(key string) bool
 	// deliver gives the application an event.
@@ -139,7 +140,7 @@ func newZRE(cfg zreConfig, out port) *zre {
 		elections:     map[string]*election{},
 		known:         map[[16]byte]*knownNode{},
 		keys:          map[[16]byte]string{},
-		lookups:       map[string]lookup{},
+		lookups:       map[lookupKey]lookup{},
 		throttles:     map[[16]byte]*throttle{},
 		sharing:       newSharing(cfg.shareView),
 		refusedIDs:    map[string]bool{},

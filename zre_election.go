@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/internal/backoff"
+	"github.com/go-zyre/zyre/internal/ratelimit"
 )
 
 // How long an election may take before the challenger begins it again, and how long a
@@ -14,6 +15,13 @@ const (
 	electionShortest = 500 * time.Millisecond
 	electionLongest  = 30 * time.Second
 	electionAlone    = 1500 * time.Millisecond
+)
+
+// Members that come and go cause elections: so many at once, and so many a second in the
+// long run. What changes beyond that counts once there is room again.
+const (
+	electionBurst = 20
+	electionRate  = 2
 )
 
 // election is what a node knows of the leadership of a group that it has joined.
@@ -27,15 +35,16 @@ const (
 // libzyre not always when they meet amid a wave: who has asked twice, and knows of
 // nobody smaller, takes silence for consent.
 type election struct {
-	supported string          // UUID of the smallest contestant heard of; empty if none
-	support   map[*peer]bool  // who supports this node, while nobody smaller is known
-	leader    string          // who leads; empty if nobody does
-	rival     string          // a leader turned down or left for a smaller one, which may go; or empty
-	told      map[*peer]bool  // who has been told of the leader by this node
-	changed   bool            // members have come or gone
-	aloneAt   time.Time       // when to lead alone; zero if somebody was here
-	retryAt   time.Time       // when to begin again; zero if this node does not challenge
-	retry     backoff.Backoff // how long after a challenge the next one follows
+	supported string           // UUID of the smallest contestant heard of; empty if none
+	support   map[*peer]bool   // who supports this node, while nobody smaller is known
+	leader    string           // who leads; empty if nobody does
+	rival     string           // a leader turned down or left for a smaller one, which may go; or empty
+	told      map[*peer]bool   // who has been told of the leader by this node
+	changed   bool             // members have come or gone
+	aloneAt   time.Time        // when to lead alone; zero if somebody was here
+	retryAt   time.Time        // when to begin again; zero if this node does not challenge
+	changes   ratelimit.Bucket // bounds the elections that members cause by coming and going
+	retry     backoff.Backoff  // how long after a challenge the next one follows
 }
 
 // election returns the election of a group, and begins to keep one.
@@ -44,6 +53,7 @@ func (z *zre) election(now time.Time, group string) *election {
 	if e == nil {
 		e = &election{
 			aloneAt: now.Add(electionAlone),
+			changes: ratelimit.Bucket{Rate: electionRate, Burst: electionBurst},
 			retry:   backoff.Backoff{Min: electionShortest, Max: electionLongest},
 		}
 		z.elections[group] = e
@@ -104,6 +114,9 @@ func (z *zre) runElections(now time.Time) {
 	for _, group := range slices.Sorted(maps.Keys(z.elections)) {
 		e := z.elections[group]
 		switch {
+		case e.changed && !e.changes.Take(now):
+			z.counters.electionsDelayed++
+			z.wakeBy(now.Add(time.Second / electionRate))
 		case e.changed:
 			e.changed = false
 			e.retry.Reset()

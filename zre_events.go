@@ -27,7 +27,7 @@ func messageEvent(kind string, p *peer, group string, frames [][]byte) *Event {
 	e := peerEvent(kind, p)
 	e.Group = group
 	if len(frames) > 1 {
-		e.Frames = append(make([][]byte, 0, len(frames)), frames...)
+		e.Frames = append(make([][]byte, 0, len(frames)), frames...) // frames is reused
 	} else {
 		e.single[0] = []byte{}
 		copy(e.single[:], frames)

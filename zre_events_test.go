@@ -17,6 +17,16 @@ func TestZRE_exitReasons(t *testing.T) {
 		{ReasonExpired, func(b *zreBench) { b.pass(time.Minute) }},
 		{ReasonLost, func(b *zreBench) { b.hearAfterGap(&ZreMsg{id: PingID}, 1) }},
 		{ReasonRestarted, func(b *zreBench) { b.hello(stateElsewhere) }},
+		{ReasonTooLarge, func(b *zreBench) {
+			p := packetOf(b.t, stateUUID, b.peer().in.next, &ZreMsg{id: WhisperID})
+			p.Excess = true
+			b.z.receive(b.now, &p)
+		}},
+		{ReasonTooLarge, func(b *zreBench) {
+			b.z.transmit(b.now, b.peer(), appendPlain(nil, WhisperID, 0), content{frames: [][]byte{make([]byte, defaultMaxMessage+1)}}, nil)
+			b.pass(time.Second)
+			b.hello(stateEndpoint)
+		}},
 		{ReasonReplaced, func(b *zreBench) {
 			b.z.sighted(b.now, [16]byte{8}, stateEndpoint)
 			b.pass(5 * time.Second)

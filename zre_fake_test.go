@@ -25,7 +25,7 @@ func (f *fakePort) dial(endpoint, _ string) (transport.Mailbox, error) {
 	return &fakeMailbox{port: f, endpoint: endpoint}, nil
 }
 
-func (f *fakePort) resolve(endpoint string) bool {
+func (f *fakePort) resolve(endpoint string, _ bool) bool {
 	f.lookups = append(f.lookups, endpoint)
 	return true
 }

@@ -113,7 +113,7 @@ func (z *zre) joined(p *peer, name string) {
 	if _, member := p.groups[name]; member {
 		return
 	}
-	if len(p.groups) >= maxPeerGroups {
+	if len(p.groups) >= maxPeerGroups || p.groupBytes+len(name) > maxPeerBytes {
 		z.counters.groupsRefused++
 		return
 	}
@@ -124,6 +124,7 @@ func (z *zre) joined(p *peer, name string) {
 	}
 	g.peers = append(g.peers, p)
 	p.groups[name] = g
+	p.groupBytes += len(name)
 	z.membersChanged(name, p, false)
 	e := peerEvent(EventJoin, p)
 	e.Group = name
@@ -150,6 +151,7 @@ func (z *zre) left(p *peer, name string) {
 // empty.
 func (z *zre) removeMember(p *peer, g *group) {
 	delete(p.groups, g.name)
+	p.groupBytes -= len(g.name)
 	g.remove(p)
 	if len(g.peers) == 0 {
 		delete(z.groups, g.name)

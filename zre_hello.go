@@ -37,8 +37,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	box, err := z.port.dial(p.endpoint, p.key)
 	if err != nil {
 		z.counters.dialErrors++
-		z.log.Warn("zyre: connect",
-			"peer", p.id, "endpoint", p.endpoint, "err", err)
+		z.log.Warn("zyre: connect", "peer", p.id, "endpoint", p.endpoint, "err", err)
 		return false
 	}
 	p.mailbox, p.probe, p.progress = box, probe{}, progress{}
@@ -109,7 +108,7 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 	case v.sequence != 1, reachable && z.location.isOurs(endpoint):
 		z.counters.helloRefused++
 		return
-	case v.groupCount > maxPeerGroups:
+	case v.groupCount > maxPeerGroups, v.longGroup:
 		z.counters.groupsRefused++
 		return
 	case v.headerCount > maxPeerHeaders:
@@ -131,6 +130,12 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 		if reachable {
 			z.connectHeld(now, p, endpoint)
 		}
+	case p.handshake.state == helloSent && reachable && z.outweighsBeacon(p, endpoint):
+		z.forgetPeer(p)
+		if q := z.connect(now, uuid, endpoint); q != nil {
+			z.enterIfReached(now, q, its)
+			q.handshake.answered()
+		}
 	case p.handshake.state == helloUnreached && !z.admitRestart(now, uuid):
 		z.removePeer(now, p, ReasonThrottled)
 	case !p.isEntered():
@@ -151,9 +156,17 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 	}
 }
 
+// outweighsBeacon reports whether the endpoint in a peer's HELLO, which has proven its key,
+// takes the place of the one in a beacon, which anybody can forge. What the application or
+// gossip named is kept, and so is another port of the same host.
+func (z *zre) outweighsBeacon(p *peer, endpoint string) bool {
+	other := z.addressed[endpoint]
+	return z.secure && z.known[p.uuid] == nil && hostOf(endpoint) != hostOf(p.endpoint) && (other == nil || !other.isEntered())
+}
+
 // onFirstHello handles the HELLO of a peer that we have not heard of.
 func (z *zre) onFirstHello(now time.Time, uuid [16]byte, endpoint string, reachable bool, its hello) {
-	if z.isThrottled(now, uuid) || !z.admit(now) {
+	if z.isThrottled(now, uuid) || !z.admit(now, uuid) {
 		z.counters.helloRefused++
 		return
 	}
@@ -293,6 +306,10 @@ func (z *zre) onFreshConnection(now time.Time, p *peer) {
 // lost, or nothing would follow it. Our HELLO makes the peer restart its session. A peer
 // whose HELLO is held and that says GOODBYE is forgotten, or it would enter as a ghost.
 func (z *zre) onMessageBeforeHello(now time.Time, p *peer, v *zreView, m *transport.Packet) {
+	if v.id == PingOkID && z.seedTestAnswered(now, p, v.sequence) {
+		return
+	}
+	z.counters.beforeHello++ // on this connection
 	if p != nil && p.handshake.state == helloHeld && v.id == GoodbyeID && p.held.routingByte == m.From[0] {
 		z.forgetPeer(p)
 		return
@@ -333,14 +350,14 @@ func (z *zre) reportNoAnswer(now time.Time, p *peer) {
 		"own_endpoint", z.location.announced(p.endpoint), "since", since.Round(time.Millisecond))
 }
 
-// onSequenceGap handles a gap in a peer's sequence numbers: messages are missing, and
-// the application learns of it by an EXIT. Our HELLO makes the peer enter again.
-func (z *zre) onSequenceGap(now time.Time, p *peer, seq uint16) {
-	z.counters.gaps++
-	z.log.Warn("zyre: messages lost", "peer", p.id, "expected", p.in.next, "got", seq)
+// onMessagesLost handles a gap in a peer's sequence numbers, or a message that is too large
+// to be taken: messages are missing, and the application learns of it by an EXIT. Our HELLO
+// makes the peer enter again.
+func (z *zre) onMessagesLost(now time.Time, p *peer, seq uint16, reason string) {
+	z.log.Warn("zyre: messages lost", "peer", p.id, "expected", p.in.next, "got", seq, "reason", reason)
 	z.heardFrom(now, p)
 	z.rejectClaim(p)
-	z.removePeer(now, p, ReasonLost)
+	z.removePeer(now, p, reason)
 	if !z.admitRestart(now, p.uuid) || z.peers[p.uuid] != nil {
 		return
 	}

@@ -1,11 +1,16 @@
 package zyre
 
-import "time"
+import (
+	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+)
 
 // inboxLag is how far the node's reading lags behind what peers have sent. While it
 // does, a peer's silence may be the node's own doing.
 type inboxLag struct {
 	backlogged bool       // something is left in the inbox
+	drainedAt  time.Time  // the last round in which nothing was left
 	grace      int        // messages to read, after a pause, until silence means something again
 	goodbyes   [][16]byte // peers whose goodbye beacon overtook what they had sent
 }
@@ -40,7 +45,7 @@ func (z *zre) inboxRead(now time.Time) {
 
 // inboxDrained notes that nothing is left in the inbox: who is silent now is silent.
 func (z *zre) inboxDrained(now time.Time) {
-	z.inbox.grace, z.inbox.backlogged = 0, false
+	z.inbox.grace, z.inbox.backlogged, z.inbox.drainedAt = 0, false, now
 	for _, uuid := range z.inbox.goodbyes {
 		switch p := z.peers[uuid]; {
 		case p == nil:
@@ -51,4 +56,25 @@ func (z *zre) inboxDrained(now time.Time) {
 		}
 	}
 	z.inbox.goodbyes = nil
+}
+
+// deliveries tells what has been read of the peers that have entered, by the end of the round
+// that began now.
+func (z *zre) deliveries(now time.Time) transport.Deliveries {
+	d := transport.Deliveries{Bytes: make(map[transport.Conn]uint64, z.entered), Drained: z.inbox.drainedAt.Equal(now)}
+	for _, p := range z.peers {
+		if p.isEntered() && p.conn != (transport.Conn{}) {
+			d.Bytes[p.conn] = p.wire
+		}
+	}
+	return d
+}
+
+// onConnection notes which connection a peer is heard on: another one than that of its HELLO
+// if libzmq has connected again by itself.
+func (p *peer) onConnection(m *transport.Packet) {
+	if m.Conn != (transport.Conn{}) && m.Conn != p.conn {
+		p.conn, p.wire = m.Conn, 0
+	}
+	p.wire += m.Wire
 }

@@ -51,7 +51,7 @@ func (k *knownNode) entered(now time.Time) {
 // addKnownNode takes note of a node and tries to reach it.
 func (z *zre) addKnownNode(now time.Time, uuid [16]byte, k *knownNode) {
 	old := z.known[uuid]
-	if old == nil && len(z.known) >= maxKnownNodes || old != nil && old.required && !k.required {
+	if old == nil && !k.required && len(z.known) >= maxKnownNodes || old != nil && old.required && !k.required {
 		z.counters.sightingsRefused++
 		return
 	}
@@ -104,14 +104,22 @@ type lookup struct {
 	required bool // the application has named the endpoint
 }
 
+// lookupKey is what a look-up is known by. What the application requires is looked up
+// apart from what others have named, whose addresses are not all used.
+type lookupKey struct {
+	endpoint string
+	required bool
+}
+
 // resolveAndConnect goes to a node at an endpoint that may have a host name. That is
 // looked up elsewhere; resolved takes the answer.
 func (z *zre) resolveAndConnect(now time.Time, endpoint string, l lookup) {
 	_, err := transport.ParseEndpoint(endpoint)
 	switch {
 	case errors.Is(err, transport.ErrNeedsLookup):
-		if _, underWay := z.lookups[endpoint]; !underWay && z.port.resolve(endpoint) {
-			z.lookups[endpoint] = l
+		key := lookupKey{endpoint, l.required}
+		if _, underWay := z.lookups[key]; !underWay && z.port.resolve(endpoint, l.required) {
+			z.lookups[key] = l
 		}
 	case err != nil:
 		z.counters.unreachable++
@@ -123,9 +131,9 @@ func (z *zre) resolveAndConnect(now time.Time, endpoint string, l lookup) {
 // resolved handles the answer of a look-up: the endpoint with each address in place of
 // the host name, or why there is none. Of what a peer or gossip has named only those are
 // taken that could have been named instead.
-func (z *zre) resolved(now time.Time, endpoint string, numeric []string, err error) {
-	l, ok := z.lookups[endpoint]
-	delete(z.lookups, endpoint)
+func (z *zre) resolved(now time.Time, key lookupKey, numeric []string, err error) {
+	l, ok := z.lookups[key]
+	delete(z.lookups, key)
 	if !ok {
 		return
 	}
@@ -140,10 +148,10 @@ func (z *zre) resolved(now time.Time, endpoint string, numeric []string, err err
 		}
 	}
 	if len(those) == 0 && l.required {
-		z.log.Warn("zyre: a required peer's host name has no address", "endpoint", endpoint, "peer", uuidString(l.uuid), "err", err)
+		z.log.Warn("zyre: a required peer's host name has no address", "endpoint", key.endpoint, "peer", uuidString(l.uuid), "err", err)
 	}
 	if len(those) == 0 {
-		z.log.Debug("zyre: look up", "endpoint", endpoint, "addresses", numeric, "err", err)
+		z.log.Debug("zyre: look up", "endpoint", key.endpoint, "addresses", numeric, "err", err)
 		return
 	}
 	z.sightedKnown(now, l.uuid, those[l.turn%len(those)], l.key)

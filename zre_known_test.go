@@ -136,7 +136,7 @@ func TestKnown_resolved(t *testing.T) {
 			if want := []string{stateUnresolved}; !slices.Equal(b.port.lookups, want) {
 				t.Errorf("looked up %q, want %q", b.port.lookups, want)
 			}
-			b.z.resolved(b.now, stateUnresolved, c.numeric, c.err)
+			b.z.resolved(b.now, lookupKey{stateUnresolved, false}, c.numeric, c.err)
 			if !slices.Equal(b.port.sent, c.sent) {
 				t.Errorf("sent = %q, want %q", b.port.sent, c.sent)
 			}
@@ -147,7 +147,7 @@ func TestKnown_resolved(t *testing.T) {
 // An answer that nobody waits for is no sighting.
 func TestKnown_resolvedUnasked(t *testing.T) {
 	b := newZREBench(t)
-	b.z.resolved(b.now, stateUnresolved, []string{stateEndpoint}, nil)
+	b.z.resolved(b.now, lookupKey{stateUnresolved, false}, []string{stateEndpoint}, nil)
 	if len(b.z.peers) != 0 {
 		t.Errorf("peers = %d, want 0", len(b.z.peers))
 	}
@@ -159,7 +159,7 @@ type lookupPort struct {
 	asked []string
 }
 
-func (l *lookupPort) resolve(endpoint string) bool {
+func (l *lookupPort) resolve(endpoint string, _ bool) bool {
 	l.asked = append(l.asked, endpoint)
 	return true
 }
@@ -188,7 +188,7 @@ func TestZRE_resolved_turns(t *testing.T) {
 				t.Fatalf("%d look-ups in 10 s, want another", len(l.asked))
 			}
 		}
-		a.n.zre.resolved(s.now, somewhere, []string{"tcp://10.0.0.8:9", "tcp://10.0.0.9:9"}, nil)
+		a.n.zre.resolved(s.now, lookupKey{somewhere, true}, []string{"tcp://10.0.0.8:9", "tcp://10.0.0.9:9"}, nil)
 		if p := a.n.zre.peers[uuid]; p == nil || p.endpoint != want {
 			t.Fatalf("look-up %d led to %+v, want %s", i, p, want)
 		}
@@ -216,17 +216,17 @@ func TestZRE_resolved_hello(t *testing.T) {
 	s, a, l := lookupNode(t)
 	uuid := [16]byte{1}
 	a.hear(uuid, 1, simHello(somewhere))
-	a.n.zre.resolved(s.now, somewhere, nil, errors.New("no such host"))
+	a.n.zre.resolved(s.now, lookupKey{somewhere, false}, nil, errors.New("no such host"))
 	s.run(3 * time.Second)
 	if len(l.asked) != 2 {
 		t.Fatalf("looked up %q, want twice", l.asked)
 	}
-	a.n.zre.resolved(s.now, somewhere, []string{"tcp://127.0.0.1:9", "tcp://0.0.0.0:9"}, nil)
+	a.n.zre.resolved(s.now, lookupKey{somewhere, false}, []string{"tcp://127.0.0.1:9", "tcp://0.0.0.0:9"}, nil)
 	if p := a.n.zre.peers[uuid]; p == nil || p.endpoint != "" {
 		t.Errorf("a name with addresses of this host led to %+v, want nowhere", p)
 	}
 	s.run(3 * time.Second)
-	a.n.zre.resolved(s.now, somewhere, []string{"tcp://127.0.0.1:9", "tcp://10.0.0.9:9"}, nil)
+	a.n.zre.resolved(s.now, lookupKey{somewhere, false}, []string{"tcp://127.0.0.1:9", "tcp://10.0.0.9:9"}, nil)
 	a.turn()
 	if want := []string{"ENTER 0100"}; !slices.Equal(a.history, want) {
 		t.Errorf("history = %q, want %q", a.history, want)

@@ -24,6 +24,11 @@ type location struct {
 	via    netip.Addr                // our address for the first of them; invalid if there is none
 }
 
+// hostOf is the host of an endpoint.
+func hostOf(endpoint string) string {
+	return endpoint[:max(0, strings.LastIndexByte(endpoint, ':'))]
+}
+
 var errUnreachable = errors.New("zyre: endpoint can't be reached")
 
 // isOurs reports whether an endpoint is one of the node's own.
@@ -104,6 +109,13 @@ func (l *location) has(addr netip.Addr) bool {
 // isOnLoopback reports whether one of the links is the loopback interface.
 func (l *location) isOnLoopback() bool {
 	return slices.ContainsFunc(l.links, func(o netif.Link) bool { return o.Addr.IsLoopback() })
+}
+
+// mayBeNamed reports whether others may have this node connect to an endpoint with an
+// address.
+func (l *location) mayBeNamed(endpoint string) bool {
+	_, err := l.reachable(endpoint)
+	return err == nil && !l.isOurs(endpoint)
 }
 
 // reachable returns where a HELLO, or gossip, says that a node can be reached, in the

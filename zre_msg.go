@@ -38,6 +38,7 @@ var (
 	errBadVersion   = errors.New("not ZRE version 2")
 	errUnknownID    = errors.New("unknown ZRE command")
 	errMalformed    = errors.New("malformed ZRE frame")
+	errTooLarge     = errors.New("header frame too large")
 	errNilSocket    = errors.New("socket is nil")
 	errNilMessage   = errors.New("message is nil")
 	errNoRouting    = errors.New("no routing id for the ROUTER socket")

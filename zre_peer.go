@@ -22,6 +22,7 @@ type peer struct {
 	headers       map[string]string
 	helloEndpoint string
 	groups        map[string]*group
+	groupBytes    int  // of their names
 	status        byte // its count of joins and leaves
 	routingByte   byte // the first of the routing id that it is heard under
 
@@ -30,8 +31,9 @@ type peer struct {
 	pings     pings
 	progress  progress
 	probe     probe
-	held      hello // what a peer in helloHeld or helloUnreached said
-	lookUps   int   // of the host name in held.endpoint
+	triedAt   map[string]time.Time // hosts at which it was looked for in vain, at most maxTriedHosts; nil if one
+	held      hello                // what a peer in helloHeld or helloUnreached said
+	lookUps   int                  // of the host name in held.endpoint
 	lookUpAt  time.Time
 	suspects  []*peer // of a peer in helloHeld: the seeds that it may be at, still to be tested
 	tested    bool    // of a seed: whether a peer that has entered is there
@@ -39,7 +41,8 @@ type peer struct {
 
 	in      sequenceIn
 	out     sequenceOut
-	conn    transport.Conn    // which its HELLO came on
+	conn    transport.Conn    // that it is heard on
+	wire    uint64            // bytes that were read from it
 	mailbox transport.Mailbox // nil in helloHeld
 	window  window
 	backlog backlog
@@ -79,7 +82,10 @@ func (p *peer) onlyHelloSoFar() bool { return p.receivedAt.IsZero() }
 // adopt takes over what the peer says of itself in HELLO.
 func (p *peer) adopt(its hello) {
 	p.helloEndpoint, p.name, p.headers, p.status = its.endpoint, its.name, its.headers, its.status
-	p.routingByte, p.conn = its.routingByte, its.conn
+	p.routingByte = its.routingByte
+	if p.conn != its.conn {
+		p.conn, p.wire = its.conn, 0
+	}
 	p.held = hello{}
 }
 
@@ -130,9 +136,16 @@ func (z *zre) removePeer(now time.Time, p *peer, reason string) {
 	}
 }
 
-// emitExit tells the application that a peer is gone. The peer itself stays.
+// emitExit tells the application that a peer is gone. The peer itself stays. A connection
+// that broke after a message that the peer may have refused broke because of it.
 func (z *zre) emitExit(now time.Time, p *peer, reason string) {
 	z.noteReached(now, p, reason)
+	switch reason {
+	case ReasonRestarted, ReasonNoHello, ReasonUnconfirmed:
+		if p.window.mayBeTooLarge() {
+			reason = ReasonTooLarge
+		}
+	}
 	z.log.Info("zyre: exit", "peer", p.id, "name", p.name, "reason", reason)
 	for _, g := range p.groups {
 		z.removeMember(p, g)

@@ -12,8 +12,9 @@ import (
 // Limits on what one peer can have the node keep. What is beyond them is refused and
 // counted.
 const (
-	maxPeerGroups  = 10_000 // that a peer may be in
-	maxPeerHeaders = 1000   // in a HELLO, repeated ones counted
+	maxPeerGroups  = 10_000  // that a peer may be in
+	maxPeerHeaders = 1000    // in a HELLO, repeated ones counted
+	maxPeerBytes   = 1 << 20 // of a header frame, so of a HELLO; and of the names of a peer's groups
 )
 
 // maxRefusedIDs is how many refused routing ids are logged.
@@ -33,13 +34,10 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 	v := &z.view
 	err := v.parse(m.Header)
 	if errors.Is(err, errBadSignature) || errors.Is(err, errBadVersion) {
-		z.counters.foreign++
-		if errors.Is(err, errBadVersion) && z.foreign.Take(now) {
-			z.log.Warn("zyre: a node speaks another version of ZRE", "peer", uuidString(uuid))
-		}
+		z.rejectForeign(now, uuid, err)
 		return
 	}
-	if err != nil && (v.id == HelloID || len(m.Header) < headerSize) {
+	if err != nil && (v.id == HelloID || len(m.Header) < headerSize || errors.Is(err, errTooLarge)) {
 		z.malformed(uuid, v, err) // and tells nothing about the sequence
 		return
 	}
@@ -58,15 +56,18 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 	}
 	p = z.proveClaim(now, p, v.sequence, m.From[0])
 	if p == nil || !p.handshake.isHelloReceived() || p.routingByte != m.From[0] {
-		if v.id == PingOkID && z.seedTestAnswered(now, p, v.sequence) {
-			return
-		}
-		z.counters.beforeHello++ // on this connection there was no HELLO
 		z.onMessageBeforeHello(now, p, v, m)
 		return
 	}
-	if !p.in.accept(v.sequence) {
-		z.onSequenceGap(now, p, v.sequence)
+	p.onConnection(m)
+	switch {
+	case m.Excess:
+		z.counters.tooLarge++
+		z.onMessagesLost(now, p, v.sequence, ReasonTooLarge)
+		return
+	case !p.in.accept(v.sequence):
+		z.counters.gaps++
+		z.onMessagesLost(now, p, v.sequence, ReasonLost)
 		return
 	}
 	z.counters.received++
@@ -83,6 +84,14 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.malformed(uuid, v, err)
 	default:
 		z.dispatch(now, p, v, m.Frames)
+	}
+}
+
+// rejectForeign counts a message that is not of this version of ZRE.
+func (z *zre) rejectForeign(now time.Time, uuid [16]byte, err error) {
+	z.counters.foreign++
+	if errors.Is(err, errBadVersion) && z.foreign.Take(now) {
+		z.log.Warn("zyre: a node speaks another version of ZRE", "peer", uuidString(uuid))
 	}
 }
 

@@ -48,7 +48,7 @@ func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 	case p.endpoint == endpoint:
 		// nothing new
 	case !p.isEntered():
-		if now.Sub(p.handshake.sentAt) >= z.timeouts.verify() && z.addressed[endpoint] == nil {
+		if z.mayTryElsewhere(now, p, endpoint) {
 			z.readdress(p, endpoint)
 			if !z.sendHello(now, p) {
 				z.forgetPeer(p)
@@ -59,9 +59,42 @@ func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 	}
 }
 
+// maxTriedHosts is how many hosts are tried independently of each other for one peer.
+const maxTriedHosts = 8
+
+// mayTryElsewhere reports whether a peer that has not answered at its endpoint is to be tried
+// at another: after the time that it has to answer. Where a key has to be proven, a host that
+// was not tried yet is tried at once, and then those tried longest ago come first: else forged
+// beacons would keep the true ones away.
+func (z *zre) mayTryElsewhere(now time.Time, p *peer, endpoint string) bool {
+	host, present := hostOf(endpoint), hostOf(p.endpoint)
+	since, verify := now.Sub(p.handshake.sentAt), z.timeouts.verify()
+	switch at, tried := p.triedAt[host]; {
+	case z.addressed[endpoint] != nil:
+		return false
+	case z.secure && host != present && !tried && len(p.triedAt) < maxTriedHosts:
+		// at once
+	case since < verify:
+		return false
+	case z.secure && since < 3*verify:
+		for other, otherAt := range p.triedAt {
+			if other != present && other != host && (!tried || otherAt.Before(at)) {
+				return false
+			}
+		}
+	}
+	if _, tried := p.triedAt[present]; z.secure && (tried || len(p.triedAt) < maxTriedHosts) {
+		if p.triedAt == nil {
+			p.triedAt = map[string]time.Time{}
+		}
+		p.triedAt[present] = p.handshake.sentAt
+	}
+	return true
+}
+
 // meet connects to a node not known before.
 func (z *zre) meet(now time.Time, uuid [16]byte, endpoint string) {
-	if z.isThrottled(now, uuid) || !z.admit(now) {
+	if z.isThrottled(now, uuid) || !z.admit(now, uuid) {
 		z.counters.sightingsRefused++
 		return
 	}

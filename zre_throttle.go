@@ -86,23 +86,54 @@ func (z *zre) forgetThrottles(now time.Time) {
 	}
 }
 
-// admit reports whether one more half-open peer may be made, and makes room for it.
-func (z *zre) admit(now time.Time) bool {
+// admit reports whether one more half-open peer may be made, and makes room for it. One that
+// the application requires is always.
+func (z *zre) admit(now time.Time, uuid [16]byte) bool {
+	if z.isRequired(uuid) {
+		return true
+	}
 	if !z.halfOpen.Take(now) {
 		return false
 	}
-	if len(z.peers)-z.entered < maxHalfOpen {
-		return true
-	}
-	var oldest *peer
-	for _, p := range z.peers {
-		if !p.isEntered() && (oldest == nil || p.bornAt.Before(oldest.bornAt)) {
-			oldest = p
+	if len(z.peers)-z.entered >= maxHalfOpen {
+		if p := z.oldestHalfOpen(); p != nil {
+			z.counters.evicted++
+			z.forgetPeer(p)
 		}
 	}
-	if oldest != nil {
-		z.counters.evicted++
-		z.forgetPeer(oldest)
-	}
 	return true
+}
+
+// isRequired reports whether the application requires a peer.
+func (z *zre) isRequired(uuid [16]byte) bool {
+	k := z.known[uuid]
+	return k != nil && k.required
+}
+
+// oldestHalfOpen returns the oldest half-open peer of the host that has the most of them:
+// who makes many takes the places of its own. One that the application requires keeps its
+// place.
+func (z *zre) oldestHalfOpen() *peer {
+	hosts := map[string]int{}
+	most := ""
+	each := func(do func(p *peer, host string)) {
+		for uuid, p := range z.peers {
+			if !p.isEntered() && !z.isRequired(uuid) {
+				do(p, hostOf(p.endpoint))
+			}
+		}
+	}
+	each(func(_ *peer, host string) {
+		hosts[host]++
+		if n := hosts[host]; n > hosts[most] || n == hosts[most] && host < most {
+			most = host
+		}
+	})
+	var oldest *peer
+	each(func(p *peer, host string) {
+		if host == most && (oldest == nil || p.bornAt.Before(oldest.bornAt)) {
+			oldest = p
+		}
+	})
+	return oldest
 }

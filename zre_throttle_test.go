@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"encoding/binary"
+	"fmt"
 	"testing"
 	"time"
 )
@@ -111,7 +112,33 @@ func TestAdmit_oldestGivesWay(t *testing.T) {
 	for i := range maxHalfOpen {
 		b.z.peers[numberedUUID(i)] = b.z.newPeer(numberedUUID(i), "", b.now.Add(time.Duration(i)))
 	}
-	if !b.z.admit(b.now) || b.z.peers[numberedUUID(0)] != nil || len(b.z.peers) != maxHalfOpen-1 {
+	if !b.z.admit(b.now, stateUUID) || b.z.peers[numberedUUID(0)] != nil || len(b.z.peers) != maxHalfOpen-1 {
 		t.Errorf("peers = %d, want %d without the oldest", len(b.z.peers), maxHalfOpen-1)
+	}
+}
+
+// Who makes many half-open peers takes the places of its own, and not those of others, nor of
+// a peer that the application requires, for which there is always room.
+func TestAdmit_greediestGivesWay(t *testing.T) {
+	b := newZREBench(t)
+	const mine, others = 1, 2
+	b.z.peers[numberedUUID(mine)] = b.z.newPeer(numberedUUID(mine), "tcp://10.0.0.66:1", b.now)
+	b.z.known[numberedUUID(mine)] = newKnownNode("tcp://10.0.0.66:1", "", true)
+	b.z.peers[numberedUUID(others)] = b.z.newPeer(numberedUUID(others), "tcp://10.0.0.5:9", b.now.Add(1))
+	for i := range 2 * maxHalfOpen {
+		b.z.sighted(b.now, numberedUUID(10+i), fmt.Sprintf("tcp://10.0.0.66:%d", 1000+i))
+		b.pass(10 * time.Millisecond)
+	}
+	if n := len(b.z.peers); n > maxHalfOpen {
+		t.Errorf("%d half-open peers, want at most %d", n, maxHalfOpen)
+	}
+	if b.z.peers[numberedUUID(mine)] == nil || b.z.peers[numberedUUID(others)] == nil {
+		t.Error("a flood from one host pushed out a peer of another host, or a required one")
+	}
+	for range 2 * halfOpenBurst {
+		b.z.halfOpen.Take(b.now)
+	}
+	if !b.z.admit(b.now, numberedUUID(mine)) || b.z.admit(b.now, numberedUUID(others)) {
+		t.Error("a required peer is refused for the rate of others, or others are not")
 	}
 }

@@ -69,7 +69,11 @@ func (z *zre) enterReached(now time.Time, p *peer, id uint8) {
 
 // join notes that the peer has joined a group since it said HELLO.
 func (h *hello) join(group string) {
-	if len(h.groups) < maxPeerGroups && !slices.Contains(h.groups, group) {
+	bytes := len(group)
+	for _, g := range h.groups {
+		bytes += len(g)
+	}
+	if len(h.groups) < maxPeerGroups && bytes <= maxPeerBytes && !slices.Contains(h.groups, group) {
 		h.groups = append(h.groups, group)
 	}
 }

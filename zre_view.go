@@ -17,6 +17,7 @@ type zreView struct {
 
 	groupCount  int
 	groupList   []byte // groupCount times longstr, checked by parse
+	longGroup   bool   // one of them has a longer name than JOIN can carry
 	headerCount int
 	headerDict  []byte // headerCount times string and longstr, checked by parse
 }
@@ -25,6 +26,7 @@ type zreView struct {
 //
 //   - errBadSignature if it is no ZRE frame,
 //   - errBadVersion if it is of another version; id is set,
+//   - errTooLarge if it has more than maxPeerBytes; nothing is set,
 //   - errUnknownID if the command is none of ours; id and sequence are set, for
 //     the message still counts in the sender's sequence,
 //   - errMalformed if it is cut short, or a length or count exceeds the frame; id
@@ -34,6 +36,9 @@ type zreView struct {
 // libzyre, bytes after the last field are ignored. parse does not allocate.
 func (v *zreView) parse(frame []byte) error {
 	*v = zreView{}
+	if len(frame) > maxPeerBytes {
+		return errTooLarge
+	}
 	c := wire.NewCursor(frame)
 	if c.Uint16() != Signature {
 		return errBadSignature
@@ -75,7 +80,9 @@ func (v *zreView) parseHello(c *wire.Cursor) {
 	v.groupCount = c.Count(4) // an empty longstr is 4 bytes
 	start := c.Rest()
 	for range v.groupCount {
-		c.Longstr()
+		if len(c.Longstr()) > maxString {
+			v.longGroup = true
+		}
 	}
 	v.groupList = c.Since(start)
 	v.status = c.Uint8()

@@ -17,6 +17,7 @@ type window struct {
 	confirmed uint64             // of those
 	pinged    uint64             // of those: what the last PING asked about
 	pings     fifo.Queue[uint64] // for each PING that is not answered: what it asked about
+	large     uint64             // bytes sent up to and with the last message that a peer with default settings refuses
 }
 
 // restart begins anew on a fresh connection.
@@ -29,7 +30,16 @@ func (w *window) isFull() bool { return w.sent-w.confirmed >= w.limit }
 func (w *window) isPingDue() bool { return w.sent-w.pinged >= w.limit/pingsPerWindow }
 
 // messageSent counts a message.
-func (w *window) messageSent(bytes int) { w.sent += uint64(bytes) }
+func (w *window) messageSent(bytes int) {
+	w.sent += uint64(bytes)
+	if bytes > defaultMaxMessage {
+		w.large = w.sent
+	}
+}
+
+// mayBeTooLarge reports whether a message was sent that the peer may have refused: it is
+// larger than what a node takes by default, and not confirmed.
+func (w *window) mayBeTooLarge() bool { return w.large > w.confirmed }
 
 // pingSent notes that all that was sent so far is asked about.
 func (w *window) pingSent() {

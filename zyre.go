@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/go-zyre/zyre/internal/hostnet"
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // Zyre is one node: it finds the other nodes on its network, joins groups, and
@@ -290,7 +291,7 @@ func (z *Zyre) Whisper(peer string, payload []byte) {
 // first frame only. Libzyre's zyre_whisper sends any number of frames too.
 func (z *Zyre) WhisperFrames(peer string, frames ...[]byte) {
 	id, ok := canonicalUUID(peer)
-	if n := z.node.Load(); n != nil && ok {
+	if n := z.node.Load(); n != nil && ok && z.warnOfFrames("whisper", frames) {
 		_ = n.commands.message(context.Background(), whisper(id, frames...))
 	}
 }
@@ -316,7 +317,7 @@ func (z *Zyre) Shout(group string, payload []byte) {
 // does. Without frames it sends one empty frame. Peers of other implementations may take
 // the first frame only. Libzyre's zyre_shout sends any number of frames too.
 func (z *Zyre) ShoutFrames(group string, frames ...[]byte) {
-	if n := z.node.Load(); n != nil && validGroup(group) {
+	if n := z.node.Load(); n != nil && validGroup(group) && z.warnOfFrames("shout", frames) {
 		_ = n.commands.message(context.Background(), shout(group, frames...))
 	}
 }
@@ -336,6 +337,7 @@ func (z *Zyre) Shouts(group, format string, args ...interface{}) {
 //     messages until ctx ends: the message was not sent and will not be. Without the
 //     context's error if the application takes none of its events, as at [Zyre.Whisper];
 //   - the context's error alone if ctx has ended before;
+//   - [ErrTooLarge] if there are more than 10,000 frames;
 //   - [ErrNotRunning] before Start and after Stop.
 //
 // A nil ctx never ends. It is zyre_whisper of libzyre, whose messages have any number of frames too.
@@ -348,6 +350,9 @@ func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte
 	if !ok {
 		return opError("whisper", peer, ErrUnknownPeer)
 	}
+	if len(frames) > transport.MaxFrames {
+		return opError("whisper", peer, tooManyFrames(len(frames)))
+	}
 	return opError("whisper", peer, n.send(orBackground(ctx), whisper(id, frames...)))
 }
 
@@ -359,6 +364,7 @@ func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte
 //   - [ErrPushedBack], together with the context's error, if some members take no more
 //     messages until ctx ends: they will not get the message, the others have it;
 //   - the context's error alone if ctx has ended before;
+//   - [ErrTooLarge] if there are more than 10,000 frames;
 //   - [ErrTooLong] if the name of the group is longer than 255 bytes;
 //   - [ErrNotRunning] before Start and after Stop.
 //
@@ -373,7 +379,23 @@ func (z *Zyre) ShoutContext(ctx context.Context, group string, frames ...[]byte)
 	if !validGroup(group) {
 		return opError("shout", group, ErrTooLong)
 	}
+	if len(frames) > transport.MaxFrames {
+		return opError("shout", group, tooManyFrames(len(frames)))
+	}
 	return opError("shout", group, n.send(orBackground(ctx), shout(group, frames...)))
+}
+
+// warnOfFrames reports whether a message has no more frames than it may have, and else logs
+// that it is not sent.
+func (z *Zyre) warnOfFrames(op string, frames [][]byte) bool {
+	if len(frames) > transport.MaxFrames {
+		z.warn("zyre: "+op, "err", tooManyFrames(len(frames)))
+	}
+	return len(frames) <= transport.MaxFrames
+}
+
+func tooManyFrames(n int) error {
+	return fmt.Errorf("%w: %d frames, at most %d", ErrTooLarge, n, transport.MaxFrames)
 }
 
 func orBackground(ctx context.Context) context.Context {

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "hosts:", err)
 		os.Exit(1)
 	}
-	os.Exit(child.Main(m, nil))
+	os.Exit(child.Main(m, attackVerbs))
 }
 
 // long makes the tests take the time that things take in life.

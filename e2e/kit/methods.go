@@ -72,6 +72,7 @@ func EverySetter(z *zyre.Zyre) map[string]func() {
 		"SetBeaconPeerPort":     func() { z.SetBeaconPeerPort(0) },
 		"SetQueueLimit":         func() { z.SetQueueLimit(MinQueueLimit) },
 		"SetWindow":             func() { z.SetWindow(1 << 20) },
+		"SetMaxMessage":         func() { z.SetMaxMessage(1 << 20) },
 		"SetShareView":          func() { z.SetShareView(true) },
 		"SetVerbose":            func() { z.SetVerbose() },
 		"SetLogger":             func() { z.SetLogger(nil) },

@@ -32,6 +32,11 @@ func newBystander(t testing.TB) *bystander {
 	r := watch.Record(b.good)
 	b.events.Wait(t, "ENTER good", 1)
 	r.Wait(t, "ENTER victim", 1)
+	// The answer shows that good has the victim's HELLO. Until then a stranger that claims
+	// its endpoint, and speaks, is taken for the process that came after it.
+	if _, err := b.victim.Ping(t.Context(), b.good.UUID()); err != nil {
+		t.Fatal(err)
+	}
 	return b
 }
 

@@ -176,9 +176,10 @@ func TestLifecycle_joins(t *testing.T) {
 // timeout must be longer than that.
 func TestLifecycle_bigMessage(t *testing.T) {
 	port := kit.FreeUDPPort(t)
+	const size = 64 << 20
 	alice := kit.QuickTimeouts(kit.NewNode(t, "alice", port), 200*time.Millisecond, watch.Patience)
 	bob := kit.QuickTimeouts(kit.NewNode(t, "bob", port), 200*time.Millisecond, watch.Patience)
-	kit.MustStart(t, alice, bob)
+	kit.MustStart(t, alice.SetMaxMessage(size), bob.SetMaxMessage(size))
 	theirs := newStranger(t, foreignnet.Options{Kind: foreign.Libzyre, Name: "theirs", UDPPort: port})
 	ra, rb := watch.Record(alice), watch.Record(bob)
 	ra.Wait(t, "ENTER bob", 1)

@@ -5,6 +5,7 @@ package process
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -299,4 +300,44 @@ func TestHostile_beaconFlood(t *testing.T) {
 	b.good.Process.End()
 	b.victim.Stop()
 	watch.Until(t, "descriptors go back", func() bool { return leak.Count(t).Descriptors <= before.Descriptors })
+}
+
+// The sender of a message that is larger than its receiver takes hears of it, once, and what
+// it sends afterwards arrives. A message within the limit arrives.
+func TestHostile_tooLarge(t *testing.T) {
+	const limit = 16 << 20
+	port := kit.FreeUDPPort(t)
+	z := kit.QuickTimeouts(kit.NewNode(t, "alice", port), 500*time.Millisecond, 20*time.Second)
+	events := watch.Start(t, z)
+	bob := child.Run(t, remote("bob", port))
+	events.Wait(t, "ENTER bob", 1)
+	bob.Wait(t, "ENTER alice", 1)
+	for _, size := range []int{limit + 1, 64 << 20} {
+		before := events.Count("EXIT bob")
+		z.Whisper(bob.UUID, make([]byte, size))
+		events.Wait(t, "EXIT bob", before+1)
+		events.Wait(t, "ENTER bob", before+2)
+		text := fmt.Sprint("after ", size)
+		watch.Until(t, "a small message arrives", func() bool {
+			z.Whispers(bob.UUID, "%s", text)
+			return bob.Count("WHISPER alice "+text) > 0
+		})
+	}
+	for _, e := range events.Entries() {
+		if e.Type == zyre.EventExit && e.Reason != zyre.ReasonTooLarge {
+			t.Errorf("EXIT with reason %q, want %q", e.Reason, zyre.ReasonTooLarge)
+		}
+	}
+	if n := events.Count("EXIT bob"); n != 2 {
+		t.Errorf("%d EXIT, want 2", n)
+	}
+	if err := z.WhisperContext(t.Context(), bob.UUID, make([][]byte, 10_001)...); !errors.Is(err, zyre.ErrTooLarge) {
+		t.Errorf("WhisperContext(10,001 frames) = %v, want ErrTooLarge", err)
+	}
+	if err := z.ShoutContext(t.Context(), "hall", make([][]byte, 10_001)...); !errors.Is(err, zyre.ErrTooLarge) {
+		t.Errorf("ShoutContext(10,001 frames) = %v, want ErrTooLarge", err)
+	}
+	if n := events.Count("EXIT bob"); n != 2 {
+		t.Errorf("%d EXIT, want 2", n)
+	}
 }

@@ -131,29 +131,6 @@ func chooseAll(host []Interface) Choice {
 	return Choice{Reason: "no interface is up"}
 }
 
-// OtherSubnets gives the IPv4 subnets that the interfaces of links are in beside those of
-// the links, by the index of the interface. A host of such a subnet is heard, but it
-// cannot be expected to reach an address that is not in its subnet.
-func OtherSubnets(host []Interface, links []Link) map[int][]netip.Prefix {
-	var others map[int][]netip.Prefix
-	for _, h := range host {
-		if len(h.Prefixes) < 2 || !slices.ContainsFunc(links, func(l Link) bool { return l.Index == h.Index }) {
-			continue
-		}
-		for _, own := range h.Links() {
-			used := func(l Link) bool { return l.Index == h.Index && l.Prefix.Overlaps(own.Prefix) }
-			if !own.Addr.Is4() || slices.ContainsFunc(links, used) {
-				continue
-			}
-			if others == nil {
-				others = map[int][]netip.Prefix{}
-			}
-			others[h.Index] = append(others[h.Index], own.Prefix)
-		}
-	}
-	return others
-}
-
 // The classes of interfaces for the default choice, from the best down.
 const (
 	classHardware = iota

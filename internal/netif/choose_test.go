@@ -2,7 +2,6 @@ package netif_test
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -149,29 +148,6 @@ func TestChoose(t *testing.T) {
 				t.Errorf("Choose(%q) reason = %q, want %q", test.want, got.Reason, test.reason)
 			}
 		})
-	}
-}
-
-func TestOtherSubnets(t *testing.T) {
-	host := []netif.Interface{
-		netiftest.Eth,
-		netiftest.Interface(3, "eth1", netiftest.LANFlags, "10.0.1.7/24", "10.0.2.7/24", "10.0.2.8/24", "fe80::7/64", "fd00::7/64"),
-		netiftest.Interface(4, "eth2", netiftest.LANFlags, "10.0.3.7/24", "10.0.4.7/24"),
-	}
-	for want, others := range map[string]string{
-		"eth1":              "map[]",
-		"10.0.1.7":          "map[3:[10.0.2.0/24]]",
-		"10.0.2.8":          "map[3:[10.0.1.0/24]]",
-		"eth0,10.0.3.7":     "map[4:[10.0.4.0/24]]",
-		"10.0.3.7,10.0.4.7": "map[]",
-	} {
-		chosen, err := netif.Choose(want, host, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := fmt.Sprint(netif.OtherSubnets(host, chosen.Links)); got != others {
-			t.Errorf("OtherSubnets(links of %s) = %s, want %s", want, got, others)
-		}
 	}
 }
 

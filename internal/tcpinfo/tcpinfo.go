@@ -3,7 +3,8 @@
 //
 // It asks the kernel about descriptors of this process that belong to somebody else, who
 // may close them at any time, and may open others under the same numbers. So each answer
-// counts only if the addresses of the connection are still the same. It changes nothing.
+// counts only if the addresses of the connection are still the same. Only Reset changes
+// anything.
 package tcpinfo
 
 import (
@@ -56,6 +57,23 @@ func (c Conn) Count() (count Count, exists bool) {
 	}
 	return count, true
 }
+
+// Local returns the address of this process's end; it is invalid if the connection is not
+// known.
+func (c Conn) Local() netip.AddrPort { return c.local }
+
+// Received is a connection of this process, and how many bytes have come on it.
+type Received struct {
+	Conn
+	Bytes uint64
+}
+
+// All lists the connections of this process. It takes about 4 µs for each.
+func All() []Received { return all() }
+
+// Reset ends a connection at once, and reports whether it still was there. Whoever the
+// descriptor belongs to finds the connection ended, and closes it.
+func (c Conn) Reset() bool { return c != (Conn{}) && reset(c) }
 
 // A Finder finds the connections that this process has to an address. The zero value is
 // ready to use, by any number of goroutines.

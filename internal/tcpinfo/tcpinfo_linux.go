@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"os"
 	"strconv"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -65,6 +66,50 @@ func read(fd int) (c Conn, count Count) {
 
 // connections lists the descriptors of this process, by remote address.
 func connections() map[netip.AddrPort][]int {
+	found := map[netip.AddrPort][]int{}
+	for _, fd := range descriptors() {
+		if to := peerOf(fd); to.IsValid() {
+			found[to] = append(found[to], fd)
+		}
+	}
+	return found
+}
+
+func all() (found []Received) {
+	for _, fd := range descriptors() {
+		if c, count := read(fd); c != (Conn{}) {
+			found = append(found, Received{c, count.Received})
+		}
+	}
+	return found
+}
+
+// reset works on a duplicate of the descriptor: it stays the same connection, whoever
+// closes and opens others meanwhile, so that no other can be hit.
+func reset(c Conn) bool {
+	fd, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	found := Of(fd)
+	found.fd = c.fd
+	return found == c && disconnect(fd) == nil
+}
+
+// disconnect resets a connection. shutdown(2) would not do: what the other host goes on to
+// send would still be received, for as long as it does.
+func disconnect(fd int) error {
+	nowhere := unix.RawSockaddr{Family: unix.AF_UNSPEC}
+	_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&nowhere)), unsafe.Sizeof(nowhere))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// descriptors lists those of this process.
+func descriptors() (fds []int) {
 	dir, err := os.Open("/proc/self/fd")
 	if err != nil {
 		return nil
@@ -74,15 +119,10 @@ func connections() map[netip.AddrPort][]int {
 	if err != nil {
 		return nil
 	}
-	found := map[netip.AddrPort][]int{}
 	for _, name := range names {
-		fd, err := strconv.Atoi(name)
-		if err != nil {
-			continue
-		}
-		if to := peerOf(fd); to.IsValid() {
-			found[to] = append(found[to], fd)
+		if fd, err := strconv.Atoi(name); err == nil {
+			fds = append(fds, fd)
 		}
 	}
-	return found
+	return fds
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 )
@@ -193,5 +194,36 @@ func BenchmarkFinder_scan(b *testing.B) {
 	}
 	for b.Loop() {
 		connections()
+	}
+}
+
+// A connection is reset at once, whatever the other side goes on to send, and no other one
+// with its descriptor is.
+func TestConn_Reset(t *testing.T) {
+	dialed, accepted := connect(t)
+	c := Of(descriptor(t, accepted))
+	if !slices.ContainsFunc(All(), func(r Received) bool { return r.Conn == c }) {
+		t.Errorf("All() is without %v", c)
+	}
+	if !c.Reset() {
+		t.Fatal("Reset() = false, want true")
+	}
+	if _, err := dialed.Read(make([]byte, 1)); err == nil {
+		t.Error("Read() by the other side succeeded, want an error")
+	}
+	if n, err := accepted.Read(make([]byte, 1)); err == nil {
+		t.Errorf("Read() = %d bytes, want an error", n)
+	}
+	if c.Reset() || (Conn{}).Reset() {
+		t.Error("Reset() of a connection that is gone = true, want false")
+	}
+	other, _ := connect(t)
+	wrong := Of(descriptor(t, other))
+	wrong.remote = netip.MustParseAddrPort("192.0.2.1:1")
+	if wrong.Reset() {
+		t.Error("Reset() of another connection with the descriptor = true, want false")
+	}
+	if _, err := other.Write([]byte("x")); err != nil {
+		t.Errorf("Write() on the other connection = %v, want nil", err)
 	}
 }

@@ -43,6 +43,12 @@ type zmqContext struct {
 	finder tcpinfo.Finder // one, for it looks at all descriptors of the process
 }
 
+// Version is the release of libzmq that is used.
+func Version() [3]int {
+	major, minor, patch := zmq.Version()
+	return [3]int{major, minor, patch}
+}
+
 // sharedContext is the one context in use, nil when there is none.
 var sharedContext struct {
 	sync.Mutex

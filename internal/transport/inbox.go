@@ -2,9 +2,13 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
@@ -14,12 +18,23 @@ import (
 	"github.com/go-zyre/zyre/internal/zmqwait"
 )
 
-// An unusually long header does not stay in memory once it has been read.
-const maxKeptHeader = 64 << 10
+// What a frame takes on the wire besides its content: a flag and its length, and with CURVE
+// the name of a command, a nonce, a flag and what proves who sent it.
+const (
+	frameOverhead = 9
+	curveOverhead = 8 + 8 + 1 + 16
+)
+
+// An unusually long header or list of frames does not stay in memory once it has been read.
+const (
+	maxKeptHeader = 64 << 10
+	maxKeptFrames = 256
+)
 
 // Listen makes the inbox of a node: a ROUTER, bound to nothing yet.
 func (t *ZMQ) Listen(opts ListenOptions) (Inbox, error) {
-	in := &zmqInbox{transport: t, more: true}
+	in := &zmqInbox{transport: t, more: true, maxMessage: cmp.Or(opts.MaxMessage, DefaultMaxMessage)}
+	in.overhead = frameOverhead
 	secure := opts.PublicKey != "" || opts.SecretKey != ""
 	if secure {
 		if err := CheckKeyPair(opts.PublicKey, opts.SecretKey); err != nil {
@@ -30,10 +45,11 @@ func (t *ZMQ) Listen(opts ListenOptions) (Inbox, error) {
 		if err != nil {
 			return nil, fmt.Errorf("zyre: listen: %w", err)
 		}
-		in.domain = domain
+		in.domain, in.overhead = domain, frameOverhead+curveOverhead
 	}
 	soc, err := t.socket(zmq.ROUTER, func(s *zmq.Socket) error {
-		err := errors.Join(s.SetRouterHandover(true), s.SetRcvhwm(HighWaterMark), s.SetSndhwm(1), SetKeepalive(s))
+		err := errors.Join(s.SetRouterHandover(true), s.SetRcvhwm(HighWaterMark), s.SetSndhwm(1), SetKeepalive(s),
+			SetListenLimits(s, in.maxMessage))
 		if secure {
 			err = errors.Join(err, s.SetCurveServer(1), s.SetCurveSecretkey(opts.SecretKey),
 				s.SetZapDomain(in.domain))
@@ -74,12 +90,18 @@ func waiterFor(soc *zmq.Socket) (*zmqwait.Waiter, error) {
 
 // zmqInbox is a ROUTER.
 type zmqInbox struct {
-	transport       *ZMQ
-	soc             *zmq.Socket
-	messages        *zmqmsg.Socket // of soc
-	waiter          *zmqwait.Waiter
-	check           func() bool  // readable, made once
-	domain          string       // its ZAP domain; empty without CURVE
+	transport  *ZMQ
+	soc        *zmq.Socket
+	messages   *zmqmsg.Socket // of soc
+	waiter     *zmqwait.Waiter
+	check      func() bool // readable, made once
+	domain     string      // its ZAP domain; empty without CURVE
+	maxMessage int         // bytes of a message, all frames together
+	overhead   int         // bytes that a frame takes on the wire beside its content
+
+	// read by the Guard's goroutine
+	addresses       atomic.Pointer[boundAddresses]
+	wantSources     atomic.Bool  // set by it: of every message it is to be told which connection brought it
 	bound           []string     // the endpoints that it is bound to
 	offer           *inprocOffer // of connections by inproc; nil if it has never made one
 	stoppedOffering bool         // StopOffering was called
@@ -93,6 +115,12 @@ type zmqInbox struct {
 	single bool // they come one by one
 	polled bool // since Wait was called
 	taken  int  // messages since libzmq had none
+
+	// The message of which Recv has read a part.
+	inside  bool // it has further frames
+	content bool // they are content, and wanted
+	index   int  // the next of them; 0 is the header
+	bytes   int  // of content so far
 }
 
 func (in *zmqInbox) Bind(endpoint string) (string, error) {
@@ -104,8 +132,25 @@ func (in *zmqInbox) Bind(endpoint string) (string, error) {
 		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, err)
 	}
 	in.bound = append(in.bound, bound)
+	if at, err := ParseEndpoint(bound); err == nil && at.IsValid() {
+		in.noteAddress(at)
+	} else if address, err := netip.ParseAddrPort(strings.TrimPrefix(bound, "tcp://")); err == nil {
+		in.noteAddress(address)
+	}
 	in.offerInproc(bound)
 	return bound, nil
+}
+
+// noteAddress remembers where the inbox was bound: connections last longer than that.
+func (in *zmqInbox) noteAddress(at netip.AddrPort) {
+	var all boundAddresses
+	if before := in.addresses.Load(); before != nil {
+		all = slices.Clone(*before)
+	}
+	if !slices.Contains(all, at) {
+		all = append(all, at)
+	}
+	in.addresses.Store(&all)
 }
 
 func (in *zmqInbox) Unbind(endpoint string) error {
@@ -115,10 +160,38 @@ func (in *zmqInbox) Unbind(endpoint string) error {
 }
 
 func (in *zmqInbox) Recv(p *Packet) error {
+	if !in.inside {
+		if err := in.begin(p); err != nil {
+			return err
+		}
+	}
+	for range recvFrames {
+		if !in.inside {
+			return nil
+		}
+		if !in.messages.Ready() {
+			if err := in.fill(); err != nil {
+				in.inside = false
+				return incomplete(err)
+			}
+		}
+		in.takeFrame(p)
+	}
+	if in.inside {
+		return ErrPartial
+	}
+	return nil
+}
+
+// begin reads the routing id of the next message into p, in place of what p held.
+func (in *zmqInbox) begin(p *Packet) error {
 	clear(p.Frames)
-	p.Frames, p.UserID, p.Conn = p.Frames[:0], "", Conn{}
+	p.Frames, p.UserID, p.Conn, p.Excess, p.Wire = p.Frames[:0], "", Conn{}, false, 0
 	if cap(p.Header) > maxKeptHeader {
 		p.Header = nil
+	}
+	if cap(p.Frames) > maxKeptFrames {
+		p.Frames = nil
 	}
 	if !in.messages.Ready() {
 		switch {
@@ -133,31 +206,38 @@ func (in *zmqInbox) Recv(p *Packet) error {
 	}
 	frame := in.messages.Next()
 	p.From, p.Header = append(p.From[:0], frame.Data...), p.Header[:0]
-	content := false
-	for i := 0; frame.More; i++ {
-		if !in.messages.Ready() {
-			if err := in.fill(); err != nil {
-				return incomplete(err)
-			}
-		}
-		frame = in.messages.Next()
-		switch {
-		case i == 0:
-			p.Header, p.UserID = append(p.Header, frame.Data...), frame.User
-			content = HasContent(p.Header)
-			if frame.Source > 0 {
-				p.Conn = tcpinfo.Of(frame.Source)
-			}
-		case content:
-			p.Frames = append(p.Frames, bytes.Clone(frame.Data))
-		}
-	}
+	in.inside, in.content, in.index, in.bytes = frame.More, false, 0, 0
 	return nil
+}
+
+// takeFrame reads one further frame into p, or drops it: nobody wants the content of other
+// messages than WHISPER and SHOUT, nor of one that is too large.
+func (in *zmqInbox) takeFrame(p *Packet) {
+	frame := in.messages.Next()
+	if in.index > 0 {
+		in.bytes += len(frame.Data)
+	}
+	p.Wire += uint64(len(frame.Data) + in.overhead)
+	switch {
+	case in.index == 0:
+		p.Header, p.UserID = append(p.Header, frame.Data...), frame.User
+		in.content = HasContent(p.Header)
+		if frame.Source > 0 {
+			p.Conn = tcpinfo.Of(frame.Source)
+		}
+	case in.index > MaxFrames || in.bytes > in.maxMessage:
+		p.Excess, p.Frames, in.content = true, nil, false
+	case in.content:
+		p.Frames = append(p.Frames, bytes.Clone(frame.Data))
+	}
+	in.index++
+	in.inside = frame.More
 }
 
 // fill gets what libzmq has, or one message if they come one by one.
 func (in *zmqInbox) fill() error {
 	in.polled = true
+	in.messages.Sources = in.wantSources.Load()
 	in.single = in.single && in.taken == 0
 	count, more, err := in.messages.Fill(in.single)
 	if err == nil {
@@ -201,7 +281,7 @@ func (in *zmqInbox) Wait(until time.Time) {
 
 // readable also reports true when the socket fails, so that Recv says why.
 func (in *zmqInbox) readable() bool {
-	if in.messages.Ready() {
+	if in.inside || in.messages.Ready() {
 		return true
 	}
 	err := in.fill()

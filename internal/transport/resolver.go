@@ -7,12 +7,20 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/ratelimit"
 )
 
-// Limits on looking up host names, which peers can make a node do.
+// Limits on looking up host names. What the application asks for and what peers and gossip
+// name have places of their own, so that neither waits for the other.
 const (
 	maxLookups  = 8
 	lookupLimit = 5 * time.Second
+	// What others name is looked up so often in a second, in the long run and at once.
+	namedRate  = 10
+	namedBurst = 32
+	// maxNamedAddresses is how many addresses are used of a name that others have named.
+	maxNamedAddresses = 4
 	// maxAddresses is how many addresses of one name are used.
 	maxAddresses = 16
 	// probeLimit is how long they have to answer, and settleTime how long the others have
@@ -23,7 +31,8 @@ const (
 
 // Resolved is what became of an endpoint with a host name.
 type Resolved struct {
-	Endpoint string // as it was given to Start
+	Endpoint string // as it was given to Start or StartNamed
+	Named    bool   // it was StartNamed
 	// Numeric has the endpoint with an address in place of the name, for each address that
 	// a connection can be made to, or for all if there is none such. They are in the
 	// resolver's order.
@@ -41,9 +50,11 @@ type Resolver struct {
 	running sync.WaitGroup
 	results chan Resolved
 
-	mu      sync.Mutex
-	pending map[string]bool // endpoints under way
-	closed  bool
+	mu     sync.Mutex
+	asked  map[string]bool  // endpoints under way that the application asked for
+	named  map[string]bool  // and those that others have named
+	names  ratelimit.Bucket // for those
+	closed bool
 }
 
 // NewResolver returns a resolver that finds the addresses of a name by lookup; nil stands
@@ -55,17 +66,30 @@ func NewResolver(lookup func(ctx context.Context, host string) (addrs []string, 
 	r := &Resolver{
 		lookup:  lookup,
 		connect: connectOnce,
-		results: make(chan Resolved, maxLookups),
-		pending: map[string]bool{},
+		results: make(chan Resolved, 2*maxLookups),
+		asked:   map[string]bool{},
+		named:   map[string]bool{},
+		names:   ratelimit.Bucket{Rate: namedRate, Burst: namedBurst},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
 
-// Start begins to look up the host name of a tcp endpoint and reports whether it did. It
-// does not if the endpoint has no host name or one that cannot exist, if it is being looked
-// up already, or if too many are. Who needs it tries again.
+// Start begins to look up the host name of a tcp endpoint for the application, and reports
+// whether it did. It does not if the endpoint has no host name or one that cannot exist, if
+// it is being looked up already, or if too many are. Who needs it tries again.
 func (r *Resolver) Start(endpoint string) bool {
+	return r.start(endpoint, false, func(string) bool { return true })
+}
+
+// StartNamed is Start for an endpoint that others have named. It is limited in rate, and
+// only endpoints with an address that may be used are connected to, or told. mayUse is
+// called by another goroutine.
+func (r *Resolver) StartNamed(endpoint string, mayUse func(numeric string) bool) bool {
+	return r.start(endpoint, true, mayUse)
+}
+
+func (r *Resolver) start(endpoint string, named bool, mayUse func(numeric string) bool) bool {
 	if !errors.Is(CheckEndpoint(endpoint), ErrNeedsLookup) {
 		return false
 	}
@@ -75,26 +99,36 @@ func (r *Resolver) Start(endpoint string) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed || r.pending[endpoint] || len(r.pending) >= maxLookups {
+	pending, most := r.asked, maxAddresses
+	if named {
+		pending, most = r.named, maxNamedAddresses
+	}
+	if r.closed || pending[endpoint] || len(pending) >= maxLookups || named && !r.names.Take(time.Now()) {
 		return false
 	}
-	r.pending[endpoint] = true
-	r.running.Go(func() { r.resolve(endpoint, host) })
+	pending[endpoint] = true
+	result := Resolved{Endpoint: endpoint, Named: named}
+	r.running.Go(func() {
+		r.resolve(host, result, most, mayUse)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(pending, endpoint)
+	})
 	return true
 }
 
 // resolve looks a host name up and delivers the result.
-func (r *Resolver) resolve(endpoint, host string) {
+func (r *Resolver) resolve(host string, result Resolved, most int, mayUse func(numeric string) bool) {
 	ctx, cancel := context.WithTimeout(r.ctx, lookupLimit)
 	defer cancel()
 	addrs, err := r.lookup(ctx, host)
 	if err == nil && len(addrs) == 0 {
 		err = &net.DNSError{Err: "no address", Name: host, IsNotFound: true}
 	}
-	result := Resolved{Endpoint: endpoint, Err: err}
+	result.Err = err
 	for _, addr := range addrs {
-		numeric := NumericEndpoint(endpoint, addr)
-		if CheckEndpoint(numeric) == nil && len(result.Numeric) < maxAddresses {
+		numeric := NumericEndpoint(result.Endpoint, addr)
+		if CheckEndpoint(numeric) == nil && mayUse(numeric) && len(result.Numeric) < most {
 			result.Numeric = append(result.Numeric, numeric)
 		}
 	}
@@ -105,9 +139,6 @@ func (r *Resolver) resolve(endpoint, host string) {
 	case r.results <- result:
 	case <-r.ctx.Done():
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.pending, endpoint)
 }
 
 // answering returns those of several endpoints that a connection can be made to, or all of

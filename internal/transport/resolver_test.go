@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -160,5 +161,64 @@ func TestResolver_answering(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What others name has places of its own and a limited rate; addresses that may not be used
+// are not connected to, not even to see which of several answers, and not told.
+func TestResolver_StartNamed(t *testing.T) { synctest.Test(t, testStartNamed) }
+
+func testStartNamed(t *testing.T) {
+	r := NewResolver(nil)
+	defer r.Close()
+	var connected atomic.Int32
+	r.connect = func(context.Context, string) error {
+		connected.Add(1)
+		return nil
+	}
+	r.lookup = func(ctx context.Context, host string) ([]string, error) {
+		if host == "slow.example" {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		return []string{"127.0.0.1", "::1", "192.0.2.1"}, nil
+	}
+	notLocal := func(numeric string) bool { return !IsLocal(numeric) }
+	if !r.StartNamed("tcp://localhost:6379", notLocal) {
+		t.Fatal("StartNamed() = false, want true")
+	}
+	got := <-r.Results()
+	if want := []string{"tcp://192.0.2.1:6379"}; !slices.Equal(got.Numeric, want) || !got.Named || connected.Load() != 0 {
+		t.Errorf("resolved %+v after %d connections, want %q and none", got, connected.Load(), want)
+	}
+	begun := 0
+	for r.StartNamed(fmt.Sprintf("tcp://slow.example:%d", begun+1), notLocal) {
+		begun++
+	}
+	if begun != maxLookups {
+		t.Errorf("%d look-ups at once, want %d", begun, maxLookups)
+	}
+	if !r.Start("tcp://mine.example:1") || !r.Start("tcp://slow.example:1") {
+		t.Error("Start() = false, want true: the application has places of its own")
+	}
+	if got := <-r.Results(); got.Named || len(got.Numeric) != 2+1 {
+		t.Errorf("resolved %+v, want all three addresses", got)
+	}
+	for range begun + 1 {
+		<-r.Results()
+	}
+	synctest.Wait()
+	const seconds = 8
+	begun = 0
+	for range 100 * seconds {
+		bubble.Sleep(10 * time.Millisecond)
+		if r.StartNamed("tcp://ann.example:1", notLocal) {
+			begun++
+			<-r.Results()
+			synctest.Wait()
+		}
+	}
+	if most := namedBurst + namedRate*seconds; begun > most || begun < namedRate*seconds {
+		t.Errorf("%d look-ups in %d s, want at most %d", begun, seconds, most)
 	}
 }

@@ -19,6 +19,9 @@ var (
 	// ErrNotPolled is an ErrAgain of an inbox that has not asked libzmq: there may be
 	// a message, and then the next Wait returns at once.
 	ErrNotPolled = fmt.Errorf("%w: not polled", ErrAgain)
+	// ErrPartial is an ErrNotPolled in the middle of a message of very many frames: the next
+	// Recv goes on with it.
+	ErrPartial = fmt.Errorf("%w: inside a message", ErrNotPolled)
 	// ErrNoDescriptors says that the process has too few file descriptors left
 	// to open another socket safely.
 	ErrNoDescriptors = errors.New("zyre: too few file descriptors left")
@@ -43,7 +46,9 @@ type Packet struct {
 	Header []byte   // first frame, not yet parsed
 	Frames [][]byte // content of WHISPER and SHOUT; empty for other commands
 	UserID string   // Z85 public key of the sender under CURVE; empty without, and over inproc
-	Conn   Conn     // of a HELLO: the connection that brought it, and will bring what follows
+	Conn   Conn     // of a HELLO, and at times of others: the connection that brought it, and will bring what follows
+	Wire   uint64   // bytes that it took on its connection, about
+	Excess bool     // it had more frames or bytes than an inbox takes; Frames is empty
 }
 
 // Conn is the connection that a message came on. It is comparable; the zero Conn is one
@@ -63,7 +68,8 @@ type Moved struct {
 // An Inbox receives the messages of all peers. All methods but Wake belong to
 // the goroutine that owns the node.
 type Inbox interface {
-	// Recv fills p with the next message, or returns ErrAgain or ErrNotPolled at once.
+	// Recv fills p with the next message, or returns ErrAgain or ErrNotPolled at once. After
+	// ErrPartial p is to be given to the next Recv as it is.
 	Recv(p *Packet) error
 	// Bind starts to listen and returns the endpoint with its port resolved.
 	Bind(endpoint string) (bound string, err error)
@@ -115,6 +121,9 @@ type ListenOptions struct {
 	SecretKey string  // that belongs to it
 	ZapDomain string  // for the log; at most 200 bytes
 	Policy    *Policy // who may connect; nil lets all in that have proven their key
+
+	// MaxMessage is the most bytes of a message; 0 means DefaultMaxMessage.
+	MaxMessage int
 }
 
 // A Transport makes the sockets of nodes.

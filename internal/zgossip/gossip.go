@@ -37,8 +37,9 @@ type Options struct {
 	// HubTimeout is how long the tuples of a lost hub are kept. Default 60 s.
 	HubTimeout time.Duration
 	// MaxTuples limits the tuples learnt, and MaxClients the clients of a hub. What
-	// exceeds them is ignored and counted in Stats. One client may bring half of the
-	// tuples. Defaults 10000 and 4096.
+	// exceeds them is ignored and counted in Stats. The clients of one host may bring half
+	// of the tuples; if all places are taken, the host that has most of them gives way to
+	// one that has fewer. Defaults 10000 and 4096.
 	MaxTuples, MaxClients int
 	// PublicKey and SecretKey, in Z85, are the CURVE keys of this member. With a SecretKey
 	// a bound Gossip is a CURVE server. A client uses them with a hub that has a key;
@@ -63,6 +64,7 @@ type Stats struct {
 	Reflected  uint64 // former values that a client of CZMQ's kind sent back
 	Defended   uint64 // own tuples that another member changed or took back
 	Refused    uint64 // clients and tuples above a limit
+	Evicted    uint64 // clients forgotten to make room for one of another host
 	Malformed  uint64 // messages that are not of the protocol
 	Unexpected uint64 // commands that make no sense from their sender
 	NoHello    uint64 // tuples from clients that have not sent HELLO
@@ -105,6 +107,7 @@ type Gossip struct {
 	table        *table
 	router       Router // nil if this member is no hub
 	clients      map[string]*link
+	hosts        map[string]*host // of the clients, by address
 	hubs         []*hub
 	clientPublic string // the keys for hubs that have a key
 	clientSecret string
@@ -141,6 +144,7 @@ func NewOn(sockets Sockets, opts Options, res Resolver) (*Gossip, error) {
 		done:     make(chan struct{}),
 		table:    newTable(opts.MaxTuples),
 		clients:  map[string]*link{},
+		hosts:    map[string]*host{},
 
 		clientPublic: opts.PublicKey,
 		clientSecret: opts.SecretKey,

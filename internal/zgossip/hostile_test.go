@@ -196,3 +196,48 @@ func TestClient_hostileHub(t *testing.T) {
 		t.Errorf("Stats() = %+v, want Malformed and Invalids", s)
 	}
 }
+
+// One host that makes all the connections that a hub takes, and brings all the tuples that it
+// may, keeps out neither clients of other hosts nor their tuples.
+func TestHub_lockOut(t *testing.T) {
+	ctx := newContext(t)
+	o := quick()
+	o.MaxTuples, o.MaxClients = 50, 5
+	hub := newMember(t, ctx, o)
+	at := hub.bind("tcp://127.0.0.1:*")
+	for i := range 7 {
+		r := newRaw(t, ctx, at)
+		r.send(appendHead(nil, idHello))
+		for j := range 50 {
+			r.send(appendPublish(nil, fmt.Sprintf("%d-%d", i, j), "v", 0))
+		}
+	}
+	hub.until("a hub that is full", func() bool { s := hub.Stats(); return s.Clients == 5 && s.Refused > 0 })
+	if s := hub.Stats(); s.Tuples > 25 {
+		t.Errorf("one host brought %d tuples, want at most 25", s.Tuples)
+	}
+	a, b := newMember(t, ctx, quick()), newMember(t, ctx, quick())
+	a.publish("a", "1")
+	b.publish("b", "2")
+	a.connect("tcp://127.0.0.2:0;" + strings.TrimPrefix(at, "tcp://"))
+	b.connect("tcp://127.0.0.3:0;" + strings.TrimPrefix(at, "tcp://"))
+	a.until("b is known to a", func() bool { return a.seen["b"] == "2" })
+	b.until("a is known to b", func() bool { return b.seen["a"] == "1" })
+	if hub.Stats().Evicted == 0 {
+		t.Error("Stats().Evicted = 0, want who gave way counted")
+	}
+}
+
+// A message of very many frames, in a hub and in a client of one, is passed over in steps.
+func TestHub_manyFrames(t *testing.T) {
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	r := newRaw(t, ctx, hub.bind("tcp://127.0.0.1:*"))
+	r.send(make([][]byte, 100_000)...)
+	for i := range 20 {
+		r.send(make([][]byte, maxParts-3+i)...) // around what is read at once, with the routing id
+	}
+	r.send(appendHead(nil, idPing))
+	r.want("4 =")
+	hub.until("all counted", func() bool { return hub.Stats().Malformed == 21 })
+}

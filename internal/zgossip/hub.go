@@ -246,6 +246,9 @@ func (g *Gossip) readHub(h *hub, now time.Time, limit int) {
 	for range limit {
 		var parts [1][]byte
 		n, err := h.dealer.Receive(parts[:])
+		if errors.Is(err, errPartial) {
+			continue
+		}
 		if err != nil {
 			g.onReceiveError(h.dealer, err)
 			return

@@ -9,6 +9,9 @@ type link struct {
 	pings bool   // it is a client that sends PING, so its silence means that it is gone
 	id    []byte // the routing id of a client
 	key   string // its CURVE key, Z85; empty without CURVE
+	host  *host  // of a client; those over inproc and ipc share one
+
+	address string // of the host
 
 	heard     time.Time // when the last frame came from it
 	downSince time.Time // when its connection was lost; zero while there is one
@@ -21,6 +24,34 @@ type link struct {
 	epoch      uint64    // the number of its HELLOs; its tuples are to be repeated after each
 	resyncEnds time.Time // when the tuples that it has not repeated are dropped; zero for never
 	owned      int       // the number of tuples that it owns
+}
+
+// host is the clients of a hub that are at one address. What they use up is charged to all of
+// them together: an attacker makes as many connections as it likes.
+type host struct {
+	clients int
+	owned   int // tuples
+}
+
+// own counts the tuples that a link owns.
+func (l *link) own(more int) {
+	l.owned += more
+	if l.host != nil {
+		l.host.owned += more
+	}
+}
+
+// ownedByHost is the number of tuples that the clients of the link's host own.
+func (l *link) ownedByHost() int {
+	if l.host != nil {
+		return l.host.owned
+	}
+	return l.owned
+}
+
+// isAtHostOf reports whether two clients are at one host.
+func (l *link) isAtHostOf(other *link) bool {
+	return l == other || l.host != nil && l.host == other.host
 }
 
 // wants reports whether t has to be sent to l.

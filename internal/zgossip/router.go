@@ -2,6 +2,7 @@ package zgossip
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"time"
 
@@ -60,7 +61,10 @@ func (g *Gossip) bind(endpoint string) (bound string, err error) {
 func (g *Gossip) readRouter(now time.Time, limit int) {
 	for range limit {
 		var parts [2][]byte
-		n, user, err := g.router.ReceiveFrom(parts[:])
+		n, from, err := g.router.ReceiveFrom(parts[:])
+		if errors.Is(err, errPartial) {
+			continue
+		}
 		if err != nil {
 			g.onReceiveError(g.router, err)
 			return
@@ -69,13 +73,13 @@ func (g *Gossip) readRouter(now time.Time, limit int) {
 		switch {
 		case n != 2 || m.parse(parts[1]) != nil:
 			g.stats.Malformed++
-		case !g.mayGoOn(user):
+		case !g.mayGoOn(from.Key):
 			g.stats.Refused++
 		default:
-			g.onClientMessage(parts[0], &m, now)
+			g.onClientMessage(parts[0], from.Address, &m, now)
 			key, _ := clientKey(parts[0])
 			if c := g.clients[string(key)]; c != nil {
-				c.key = user
+				c.key = from.Key
 			}
 		}
 	}
@@ -87,7 +91,7 @@ func (g *Gossip) mayGoOn(key string) bool {
 	return key == "" || g.opts.Allows == nil || g.opts.Allows(key)
 }
 
-func (g *Gossip) onClientMessage(id []byte, m *msg, now time.Time) {
+func (g *Gossip) onClientMessage(id []byte, address string, m *msg, now time.Time) {
 	key, pings := clientKey(id)
 	c := g.clients[string(key)]
 	if c != nil {
@@ -98,7 +102,7 @@ func (g *Gossip) onClientMessage(id []byte, m *msg, now time.Time) {
 	}
 	switch {
 	case m.id == idHello:
-		g.onHello(c, id, key, pings, now)
+		g.onHello(c, id, key, address, pings, now)
 	case m.id == idPing:
 		g.reply(id, idPong)
 		if c == nil && pings {
@@ -116,13 +120,19 @@ func (g *Gossip) onClientMessage(id []byte, m *msg, now time.Time) {
 
 // onHello takes a new client, c being nil, or starts again with one that it knows: all
 // tuples are sent to it.
-func (g *Gossip) onHello(c *link, id, key []byte, pings bool, now time.Time) {
+func (g *Gossip) onHello(c *link, id, key []byte, address string, pings bool, now time.Time) {
 	if c == nil {
-		if len(g.clients) >= g.opts.MaxClients {
+		at := g.hosts[address]
+		if at == nil {
+			at = &host{}
+		}
+		if len(g.clients) >= g.opts.MaxClients && !g.makeRoom(at, now) {
 			g.stats.Refused++
 			return // without INVALID, to which CZMQ would answer HELLO for ever
 		}
-		c = &link{pings: pings, heard: now}
+		c = &link{pings: pings, heard: now, host: at, address: address}
+		at.clients++
+		g.hosts[address] = at
 		g.clients[string(key)] = c
 		g.log.Info("gossip client came", "client", fmt.Sprintf("%x", id))
 	} else {
@@ -131,6 +141,29 @@ func (g *Gossip) onHello(c *link, id, key []byte, pings bool, now time.Time) {
 	}
 	c.id = bytes.Clone(id)
 	c.sent, c.joinedAt, c.blocked = 0, g.table.order, false
+}
+
+// makeRoom forgets the client that was heard longest ago of the host that has most of them,
+// and reports whether it did: not if that is the host at, or has no more than that.
+func (g *Gossip) makeRoom(at *host, now time.Time) bool {
+	greediest := at
+	for _, h := range g.hosts {
+		if h.clients > greediest.clients {
+			greediest = h
+		}
+	}
+	if greediest.clients <= at.clients+1 {
+		return false
+	}
+	oldest := ""
+	for key, c := range g.clients {
+		if c.host == greediest && (oldest == "" || c.heard.Before(g.clients[oldest].heard)) {
+			oldest = key
+		}
+	}
+	g.stats.Evicted++
+	g.forgetClient(oldest, g.clients[oldest], now)
+	return true
 }
 
 // reply answers with a command that has no fields. It is lost if the client takes nothing.
@@ -179,5 +212,10 @@ func (g *Gossip) forgetClient(key string, c *link, now time.Time) {
 	delete(g.clients, key)
 	c.downSince = now
 	n := g.table.dropOwned(c, now)
+	if h := c.host; h != nil {
+		if h.clients--; h.clients == 0 {
+			delete(g.hosts, c.address)
+		}
+	}
 	g.log.Info("gossip client lost", "client", fmt.Sprintf("%x", c.id), "tuples", n)
 }

@@ -45,7 +45,7 @@ func (s *sim) member(name string) *simMember {
 	var o Options
 	setDefaults(&o)
 	m := &simMember{name: name, own: map[string]string{}, Gossip: &Gossip{
-		opts: o, log: o.Logger, table: newTable(o.MaxTuples), clients: map[string]*link{},
+		opts: o, log: o.Logger, table: newTable(o.MaxTuples), clients: map[string]*link{}, hosts: map[string]*host{},
 	}}
 	s.members = append(s.members, m)
 	return m
@@ -128,7 +128,7 @@ func (s *sim) deliver(w *simWire, back bool) bool {
 		}
 	case m.id == idHello:
 		key := []byte(w.h.instance)
-		w.hub.onHello(w.c, append(key, "1234"...), key, true, s.now)
+		w.hub.onHello(w.c, append(key, "1234"...), key, "", true, s.now)
 		w.c = w.hub.clients[string(key)]
 	case w.c == nil:
 		w.back = append(w.back, msg{id: idInvalid})

@@ -27,6 +27,8 @@ type socket struct {
 	// mustRead says to read the socket although the Watcher has not fired: something was
 	// sent, or the socket was not read to its end. Both may hide input from the Watcher.
 	mustRead bool
+
+	inside bool // a part of a message has been read
 }
 
 // openSocket makes a socket and has set configure it. A slot of wake is filled when the
@@ -82,46 +84,55 @@ func (s *socket) close(linger time.Duration) error {
 	return errors.Join(s.watcher.Close(), s.SetLinger(linger), s.Close())
 }
 
+// maxParts is how many frames are read at once. No message of the protocol has more than two.
+const maxParts = 64
+
+// errPartial says that a message has more than maxParts frames. The next call goes on in the
+// middle of it.
+var errPartial = errors.New("zgossip: a message of very many frames")
+
 // Receive reads one message of up to len(parts) frames. n is the number of frames that it
 // had; those beyond parts are dropped.
 func (s *socket) Receive(parts [][]byte) (n int, err error) {
-	for {
-		b, err := s.RecvBytes(zmq.DONTWAIT)
-		if err != nil {
-			return n, err
-		}
-		if n < len(parts) {
-			parts[n] = b
-		}
-		n++
-		more, err := s.GetRcvmore()
-		if err != nil || !more {
-			return n, err
-		}
-	}
+	return s.receiveParts(parts, func(int) ([]byte, error) { return s.RecvBytes(zmq.DONTWAIT) })
 }
 
-// ReceiveFrom reads one message as Receive does, and returns the CURVE key of its sender;
-// empty without CURVE.
-func (s *socket) ReceiveFrom(parts [][]byte) (n int, user string, err error) {
-	const property = "User-Id"
-	for {
-		b, metadata, err := s.RecvBytesWithMetadata(zmq.DONTWAIT, property)
+// ReceiveFrom reads one message as Receive does, and returns where its sender is, and its
+// CURVE key; empty over inproc, or without CURVE.
+func (s *socket) ReceiveFrom(parts [][]byte) (n int, from Origin, err error) {
+	const user, address = "User-Id", "Peer-Address"
+	n, err = s.receiveParts(parts, func(i int) ([]byte, error) {
+		if i != 1 {
+			return s.RecvBytes(zmq.DONTWAIT)
+		}
+		b, metadata, err := s.RecvBytesWithMetadata(zmq.DONTWAIT, user, address)
+		from = Origin{Key: metadata[user], Address: metadata[address]}
+		return b, err
+	})
+	return n, from, err
+}
+
+// receiveParts reads one message, or maxParts of it, with a function that reads the frame
+// with a number.
+func (s *socket) receiveParts(parts [][]byte, read func(i int) ([]byte, error)) (n int, err error) {
+	if s.inside {
+		parts, n = nil, maxParts
+	}
+	for range maxParts {
+		b, err := read(n)
 		if err != nil {
-			return n, user, err
+			return n, err
 		}
 		if n < len(parts) {
 			parts[n] = b
 		}
-		if n == 1 {
-			user = metadata[property]
-		}
 		n++
-		more, err := s.GetRcvmore()
-		if err != nil || !more {
-			return n, user, err
+		s.inside, err = s.GetRcvmore()
+		if err != nil || !s.inside {
+			return n, err
 		}
 	}
+	return n, errPartial
 }
 
 // send gives the frames to libzmq, or none of them.

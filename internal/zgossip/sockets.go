@@ -34,12 +34,19 @@ type Router interface {
 	// Bind listens at an endpoint, and returns it with its port resolved.
 	Bind(endpoint string) (bound string, err error)
 	// ReceiveFrom reads one message of up to len(parts) frames, the first of which is the
-	// routing id. n is the number of frames that it had, and user the CURVE key of its sender.
-	ReceiveFrom(parts [][]byte) (n int, user string, err error)
+	// routing id. n is the number of frames that it had, and from who has sent it. After
+	// errPartial the next call goes on in the middle of the message.
+	ReceiveFrom(parts [][]byte) (n int, from Origin, err error)
 	// SendTo sends a frame to the client with a routing id.
 	SendTo(id, frame []byte) error
 	// Close unbinds the socket, which may go on sending for as long as linger says.
 	Close(linger time.Duration) error
+}
+
+// Origin is who has sent a message.
+type Origin struct {
+	Key     string // its CURVE key, Z85; empty without CURVE
+	Address string // the IP address of its host; empty over inproc and ipc
 }
 
 // A Dealer is the socket of a client, by which it talks with one hub.
@@ -84,7 +91,7 @@ func (z zmqSockets) Router(opts *Options, wake chan<- struct{}) (Router, error) 
 		err := errors.Join(
 			soc.SetRouterMandatory(1),
 			soc.SetRouterHandover(true),
-			soc.SetMaxmsgsize(maxFrame),
+			transport.SetListenLimits(soc, maxFrame),
 			transport.SetKeepalive(soc),
 			soc.SetTcpMaxrt(unconfirmedTime),
 		)

@@ -65,10 +65,10 @@ func (t *tuple) isStable(now time.Time) bool {
 // setOwner makes l the owner of t, nil for nobody.
 func (t *tuple) setOwner(l *link) {
 	if t.owner != nil {
-		t.owner.owned--
+		t.owner.own(-1)
 	}
 	if t.owner = l; l != nil {
-		l.owned++
+		l.own(1)
 		t.epoch = l.epoch
 	}
 }
@@ -213,7 +213,7 @@ func (tb *table) learn(l *link, key, value []byte, now time.Time) outcome {
 	case t == nil && gone:
 		return tupleKnown
 	case t == nil:
-		if tb.live >= tb.max || !l.hub && l.owned >= tb.max/2 {
+		if tb.hasTooMany(l) || tb.live >= tb.max && !tb.makeRoom(l, now) {
 			return tupleRefused
 		}
 		t = newTuple(string(key))
@@ -236,11 +236,36 @@ func (tb *table) learn(l *link, key, value []byte, now time.Time) outcome {
 	case gone:
 		tb.takeBack(t, l, string(value), now)
 		return tupleGone
-	case t.gone && tb.live >= tb.max, t.owner != l && !l.hub && l.owned >= tb.max/2:
+	case t.owner != l && tb.hasTooMany(l), t.gone && tb.live >= tb.max && !tb.makeRoom(l, now):
 		return tupleRefused
 	}
 	tb.accept(t, l, string(value), now)
 	return tupleChanged
+}
+
+// hasTooMany reports whether the host of a client has brought as many tuples as it may.
+func (tb *table) hasTooMany(l *link) bool { return !l.hub && l.ownedByHost() >= tb.max/2 }
+
+// makeRoom takes back the latest tuple of the host that has brought most of them, and reports
+// whether it did: not if that is the host of l, or has no more than that.
+func (tb *table) makeRoom(l *link, now time.Time) bool {
+	var greediest *link
+	for _, t := range tb.tuples {
+		if o := t.owner; o != nil && !o.hub && !t.gone && (greediest == nil || o.ownedByHost() > greediest.ownedByHost()) {
+			greediest = o
+		}
+	}
+	if greediest == nil || greediest.ownedByHost() <= l.ownedByHost()+1 {
+		return false
+	}
+	var latest *tuple
+	for _, t := range tb.tuples {
+		if t.owner != nil && t.owner.isAtHostOf(greediest) && !t.gone && (latest == nil || t.order > latest.order) {
+			latest = t
+		}
+	}
+	tb.takeBack(latest, nil, tombstone(latest.value), now)
+	return true
 }
 
 // isReflected reports whether value, which differs from that of t, is the value before

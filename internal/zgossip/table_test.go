@@ -277,3 +277,30 @@ func TestNewsQueue_coalesce(t *testing.T) {
 		t.Errorf("news = %q, want %q", got, "-a")
 	}
 }
+
+// Clients of one host share what one may bring; who has most gives way to who has less.
+func TestTable_greediestGivesWay(t *testing.T) {
+	now := time.Now()
+	const limit = 50
+	tb := newTable(limit)
+	greedy, second, small := &host{}, &host{}, &host{}
+	for i, l := range []*link{{host: greedy}, {host: greedy}, {host: second}, {host: second}} {
+		for j := range limit {
+			tb.say(l, fmt.Sprintf("k%d-%d=v", i, j), now)
+		}
+	}
+	if greedy.owned != limit/2 || second.owned != limit/2 {
+		t.Fatalf("two hosts brought %d and %d tuples, want %d each", greedy.owned, second.owned, limit/2)
+	}
+	for i := range 5 {
+		if got := tb.say(&link{host: small}, fmt.Sprintf("mine%d=v", i), now); got != tupleNew {
+			t.Errorf("tuple %d of a host that has few: %v, want %v", i, got, tupleNew)
+		}
+	}
+	if tb.live != limit || greedy.owned+second.owned != limit-5 {
+		t.Errorf("%d tuples, %d and %d of the greedy hosts, want %d in all", tb.live, greedy.owned, second.owned, limit)
+	}
+	if got := tb.say(&link{host: greedy}, "more=v", now); got != tupleRefused {
+		t.Errorf("a further tuple of the greedy host: %v, want %v", got, tupleRefused)
+	}
+}

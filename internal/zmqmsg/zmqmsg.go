@@ -60,6 +60,9 @@ type Socket struct {
 	next  int            // the frame that Next returns
 	users C.int          // whether to ask for the User-Id of messages
 
+	// Sources asks for the connection of every message, not only of a HELLO.
+	Sources bool
+
 	public *publicSocket // if not nil, it is used instead of all above but next
 }
 
@@ -102,7 +105,7 @@ type Frame struct {
 	User string // the sender's User-Id, in the second frame of a message under CURVE
 
 	// Source is the descriptor of the TCP connection that brought it, in the second frame
-	// of a HELLO; 0 if that is not known. It may be closed already, or another one.
+	// of a HELLO, and of each message while Sources is set; 0 if that is not known. It may be closed already, or another one.
 	Source int
 }
 
@@ -121,7 +124,7 @@ func (s *Socket) Fill(one bool) (messages int, more bool, err error) {
 		s.batch = (*C.zyre_batch)(C.calloc(1, C.sizeof_zyre_batch)) // never nil, says cgo
 	}
 	s.next = 0
-	C.zyre_fill(s.raw, s.batch, flag(one), s.users)
+	C.zyre_fill(s.raw, s.batch, flag(one), s.users, flag(s.Sources))
 	runtime.KeepAlive(s)
 	if s.batch.count == 0 {
 		return 0, false, problem(s.batch.err)

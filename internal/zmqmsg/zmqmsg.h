@@ -30,8 +30,9 @@ typedef struct {
 } zyre_batch;
 
 // zyre_fill replaces what is in the batch by what can be received at once: one
-// message, or as many as fit. users asks for the User-Id of each.
-void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users);
+// message, or as many as fit. users asks for the User-Id of each, sources for the connection
+// of each.
+void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users, int sources);
 
 // zyre_free closes the messages of a batch and frees it.
 void zyre_free(zyre_batch *b);

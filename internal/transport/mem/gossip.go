@@ -102,13 +102,13 @@ func (g gossipSockets) Router(opts *zgossip.Options, wake chan<- struct{}) (zgos
 
 func (r gossipRouter) Bind(endpoint string) (string, error) { return r.inbox.Bind(endpoint) }
 
-func (r gossipRouter) ReceiveFrom(parts [][]byte) (n int, user string, err error) {
+func (r gossipRouter) ReceiveFrom(parts [][]byte) (n int, from zgossip.Origin, err error) {
 	frames, m, err := r.receive()
 	if err != nil {
-		return 0, "", err
+		return 0, zgossip.Origin{}, err
 	}
 	copy(parts, append([][]byte{m.opts.Identity}, frames...))
-	return 1 + len(frames), m.userID(), nil
+	return 1 + len(frames), zgossip.Origin{Key: m.userID(), Address: m.address()}, nil
 }
 
 func (r gossipRouter) SendTo(id, frame []byte) error {

@@ -2,6 +2,7 @@ package mem
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -36,16 +37,29 @@ func (in *inbox) Recv(p *transport.Packet) error {
 		return transport.ErrClosed
 	}
 	clear(p.Frames)
-	p.Frames, p.Header, p.UserID, p.Conn = p.Frames[:0], nil, "", transport.Conn{}
+	p.Frames, p.Header, p.UserID, p.Conn, p.Excess = p.Frames[:0], nil, "", transport.Conn{}, false
 	message, m := in.pop(time.Now())
 	if m == nil {
 		return transport.ErrAgain
 	}
 	p.From, p.Header, p.UserID = bytes.Clone(m.opts.Identity), message.frames[0], m.userID()
-	if transport.HasContent(p.Header) {
+	switch {
+	case in.isExcess(message.frames[1:]):
+		p.Excess, p.Frames = true, nil
+	case transport.HasContent(p.Header):
 		p.Frames = append(p.Frames, message.frames[1:]...)
 	}
 	return nil
+}
+
+// isExcess reports whether a message has more frames or bytes of content than the inbox
+// takes. A single frame that is too large ends no connection here, as it does with libzmq.
+func (in *inbox) isExcess(content [][]byte) bool {
+	bytes := 0
+	for _, f := range content {
+		bytes += len(f)
+	}
+	return len(content) > transport.MaxFrames || bytes > cmp.Or(in.opts.MaxMessage, transport.DefaultMaxMessage)
 }
 
 // pop takes the first message, if one has arrived. The caller holds net.mu.

@@ -119,6 +119,17 @@ func (m *mailbox) userID() string {
 	return m.opts.PublicKey
 }
 
+// address is where the sender is, for the inbox. It is empty over inproc.
+func (m *mailbox) address() string {
+	switch {
+	case isInproc(m.endpoint):
+		return ""
+	case strings.HasPrefix(m.endpoint, "tcp://"+loopback.String()+":"):
+		return loopback.String()
+	}
+	return m.host.addr.String()
+}
+
 func isInproc(endpoint string) bool { return strings.HasPrefix(endpoint, "inproc:") }
 
 // replace lets another mailbox take over the identity: what arrives later is lost. The

@@ -1,0 +1,208 @@
+package hosts
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/netns"
+	"github.com/go-zyre/zyre/internal/foreign/zmtp"
+)
+
+// whisperHeader is the first frame of a WHISPER.
+var whisperHeader = []byte{0xaa, 0xa1, 2, 2, 0, 1}
+
+// attack is what a hostile host does to an endpoint, over and over.
+type attack struct {
+	Endpoint string
+	Kind     string
+	Limit    time.Duration // how long it goes on
+	Bytes    int           // and how many bytes it sends at most
+}
+
+// attacked is what it did.
+type attacked struct {
+	Connections, Bytes int
+}
+
+// attackKinds are the attacks, each with one connection.
+var attackKinds = map[string]func(a *attack, sent func(n int) bool) error{
+	// A frame of a gigabyte is announced, and as much of it sent as the other side takes.
+	"giant frame":           func(a *attack, sent func(int) bool) error { return a.giantFrame("NULL", sent) },
+	"giant frame, no key":   func(a *attack, sent func(int) bool) error { return a.giantFrame("CURVE", sent) },
+	"frame of the limit":    func(a *attack, sent func(int) bool) error { return a.frame("NULL", 16<<20, sent) },
+	"limit without a key":   func(a *attack, sent func(int) bool) error { return a.frame("CURVE", 16<<20, sent) },
+	"a million frames":      func(a *attack, sent func(int) bool) error { return a.frames(1_000_000, true, sent) },
+	"frames without an end": func(a *attack, sent func(int) bool) error { return a.frames(1<<40, false, sent) },
+}
+
+func (a *attack) giantFrame(mechanism string, sent func(int) bool) error {
+	return a.frame(mechanism, 1<<30, sent)
+}
+
+// frame announces a frame of a size and sends all but its last byte.
+func (a *attack) frame(mechanism string, size int, sent func(int) bool) error {
+	r, err := a.dial(mechanism)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if _, err := r.Write(zmtp.AppendClaim(nil, uint64(size), true)); err != nil {
+		return err
+	}
+	chunk := make([]byte, 64<<10)
+	for left := size - 1; left > 0; left -= len(chunk) {
+		n, err := r.Write(chunk[:min(left, len(chunk))])
+		if !sent(n) || err != nil {
+			return err
+		}
+	}
+	r.Ended(time.Second)
+	return nil
+}
+
+// frames sends a message of so many empty frames, or one that does not end.
+func (a *attack) frames(count int, end bool, sent func(int) bool) error {
+	r, err := a.dial("NULL")
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	chunk := []byte{}
+	for range 32 << 10 {
+		chunk = zmtp.AppendFrame(chunk, nil, true)
+	}
+	first := zmtp.AppendFrame(nil, whisperHeader, true)
+	if _, err := r.Write(first); err != nil {
+		return err
+	}
+	for left := count; left > 0; left -= len(chunk) / 2 {
+		n, err := r.Write(chunk[:2*min(left, len(chunk)/2)])
+		if !sent(n) || err != nil {
+			return err
+		}
+	}
+	if end {
+		_, err = r.Write(zmtp.AppendFrame(nil, nil, false))
+	}
+	return err
+}
+
+func (a *attack) dial(mechanism string) (r zmtp.Raw, err error) {
+	if mechanism == "CURVE" {
+		r, err = zmtp.DialGreeting(a.Endpoint, mechanism)
+	} else {
+		identity := fmt.Appendf(nil, "\x01%016x", rand.Uint64())
+		r, err = zmtp.Dial(a.Endpoint, identity)
+	}
+	if err == nil {
+		_ = r.SetWriteDeadline(time.Now().Add(a.Limit))
+	}
+	return r, err
+}
+
+// run attacks with several connections at once, until the time or the bytes are used up.
+func (a *attack) run() (done attacked, err error) {
+	do := attackKinds[a.Kind]
+	if do == nil {
+		return done, fmt.Errorf("no attack %q", a.Kind)
+	}
+	const atOnce = 8
+	end := time.Now().Add(a.Limit)
+	results := make(chan attacked, atOnce)
+	for range atOnce {
+		go func() {
+			var mine attacked
+			sent := func(n int) bool {
+				mine.Bytes += n
+				return mine.Bytes < a.Bytes/atOnce && time.Now().Before(end)
+			}
+			for sent(0) {
+				_ = do(a, sent) // the connection was ended, which is what the test is about
+				mine.Connections++
+			}
+			results <- mine
+		}()
+	}
+	for range atOnce {
+		r := <-results
+		done.Connections += r.Connections
+		done.Bytes += r.Bytes
+	}
+	if done.Connections == 0 {
+		err = errors.New("no connection was possible")
+	}
+	return done, err
+}
+
+// attackVerbs are what children of these tests can do besides.
+var attackVerbs = child.Verbs{"attack": func(_ *child.Reporter, c child.Command) (any, error) {
+	var a attack
+	if err := json.Unmarshal(c.With, &a); err != nil {
+		return nil, err
+	}
+	return a.run()
+}}
+
+// However a stranger sends what libzmq has to keep, a node's memory and its answers stay
+// within bounds, and its peers notice nothing.
+func TestNet_strangersBytes(t *testing.T) {
+	const (
+		mostMemory = 512 << 20 // that the process may take more than before
+		mostAnswer = 500 * time.Millisecond
+	)
+	public, secret := kit.KeyPair(t)
+	for kind := range attackKinds {
+		t.Run(strings.ReplaceAll(kind, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			cfg := child.Config{}
+			if strings.HasSuffix(kind, "key") {
+				cfg.PublicKey, cfg.SecretKey = public, secret
+			}
+			h := netns.NewLAN(t, "a", "b", "x")
+			a, b := node(h[0], cfg), node(h[1], cfg)
+			within(t, 5*time.Second, "meshed", meshed(a, b), a, b)
+			start, before := time.Now(), a.Process.Usage()
+			x := h[2].Start("attack")
+			var did attacked
+			done := make(chan error, 1)
+			go func() {
+				done <- x.Try("attack", "", attack{
+					Endpoint: a.Started.Endpoint, Kind: kind, Limit: 4 * time.Second, Bytes: 256 << 20,
+				}, &did)
+			}()
+			slowest := time.Duration(0)
+			for running := true; running; {
+				asked := time.Now()
+				a.Stats()
+				slowest = max(slowest, time.Since(asked))
+				select {
+				case err := <-done:
+					if err != nil {
+						t.Fatal(err)
+					}
+					running = false
+				default:
+				}
+			}
+			after := a.Process.Usage()
+			grown := after.Resident - before.Resident
+			t.Logf("%s: %d connections, %d kB on the wire; memory grew by %d kB at the most, Stats took %v at the most, %d connections cut",
+				kind, did.Connections, did.Bytes>>10, grown>>10, slowest.Round(time.Millisecond), a.Stats().Dropped.ConnectionsCut)
+			if grown > mostMemory {
+				t.Errorf("memory grew by %d bytes, want at most %d", grown, mostMemory)
+			}
+			if slowest > mostAnswer {
+				t.Errorf("Stats took %v, want at most %v", slowest, mostAnswer)
+			}
+			checkTalk(t, a, b)
+			checkPairs(t, start, 0, a, b)
+		})
+	}
+}

@@ -1,0 +1,153 @@
+package transport_test
+
+import (
+	"net/netip"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/foreign/zmtp"
+	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/transport/transporttest"
+)
+
+// resident is how much memory this process has now.
+func resident(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Skip(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, err := strconv.Atoi(strings.Fields(rest)[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kb << 10
+		}
+	}
+	t.Skip("no VmRSS")
+	return 0
+}
+
+// watched runs a guard on an inbox that is read, and of whose connections a test says which
+// belong to peers.
+func watched(t *testing.T, peers map[transport.Conn]uint64) (g *transport.Guard, look func(), at string, tr *transport.ZMQ) {
+	t.Helper()
+	tr = transporttest.NewZMQ(t)
+	tr.DisableInproc()
+	in, at := transporttest.MustListen(t, tr, transport.ListenOptions{MaxMessage: 1 << 20}, "tcp://127.0.0.1:*")
+	g = transport.GuardOf(in)
+	return g, func() {
+		g.Look(func() (transport.Deliveries, bool) {
+			var p transport.Packet
+			for transporttest.RecvBy(t, in, &p, time.Now()) {
+				if _, ok := peers[p.Conn]; ok {
+					peers[p.Conn] += p.Wire
+				}
+			}
+			return transport.Deliveries{Bytes: peers, Drained: true}, true
+		})
+	}, at, tr
+}
+
+// A message without end is ended with its connection before it takes much memory.
+func TestGuard_unfinished(t *testing.T) {
+	g, look, at, _ := watched(t, map[transport.Conn]uint64{})
+	r, err := zmtp.Dial(at, transporttest.Identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var frames []byte
+	for range 64 << 10 {
+		frames = zmtp.AppendFrame(frames, nil, true)
+	}
+	runtime.GC()
+	before, sent := resident(t), 0
+	for end := time.Now().Add(patience); time.Now().Before(end); look() {
+		n, err := r.Write(frames)
+		if sent += n; err != nil {
+			break
+		}
+	}
+	grown := resident(t) - before
+	t.Logf("%d connections ended after %d kB on the wire; memory grew by %d kB", g.Cut(), sent>>10, grown>>10)
+	if g.Cut() != 1 || !r.Ended(time.Second) {
+		t.Errorf("%d connections were ended, want the one with a message that does not end", g.Cut())
+	}
+	if sent > 32<<20 || grown > 512<<20 {
+		t.Errorf("%d bytes were sent and memory grew by %d, want at most 32 MiB and 512 MiB", sent, grown)
+	}
+}
+
+// Of connections that bring nothing, those of the host that has most of them give way, and the
+// oldest of them first.
+func TestGuard_strangers(t *testing.T) {
+	g, look, at, _ := watched(t, map[transport.Conn]uint64{})
+	const count = 300
+	honest, err := zmtp.DialFrom(netip.MustParseAddr("127.0.0.2"), at, transporttest.Identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer honest.Close()
+	var all []zmtp.Raw
+	for range count {
+		r, err := zmtp.DialGreeting(at, "NULL")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		all = append(all, r)
+	}
+	look()
+	if g.Cut() != count-256 {
+		t.Errorf("%d of %d connections were ended, want all but 256", g.Cut(), count)
+	}
+	if honest.Ended(100 * time.Millisecond) {
+		t.Error("a connection of another host was ended")
+	}
+	ended := 0
+	for _, r := range all {
+		if r.Ended(20 * time.Millisecond) {
+			ended++
+		}
+	}
+	if ended != count-256 {
+		t.Errorf("%d of %d connections ended, want %d", ended, count, count-256)
+	}
+}
+
+// What a peer says is counted as read: it goes on for as long as its messages end.
+func TestGuard_peer(t *testing.T) {
+	peers := map[transport.Conn]uint64{}
+	tr := transporttest.NewZMQ(t)
+	tr.DisableInproc()
+	in, at := transporttest.MustListen(t, tr, transport.ListenOptions{MaxMessage: 1 << 20}, "tcp://127.0.0.1:*")
+	g := transport.GuardOf(in)
+	m := transporttest.MustDial(t, tr, at, transport.DialOptions{})
+	hello := []byte{0xaa, 0xa1, 1, 2, 0, 1}
+	transporttest.MustSend(t, m, hello)
+	var p transport.Packet
+	transporttest.MustRecv(t, in, &p)
+	conn := p.Conn
+	if conn == (transport.Conn{}) {
+		t.Fatal("a HELLO has no connection")
+	}
+	peers[conn] = p.Wire
+	for i := range 40 {
+		transporttest.MustSend(t, m, transporttest.WhisperHeader, make([]byte, 1<<20))
+		transporttest.MustRecv(t, in, &p)
+		peers[conn] += p.Wire
+		if i%4 == 0 {
+			g.Look(func() (transport.Deliveries, bool) { return transport.Deliveries{Bytes: peers, Drained: true}, true })
+		}
+	}
+	if g.Cut() != 0 {
+		t.Errorf("%d connections were ended, want none: all messages have ended", g.Cut())
+	}
+}
