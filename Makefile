@@ -4,7 +4,7 @@ FUZZTIME  ?= 20s
 DURATION  ?= 5m
 BENCHTIME ?= 1s
 SEEDS     ?= 1500
-DEPTH     ?= 4
+DEPTH     ?= 3
 TESTFLAGS ?=
 SCREENSHOTS ?= screenshots
 ifdef BENCH_SHORT
@@ -42,7 +42,7 @@ unit: deps-test ## Tests of each package by itself; no root
 e2e: deps-test ## Tests of processes, hosts and other implementations; root for the hosts
 	@scripts/test e2e $(TESTFLAGS)
 
-sim: deps ## The simulated tests, each with SEEDS=1500, or in DEPTH=4 steps
+sim: deps ## The simulated tests, each with SEEDS=1500, or in DEPTH=3 steps
 	@scripts/sim $(TESTFLAGS)
 
 fuzz: deps ## Run every fuzz target for FUZZTIME=20s
