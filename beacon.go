@@ -94,6 +94,7 @@ type Beacon struct {
 	chosen atomic.Pointer[netif.Choice] // the links in use, and why
 	own    atomic.Pointer[ownDatagrams]
 	links  atomic.Pointer[[]netif.Link]
+	onLink atomic.Pointer[map[int][]netip.Prefix] // IPv6 subnets of the links' interfaces
 }
 
 // Cmd is a command to a Beacon, or its answer: the same ID, with Err set if

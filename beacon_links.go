@@ -80,7 +80,10 @@ func (a *beaconActor) choose() (netif.Choice, error) {
 	if err != nil {
 		return netif.Choice{}, err
 	}
-	return netif.Choose(a.want, host, a.currentLinks())
+	chosen, err := netif.Choose(a.want, host, a.currentLinks())
+	onLink := netif.IPv6Subnets(host, chosen.Links)
+	a.onLink.Store(&onLink)
+	return chosen, err
 }
 
 // use makes the chosen links those in use: opens and closes sockets, joins and

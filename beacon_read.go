@@ -133,7 +133,8 @@ func (b *Beacon) warnOfVersion(datagram []byte, src netip.Addr) {
 // with the subnet of the source. Where the system does not tell the interface, the subnet
 // alone does. To a node, a source in no subnet of the links belongs to no link: a host of
 // another subnet could not reach this one, and a forged source would have the node connect
-// to hosts of other networks.
+// to hosts of other networks. With IPv6 all subnets of the interface count: each host has
+// several addresses, and sends from the one that it likes best.
 func (b *Beacon) linkOf(src netip.Addr, ifindex int) (netif.Link, bool) {
 	links := b.links.Load()
 	if links == nil {
@@ -152,10 +153,16 @@ func (b *Beacon) linkOf(src netip.Addr, ifindex int) (netif.Link, bool) {
 			on = i
 		}
 	}
-	if on < 0 || b.sightings {
+	if on < 0 || b.sightings && !b.isOnLink(src, ifindex) {
 		return netif.Link{}, false
 	}
 	return (*links)[on], true
+}
+
+// isOnLink reports whether an address is in an IPv6 subnet of an interface in use.
+func (b *Beacon) isOnLink(src netip.Addr, ifindex int) bool {
+	subnets := b.onLink.Load()
+	return subnets != nil && slices.ContainsFunc((*subnets)[ifindex], func(p netip.Prefix) bool { return p.Contains(src) })
 }
 
 // has tells whether the datagram is one of ours.

@@ -131,6 +131,23 @@ func chooseAll(host []Interface) Choice {
 	return Choice{Reason: "no interface is up"}
 }
 
+// IPv6Subnets gives the IPv6 subnets that the interfaces of links are in, by the index of
+// the interface.
+func IPv6Subnets(host []Interface, links []Link) map[int][]netip.Prefix {
+	subnets := map[int][]netip.Prefix{}
+	for _, h := range host {
+		if !slices.ContainsFunc(links, func(l Link) bool { return l.Index == h.Index }) {
+			continue
+		}
+		for _, p := range h.Prefixes {
+			if p.Addr().Is6() {
+				subnets[h.Index] = append(subnets[h.Index], p.Masked())
+			}
+		}
+	}
+	return subnets
+}
+
 // The classes of interfaces for the default choice, from the best down.
 const (
 	classHardware = iota

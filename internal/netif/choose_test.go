@@ -2,6 +2,7 @@ package netif_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -148,6 +149,25 @@ func TestChoose(t *testing.T) {
 				t.Errorf("Choose(%q) reason = %q, want %q", test.want, got.Reason, test.reason)
 			}
 		})
+	}
+}
+
+func TestIPv6Subnets(t *testing.T) {
+	host := []netif.Interface{
+		netiftest.Eth,
+		netiftest.Interface(3, "eth1", netiftest.LANFlags, "10.0.1.7/24", "fe80::7/64", "fd00::7/64"),
+	}
+	for want, subnets := range map[string]string{
+		"10.0.1.7": "map[3:[fe80::/64 fd00::/64]]",
+		"fd00::7":  "map[3:[fe80::/64 fd00::/64]]",
+	} {
+		chosen, err := netif.Choose(want, host, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(netif.IPv6Subnets(host, chosen.Links)); got != subnets {
+			t.Errorf("IPv6Subnets(links of %s) = %s, want %s", want, got, subnets)
+		}
 	}
 }
 

@@ -30,6 +30,9 @@ var whyDropped = map[string]string{
 	"KeysRefused":     "wrong key or none: a node with another certificate, or without one",
 	"ElectionIgnored": "elections by nodes outside the group",
 	"ViewsRefused":    "questions for this node's view beyond the limits, or answers that came too late",
+	"TooLarge":        "with more frames or bytes than this node takes: see SetMaxMessage",
+	"ConnectionsCut":  "connections that held too much of this node: does somebody flood it?",
+	"ElectionDelayed": "elections that had to wait: members of a group come and go too often",
 	"LogRecords":      "records that the log was too slow for",
 	"Errors":          "errors of the sockets: is the number of descriptors enough?",
 }
