@@ -121,6 +121,11 @@ type zmqInbox struct {
 	content bool // they are content, and wanted
 	index   int  // the next of them; 0 is the header
 	bytes   int  // of content so far
+
+	sources    map[int]Conn // by descriptor
+	sourced    int          // messages since sources was emptied
+	lastFD     int
+	lastSource Conn
 }
 
 func (in *zmqInbox) Bind(endpoint string) (string, error) {
@@ -223,7 +228,7 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 		p.Header, p.UserID = append(p.Header, frame.Data...), frame.User
 		in.content = HasContent(p.Header)
 		if frame.Source > 0 {
-			p.Conn = tcpinfo.Of(frame.Source)
+			p.Conn = in.source(frame.Source)
 		}
 	case in.index > MaxFrames || in.bytes > in.maxMessage:
 		p.Excess, p.Frames, in.content = true, nil, false
@@ -232,6 +237,31 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 	}
 	in.index++
 	in.inside = frame.More
+}
+
+// sourceMessages is for how many messages the connection with a descriptor is remembered,
+// or until the next Wait: to ask the system takes longer than to receive a message.
+const sourceMessages = 512
+
+// source returns the connection with a descriptor.
+func (in *zmqInbox) source(fd int) Conn {
+	if in.sourced++; in.sourced > sourceMessages {
+		in.sourced = 0
+		clear(in.sources)
+	}
+	if fd == in.lastFD && in.sourced > 1 {
+		return in.lastSource
+	}
+	c, isKnown := in.sources[fd]
+	if !isKnown {
+		c = tcpinfo.Of(fd)
+		if in.sources == nil {
+			in.sources = map[int]Conn{}
+		}
+		in.sources[fd] = c
+	}
+	in.lastFD, in.lastSource = fd, c
+	return c
 }
 
 // fill gets what libzmq has, or one message if they come one by one.
@@ -263,6 +293,7 @@ func incomplete(err error) error { return fmt.Errorf("%w: %w", ErrIncompleteMess
 
 func (in *zmqInbox) Wait(until time.Time) {
 	in.polled = false
+	in.sourced = sourceMessages // other connections may have the descriptors afterwards
 	err := in.waiter.Wait(in.check, until)
 	if !in.polled {
 		in.more, in.empty = true, false // or an owner that is always woken would never hear of a message
