@@ -56,7 +56,7 @@ type node struct {
 	warned   addressWarnings
 	alone    solitude
 	chosen   netif.Choice // of the links, where there is no beacon
-	known    uint64       // zre.enteredChanges when the beacon was last told whom to ignore
+	ignored  ignoredPeers
 
 	plannedAt time.Time       // when the next round was to begin
 	poll      backoff.Backoff // until the next look at what is full
@@ -157,7 +157,7 @@ func (n *node) step(now time.Time) (busy bool) {
 		n.poll.Reset() // there is somebody at the other end
 	}
 	n.resume(now)
-	n.updateIgnored()
+	n.updateIgnored(now)
 	n.waits.check(now, n.zre)
 	return busy
 }

@@ -133,13 +133,25 @@ func (n *node) tuple(now time.Time, t zgossip.Tuple) {
 	}
 }
 
+// ignoreInterval is the least time between two lists of whom to ignore, while peers only come.
+const ignoreInterval = 100 * time.Millisecond
+
+// ignoredPeers is what the beacon was told last: when, and zre's counts at that time.
+type ignoredPeers struct {
+	at                  time.Time
+	changes, departures uint64
+}
+
 // updateIgnored tells the beacon, when that has changed, which datagrams say nothing new:
-// those of peers that have entered, from where they are.
-func (n *node) updateIgnored() {
-	if n.beacon == nil || n.known == n.zre.enteredChanges {
+// those of peers that have entered, from where they are. It is at once for those that are
+// gone, for they may come again; many that come together are told together.
+func (n *node) updateIgnored(now time.Time) {
+	told := ignoredPeers{now, n.zre.enteredChanges, n.zre.departures}
+	if n.beacon == nil || n.ignored.changes == told.changes ||
+		n.ignored.departures == told.departures && now.Sub(n.ignored.at) < ignoreInterval {
 		return
 	}
-	n.known = n.zre.enteredChanges
+	n.ignored = told
 	ignored := make(map[beaconOrigin]struct{}, n.zre.entered)
 	for uuid, p := range n.zre.peers {
 		if !p.isEntered() {

@@ -195,7 +195,7 @@ func TestWalls_nodeIsSmall(t *testing.T) {
 // is the state of a peer.
 var (
 	protocolFieldsRead = []string{
-		"id", "name", "secure", "location", "peers", "entered", "enteredChanges", "counters", "tickAt", "tickInterval",
+		"id", "name", "secure", "location", "peers", "entered", "enteredChanges", "departures", "counters", "tickAt", "tickInterval",
 	}
 	protocolFieldsSet = []string{"location", "counters"}
 )

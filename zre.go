@@ -54,9 +54,10 @@ type zre struct {
 
 	sharing sharing
 
-	refusedIDs map[string]bool // routing ids that were refused and logged
-	sameNames  map[string]bool // names of two nodes that were logged
-	sameUUID   bool            // a node with this node's UUID was logged
+	refusedIDs map[string]bool  // routing ids that were refused and logged
+	named      map[string]*peer // of the peers that have entered, the last with each name
+	sameNames  map[string]bool  // names of two nodes that were logged
+	sameUUID   bool             // a node with this node's UUID was logged
 
 	entered int // peers that have entered
 
@@ -65,6 +66,7 @@ type zre struct {
 	lettingGo        bool            // nobody is made to wait: see letGo
 	electionsChanged bool            // an election has something to do
 	enteredChanges   uint64          // counts ENTERs, EXITs and moves to another endpoint
+	departures       uint64          // of these, the EXITs and moves
 
 	unreached map[[16]byte]time.Time // peers that have exited without an answer to our HELLO, and when
 	halfOpen  ratelimit.Bucket       // for new half-open peers
@@ -144,6 +146,7 @@ func newZRE(cfg zreConfig, out port) *zre {
 		throttles:     map[[16]byte]*throttle{},
 		sharing:       newSharing(cfg.shareView),
 		refusedIDs:    map[string]bool{},
+		named:         map[string]*peer{},
 		sameNames:     map[string]bool{},
 		blocked:       map[*peer]bool{},
 		blockedGroups: map[string]bool{},

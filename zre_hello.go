@@ -95,6 +95,7 @@ func (z *zre) followHelloEndpoint(p *peer) (turned bool) {
 	}
 	z.readdress(p, endpoint)
 	z.enteredChanges++
+	z.departures++
 	return true
 }
 
@@ -281,7 +282,9 @@ func (z *zre) restartSession(now time.Time, p *peer, endpoint string, reachable 
 // updateFromHello brings a peer that has just entered up to date with a second HELLO.
 func (z *zre) updateFromHello(now time.Time, p *peer, its hello) {
 	z.onFreshConnection(now, p)
+	z.forgetName(p)
 	p.adopt(its)
+	z.warnOfSameName(now, p)
 	for _, g := range p.groupNames() {
 		if !slices.Contains(its.groups, g) {
 			z.left(p, g)

@@ -12,13 +12,18 @@ const maxSameNames = 100
 // warnOfSameName logs that a peer that enters has the name of this node, or of another
 // peer that lives: once for each name.
 func (z *zre) warnOfSameName(now time.Time, p *peer) {
-	if p.name == "" || z.sameNames[p.name] || len(z.sameNames) >= maxSameNames {
+	if p.name == "" {
+		return
+	}
+	other := z.named[p.name]
+	z.named[p.name] = p
+	if z.sameNames[p.name] || len(z.sameNames) >= maxSameNames {
 		return
 	}
 	id, endpoint := z.id, z.location.announced(p.endpoint)
 	if p.name != z.name {
-		other := z.namesake(now, p)
-		if other == nil {
+		// One that is silent may be the same node before its restart.
+		if other == nil || other.presence.idle(now) >= z.timeouts.evasive {
 			return
 		}
 		id, endpoint = other.id, other.endpoint
@@ -28,15 +33,11 @@ func (z *zre) warnOfSameName(now time.Time, p *peer) {
 		"peer", p.id, "endpoint", p.endpoint, "other", id, "other_endpoint", endpoint)
 }
 
-// namesake returns another peer with the same name. One that is silent may be the same
-// node before its restart.
-func (z *zre) namesake(now time.Time, p *peer) *peer {
-	for _, other := range z.peers {
-		if other != p && other.isEntered() && other.name == p.name && other.presence.idle(now) < z.timeouts.evasive {
-			return other
-		}
+// forgetName is for a peer that exits, or gives up its name.
+func (z *zre) forgetName(p *peer) {
+	if z.named[p.name] == p {
+		delete(z.named, p.name)
 	}
-	return nil
 }
 
 // warnOfSameUUID logs once that another node announces this node's UUID: neither can be

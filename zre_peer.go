@@ -150,8 +150,10 @@ func (z *zre) emitExit(now time.Time, p *peer, reason string) {
 	for _, g := range p.groups {
 		z.removeMember(p, g)
 	}
+	z.forgetName(p)
 	z.entered--
 	z.enteredChanges++
+	z.departures++
 	z.port.deliver(exitEvent(p, reason))
 	z.dropQuestions(p)
 	p.handshake.exited()

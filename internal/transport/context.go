@@ -40,7 +40,8 @@ type zmqContext struct {
 
 	inproc inprocOffers
 
-	finder tcpinfo.Finder // one, for it looks at all descriptors of the process
+	finder      tcpinfo.Finder // one, for it looks at all descriptors of the process
+	connections connections
 }
 
 // Version is the release of libzmq that is used.

@@ -2,7 +2,7 @@ package transport
 
 import (
 	"net/netip"
-	"sync"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,16 +24,9 @@ const (
 	// maxUnread is how many bytes of a peer may wait, whole messages too, while the node does
 	// not keep up.
 	maxUnread = 256 << 20
-	// maxAnswered is how many bytes may come within answeredTime on a connection that this
-	// node has made: ZRE sends nothing there.
-	maxAnswered  = 256 << 10
-	answeredTime = 10 * time.Second
 
 	guardInterval = 250 * time.Millisecond // between two looks
 	guardPressed  = 100 * time.Millisecond // if the last one found something
-	// All nodes of the process look at the same list, which is made anew for no more than one
-	// part in so many of the time.
-	guardShare = 50
 )
 
 // Deliveries is what a node has read of its peers: how many bytes, by the connection that
@@ -46,36 +39,27 @@ type Deliveries struct {
 // Guard ends connections that hold more of a node than they may. One goroutine uses it.
 type Guard struct {
 	inbox *zmqInbox
-	all   func(wanted func(local, remote netip.AddrPort) bool) []tcpinfo.Received
-	reset func(c Conn) bool
-	now   func() time.Time
-
-	known  map[Conn]*guarded // connections seen at the last look
-	next   time.Duration
-	judged Deliveries // the last that were told
-	cut    atomic.Uint64
+	seen  *sight            // the connections of the process at the last look
+	known map[Conn]*guarded // those to the inbox
+	next  time.Duration
+	cut   atomic.Uint64
 }
 
-// guarded is what is known of a connection.
+// guarded is what is known of a connection to the inbox.
 type guarded struct {
 	firstSeen time.Time
+	seen      *sight // the last in which it was
 	isPeers   bool   // the peer that it belongs to has entered
+	read      uint64 // bytes that the node had read on it when it was asked last
 	offset    uint64 // bytes that had come on it before the peer was known to be heard on it
-	baseAt    time.Time
-	base      uint64 // bytes that had come at baseAt
 }
 
 // GuardOf returns the guard of an inbox; nil if its connections are not of the system.
 func GuardOf(in Inbox) *Guard {
 	if z, ok := in.(*zmqInbox); ok {
-		return newGuard(z)
+		return &Guard{inbox: z, known: map[Conn]*guarded{}, next: guardInterval}
 	}
 	return nil
-}
-
-func newGuard(in *zmqInbox) *Guard {
-	return &Guard{inbox: in, all: connections.all, reset: Conn.Reset, now: time.Now,
-		known: map[Conn]*guarded{}, next: guardInterval}
 }
 
 // Next is how long to wait until the next look.
@@ -87,50 +71,60 @@ func (g *Guard) Cut() uint64 { return g.cut.Load() }
 // Look looks at the connections and ends those that hold too much. It asks the node what it
 // has read only if that matters; ok is false if the node has no answer.
 func (g *Guard) Look(ask func() (d Deliveries, ok bool)) {
-	begun := g.now()
-	in, out := g.sample(begun)
+	s, cut := g.inbox.transport.context.connections.look(time.Now())
+	g.cut.Add(cut)
+	if s == g.seen {
+		return // it was judged before
+	}
+	g.seen = s
+	in := g.recognize(s)
 	pressed := g.isSuspect(in)
-	g.inbox.wantSources.Store(pressed)
 	if pressed {
 		d, ok := ask()
 		if !ok {
 			return
 		}
-		g.judged = d
 		g.judge(in, d)
 	}
-	pressed = g.limitStrangers(in) || pressed
-	pressed = g.limitAnswers(begun, out) || pressed
+	// A message tells which connection brought it only if that is asked for. It matters if
+	// more has come on one than was read: libzmq may have connected the peer again by itself.
+	g.inbox.wantSources.Store(pressed && g.isSuspect(in))
+	pressed = g.limitStrangers(in) || pressed || cut > 0
 	g.next = guardInterval
 	if pressed {
 		g.next = guardPressed
 	}
 }
 
-// sample lists the connections to the inbox and to peers' inboxes.
-func (g *Guard) sample(now time.Time) (in, out []tcpinfo.Received) {
-	bound, dialed := g.inbox.addresses.Load(), &g.inbox.transport.dialed
-	found := g.all(func(local, remote netip.AddrPort) bool {
-		return bound.contains(local) || dialed.has(remote)
-	})
-	seen := make(map[Conn]*guarded, len(found))
-	for _, c := range found {
-		k := g.known[c.Conn]
-		if k == nil {
-			k = &guarded{firstSeen: now, baseAt: now}
-		}
-		seen[c.Conn] = k
-		if bound.contains(c.Local()) {
+// recognize returns the connections to the inbox, and forgets those that are no more.
+func (g *Guard) recognize(s *sight) (in []tcpinfo.Received) {
+	bound := g.inbox.addresses.Load()
+	if bound == nil {
+		return nil
+	}
+	for _, port := range bound.ports() {
+		for _, c := range s.to[port] {
+			if !bound.contains(c.Local()) {
+				continue
+			}
 			in = append(in, c)
-		} else {
-			out = append(out, c)
+			k := g.known[c.Conn]
+			if k == nil {
+				k = &guarded{firstSeen: s.at}
+				g.known[c.Conn] = k
+			}
+			k.seen = s
 		}
 	}
-	g.known = seen
-	return in, out
+	for c, k := range g.known {
+		if k.seen != s {
+			delete(g.known, c)
+		}
+	}
+	return in
 }
 
-// isSuspect reports whether a connection may hold too much, by what was known last.
+// isSuspect reports whether a connection may hold too much, by what is known of it.
 func (g *Guard) isSuspect(in []tcpinfo.Received) bool {
 	strangers := 0
 	for _, c := range in {
@@ -138,7 +132,7 @@ func (g *Guard) isSuspect(in []tcpinfo.Received) bool {
 		if !k.isPeers {
 			strangers++
 		}
-		if c.Bytes > g.judged.Bytes[c.Conn]+k.offset+maxUnfinished {
+		if c.Bytes > k.read+k.offset+maxUnfinished {
 			return true
 		}
 	}
@@ -154,7 +148,7 @@ func (g *Guard) judge(in []tcpinfo.Received, d Deliveries) {
 		if isPeers && !k.isPeers && c.Bytes > read {
 			k.offset = c.Bytes - read
 		}
-		k.isPeers = isPeers
+		k.read, k.isPeers = read, isPeers
 		most := uint64(maxUnfinished)
 		if isPeers {
 			most += uint64(g.inbox.maxMessage)
@@ -171,6 +165,9 @@ func (g *Guard) judge(in []tcpinfo.Received, d Deliveries) {
 // limitStrangers ends connections of no peer where there are too many, and reports whether
 // there were.
 func (g *Guard) limitStrangers(in []tcpinfo.Received) (any bool) {
+	if len(in) <= maxStrangersOfHost {
+		return false
+	}
 	hosts := map[netip.Addr][]Conn{}
 	total := 0
 	for _, c := range in {
@@ -203,24 +200,8 @@ func (g *Guard) limitStrangers(in []tcpinfo.Received) (any bool) {
 	}
 }
 
-// limitAnswers ends the connections to peers' inboxes on which much comes back, and reports
-// whether there were any.
-func (g *Guard) limitAnswers(now time.Time, out []tcpinfo.Received) (any bool) {
-	for _, c := range out {
-		k := g.known[c.Conn]
-		if c.Bytes > k.base+maxAnswered {
-			g.end(c.Conn)
-			any = true
-		}
-		if now.Sub(k.baseAt) >= answeredTime {
-			k.baseAt, k.base = now, c.Bytes
-		}
-	}
-	return any
-}
-
 func (g *Guard) end(c Conn) {
-	if g.reset(c) {
+	if c.Reset() {
 		g.cut.Add(1)
 	}
 }
@@ -241,58 +222,12 @@ func (b *boundAddresses) contains(local netip.AddrPort) bool {
 	return false
 }
 
-// dialed counts the mailboxes by the address that they connect to.
-type dialed struct {
-	mu sync.Mutex
-	to map[netip.AddrPort]int
-}
-
-func (d *dialed) add(endpoint string, more int) {
-	at, err := ParseEndpoint(endpoint)
-	if err != nil || !at.IsValid() {
-		return
-	}
-	at = netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.to == nil {
-		d.to = map[netip.AddrPort]int{}
-	}
-	if d.to[at] += more; d.to[at] == 0 {
-		delete(d.to, at)
-	}
-}
-
-func (d *dialed) has(remote netip.AddrPort) bool {
-	remote = netip.AddrPortFrom(remote.Addr().WithZone(""), remote.Port())
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.to[remote] > 0
-}
-
-// connections are those of this process.
-var connections connectionList
-
-// connectionList lists the connections of this process for all of its guards.
-type connectionList struct {
-	mu     sync.Mutex
-	found  []tcpinfo.Received
-	nextAt time.Time // when they may be listed anew
-}
-
-// all returns the connections that are wanted, as they were a moment ago. Their counts are
-// of that time too.
-func (l *connectionList) all(wanted func(local, remote netip.AddrPort) bool) (found []tcpinfo.Received) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if begun := time.Now(); !begun.Before(l.nextAt) {
-		l.found = tcpinfo.All()
-		l.nextAt = time.Now().Add(max(guardPressed/2, guardShare*time.Since(begun)))
-	}
-	for _, c := range l.found {
-		if wanted(c.Local(), c.Remote()) {
-			found = append(found, c)
+// ports lists the ports among them, each once.
+func (b *boundAddresses) ports() (all []uint16) {
+	for _, a := range *b {
+		if !slices.Contains(all, a.Port()) {
+			all = append(all, a.Port())
 		}
 	}
-	return found
+	return all
 }

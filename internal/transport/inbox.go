@@ -154,6 +154,7 @@ func (in *zmqInbox) noteAddress(at netip.AddrPort) {
 	}
 	if !slices.Contains(all, at) {
 		all = append(all, at)
+		in.transport.context.connections.addBound(at, 1)
 	}
 	in.addresses.Store(&all)
 }
@@ -334,6 +335,11 @@ func (in *zmqInbox) Close() error {
 		in.offer.withdrawn.Store(true)
 	}
 	in.messages.Free()
+	if bound := in.addresses.Load(); bound != nil {
+		for _, at := range *bound {
+			in.transport.context.connections.addBound(at, -1)
+		}
+	}
 	err := errors.Join(Unbind(in.transport.context.ctx, in.soc, in.bound...), in.waiter.Close(), in.soc.Close())
 	in.transport.open.Add(-1)
 	// After the ROUTER, or it would let everyone in for its last moments.

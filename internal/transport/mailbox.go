@@ -63,7 +63,7 @@ func (t *ZMQ) Dial(endpoint string, opts DialOptions) (Mailbox, error) {
 		return nil, errors.Join(fmt.Errorf("zyre: dial %s: %w", endpoint, err), soc.Close())
 	}
 	t.open.Add(1)
-	t.dialed.add(endpoint, 1)
+	t.context.connections.addDialed(endpoint, 1)
 	return m, nil
 }
 
@@ -140,7 +140,7 @@ func (m *zmqMailbox) Close(linger time.Duration) error {
 	// Never negative: that would be for ever.
 	err := errors.Join(m.soc.SetLinger(max(linger, 0)), m.soc.Close())
 	m.transport.open.Add(-1)
-	m.transport.dialed.add(m.endpoint, -1)
+	m.transport.context.connections.addDialed(m.endpoint, -1)
 	if err != nil {
 		return fmt.Errorf("zyre: close mailbox: %w", err)
 	}

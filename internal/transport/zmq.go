@@ -16,7 +16,6 @@ type ZMQ struct {
 	context *zmqContext
 	open    atomic.Int32 // sockets not yet closed
 	closed  atomic.Bool
-	dialed  dialed
 
 	noInproc   bool // neither offer connections by inproc nor take those of others
 	publicOnly bool // move messages by what zmq4 exports, as with a release of it that is not known
