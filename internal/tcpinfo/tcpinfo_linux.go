@@ -1,8 +1,8 @@
 package tcpinfo
 
 import (
+	"errors"
 	"net/netip"
-	"os"
 	"strconv"
 	"unsafe"
 
@@ -36,23 +36,6 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// readRemote returns the address that a descriptor is connected to, and what it has moved.
-func readRemote(fd int) (remote netip.AddrPort, count Count) {
-	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
-	if err != nil {
-		return peerOf(fd), Count{}
-	}
-	return peerOf(fd), Count{info.Bytes_received, info.Bytes_acked, info.Notsent_bytes > 0}
-}
-
-func peerOf(fd int) netip.AddrPort {
-	sa, err := unix.Getpeername(fd)
-	if err != nil {
-		return netip.AddrPort{}
-	}
-	return addrPort(sa)
-}
-
 // read returns the connection that a descriptor is, and what it has moved. A kernel before
 // 4.6 does not count.
 func read(fd int) (c Conn, count Count) {
@@ -64,21 +47,17 @@ func read(fd int) (c Conn, count Count) {
 	return Of(fd), Count{info.Bytes_received, info.Bytes_acked, info.Notsent_bytes > 0}
 }
 
-// connections lists the descriptors of this process, by remote address.
-func connections() map[netip.AddrPort][]int {
-	found := map[netip.AddrPort][]int{}
-	for _, fd := range descriptors() {
-		if to := peerOf(fd); to.IsValid() {
-			found[to] = append(found[to], fd)
-		}
+func all() (found []Reading) {
+	fds := descriptors()
+	if fds != nil {
+		found = []Reading{}
 	}
-	return found
-}
-
-func all() (found []Received) {
-	for _, fd := range descriptors() {
+	for _, fd := range fds {
+		if _, err := unix.Getpeername(fd); err != nil {
+			continue // most are no sockets
+		}
 		if c, count := read(fd); c != (Conn{}) {
-			found = append(found, Received{c, count.Received})
+			found = append(found, Reading{c, count})
 		}
 	}
 	return found
@@ -108,21 +87,28 @@ func disconnect(fd int) error {
 	return nil
 }
 
-// descriptors lists those of this process.
+// descriptors lists those of this process; package os would take twice as long.
 func descriptors() (fds []int) {
-	dir, err := os.Open("/proc/self/fd")
+	dir, err := unix.Open("/proc/self/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil
 	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		return nil
-	}
-	for _, name := range names {
-		if fd, err := strconv.Atoi(name); err == nil {
-			fds = append(fds, fd)
+	defer unix.Close(dir)
+	buffer := make([]byte, 8<<10)
+	var names []string
+	for {
+		n, err := unix.ReadDirent(dir, buffer)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || n <= 0 {
+			return fds
+		}
+		_, _, names = unix.ParseDirent(buffer[:n], -1, names[:0])
+		for _, name := range names {
+			if fd, err := strconv.Atoi(name); err == nil {
+				fds = append(fds, fd)
+			}
 		}
 	}
-	return fds
 }

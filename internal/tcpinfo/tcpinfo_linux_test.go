@@ -42,8 +42,6 @@ func descriptor(t testing.TB, c *net.TCPConn) (fd int) {
 	return fd
 }
 
-func address(c *net.TCPConn) netip.AddrPort { return c.RemoteAddr().(*net.TCPAddr).AddrPort() }
-
 func TestConn_Count(t *testing.T) {
 	dialed, accepted := connect(t)
 	in, out := Of(descriptor(t, accepted)), Of(descriptor(t, dialed))
@@ -115,70 +113,6 @@ func TestOf_noConnection(t *testing.T) {
 	}
 }
 
-func TestFinder_To(t *testing.T) {
-	var f Finder
-	now := time.Unix(1e9, 0)
-	first, end := connect(t)
-	if _, err := first.Write([]byte("hello")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(end, make([]byte, 5)); err != nil {
-		t.Fatal(err)
-	}
-	if got, connected := f.To(address(first), now); got.Acked < 5 || connected != 1 {
-		t.Errorf("To() = %+v, %d, want 5 acked on one connection", got, connected)
-	}
-	second, _ := connect(t)
-	if got, connected := f.To(address(second), now); got != (Count{}) || connected != 0 {
-		t.Errorf("To() of an address connected after the scan = %+v, %d, want none before the next scan", got, connected)
-	}
-	now = f.nextAt
-	if f.To(address(first), now); f.nextAt != now {
-		t.Error("To() looked at all descriptors for a connection that it knew")
-	}
-	if f.To(address(second), now); len(f.found[address(second)]) != 1 {
-		t.Errorf("To() found %v, want one connection", f.found[address(second)])
-	}
-	// An answer counts for a moment.
-	before, _ := f.To(address(first), now)
-	if _, err := first.Write([]byte("again")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(end, make([]byte, 5)); err != nil {
-		t.Fatal(err)
-	}
-	a, _ := f.To(address(first), now.Add(answerTime-1))
-	if b, _ := f.To(address(first), now.Add(answerTime)); a != before || b.Acked != before.Acked+5 {
-		t.Errorf("To() = %+v, then %+v; want %+v, then 5 more acked", a, b, before)
-	}
-	first.Close()
-	if got, connected := f.To(address(first), f.nextAt); got != (Count{}) || connected != 0 {
-		t.Errorf("To() of an address no more connected = %+v, %d, want none", got, connected)
-	}
-}
-
-// Answers take no more than their share of the time.
-func TestFinder_mayLook(t *testing.T) {
-	var f Finder
-	now := time.Unix(1e9, 0)
-	c, _ := connect(t)
-	f.To(address(c), now)
-	answer := f.answers[address(c)]
-	const beyond = 10 * time.Millisecond
-	for after, looks := range map[time.Duration]bool{
-		answerTime:             false,
-		lookShare * beyond / 2: false,
-		lookShare*beyond + 1e6: true,
-	} {
-		at := now.Add(after)
-		f.looked, f.lookedAt = lookBurst+beyond, now // as if answers had taken so long
-		f.answers[address(c)] = answer
-		if f.To(address(c), at); (f.answers[address(c)].at == at) != looks {
-			t.Errorf("%v later it looked: %t, want %t", after, !looks, looks)
-		}
-	}
-}
-
 func BenchmarkConn_Count(b *testing.B) {
 	dialed, _ := connect(b)
 	c := Of(descriptor(b, dialed))
@@ -187,13 +121,13 @@ func BenchmarkConn_Count(b *testing.B) {
 	}
 }
 
-// BenchmarkFinder_scan looks at the descriptors of a process with 3,000 of them.
-func BenchmarkFinder_scan(b *testing.B) {
+// BenchmarkAll looks at the descriptors of a process with 3,000 of them.
+func BenchmarkAll(b *testing.B) {
 	for range 1500 {
 		connect(b)
 	}
 	for b.Loop() {
-		connections()
+		All()
 	}
 }
 
@@ -202,7 +136,7 @@ func BenchmarkFinder_scan(b *testing.B) {
 func TestConn_Reset(t *testing.T) {
 	dialed, accepted := connect(t)
 	c := Of(descriptor(t, accepted))
-	if !slices.ContainsFunc(All(), func(r Received) bool { return r.Conn == c }) {
+	if !slices.ContainsFunc(All(), func(r Reading) bool { return r.Conn == c }) {
 		t.Errorf("All() is without %v", c)
 	}
 	if !c.Reset() {

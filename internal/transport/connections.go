@@ -3,6 +3,7 @@ package transport
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/tcpinfo"
@@ -30,10 +31,13 @@ type connections struct {
 	answered map[Conn]*answered // those of mailboxes
 }
 
-// sight is what was seen at one look. It is never changed.
+// sight is what was seen at one look. It is not changed afterwards.
 type sight struct {
-	at time.Time
-	to map[uint16][]tcpinfo.Received // made to a port of an inbox
+	at      time.Time
+	isKnown bool                                 // the system tells
+	in      map[uint16][]tcpinfo.Reading         // made to a port of an inbox
+	out     map[netip.AddrPort][]tcpinfo.Reading // made by mailboxes, by where they lead
+	cut     atomic.Uint64                        // how many of out were ended, until a guard counts them
 }
 
 // answered is how much has come on the connection of a mailbox.
@@ -43,22 +47,30 @@ type answered struct {
 	baseAt time.Time
 }
 
-// look returns what there is, now or a moment ago. If it had to look, it has ended the
-// connections to peers' inboxes on which much came back, and says how many.
-func (l *connections) look(now time.Time) (s *sight, cut uint64) {
+// look returns what there is, now or a moment ago.
+func (l *connections) look(now time.Time) *sight {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now.Before(l.nextAt) {
-		return l.latest, 0
+		return l.latest
 	}
 	begun := time.Now()
-	defer func() { l.nextAt = time.Now().Add(max(sightInterval, sightShare*time.Since(begun))) }()
-	s = &sight{at: now, to: make(map[uint16][]tcpinfo.Received, len(l.bound))}
-	for _, c := range tcpinfo.All() {
+	l.latest = l.see(now)
+	l.nextAt = now.Add(max(sightInterval, sightShare*time.Since(begun)))
+	return l.latest
+}
+
+func (l *connections) see(now time.Time) *sight {
+	s := &sight{at: now, in: make(map[uint16][]tcpinfo.Reading, len(l.bound)),
+		out: make(map[netip.AddrPort][]tcpinfo.Reading, len(l.dialed))}
+	all := tcpinfo.All()
+	s.isKnown = all != nil
+	for _, c := range all {
 		if port := c.Local().Port(); l.bound[port] > 0 {
-			s.to[port] = append(s.to[port], c)
-		} else if l.dialed[plain(c.Remote())] > 0 && l.limitAnswers(s, c) {
-			cut++
+			s.in[port] = append(s.in[port], c)
+		} else if to := plain(c.Remote()); l.dialed[to] > 0 {
+			s.out[to] = append(s.out[to], c)
+			l.limitAnswers(s, c)
 		}
 	}
 	for c, a := range l.answered {
@@ -66,13 +78,11 @@ func (l *connections) look(now time.Time) (s *sight, cut uint64) {
 			delete(l.answered, c)
 		}
 	}
-	l.latest = s
-	return s, cut
+	return s
 }
 
-// limitAnswers ends the connection of a mailbox if much comes back on it, and reports
-// whether it did.
-func (l *connections) limitAnswers(s *sight, c tcpinfo.Received) (ended bool) {
+// limitAnswers ends the connection of a mailbox if much comes back on it.
+func (l *connections) limitAnswers(s *sight, c tcpinfo.Reading) {
 	a := l.answered[c.Conn]
 	if a == nil {
 		a = &answered{baseAt: s.at}
@@ -82,11 +92,28 @@ func (l *connections) limitAnswers(s *sight, c tcpinfo.Received) (ended bool) {
 		l.answered[c.Conn] = a
 	}
 	a.seen = s
-	ended = c.Bytes > a.base+maxAnswered && c.Reset()
-	if s.at.Sub(a.baseAt) >= answeredTime {
-		a.baseAt, a.base = s.at, c.Bytes
+	if c.Received > a.base+maxAnswered && c.Reset() {
+		s.cut.Add(1)
 	}
-	return ended
+	if s.at.Sub(a.baseAt) >= answeredTime {
+		a.baseAt, a.base = s.at, c.Received
+	}
+}
+
+// to returns what the connections to an address have moved, all together, and how many
+// there are, now or a moment ago; -1 if that cannot be told.
+func (l *connections) to(remote netip.AddrPort, now time.Time) (sum tcpinfo.Count, connected int) {
+	s := l.look(now)
+	if !s.isKnown {
+		return sum, -1
+	}
+	found := s.out[plain(remote)]
+	for _, c := range found {
+		sum.Received += c.Received
+		sum.Acked += c.Acked
+		sum.Waiting = sum.Waiting || c.Waiting
+	}
+	return sum, len(found)
 }
 
 // addBound counts more, or with -1 fewer, inboxes at an address.

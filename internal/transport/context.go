@@ -7,7 +7,6 @@ import (
 
 	zmq "github.com/pebbe/zmq4"
 
-	"github.com/go-zyre/zyre/internal/tcpinfo"
 	"github.com/go-zyre/zyre/internal/zmqwait"
 )
 
@@ -40,7 +39,6 @@ type zmqContext struct {
 
 	inproc inprocOffers
 
-	finder      tcpinfo.Finder // one, for it looks at all descriptors of the process
 	connections connections
 }
 

@@ -36,3 +36,13 @@ func (t *ZMQ) AnswersZAP() bool {
 	defer z.mu.Unlock()
 	return z.quit != nil || len(z.entries) != 0
 }
+
+// WantsSources reports whether an inbox of ZMQ asks of each message which connection brought it.
+func WantsSources(t *testing.T, in Inbox) bool {
+	t.Helper()
+	z, ok := in.(*zmqInbox)
+	if !ok {
+		t.Fatalf("an inbox of type %T", in)
+	}
+	return z.wantSources.Load()
+}

@@ -27,6 +27,8 @@ const (
 
 	guardInterval = 250 * time.Millisecond // between two looks
 	guardPressed  = 100 * time.Millisecond // if the last one found something
+	guardCalm     = time.Second            // if one after another found less than calmBytes, and no other connections
+	calmBytes     = 16 << 10
 )
 
 // Deliveries is what a node has read of its peers: how many bytes, by the connection that
@@ -49,6 +51,7 @@ type Guard struct {
 type guarded struct {
 	firstSeen time.Time
 	seen      *sight // the last in which it was
+	received  uint64 // bytes that had come on it then
 	isPeers   bool   // the peer that it belongs to has entered
 	read      uint64 // bytes that the node had read on it when it was asked last
 	offset    uint64 // bytes that had come on it before the peer was known to be heard on it
@@ -71,13 +74,14 @@ func (g *Guard) Cut() uint64 { return g.cut.Load() }
 // Look looks at the connections and ends those that hold too much. It asks the node what it
 // has read only if that matters; ok is false if the node has no answer.
 func (g *Guard) Look(ask func() (d Deliveries, ok bool)) {
-	s, cut := g.inbox.transport.context.connections.look(time.Now())
-	g.cut.Add(cut)
+	s := g.inbox.transport.context.connections.look(time.Now())
 	if s == g.seen {
 		return // it was judged before
 	}
+	cut := s.cut.Swap(0)
+	g.cut.Add(cut)
 	g.seen = s
-	in := g.recognize(s)
+	in, calm := g.recognize(s)
 	pressed := g.isSuspect(in)
 	if pressed {
 		d, ok := ask()
@@ -90,20 +94,26 @@ func (g *Guard) Look(ask func() (d Deliveries, ok bool)) {
 	// more has come on one than was read: libzmq may have connected the peer again by itself.
 	g.inbox.wantSources.Store(pressed && g.isSuspect(in))
 	pressed = g.limitStrangers(in) || pressed || cut > 0
-	g.next = guardInterval
-	if pressed {
+	switch {
+	case pressed:
 		g.next = guardPressed
+	case calm:
+		g.next = min(2*g.next, guardCalm)
+	default:
+		g.next = guardInterval
 	}
 }
 
-// recognize returns the connections to the inbox, and forgets those that are no more.
-func (g *Guard) recognize(s *sight) (in []tcpinfo.Received) {
+// recognize returns the connections to the inbox, and forgets those that are no more. It is
+// calm if none is new and little has come on all of them.
+func (g *Guard) recognize(s *sight) (in []tcpinfo.Reading, calm bool) {
 	bound := g.inbox.addresses.Load()
 	if bound == nil {
-		return nil
+		return nil, true
 	}
+	came, calm := uint64(0), true
 	for _, port := range bound.ports() {
-		for _, c := range s.to[port] {
+		for _, c := range s.in[port] {
 			if !bound.contains(c.Local()) {
 				continue
 			}
@@ -112,8 +122,10 @@ func (g *Guard) recognize(s *sight) (in []tcpinfo.Received) {
 			if k == nil {
 				k = &guarded{firstSeen: s.at}
 				g.known[c.Conn] = k
+				calm = false
 			}
-			k.seen = s
+			came += c.Received - k.received
+			k.seen, k.received = s, c.Received
 		}
 	}
 	for c, k := range g.known {
@@ -121,18 +133,18 @@ func (g *Guard) recognize(s *sight) (in []tcpinfo.Received) {
 			delete(g.known, c)
 		}
 	}
-	return in
+	return in, calm && came < calmBytes
 }
 
 // isSuspect reports whether a connection may hold too much, by what is known of it.
-func (g *Guard) isSuspect(in []tcpinfo.Received) bool {
+func (g *Guard) isSuspect(in []tcpinfo.Reading) bool {
 	strangers := 0
 	for _, c := range in {
 		k := g.known[c.Conn]
 		if !k.isPeers {
 			strangers++
 		}
-		if c.Bytes > k.read+k.offset+maxUnfinished {
+		if c.Received > k.read+k.offset+maxUnfinished {
 			return true
 		}
 	}
@@ -140,13 +152,13 @@ func (g *Guard) isSuspect(in []tcpinfo.Received) bool {
 }
 
 // judge ends the connections on which more has come than was read, and than a message may
-// have. c.Bytes is older than d, so that whole messages count as read.
-func (g *Guard) judge(in []tcpinfo.Received, d Deliveries) {
+// have. c.Received is older than d, so that whole messages count as read.
+func (g *Guard) judge(in []tcpinfo.Reading, d Deliveries) {
 	for _, c := range in {
 		k := g.known[c.Conn]
 		read, isPeers := d.Bytes[c.Conn]
-		if isPeers && !k.isPeers && c.Bytes > read {
-			k.offset = c.Bytes - read
+		if isPeers && !k.isPeers && c.Received > read {
+			k.offset = c.Received - read
 		}
 		k.read, k.isPeers = read, isPeers
 		most := uint64(maxUnfinished)
@@ -156,7 +168,7 @@ func (g *Guard) judge(in []tcpinfo.Received, d Deliveries) {
 		if !d.Drained {
 			most = maxUnread
 		}
-		if c.Bytes > read+k.offset+most {
+		if c.Received > read+k.offset+most {
 			g.end(c.Conn)
 		}
 	}
@@ -164,7 +176,7 @@ func (g *Guard) judge(in []tcpinfo.Received, d Deliveries) {
 
 // limitStrangers ends connections of no peer where there are too many, and reports whether
 // there were.
-func (g *Guard) limitStrangers(in []tcpinfo.Received) (any bool) {
+func (g *Guard) limitStrangers(in []tcpinfo.Reading) (any bool) {
 	if len(in) <= maxStrangersOfHost {
 		return false
 	}

@@ -145,9 +145,40 @@ func TestGuard_peer(t *testing.T) {
 		peers[conn] += p.Wire
 		if i%4 == 0 {
 			g.Look(func() (transport.Deliveries, bool) { return transport.Deliveries{Bytes: peers, Drained: true}, true })
+			if transport.WantsSources(t, in) {
+				t.Fatal("the inbox asks which connection brings each message, though all that came was read")
+			}
 		}
 	}
 	if g.Cut() != 0 {
 		t.Errorf("%d connections were ended, want none: all messages have ended", g.Cut())
 	}
+}
+
+// Where nothing happens the guard hardly ever looks, and soon again where something does.
+func TestGuard_calm(t *testing.T) {
+	g, look, at, _ := watched(t, map[transport.Conn]uint64{})
+	lookUntil := func(want time.Duration, what string) {
+		t.Helper()
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for end := time.Now().Add(patience); g.Next() != want; <-tick.C {
+			if time.Now().After(end) {
+				t.Fatalf("%s: the next look is after %v, want %v", what, g.Next(), want)
+			}
+			look()
+		}
+	}
+	lookUntil(time.Second, "without connections")
+	r, err := zmtp.Dial(at, transporttest.Identity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	lookUntil(250*time.Millisecond, "with a new connection")
+	lookUntil(time.Second, "with one that is silent")
+	if _, err := r.Write(zmtp.AppendFrame(nil, make([]byte, 32<<10), true)); err != nil {
+		t.Fatal(err)
+	}
+	lookUntil(250*time.Millisecond, "with one that sends")
 }

@@ -123,7 +123,7 @@ func (m *zmqMailbox) Moved(from Conn) (moved Moved) {
 	if m.offer != nil || !isTCP || err != nil {
 		return moved
 	}
-	out, connected := m.transport.context.finder.To(remote, time.Now())
+	out, connected := m.transport.context.connections.to(remote, time.Now())
 	moved.Sent, moved.Waiting, moved.Broken = out.Acked, out.Waiting, connected == 0
 	moved.Replaced = from != Conn{} && !exists && out != tcpinfo.Count{}
 	return moved
