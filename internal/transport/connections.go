@@ -27,6 +27,7 @@ type connections struct {
 	bound    map[uint16]int         // inboxes, by their port
 	dialed   map[netip.AddrPort]int // mailboxes, by where they connect to
 	latest   *sight
+	looking  bool               // somebody does
 	nextAt   time.Time          // when the next look may be
 	answered map[Conn]*answered // those of mailboxes
 }
@@ -47,24 +48,31 @@ type answered struct {
 	baseAt time.Time
 }
 
-// look returns what there is, now or a moment ago.
+// look returns what there is, now or a moment ago. Nobody waits while another looks.
 func (l *connections) look(now time.Time) *sight {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if now.Before(l.nextAt) {
+	if l.latest == nil {
+		l.latest = &sight{}
+	}
+	if l.looking || now.Before(l.nextAt) {
 		return l.latest
 	}
+	l.looking = true
+	l.mu.Unlock()
 	begun := time.Now()
-	l.latest = l.see(now)
-	l.nextAt = now.Add(max(sightInterval, sightShare*time.Since(begun)))
+	all := tcpinfo.All()
+	took := time.Since(begun)
+	l.mu.Lock()
+	l.looking, l.nextAt = false, now.Add(max(sightInterval, sightShare*took))
+	l.latest = l.sort(now, all)
 	return l.latest
 }
 
-func (l *connections) see(now time.Time) *sight {
-	s := &sight{at: now, in: make(map[uint16][]tcpinfo.Reading, len(l.bound)),
+// sort tells apart what the connections are for.
+func (l *connections) sort(now time.Time, all []tcpinfo.Reading) *sight {
+	s := &sight{at: now, isKnown: all != nil, in: make(map[uint16][]tcpinfo.Reading, len(l.bound)),
 		out: make(map[netip.AddrPort][]tcpinfo.Reading, len(l.dialed))}
-	all := tcpinfo.All()
-	s.isKnown = all != nil
 	for _, c := range all {
 		if port := c.Local().Port(); l.bound[port] > 0 {
 			s.in[port] = append(s.in[port], c)
