@@ -150,6 +150,32 @@ func TestBeacon_flood(t *testing.T) {
 	}
 }
 
+// Each interval from 1 ms on is kept: the datagrams arrive sooner than at 50 ms, as before,
+// and not sooner than they are due.
+func TestBeacon_loopbackInterval(t *testing.T) {
+	const count = 500
+	lo := loopback(t)
+	for _, interval := range []time.Duration{time.Millisecond, 1500 * time.Microsecond} {
+		port := freeUDPPort(t)
+		hearer, speaker := loBeacon(t, port, lo, "ZRE"), loBeacon(t, port, lo, "none")
+		beaconCmd(t, speaker, "INTERVAL", interval)
+		start := time.Now()
+		beaconCmd(t, speaker, "PUBLISH", []byte("ZRE x"))
+		deadline := time.After(patience)
+		for heard := range count {
+			select {
+			case <-hearer.Signals:
+			case <-deadline:
+				t.Fatalf("%v: heard %d datagrams in %v, want %d", interval, heard, patience, count)
+			}
+		}
+		if took := time.Since(start); took < (count-1)*interval {
+			t.Errorf("%v: %d datagrams took %v, want at least %v", interval, count, took, (count-1)*interval)
+		}
+		beaconCmd(t, speaker, "SILENCE", nil)
+	}
+}
+
 // settle waits until a count is back to what it was.
 func settle(t *testing.T, what string, want int, count func() int) {
 	t.Helper()

@@ -1,8 +1,12 @@
 package zyre_test
 
 import (
+	"bytes"
 	"context"
 	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -92,6 +96,25 @@ func (connection) ReadFrom([]byte) (n int, src net.IP, err error) { return 0, ni
 func (connection) WriteTo([]byte) error                           { return nil }
 
 var _ zyre.Connection = connection{}
+
+// A program of go-zeromq/zyre compiles when its import path is changed.
+func TestMigrating_compiles(t *testing.T) {
+	source, err := os.ReadFile("testdata/migrating/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := bytes.ReplaceAll(source, []byte("github.com/go-zeromq/zyre"), []byte("github.com/go-zyre/zyre"))
+	if bytes.Equal(changed, source) {
+		t.Fatal("the program does not import go-zeromq/zyre")
+	}
+	program := filepath.Join(t.TempDir(), "main.go")
+	if err := os.WriteFile(program, changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", os.DevNull, program).CombinedOutput(); err != nil {
+		t.Errorf("it does not compile: %v\n%s", err, out)
+	}
+}
 
 // A program with the loop that is usual there: select on Events, and a switch on Type.
 func TestMigrating_program(t *testing.T) {

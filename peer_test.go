@@ -100,16 +100,18 @@ func TestPeer_talks(t *testing.T) {
 // byte 1 is added, for it is a UUID.
 func TestPeer_routingIDs(t *testing.T) {
 	box := newMailbox(t, "tcp://127.0.0.1:*")
-	for _, c := range []struct{ from, want string }{
-		{"x", "x"}, {"short", "short"}, {"123456789012345", "123456789012345"},
-		{string(from), "\x01" + string(from)}, {"\x01" + string(from), "\x01" + string(from)},
-		{"1" + string(from), "1" + string(from)}, {"\x00zero", "\x00zero"}, {strings.Repeat("y", 255), strings.Repeat("y", 255)},
-	} {
+	ids := map[string]string{"\x01" + string(from): "\x01" + string(from), "1" + string(from): "1" + string(from), "\x00zero": "\x00zero"}
+	for length := range 255 {
+		id := strings.Repeat("y", length+1)
+		ids[id] = id
+	}
+	ids[string(from)], ids[strings.Repeat("y", 16)] = "\x01"+string(from), "\x01"+strings.Repeat("y", 16)
+	for from, want := range ids {
 		p := zyre.NewPeer(t.Context(), "")
-		if err := errors.Join(p.Connect([]byte(c.from), box.endpoint), p.Send(newWhisper("x"))); err != nil {
-			t.Errorf("Connect(%q), Send = %v, want nil", c.from, err)
-		} else if id, err := box.soc.RecvMessage(0); err != nil || id[0] != c.want {
-			t.Errorf("Connect(%q): received from %q, %v, want %q", c.from, id, err, c.want)
+		if err := errors.Join(p.Connect([]byte(from), box.endpoint), p.Send(newWhisper("x"))); err != nil {
+			t.Errorf("Connect(%q), Send = %v, want nil", from, err)
+		} else if id, err := box.soc.RecvMessage(0); err != nil || id[0] != want {
+			t.Errorf("Connect(%q): received from %q, %v, want %q", from, id, err, want)
 		}
 		p.Destroy()
 	}

@@ -51,8 +51,12 @@ func NewNetwork(tb testing.TB, opts ...Option) *Network {
 // NewNode makes a node with a name on the network. It is not started yet: it can be
 // configured and used as one made by zyre.NewZyre.
 func (n *Network) NewNode(name string) *zyre.Zyre {
-	return zyre.NewZyre(n.Context(context.Background())).SetName(name)
+	return n.NewZyre(context.Background()).SetName(name)
 }
+
+// NewZyre makes a node on the network as [zyre.NewZyre] does: ctx ends it. An application
+// that is given a function to make its nodes with can be given this one.
+func (n *Network) NewZyre(ctx context.Context) *zyre.Zyre { return zyre.NewZyre(n.Context(ctx)) }
 
 // Context returns a context that puts nodes on the network: each one that zyre.NewZyre makes
 // with it, or with a context derived from it. So an application that makes its nodes by

@@ -319,13 +319,22 @@ func TestNetwork_SetLatency_order(t *testing.T) {
 	})
 }
 
-// An application that makes its nodes by itself is put on the network by the context.
+// An application that makes its nodes by itself is put on the network by the context, or by
+// the function that makes them; the end of the context ends the node.
 func TestNetwork_Context(t *testing.T) {
+	for name, newZyre := range map[string]func(n *zyretest.Network, ctx context.Context) *zyre.Zyre{
+		"Context": func(n *zyretest.Network, ctx context.Context) *zyre.Zyre { return zyre.NewZyre(n.Context(ctx)) },
+		"NewZyre": (*zyretest.Network).NewZyre,
+	} {
+		t.Run(name, func(t *testing.T) { testContext(t, newZyre) })
+	}
+}
+
+func testContext(t *testing.T, newZyre func(n *zyretest.Network, ctx context.Context) *zyre.Zyre) {
 	synctest.Test(t, func(t *testing.T) {
 		network := zyretest.NewNetwork(t)
-		application := func(ctx context.Context) *zyre.Zyre { return zyre.NewZyre(ctx).SetName("app") }
-		ctx, cancel := context.WithCancel(network.Context(t.Context()))
-		app, node := application(ctx), network.NewNode("node")
+		ctx, cancel := context.WithCancel(t.Context())
+		app, node := newZyre(network, ctx).SetName("app"), network.NewNode("node")
 		logs := start(t, app, node)
 		bubble.Sleep(time.Second)
 		network.Freeze(app)
@@ -340,6 +349,17 @@ func TestNetwork_Context(t *testing.T) {
 		bubble.Sleep(time.Second)
 		logs[0].expect(t, "ENTER node, STOP app")
 		logs[1].expect(t, "ENTER app, EXIT app goodbye")
+	})
+}
+
+// A nil context is one that never ends, as for zyre.NewZyre.
+func TestNetwork_NewZyre_nil(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := zyretest.NewNetwork(t)
+		var never context.Context
+		a, b := network.NewZyre(never), network.NewNode("b")
+		start(t, a, b)
+		waitFor(t, a, "", 1)
 	})
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -22,77 +23,52 @@ import (
 // The answer is one whisper, "stored", or "failed" and why.
 const pieceSize = 256 << 10
 
-// errBusy says that another file is under way to the peer.
-var errBusy = errors.New("another file is under way")
+// errStored is not an error, but how a transfer is to end.
+var errStored = errors.New("stored")
 
 // sendFile sends a file and returns when the peer has stored it. It ends early when the
-// peer exits or ctx ends.
+// peer fails or exits, or ctx ends.
 func (a *agent) sendFile(ctx context.Context, peer, path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	answer := make(chan string, 1)
-	a.mu.Lock()
-	busy := a.going[peer] != nil
-	if !busy {
-		a.going[peer] = answer
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	if _, busy := a.going.LoadOrStore(peer, end); busy {
+		return errors.New("another file is under way")
 	}
-	a.mu.Unlock()
-	if busy {
-		return errBusy
-	}
-	defer func() {
-		a.mu.Lock()
-		delete(a.going, peer)
-		a.mu.Unlock()
-	}()
-	if err := a.whisper(ctx, peer, "file", []byte(filepath.Base(path))); err != nil {
-		return err
+	defer a.going.Delete(peer)
+
+	// WhisperContext waits while the peer has no room: a file is never in memory as a whole.
+	whisper := func(what string, data []byte) error {
+		return a.node.WhisperContext(ctx, peer, []byte(what), data)
 	}
 	sum := sha256.New()
-	for buffer := make([]byte, pieceSize); ; {
-		n, err := f.Read(buffer)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err // the peer drops what it has when the next file comes, or at EXIT
-		}
-		sum.Write(buffer[:n])
-		if err := a.whisper(ctx, peer, "piece", buffer[:n]); err != nil {
-			return err
+	err = whisper("file", []byte(filepath.Base(path)))
+	for buffer := make([]byte, pieceSize); err == nil; {
+		var n int
+		if n, err = f.Read(buffer); err == nil {
+			sum.Write(buffer[:n])
+			err = whisper("piece", buffer[:n])
 		}
 	}
-	if err := a.whisper(ctx, peer, "end", sum.Sum(nil)); err != nil {
-		return err
-	}
-	select {
-	case text := <-answer:
-		if text != "stored" {
-			return fmt.Errorf("not stored: %s", text)
+	if errors.Is(err, io.EOF) {
+		if err = whisper("end", sum.Sum(nil)); err == nil {
+			<-ctx.Done() // the answer ends it
 		}
+	}
+	if err = cmp.Or(context.Cause(ctx), err); errors.Is(err, errStored) {
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
+	return err // the peer drops what it has when the next file comes, or at EXIT
 }
 
-// whisper waits while the peer has no room, so that a file is never in memory as a whole.
-func (a *agent) whisper(ctx context.Context, peer, what string, data []byte) error {
-	return a.node.WhisperContext(ctx, peer, []byte(what), data)
-}
-
-// answer passes on what has become of a transfer, if somebody waits for it.
-func (a *agent) answer(peer, text string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if answer := a.going[peer]; answer != nil {
-		select {
-		case answer <- text:
-		default: // there is one already
-		}
+// ended ends a transfer to a peer, if there is one.
+func (a *agent) ended(peer string, cause error) {
+	if end, ok := a.going.Load(peer); ok {
+		end.(context.CancelCauseFunc)(cause)
 	}
 }
 
@@ -111,8 +87,10 @@ func (a *agent) handleFile(e *zyre.Event) {
 	what, data := string(e.Frames[0]), e.Frames[1]
 	var err error
 	switch c := a.coming[e.PeerUUID]; {
-	case what == "stored", what == "failed":
-		a.answer(e.PeerUUID, what+string(data))
+	case what == "stored":
+		a.ended(e.PeerUUID, errStored)
+	case what == "failed":
+		a.ended(e.PeerUUID, fmt.Errorf("failed: %s", data))
 	case what == "file":
 		a.drop(e.PeerUUID)
 		err = a.begin(e.PeerUUID, string(data))
@@ -125,7 +103,7 @@ func (a *agent) handleFile(e *zyre.Event) {
 	if err != nil {
 		a.log.Warn("file", "from", e.PeerName, "err", err)
 		a.drop(e.PeerUUID)
-		a.node.WhisperFrames(e.PeerUUID, []byte("failed"), []byte(": "+err.Error()))
+		a.node.WhisperFrames(e.PeerUUID, []byte("failed"), []byte(err.Error()))
 	}
 }
 
@@ -134,7 +112,7 @@ func (a *agent) begin(peer, name string) error {
 	if !filepath.IsLocal(name) || name != filepath.Base(name) || name == "." {
 		return fmt.Errorf("not the name of a file: %q", name)
 	}
-	part, err := os.CreateTemp(a.dir, "."+name+"-*")
+	part, err := os.CreateTemp(a.files, "."+name+"-*")
 	if err == nil {
 		a.coming[peer] = &coming{name, part, sha256.New()}
 	}
@@ -146,14 +124,12 @@ func (a *agent) store(e *zyre.Event, c *coming, sum string) error {
 	if string(c.sum.Sum(nil)) != sum {
 		return fmt.Errorf("%q came damaged", c.name)
 	}
-	path := filepath.Join(a.dir, c.name)
+	path := filepath.Join(a.files, c.name)
 	if err := errors.Join(c.part.Close(), os.Rename(c.part.Name(), path)); err != nil {
 		return err
 	}
 	delete(a.coming, e.PeerUUID)
-	a.mu.Lock()
 	a.own.Files++
-	a.mu.Unlock()
 	a.log.Info("stored", "file", path, "from", e.PeerName)
 	a.node.WhisperFrames(e.PeerUUID, []byte("stored"), nil)
 	return nil

@@ -18,6 +18,13 @@ import (
 	"github.com/go-zyre/zyre/zyretest"
 )
 
+// The files are small, and the window is small as well, so that they take several rounds
+// all the same.
+const (
+	window   = 256 << 10
+	fileSize = 6 * window
+)
+
 // testFleet is a fleet in memory.
 type testFleet struct {
 	t       *testing.T
@@ -50,15 +57,15 @@ func (f *testFleet) start(names ...string) {
 		f.network = zyretest.NewNetwork(f.t)
 	}
 	for _, name := range names {
-		node := f.network.NewNode(name)
-		if err := secure(node, f.certs, name); err != nil {
+		files := filepath.Join(f.certs, "files of "+name)
+		if err := os.MkdirAll(files, 0o700); err != nil {
 			f.t.Fatal(err)
 		}
-		dir := filepath.Join(f.certs, "files of "+name)
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		node := f.network.NewNode(name).SetWindow(window)
+		a, err := newAgent(node, f.certs, files, slog.New(slog.DiscardHandler))
+		if err != nil {
 			f.t.Fatal(err)
 		}
-		a := newAgent(node, dir, slog.New(slog.DiscardHandler))
 		a.send = f.send
 		ctx, cancel := context.WithCancel(f.t.Context())
 		f.agents[name], f.stop[name] = a, cancel
@@ -90,11 +97,12 @@ func (f *testFleet) check(when string) {
 	f.t.Helper()
 	leaders := 0
 	for name, a := range f.agents {
-		fleet, leader := a.others()
-		if len(fleet) != len(f.agents)-1 {
-			f.t.Errorf("%s: %s knows %d others, want %d", when, name, len(fleet), len(f.agents)-1)
+		others := 0
+		a.fleet.Range(func(_, _ any) bool { others++; return true })
+		if others != len(f.agents)-1 {
+			f.t.Errorf("%s: %s knows %d others, want %d", when, name, others, len(f.agents)-1)
 		}
-		if leader {
+		if a.leader.Load() {
 			leaders++
 		}
 	}
@@ -104,8 +112,8 @@ func (f *testFleet) check(when string) {
 }
 
 // makeFile makes a file.
-func (f *testFleet) makeFile(size int) (path string, content []byte) {
-	content = make([]byte, size)
+func (f *testFleet) makeFile() (path string, content []byte) {
+	content = make([]byte, fileSize)
 	_, _ = rand.NewChaCha8([32]byte{}).Read(content)
 	path = filepath.Join(f.certs, "big.bin")
 	if err := os.WriteFile(path, content, 0o600); err != nil {
@@ -122,7 +130,7 @@ func TestFleet(t *testing.T) {
 		f.settle()
 		f.check("at the start")
 		for name, a := range f.agents {
-			if _, leader := a.others(); leader {
+			if a.leader.Load() {
 				f.network.Kill(a.node)
 				delete(f.agents, name)
 			}
@@ -133,10 +141,10 @@ func TestFleet(t *testing.T) {
 	})
 }
 
-// A file of 50 MB arrives whole.
+// A file arrives whole.
 func TestFleet_file(t *testing.T) {
 	f := makeFleet(t, "alice", "bob")
-	path, content := f.makeFile(50 << 20)
+	path, content := f.makeFile()
 	synctest.Test(t, func(t *testing.T) {
 		f.t = t
 		f.start("alice", "bob")
@@ -144,7 +152,7 @@ func TestFleet_file(t *testing.T) {
 		if err := f.agents["alice"].sendFile(t.Context(), f.agents["bob"].node.UUID(), path); err != nil {
 			t.Error(err)
 		}
-		got, err := os.ReadFile(filepath.Join(f.agents["bob"].dir, "big.bin"))
+		got, err := os.ReadFile(filepath.Join(f.agents["bob"].files, "big.bin"))
 		if err != nil || !bytes.Equal(got, content) {
 			t.Errorf("%d bytes came, %v, want the file", len(got), err)
 		}
@@ -161,12 +169,12 @@ func TestFleet_fileInterrupted(t *testing.T) {
 	}{
 		"the receiver is killed":    {func(f *testFleet) { f.network.Kill(f.agents["bob"].node) }, time.Minute, ""},
 		"the connection breaks":     {func(f *testFleet) { f.network.Break(f.agents["alice"].node, f.agents["bob"].node) }, time.Minute, ""},
-		"the directory is gone":     {func(f *testFleet) { _ = os.RemoveAll(f.agents["bob"].dir) }, time.Minute, "failed"},
+		"the directory is gone":     {func(f *testFleet) { _ = os.RemoveAll(f.agents["bob"].files) }, time.Minute, "failed"},
 		"the sender takes too long": {func(f *testFleet) { f.network.Partition(f.agents["bob"].node) }, 10 * time.Second, context.DeadlineExceeded.Error()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := makeFleet(t, "alice", "bob")
-			path, _ := f.makeFile(10 << 20)
+			path, _ := f.makeFile()
 			synctest.Test(t, func(t *testing.T) {
 				f.t = t
 				f.start("alice", "bob")
@@ -174,7 +182,7 @@ func TestFleet_fileInterrupted(t *testing.T) {
 				f.network.SetLatency(20 * time.Millisecond) // so that it takes a while
 				ctx, cancel := context.WithTimeout(t.Context(), c.patience)
 				defer cancel()
-				time.AfterFunc(30*time.Millisecond, func() { c.interrupt(f) })
+				time.AfterFunc(70*time.Millisecond, func() { c.interrupt(f) }) // in the second round
 				err := f.agents["alice"].sendFile(ctx, f.agents["bob"].node.UUID(), path)
 				if err == nil || !strings.Contains(fmt.Sprint(err), c.want) {
 					t.Errorf("sendFile() = %v, want an error with %q", err, c.want)
@@ -184,7 +192,7 @@ func TestFleet_fileInterrupted(t *testing.T) {
 				}
 				f.end()
 			})
-			if left, _ := filepath.Glob(f.agents["bob"].dir + "/.*-*"); len(left) > 0 {
+			if left, _ := filepath.Glob(f.agents["bob"].files + "/.*-*"); len(left) > 0 {
 				t.Errorf("%q is left", left)
 			}
 		})
@@ -207,9 +215,6 @@ func TestFleet_list(t *testing.T) {
 		f.check("carol is not on the list")
 		if peers := carol.node.Peers(); len(peers) != 0 {
 			t.Errorf("carol has %d peers, want none", len(peers))
-		}
-		for _, a := range f.agents {
-			go a.watchList(t.Context(), public, time.Second)
 		}
 		if err := os.Rename(filepath.Join(f.certs, "carol.kept"), filepath.Join(public, "carol")); err != nil {
 			t.Fatal(err)
@@ -236,7 +241,7 @@ func TestFleet_graceful(t *testing.T) {
 	}{"in time": {20 * time.Millisecond, true}, "too late": {5 * time.Second, false}} {
 		t.Run(name, func(t *testing.T) {
 			f := makeFleet(t, "alice", "bob")
-			path, _ := f.makeFile(20 << 20)
+			path, _ := f.makeFile()
 			synctest.Test(t, func(t *testing.T) {
 				f.t = t
 				f.send = path
@@ -256,11 +261,22 @@ func TestFleet_graceful(t *testing.T) {
 				}
 				f.end()
 			})
-			if _, err := os.Stat(filepath.Join(f.agents["bob"].dir, "big.bin")); (err == nil) != c.stored {
+			if _, err := os.Stat(filepath.Join(f.agents["bob"].files, "big.bin")); (err == nil) != c.stored {
 				t.Errorf("bob has the file: %v, want stored %t", err, c.stored)
 			}
 		})
 	}
+}
+
+// loneAgent makes an agent that is not started.
+func loneAgent(t *testing.T) *agent {
+	t.Helper()
+	f := makeFleet(t, "alice")
+	a, err := newAgent(zyre.NewZyre(t.Context()).SetName("alice"), f.certs, t.TempDir(), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 // What comes damaged is not stored, nor is what a peer had not completed when it exited.
@@ -270,7 +286,7 @@ func TestAgent_incompleteFiles(t *testing.T) {
 		"exit":      {Type: zyre.EventExit},
 		"next file": {Type: zyre.EventWhisper, Frames: [][]byte{[]byte("file"), []byte("..")}},
 	} {
-		a := newAgent(zyre.NewZyre(t.Context()), t.TempDir(), slog.New(slog.DiscardHandler))
+		a := loneAgent(t)
 		for _, e := range []*zyre.Event{
 			{Type: zyre.EventWhisper, Frames: [][]byte{[]byte("file"), []byte("x")}},
 			{Type: zyre.EventWhisper, Frames: [][]byte{[]byte("piece"), []byte("content")}},
@@ -279,7 +295,7 @@ func TestAgent_incompleteFiles(t *testing.T) {
 			e.PeerUUID = "BOB"
 			a.handle(t.Context(), e)
 		}
-		if left, err := os.ReadDir(a.dir); err != nil || len(left) > 0 || len(a.coming) > 0 {
+		if left, err := os.ReadDir(a.files); err != nil || len(left) > 0 || len(a.coming) > 0 {
 			t.Errorf("%s: %v is left, %d under way, %v, want nothing", name, left, len(a.coming), err)
 		}
 	}
@@ -287,7 +303,7 @@ func TestAgent_incompleteFiles(t *testing.T) {
 
 // No name from the network leads out of the directory.
 func TestAgent_hostileNames(t *testing.T) {
-	a := newAgent(zyre.NewZyre(t.Context()), t.TempDir(), slog.New(slog.DiscardHandler))
+	a := loneAgent(t)
 	for _, name := range []string{"", ".", "..", "../x", "/x", "a/b"} {
 		if err := a.begin("MALLORY", name); err == nil {
 			t.Errorf("begin(%q) = nil, want an error", name)

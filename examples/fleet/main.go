@@ -25,7 +25,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"github.com/go-zyre/zyre"
 )
@@ -35,7 +34,6 @@ func main() {
 	makeName := flag.String("make", "", "make a certificate with this name, and end")
 	certs := flag.String("certs", "", "directory of the certificates")
 	iface := flag.String("iface", "", `network interface, or one of its addresses; "lo" stays on this host`)
-	port := flag.Int("port", 5670, "UDP port of the beacons")
 	files := flag.String("files", ".", "directory for files that come")
 	send := flag.String("send", "", "file to send to every agent that joins")
 	listen := flag.String("http", "", "address of the metrics, such as 127.0.0.1:9100")
@@ -49,18 +47,16 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second Ctrl-C ends the program at once
 
-	logger := slog.New(slog.NewTextHandler(os.Stdout, nil)).With("agent", *name)
-	node := zyre.NewZyre(context.Background()).SetInterface(*iface).SetPort(*port)
-	if err := secure(node, *certs, *name); err != nil {
+	node := zyre.NewZyre(context.Background()).SetName(*name).SetInterface(*iface)
+	a, err := newAgent(node, *certs, *files, slog.New(slog.NewTextHandler(os.Stdout, nil)).With("agent", *name))
+	if err != nil {
 		log.Fatal(err)
 	}
-	a := newAgent(node, *files, logger)
 	a.send = *send
 	if *listen != "" {
 		expvar.Publish("zyre", expvar.Func(func() any { return node.Stats() }))
-		go func() { logger.Error("metrics", "err", http.ListenAndServe(*listen, nil)) }()
+		go func() { a.log.Error("metrics", "err", http.ListenAndServe(*listen, nil)) }()
 	}
-	go a.watchList(ctx, filepath.Join(*certs, "public"), 5*time.Second)
 	if err := a.run(ctx); err != nil {
 		log.Fatal(err)
 	}
@@ -74,42 +70,4 @@ func makeCert(dir, name string) error {
 	}
 	public := filepath.Join(dir, "public")
 	return errors.Join(os.MkdirAll(public, 0o755), cert.Save(filepath.Join(dir, name)), cert.SavePublic(filepath.Join(public, name)))
-}
-
-// secure gives a node its certificate, and lets in those in the public directory alone.
-func secure(node *zyre.Zyre, dir, name string) error {
-	cert, err := zyre.LoadCert(filepath.Join(dir, name))
-	if err != nil {
-		return err
-	}
-	node.SetName(name).SetZCert(cert.PublicKey, cert.SecretKey)
-	return authorize(node, filepath.Join(dir, "public"))
-}
-
-func authorize(node *zyre.Zyre, dir string) error {
-	certs, err := zyre.LoadCertStore(dir)
-	if len(certs) == 0 && err != nil {
-		return err // the list stays as it was
-	}
-	var keys []string
-	for _, cert := range certs {
-		keys = append(keys, cert.PublicKey)
-	}
-	node.SetAuthorizedKeys(keys...)
-	return err // of a damaged file; it must not keep another one from being revoked
-}
-
-// watchList follows the directory of public certificates until ctx ends.
-func (a *agent) watchList(ctx context.Context, dir string, interval time.Duration) {
-	for tick := time.NewTicker(interval); ; {
-		select {
-		case <-tick.C:
-			if err := authorize(a.node, dir); err != nil {
-				a.log.Warn("list", "err", err)
-			}
-		case <-ctx.Done():
-			tick.Stop()
-			return
-		}
-	}
 }

@@ -63,8 +63,12 @@ type UDPConn interface {
 
 type contextKey struct{}
 
-// With returns a context that puts the nodes made with it on a network.
+// With returns a context that puts the nodes made with it on a network. A nil ctx is one
+// that never ends.
 func With(ctx context.Context, n Network) context.Context {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	return context.WithValue(ctx, contextKey{}, n)
 }
 

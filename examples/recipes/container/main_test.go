@@ -55,17 +55,19 @@ func TestConfigure_withoutBeacons(t *testing.T) {
 	})
 }
 
-// A hub is real, so the nodes are as well. With one they send no beacons; they are on
-// loopback.
+// Nodes find each other through a hub, and send no beacons then.
 func TestConfigure_hub(t *testing.T) {
-	hub := startWith(t, zyre.NewZyre(t.Context()), env{"ZYRE_IFACE": "lo", "ZYRE_HUB_BIND": "tcp://127.0.0.1:*"})
-	node := startWith(t, zyre.NewZyre(t.Context()), env{"ZYRE_IFACE": "lo", "ZYRE_HUBS": hub.GossipEndpoint()})
-	if err := node.WaitPeers(t.Context(), "", 1); err != nil {
-		t.Error(err)
-	}
-	if sent := hub.Stats().Beacon.Sent + node.Stats().Beacon.Sent; sent != 0 {
-		t.Errorf("%d beacons were sent, want none", sent)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		network := zyretest.NewNetwork(t)
+		hub := startWith(t, network.NewNode(""), env{"ZYRE_NAME": "hub", "ZYRE_HUB_BIND": "tcp://*:9999"})
+		node := startWith(t, network.NewNode(""), env{"ZYRE_HUBS": "tcp://hub:9999"})
+		if err := node.WaitPeers(t.Context(), "", 1); err != nil {
+			t.Error(err)
+		}
+		if sent := hub.Stats().Beacon.Sent + node.Stats().Beacon.Sent; sent != 0 {
+			t.Errorf("%d beacons were sent, want none", sent)
+		}
+	})
 }
 
 // startWith starts a node as an environment says.
