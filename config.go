@@ -30,28 +30,38 @@ const (
 	minWindow     = 64 << 10
 	minMaxMessage = maxPeerBytes // a HELLO has to fit
 	maxString     = 255          // bytes of a name, group or header name on the wire
+
+	// What peers take in a HELLO, less what the node adds to what is set.
+	maxOwnHello   = maxPeerBytes - 4096
+	maxOwnHeaders = maxPeerHeaders - 2
+	helloOverhead = 5 // bytes of a header or group in a HELLO, beside its texts
 )
 
 var evasiveDefault, expiredDefault atomic.Int64
 
 // SetEvasive sets the evasive timeout of nodes that NewZyre makes afterwards: a peer
 // from which nothing comes for so long is pinged, and reported EVASIVE if it does not
-// answer. The default is 5 s (RFC 36). Values below 10 ms are ignored. For one node
+// answer. The default is 5 s (RFC 36). Values below 10 ms are ignored and logged. For one node
 // use [Zyre.SetEvasiveTimeout]. Libzyre has nothing like it.
 func SetEvasive(evasive time.Duration) {
-	if evasive >= minTimeout {
-		evasiveDefault.Store(int64(evasive))
-	}
+	setDefault(&evasiveDefault, "evasive timeout", evasive)
 }
 
 // SetExpired sets the expired timeout of nodes that NewZyre makes afterwards: a peer
 // from which nothing comes for so long exits. The default is 30 s (RFC 36). Values
-// below 10 ms are ignored. For one node use [Zyre.SetExpiredTimeout]. Libzyre has
+// below 10 ms are ignored and logged. For one node use [Zyre.SetExpiredTimeout]. Libzyre has
 // nothing like it.
 func SetExpired(expired time.Duration) {
-	if expired >= minTimeout {
-		expiredDefault.Store(int64(expired))
+	setDefault(&expiredDefault, "expired timeout", expired)
+}
+
+// setDefault sets the timeout of nodes made later. There is no node that could log.
+func setDefault(v *atomic.Int64, name string, timeout time.Duration) {
+	if err := checkLeast(timeout, minTimeout); err != nil {
+		slog.Warn("zyre: not set", "setting", name, "err", opError("set "+name, timeout.String(), err))
+		return
 	}
+	v.Store(int64(timeout))
 }
 
 func orDefault(v *atomic.Int64, def time.Duration) time.Duration {
@@ -153,11 +163,12 @@ func (z *Zyre) SetName(name string) *Zyre {
 // SetHeader sets a header, which peers see in ENTER. The value is formatted as by
 // fmt.Sprintf; without args it is used as it is. Setting a header again replaces its
 // value. A header set after Start is seen by peers that enter later. A header name
-// longer than 255 bytes makes Start return an error that wraps ErrTooLong; after Start
-// it is ignored and logged. It is zyre_set_header of libzyre.
+// longer than 255 bytes makes Start return an error that wraps ErrTooLong, and what would be
+// more than peers take (1,000 headers; 1 MiB with the groups) one that wraps ErrInvalid;
+// after Start it is ignored and logged. It is zyre_set_header of libzyre.
 func (z *Zyre) SetHeader(name, format string, args ...interface{}) *Zyre {
 	value := sprintf(format, args...)
-	if !z.setLive(change{"set header", name, z.checkHeader(name), func(c *config) { c.headers[name] = value }}) {
+	if !z.setLive(change{"set header", name, z.checkHeader(name, value), func(c *config) { c.headers[name] = value }}) {
 		return z
 	}
 	z.configure(func(n *node, _ time.Time) {
@@ -169,16 +180,45 @@ func (z *Zyre) SetHeader(name, format string, args ...interface{}) *Zyre {
 }
 
 // checkHeader returns an error for a name that a header cannot have.
-func (z *Zyre) checkHeader(name string) error {
+func (z *Zyre) checkHeader(name, value string) error {
 	z.lock()
 	defer z.mu.Unlock()
-	if name == publicKeyHeader && z.node.Load() != nil && z.cfg.curve.enabled() {
+	old, isSet := z.cfg.headers[name]
+	switch {
+	case name == publicKeyHeader && z.node.Load() != nil && z.cfg.curve.enabled():
 		return wrong("is the certificate's")
-	}
-	if name == viewHeader {
+	case name == viewHeader:
 		return wrong("is set by SetShareView")
+	case !isSet && len(z.cfg.headers) >= maxOwnHeaders:
+		return wrong(fmt.Sprintf("there are %d headers, and peers take no more", len(z.cfg.headers)))
+	case z.cfg.helloBytes()-len(old)+len(value) > maxOwnHello:
+		return errHelloTooLarge
 	}
 	return tooLong(name)
+}
+
+// helloBytes is how large the HELLO is that tells what is set, about.
+func (c *config) helloBytes() (bytes int) {
+	for name, value := range c.headers {
+		bytes += len(name) + len(value) + helloOverhead
+	}
+	for _, group := range c.groups {
+		bytes += len(group) + helloOverhead
+	}
+	return bytes
+}
+
+// checkJoin returns an error for a group that peers would not take this node into.
+func (c *config) checkJoin(group string) error {
+	switch {
+	case slices.Contains(c.groups, group):
+		return nil
+	case len(c.groups) >= maxPeerGroups:
+		return wrong(fmt.Sprintf("this node is in %d groups, and peers take no more", len(c.groups)))
+	case c.helloBytes()+len(group)+helloOverhead > maxOwnHello:
+		return errHelloTooLarge
+	}
+	return tooLong(group)
 }
 
 // header returns the value set for a header.
@@ -194,11 +234,11 @@ func (z *Zyre) header(name string) string {
 // An address stands for its subnet alone, a name for every subnet that the interface is
 // in. By default the node chooses an interface that is up, can broadcast and is not
 // virtual, preferably the one with the default route, and logs which one and why. An
-// interface that does not exist makes Start return an error that wraps ErrNoInterface. No
-// effect after Start. It is
-// zyre_set_interface of libzyre, but applies to this node only.
+// interface that does not exist makes Start return an error that wraps ErrNoInterface and
+// names those that do; a list in which a place is empty, or a "*", one that wraps ErrInvalid.
+// No effect after Start. It is zyre_set_interface of libzyre, but applies to this node only.
 func (z *Zyre) SetInterface(iface string) *Zyre {
-	return z.set(change{"set interface", iface, nil, func(c *config) { c.iface = iface }})
+	return z.set(change{"set interface", iface, checkInterface(iface), func(c *config) { c.iface = iface }})
 }
 
 // SetInterval sets the time between two beacons. The default is 1 s; less than 10 ms
@@ -330,9 +370,6 @@ func sprintf(format string, args ...interface{}) string {
 	}
 	return fmt.Sprintf(format, args...)
 }
-
-// validGroup says whether a group name fits the wire.
-func validGroup(name string) bool { return len(name) <= maxString }
 
 // canonicalUUID brings a peer's UUID as applications give it, in either case
 // and with or without dashes, to the form of the map of peers.

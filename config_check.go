@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
@@ -96,8 +97,10 @@ func (c *config) complete() error {
 
 // What is wrong with arguments, and what would be right.
 var (
+	errNoUUID              = fmt.Errorf("%w: a UUID has 32 hexadecimal digits", ErrUnknownPeer)
 	errPeerEndpoint  error = wrong("must be tcp://address:port, ipc://path or inproc://name")
 	errOwnEndpoint   error = wrong("must be tcp://address:port, where the port * takes a free one, ipc://path or inproc://name")
+	errHelloTooLarge error = wrong(fmt.Sprintf("headers and groups must have %d bytes or less together, or peers refuse this node", maxOwnHello))
 	errNoCertificate error = wrong("needs a certificate: call SetZCert")
 	errNoPeerKey     error = wrong("the peer's public key is missing, which a node with a certificate needs")
 )
@@ -136,6 +139,19 @@ func checkLeast(d, least time.Duration) error {
 	return nil
 }
 
+// checkInterface returns an error for a list with what can be no interface.
+func checkInterface(list string) error {
+	if list == "" {
+		return nil
+	}
+	for one := range strings.SplitSeq(list, ",") {
+		if one = strings.TrimSpace(one); one == "" || one == netif.All && list != netif.All {
+			return wrong(`must be a name or address, several with commas between them, or "*" for all`)
+		}
+	}
+	return nil
+}
+
 // checkPeerEndpoint returns an error unless peers can connect to an endpoint.
 func checkPeerEndpoint(endpoint string) error {
 	_, err := transport.ParseEndpoint(endpoint)
@@ -143,6 +159,15 @@ func checkPeerEndpoint(endpoint string) error {
 		return nil
 	}
 	return errPeerEndpoint
+}
+
+// checkAdvertised returns an error unless peers can connect to an endpoint, wherever they are.
+func checkAdvertised(endpoint string) error {
+	at, err := transport.ParseEndpoint(endpoint)
+	if err == nil && at.IsValid() && at.Addr().IsUnspecified() {
+		return wrong("must have an address that others can connect to")
+	}
+	return checkPeerEndpoint(endpoint)
 }
 
 // checkOwnEndpoint returns an error unless a node can be bound to an endpoint.

@@ -35,7 +35,7 @@ func (z *Zyre) SetEndpoint(format string, args ...interface{}) error {
 // Start return an error that wraps ErrInvalid. No effect after Start. It is
 // zyre_set_advertised_endpoint of libzyre.
 func (z *Zyre) SetAdvertisedEndpoint(endpoint string) *Zyre {
-	return z.set(change{"set advertised endpoint", shownEndpoint(endpoint), checkPeerEndpoint(endpoint), func(c *config) {
+	return z.set(change{"set advertised endpoint", shownEndpoint(endpoint), checkAdvertised(endpoint), func(c *config) {
 		c.advertised = endpoint
 	}})
 }

@@ -65,12 +65,16 @@ func (z *Zyre) GossipConnectCurve(publicKey, format string, args ...interface{})
 }
 
 // GossipUnpublish takes back this node's own tuple everywhere, if uuid is its UUID.
-// With another UUID, this node alone forgets what gossip told of that node. It does
-// nothing before Start and after Stop. It is zyre_gossip_unpublish of libzyre.
+// With another UUID, this node alone forgets what gossip told of that node; what is no
+// UUID is logged. It does nothing before Start and after Stop. It is zyre_gossip_unpublish of libzyre.
 func (z *Zyre) GossipUnpublish(uuid string) *Zyre {
-	id, ok := canonicalUUID(uuid)
 	n := z.node.Load()
-	if !ok || n == nil {
+	if n == nil {
+		return z
+	}
+	id, ok := canonicalUUID(uuid)
+	if !ok {
+		n.log.Warn("zyre: not unpublished", "err", endpointError("gossip unpublish", uuid, errNoUUID))
 		return z
 	}
 	done := make(chan struct{})

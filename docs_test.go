@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Every test that the documents name exists.
+// Every test that the documents name exists, and every row of docs/guarantees.md names one.
 func TestDocs_namedTests(t *testing.T) {
 	exists := map[string]bool{}
 	var sources []string
@@ -26,12 +26,29 @@ func TestDocs_namedTests(t *testing.T) {
 			exists[string(m[1])] = true
 		}
 	}
-	for _, name := range []string{"README.md", "SECURITY.md", "docs/guarantees.md", "docs/architecture.md"} {
-		for _, test := range regexp.MustCompile(`\bTest\w+_\w+`).FindAll(readFile(t, name), -1) {
-			if !exists[string(test)] {
-				t.Errorf("%s names %s, which does not exist", name, test)
+	named := regexp.MustCompile("`(Test\\w+)`")
+	for _, name := range []string{"README.md", "SECURITY.md", "CONTRIBUTING.md", "docs/guarantees.md", "docs/architecture.md",
+		"docs/limits.md", "docs/migrating.md", "docs/testing.md", "docs/troubleshooting.md"} {
+		for _, m := range named.FindAllSubmatch(readFile(t, name), -1) {
+			if !exists[string(m[1])] {
+				t.Errorf("%s names %s, which does not exist", name, m[1])
 			}
 		}
+	}
+	rows := regexp.MustCompile(`(?m)^\|.*\|$`).FindAll(readFile(t, "docs/guarantees.md"), -1)
+	promises := 0
+	for i, row := range rows {
+		isHead := i+1 < len(rows) && bytes.HasPrefix(rows[i+1], []byte("|---"))
+		switch {
+		case isHead, bytes.HasPrefix(row, []byte("|---")):
+		case !named.Match(row):
+			t.Errorf("docs/guarantees.md: no test in the row %s", row)
+		default:
+			promises++
+		}
+	}
+	if promises < 100 {
+		t.Errorf("docs/guarantees.md: %d promises found, want all", promises)
 	}
 }
 

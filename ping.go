@@ -28,7 +28,7 @@ func (z *Zyre) ping(ctx context.Context, peer string) (time.Duration, error) {
 	case n == nil:
 		return 0, ErrNotRunning
 	case !ok:
-		return 0, ErrUnknownPeer
+		return 0, errNoUUID
 	case ctx.Err() != nil:
 		return 0, ctx.Err()
 	}

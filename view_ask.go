@@ -45,7 +45,7 @@ func (z *Zyre) peerView(ctx context.Context, uuid string) (View, error) {
 	}
 	id, ok := canonicalUUID(uuid)
 	if !ok {
-		return View{}, ErrUnknownPeer
+		return View{}, errNoUUID
 	}
 	if ctx.Err() != nil {
 		return View{}, ctx.Err()

@@ -232,17 +232,19 @@ func (z *Zyre) Events() chan *Event {
 // Join joins a group: the node then receives what peers shout to the group, and its
 // peers see a JOIN event. A group joined before Start is part of the first HELLO.
 // Joining a group twice is harmless. A name longer than 255 bytes is ignored and
-// logged. It is zyre_join of libzyre.
+// logged, and so is what would be more than peers take: 10,000 groups, or 1 MiB with the
+// headers. It is zyre_join of libzyre.
 func (z *Zyre) Join(group string) {
-	if !validGroup(group) {
-		z.warn("zyre: not joined", "err", opError("join", group, ErrTooLong))
-		return
-	}
+	var err error
 	z.setLive(change{op: "join", apply: func(c *config) {
-		if !slices.Contains(c.groups, group) {
+		if err = c.checkJoin(group); err == nil && !slices.Contains(c.groups, group) {
 			c.groups = append(c.groups, group)
 		}
 	}})
+	if err != nil {
+		z.warn("zyre: not joined", "err", opError("join", group, err))
+		return
+	}
 	z.followGroups(group)
 }
 
@@ -260,7 +262,10 @@ func (z *Zyre) Leave(group string) {
 // goroutines, whose requests may overtake each other, end the same in both places.
 func (z *Zyre) followGroups(group string) {
 	z.configure(func(n *node, now time.Time) {
-		if slices.Contains(z.OwnGroups(), group) {
+		z.lock()
+		joined := slices.Contains(z.cfg.groups, group)
+		z.mu.Unlock()
+		if joined {
 			n.zre.join(now, group)
 		} else {
 			n.zre.leave(now, group)
@@ -273,27 +278,31 @@ func (z *Zyre) followGroups(group string) {
 // does not keep up, Whisper waits until there is room, the peer exits or the node
 // stops; [Zyre.WhisperContext] limits the wait and reports what happened. A message to
 // a peer that has not entered is dropped, and so is every message before Start and
-// after Stop. It is zyre_whisper of libzyre.
+// after Stop. What no peer can have as its UUID, such as a name, is logged. It is
+// zyre_whisper of libzyre.
 //
 // Whisper may be called from the loop that reads Events. If that loop then takes no event
 // for the evasive timeout, although the node holds as many as it may ([Zyre.SetQueueLimit]),
 // Whisper does not wait any longer: messages wait in the node, up to as many bytes again,
 // and beyond that the peer is given up, which shows as EXIT and ENTER and in the log.
 func (z *Zyre) Whisper(peer string, payload []byte) {
-	id, ok := canonicalUUID(peer)
-	if n := z.node.Load(); n != nil && ok {
-		_ = n.commands.message(context.Background(), whisper(id, payload))
-	}
+	z.WhisperFrames(peer, payload)
 }
 
 // WhisperFrames sends a message of any number of frames to one peer as Whisper does.
 // Without frames it sends one empty frame. Peers of other implementations may take the
 // first frame only. Libzyre's zyre_whisper sends any number of frames too.
 func (z *Zyre) WhisperFrames(peer string, frames ...[]byte) {
-	id, ok := canonicalUUID(peer)
-	if n := z.node.Load(); n != nil && ok && z.warnOfFrames("whisper", frames) {
-		_ = n.commands.message(context.Background(), whisper(id, frames...))
+	n := z.node.Load()
+	if n == nil {
+		return
 	}
+	id, err := checkWhisper(peer, frames)
+	if err != nil {
+		n.log.Warn("zyre: not sent", "err", opError("whisper", peer, err))
+		return
+	}
+	_ = n.commands.message(context.Background(), whisper(id, frames...))
 }
 
 // Whispers sends a text to one peer as Whisper does. The text is formatted as by
@@ -306,20 +315,25 @@ func (z *Zyre) Whispers(peer, format string, args ...interface{}) {
 // joined the group, and does not receive the message itself. If one of the members
 // does not keep up, Shout waits as Whisper does; [Zyre.ShoutContext] limits the wait
 // and reports what happened. A message to a group without peers is dropped, and so is
-// every message before Start and after Stop. It is zyre_shout of libzyre.
+// every message before Start and after Stop. One with a name that no group can have, of more
+// than 255 bytes, is logged. It is zyre_shout of libzyre.
 func (z *Zyre) Shout(group string, payload []byte) {
-	if n := z.node.Load(); n != nil && validGroup(group) {
-		_ = n.commands.message(context.Background(), shout(group, payload))
-	}
+	z.ShoutFrames(group, payload)
 }
 
 // ShoutFrames sends a message of any number of frames to every peer in a group as Shout
 // does. Without frames it sends one empty frame. Peers of other implementations may take
 // the first frame only. Libzyre's zyre_shout sends any number of frames too.
 func (z *Zyre) ShoutFrames(group string, frames ...[]byte) {
-	if n := z.node.Load(); n != nil && validGroup(group) && z.warnOfFrames("shout", frames) {
-		_ = n.commands.message(context.Background(), shout(group, frames...))
+	n := z.node.Load()
+	if n == nil {
+		return
 	}
+	if err := checkShout(group, frames); err != nil {
+		n.log.Warn("zyre: not sent", "err", opError("shout", group, err))
+		return
+	}
+	_ = n.commands.message(context.Background(), shout(group, frames...))
 }
 
 // Shouts sends a text to a group as Shout does. The text is formatted as by
@@ -346,12 +360,9 @@ func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte
 	if n == nil {
 		return opError("whisper", peer, ErrNotRunning)
 	}
-	id, ok := canonicalUUID(peer)
-	if !ok {
-		return opError("whisper", peer, ErrUnknownPeer)
-	}
-	if len(frames) > transport.MaxFrames {
-		return opError("whisper", peer, tooManyFrames(len(frames)))
+	id, err := checkWhisper(peer, frames)
+	if err != nil {
+		return opError("whisper", peer, err)
 	}
 	return opError("whisper", peer, n.send(orBackground(ctx), whisper(id, frames...)))
 }
@@ -376,26 +387,34 @@ func (z *Zyre) ShoutContext(ctx context.Context, group string, frames ...[]byte)
 	if n == nil {
 		return opError("shout", group, ErrNotRunning)
 	}
-	if !validGroup(group) {
-		return opError("shout", group, ErrTooLong)
-	}
-	if len(frames) > transport.MaxFrames {
-		return opError("shout", group, tooManyFrames(len(frames)))
+	if err := checkShout(group, frames); err != nil {
+		return opError("shout", group, err)
 	}
 	return opError("shout", group, n.send(orBackground(ctx), shout(group, frames...)))
 }
 
-// warnOfFrames reports whether a message has no more frames than it may have, and else logs
-// that it is not sent.
-func (z *Zyre) warnOfFrames(op string, frames [][]byte) bool {
-	if len(frames) > transport.MaxFrames {
-		z.warn("zyre: "+op, "err", tooManyFrames(len(frames)))
+// checkWhisper returns whom a message is for, or why it cannot be sent.
+func checkWhisper(peer string, frames [][]byte) (id [16]byte, err error) {
+	id, ok := canonicalUUID(peer)
+	if !ok {
+		return id, errNoUUID
 	}
-	return len(frames) <= transport.MaxFrames
+	return id, checkFrames(frames)
 }
 
-func tooManyFrames(n int) error {
-	return fmt.Errorf("%w: %d frames, at most %d", ErrTooLarge, n, transport.MaxFrames)
+// checkShout returns why a message cannot be sent.
+func checkShout(group string, frames [][]byte) error {
+	if err := tooLong(group); err != nil {
+		return err
+	}
+	return checkFrames(frames)
+}
+
+func checkFrames(frames [][]byte) error {
+	if len(frames) > transport.MaxFrames {
+		return fmt.Errorf("%w: %d frames, at most %d", ErrTooLarge, len(frames), transport.MaxFrames)
+	}
+	return nil
 }
 
 func orBackground(ctx context.Context) context.Context {

@@ -78,6 +78,9 @@ func (cfg *Config) newZyre(log *slog.Logger) (*zyre.Zyre, error) {
 			i.set(i.value)
 		}
 	}
+	if cfg.UUID != "" {
+		z.SetUUID(cfg.UUID)
+	}
 	if cfg.Contest != "" {
 		z.SetContestInGroup(cfg.Contest)
 	}

@@ -12,6 +12,7 @@ import (
 // Config says what a node is like. What is zero is left as NewZyre has it.
 type Config struct {
 	Name      string   // also that of the node in its process
+	UUID      string   // for SetUUID
 	Interface string   // for SetInterface
 	Groups    []string // to join before Start
 	Contest   string   // group in which it stands for election

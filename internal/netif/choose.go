@@ -67,11 +67,30 @@ func chooseOne(want string, host []Interface) (Choice, error) {
 	return chooseNamed(want, host)
 }
 
+// names says which interfaces there are.
+func names(host []Interface) string {
+	const most = 20
+	var all []string
+	for _, h := range host {
+		all = append(all, h.Name)
+	}
+	switch len(all) {
+	case 0:
+		return "is none"
+	case 1:
+		return "is " + all[0]
+	}
+	if len(all) > most {
+		all = append(all[:most], "…")
+	}
+	return "are " + strings.Join(all, ", ")
+}
+
 // chooseNamed picks the interface of that name.
 func chooseNamed(name string, host []Interface) (Choice, error) {
 	i := slices.IndexFunc(host, func(h Interface) bool { return h.Name == name })
 	if i < 0 {
-		return Choice{}, fmt.Errorf("%w: %q", ErrNoInterface, name)
+		return Choice{}, fmt.Errorf("%w: %q, there %s", ErrNoInterface, name, names(host))
 	}
 	h := host[i]
 	if h.Flags&net.FlagUp == 0 {

@@ -76,8 +76,9 @@ func CheckBindEndpoint(s string) error {
 		_, err := ParseEndpoint(s)
 		return err
 	}
-	port := rest[strings.LastIndexByte(rest, ':')+1:]
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil && port != "*" {
+	colon := strings.LastIndexByte(rest, ':')
+	port := rest[colon+1:]
+	if _, err := strconv.ParseUint(port, 10, 16); colon < 1 || err != nil && port != "*" {
 		return fmt.Errorf("%w: %q", ErrBadEndpoint, s)
 	}
 	return nil
