@@ -102,13 +102,10 @@ func (b *zreBench) flow(name string) {
 // have come to an end it is, in time.
 func TestProgress_presence(t *testing.T) {
 	for name := range flows {
-		for state, enter := range handshakeStates {
-			t.Run(name+", "+state, func(t *testing.T) {
+		for _, state := range []handshakeState{helloReturned, helloExchanged, helloConfirmed} { // in which it has entered
+			t.Run(name+", "+state.String(), func(t *testing.T) {
 				b := newZREBench(t)
-				enter(b)
-				if !b.isEntered() {
-					t.Skip("has not entered")
-				}
+				handshakeStates[state.String()](b)
 				b.flow(name)
 				b.port.forget()
 				b.pass(5 * defaultExpired)
