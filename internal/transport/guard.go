@@ -31,7 +31,7 @@ const (
 
 	guardInterval = 250 * time.Millisecond // between two looks
 	guardPressed  = 100 * time.Millisecond // if the last one found something
-	// All nodes of the process look at the same list, which is made anew for no more than one
+	// All nodes of the process look at the same list, which is made again for no more than one
 	// part in so many of the time.
 	guardShare = 50
 )
@@ -52,7 +52,7 @@ type Guard struct {
 
 	known  map[Conn]*guarded // connections seen at the last look
 	next   time.Duration
-	judged Deliveries // the last that were told
+	judged Deliveries // what the node said when it was last asked
 	cut    atomic.Uint64
 }
 
@@ -277,7 +277,7 @@ var connections connectionList
 type connectionList struct {
 	mu     sync.Mutex
 	found  []tcpinfo.Received
-	nextAt time.Time // when they may be listed anew
+	nextAt time.Time // when they may be listed again
 }
 
 // all returns the connections that are wanted, as they were a moment ago. Their counts are
