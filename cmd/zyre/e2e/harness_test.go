@@ -102,7 +102,8 @@ type process struct {
 	stdin  io.WriteCloser
 	out    *buffer
 	errOut *buffer
-	done   chan struct{} // closed when it has ended
+	done   chan struct{}  // closed when it has ended, and all that it wrote is in out
+	reads  sync.WaitGroup // of its terminal, if it has one
 }
 
 // prepare makes a command line of zyre that has not started, behind the words of a command
@@ -152,6 +153,7 @@ func (p *process) run() {
 	go func() {
 		defer close(p.done)
 		_ = p.cmd.Wait() // the status is looked at by who waits
+		p.reads.Wait()
 	}()
 	p.t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()

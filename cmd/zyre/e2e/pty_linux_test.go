@@ -42,9 +42,7 @@ func startInTerminal(t *testing.T, args ...string) *process {
 	p.cmd.Env = append(p.cmd.Env, "TERM=xterm")
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = slave, slave, slave
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	p.run()
-	must(t, slave.Close())
-	go func() { // ends when the process does
+	p.reads.Go(func() { // ends when nobody has the slave end open any more
 		buf := make([]byte, 4096)
 		for {
 			n, err := master.Read(buf)
@@ -53,7 +51,9 @@ func startInTerminal(t *testing.T, args ...string) *process {
 				return
 			}
 		}
-	}()
+	})
+	p.run()
+	must(t, slave.Close())
 	return p
 }
 
