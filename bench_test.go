@@ -169,38 +169,31 @@ func TestAllocs_inbox(t *testing.T) {
 	}
 }
 
-func TestAllocs_whisper(t *testing.T) {
+// allocsOf counts the allocations of a call that gives the node one command, and of the node
+// that carries it out.
+func allocsOf(t *testing.T, call func(z *Zyre, p *peer)) float64 {
+	t.Helper()
 	n, p := newIdleNode(t)
 	z := NewZyre(t.Context())
 	z.node.Store(n)
 	defer z.node.Store(nil)
-	payload := make([]byte, 100)
 	var commands []command
 	now := time.Now()
-	got := testing.AllocsPerRun(2000, func() {
-		z.Whisper(p.id, payload)
+	return testing.AllocsPerRun(2000, func() {
+		call(z, p)
 		commands = n.commands.take(commands)
 		n.handle(now, commands[:1])
 	})
-	if got > 1 { // the copy of the payload
-		t.Errorf("allocations to whisper = %v, want at most 1", got)
-	}
 }
 
-func TestAllocs_shout(t *testing.T) {
-	n, _ := newIdleNode(t)
-	z := NewZyre(t.Context())
-	z.node.Store(n)
-	defer z.node.Store(nil)
+func TestAllocs_send(t *testing.T) {
 	payload := make([]byte, 100)
-	var commands []command
-	now := time.Now()
-	got := testing.AllocsPerRun(2000, func() {
-		z.Shout("group", payload)
-		commands = n.commands.take(commands)
-		n.handle(now, commands[:1])
-	})
-	if got > 1 { // the copy of the payload
-		t.Errorf("allocations to shout = %v, want at most 1", got)
+	for what, call := range map[string]func(z *Zyre, p *peer){
+		"whisper": func(z *Zyre, p *peer) { z.Whisper(p.id, payload) },
+		"shout":   func(z *Zyre, _ *peer) { z.Shout("group", payload) },
+	} {
+		if got := allocsOf(t, call); got > 1 { // the copy of the payload
+			t.Errorf("allocations to %s = %v, want at most 1", what, got)
+		}
 	}
 }

@@ -117,6 +117,7 @@ func TestDriver_idleNetworkIsQuiet(t *testing.T) {
 }
 
 func TestDriver_fortyNodesForAMinute(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		nodes := newNodes(zyretest.NewNetwork(t), 40, "all")
 		lines := startAll(t, nodes...)

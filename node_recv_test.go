@@ -255,12 +255,16 @@ func TestNode_floodOfJoins(t *testing.T) {
 	}
 }
 
-// Sequence numbers go round several times, both ways.
+// wrappingWhispers are enough for the sequence numbers to go round as often as -sim.wraps
+// says.
+func wrappingWhispers() int { return 70_000 * *simWraps }
+
+// Sequence numbers go round, both ways.
 func TestNode_sequenceWraps(t *testing.T) {
 	s := newSim(t, 1)
 	a, b := s.nodes(2)[0], s.hosts[1].(*simNode)
 	s.run(2 * time.Second)
-	const count = 200_000
+	count := wrappingWhispers()
 	for range count {
 		simQuickWhisper(a, b)
 		simQuickWhisper(b, a)
@@ -289,26 +293,27 @@ func TestNode_modulo65535(t *testing.T) {
 	s := newSim(t, 1)
 	a, b := s.node(nil), s.foreign(simZyreJS)
 	s.run(2 * time.Second)
-	for i := range 70_000 {
+	count := wrappingWhispers()
+	for i := range count {
 		b.whisper(a.uuid, "x")
 		if i%500 == 0 {
 			s.settle()
 		}
 	}
 	s.settle()
-	if got := a.peers[uuidString(b.uuid)]; got.whispers != 70_000 || got.enters != 1 || !got.here {
-		t.Errorf("to us: %+v, want 70000 whispers and one ENTER", *got)
+	if got := a.peers[uuidString(b.uuid)]; got.whispers != count || got.enters != 1 || !got.here {
+		t.Errorf("to us: %+v, want %d whispers and one ENTER", *got, count)
 	}
 	events := len(b.history)
-	for i := range 140_000 {
+	for i := range count {
 		a.do(command{kind: cmdWhisper, message: message{peer: b.uuid, payload: []byte("y")}})
 		if i%500 == 0 {
 			s.settle()
 		}
 	}
 	s.settle()
-	if got := b.got["y"]; got != 140_000 || len(b.history) != events {
-		t.Errorf("from us: %d whispers arrived, want 140000; events %q", got, b.history[events:])
+	if got := b.got["y"]; got != count || len(b.history) != events {
+		t.Errorf("from us: %d whispers arrived, want %d; events %q", got, count, b.history[events:])
 	}
 }
 

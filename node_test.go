@@ -35,12 +35,9 @@ func (in *queueInbox) StopOffering()                        { in.offering = fals
 func (in *queueInbox) Close() error                         { return nil }
 
 func (in *queueInbox) Wait(until time.Time) {
-	timer := time.NewTimer(time.Until(until))
+	timer := time.AfterFunc(time.Until(until), in.Wake)
 	defer timer.Stop()
-	select {
-	case <-in.woken:
-	case <-timer.C:
-	}
+	<-in.woken
 }
 
 func (in *queueInbox) Wake() {

@@ -52,7 +52,7 @@ func NewPeer(ctx context.Context, identity string) *Peer {
 // UUID, and any other of 1 to 255 bytes works too (those that begin with 0 are libzmq's
 // own, so that two may be the same). The endpoint is
 // tcp://address:port with a numeric address, ipc://path or inproc://name. A peer
-// that is connected already is disconnected first; sequence numbers start anew.
+// that is connected already is disconnected first; sequence numbers start again.
 // It returns an error for an unusable argument or when libzmq refuses. It is
 // zyre_peer_connect of libzyre.
 func (p *Peer) Connect(from []byte, endpoint string) error {

@@ -9,6 +9,7 @@ import "flag"
 var (
 	simSeed  = flag.Int64("sim.seed", 0, "run the simulated tests with this seed only")
 	simDepth = flag.Int("sim.depth", 2, "go through all that can happen to two nodes in so many steps")
+	simWraps = flag.Int("sim.wraps", 1, "let sequence numbers wrap so many times")
 	simSeeds = flag.Int64("sim.seeds", 50, "run each simulated test with so many seeds")
 )
 

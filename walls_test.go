@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -34,6 +35,14 @@ func (noImporter) Import(path string) (*types.Package, error) {
 
 func parseSources(t *testing.T) *sourceTree {
 	t.Helper()
+	s, err := parsedSources()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+var parsedSources = sync.OnceValues(func() (*sourceTree, error) {
 	s := &sourceTree{
 		fset: token.NewFileSet(), files: map[string]*ast.File{},
 		info: &types.Info{Uses: map[*ast.Ident]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{}},
@@ -42,20 +51,20 @@ func parseSources(t *testing.T) *sourceTree {
 	system.GOOS = "linux"
 	names, err := filepath.Glob("*.go")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	var files []*ast.File
 	for _, name := range names {
 		match, err := system.MatchFile(".", name)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		if !match || strings.HasSuffix(name, "_test.go") {
 			continue
 		}
 		file, err := parser.ParseFile(s.fset, name, nil, parser.SkipObjectResolution)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		s.files[name] = file
 		files = append(files, file)
@@ -63,8 +72,8 @@ func parseSources(t *testing.T) *sourceTree {
 	// Errors are about what the empty packages do not declare.
 	checker := types.Config{Importer: noImporter{}, Error: func(error) {}}
 	s.pkg, _ = checker.Check("zyre", s.fset, files, s.info)
-	return s
-}
+	return s, nil
+})
 
 // file is the name of the file that a position is in.
 func (s *sourceTree) file(pos token.Pos) string { return s.fset.Position(pos).Filename }

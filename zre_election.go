@@ -31,7 +31,7 @@ const (
 // members; a contestant that every member supports is the leader and says so with
 // LEADER, which each member passes on once. Members are all connected with each other,
 // so hearing from each of them is hearing from all, and the challenger's own word
-// begins a wave anew. Members that hold no elections never answer, and those of
+// begins another wave. Members that hold no elections never answer, and those of
 // libzyre not always when they meet amid a wave: who has asked twice, and knows of
 // nobody smaller, takes silence for consent.
 type election struct {

@@ -41,9 +41,9 @@ func (pr *progress) see(now time.Time, m transport.Moved) (moved bool) {
 	return moved
 }
 
-// refutes reports whether bytes have moved since a probe was started. What goes out to an
+// movedSince reports whether bytes have moved since a probe was started. What goes out to an
 // endpoint that another node claims may go to that one.
-func (pr *progress) refutes(p *probe) bool {
+func (pr *progress) movedSince(p *probe) bool {
 	return pr.inAt.After(p.startedAt) || p.kind != probeEndpoint && pr.outAt.After(p.startedAt)
 }
 
@@ -71,7 +71,7 @@ func (z *zre) continueProbe(now time.Time, p *peer) bool {
 		return false // of a connection that has ended for libzmq, bytes may still come
 	}
 	z.watchProgress(now, p)
-	if !p.progress.refutes(&p.probe) {
+	if !p.progress.movedSince(&p.probe) {
 		return false
 	}
 	p.probe.deadline = now.Add(p.probe.deadline.Sub(p.probe.startedAt))

@@ -29,45 +29,33 @@ func TestNetwork_settings(t *testing.T) {
 	require := func(t *testing.T, z, other *zyre.Zyre, e string) {
 		must(t, "RequirePeer", z.RequirePeer(other.UUID(), e, ""))
 	}
+	// b requires a, at an endpoint other than those at which they are bound.
+	required := func(endpointA, endpointB, at string) func(*testing.T, *zyre.Zyre, *zyre.Zyre) {
+		return func(t *testing.T, a, b *zyre.Zyre) {
+			endpoint(t, a, endpointA)
+			endpoint(t, b, endpointB)
+			require(t, b, a, at)
+		}
+	}
 	tests := map[string]struct {
 		set  func(t *testing.T, a, b *zyre.Zyre)
 		meet bool
 	}{
-		"defaults":          {func(*testing.T, *zyre.Zyre, *zyre.Zyre) {}, true},
-		"loopback":          {func(_ *testing.T, a, b *zyre.Zyre) { a.SetInterface("lo"); b.SetInterface("127.0.0.1") }, true},
-		"loopback and LAN":  {func(_ *testing.T, a, b *zyre.Zyre) { a.SetInterface("lo"); b.SetInterface("eth0") }, false},
-		"by address":        {func(_ *testing.T, a, b *zyre.Zyre) { a.SetInterface("10.0.0.1"); b.SetInterface("*") }, true},
-		"UDP port":          {func(_ *testing.T, a, b *zyre.Zyre) { a.SetPort(1234); b.SetPort(1234) }, true},
-		"other UDP port":    {func(_ *testing.T, a, b *zyre.Zyre) { a.SetPort(1234) }, false},
-		"peer port":         {func(_ *testing.T, a, b *zyre.Zyre) { a.SetBeaconPeerPort(99); b.SetBeaconPeerPort(99) }, true},
-		"interval":          {func(_ *testing.T, a, b *zyre.Zyre) { a.SetInterval(time.Hour); b.SetInterval(time.Hour) }, true},
-		"endpoint alone":    {func(t *testing.T, a, b *zyre.Zyre) { endpoint(t, a, "tcp://eth0:*") }, false},
-		"endpoint, beacons": {func(t *testing.T, a, b *zyre.Zyre) { endpoint(t, a, "tcp://*:*"); a.SetPort(5670) }, true},
-		"required": {func(t *testing.T, a, b *zyre.Zyre) {
-			endpoint(t, a, "tcp://10.0.0.1:7000")
-			endpoint(t, b, "tcp://*:*")
-			require(t, b, a, "tcp://10.0.0.1:7000")
-		}, true},
-		"required by name": {func(t *testing.T, a, b *zyre.Zyre) {
-			endpoint(t, a, "tcp://*:7000")
-			endpoint(t, b, "tcp://*:*")
-			require(t, b, a, "tcp://a:7000")
-		}, true},
-		"required by another name": {func(t *testing.T, a, b *zyre.Zyre) {
-			endpoint(t, a, "tcp://*:7000")
-			endpoint(t, b, "tcp://*:*")
-			require(t, b, a, "tcp://nobody:7000")
-		}, false},
-		"localhost": {func(t *testing.T, a, b *zyre.Zyre) {
-			endpoint(t, a, "tcp://127.0.0.1:7000")
-			endpoint(t, b, "tcp://127.0.0.1:*")
-			require(t, b, a, "tcp://localhost:7000")
-		}, true},
-		"inproc": {func(t *testing.T, a, b *zyre.Zyre) {
-			endpoint(t, a, "inproc://a")
-			endpoint(t, b, "inproc://b")
-			require(t, b, a, "inproc://a")
-		}, true},
+		"defaults":                 {func(*testing.T, *zyre.Zyre, *zyre.Zyre) {}, true},
+		"loopback":                 {func(_ *testing.T, a, b *zyre.Zyre) { a.SetInterface("lo"); b.SetInterface("127.0.0.1") }, true},
+		"loopback and LAN":         {func(_ *testing.T, a, b *zyre.Zyre) { a.SetInterface("lo"); b.SetInterface("eth0") }, false},
+		"by address":               {func(_ *testing.T, a, b *zyre.Zyre) { a.SetInterface("10.0.0.1"); b.SetInterface("*") }, true},
+		"UDP port":                 {func(_ *testing.T, a, b *zyre.Zyre) { a.SetPort(1234); b.SetPort(1234) }, true},
+		"other UDP port":           {func(_ *testing.T, a, b *zyre.Zyre) { a.SetPort(1234) }, false},
+		"peer port":                {func(_ *testing.T, a, b *zyre.Zyre) { a.SetBeaconPeerPort(99); b.SetBeaconPeerPort(99) }, true},
+		"interval":                 {func(_ *testing.T, a, b *zyre.Zyre) { a.SetInterval(time.Hour); b.SetInterval(time.Hour) }, true},
+		"endpoint alone":           {func(t *testing.T, a, b *zyre.Zyre) { endpoint(t, a, "tcp://eth0:*") }, false},
+		"endpoint, beacons":        {func(t *testing.T, a, b *zyre.Zyre) { endpoint(t, a, "tcp://*:*"); a.SetPort(5670) }, true},
+		"required":                 {required("tcp://10.0.0.1:7000", "tcp://*:*", "tcp://10.0.0.1:7000"), true},
+		"required by name":         {required("tcp://*:7000", "tcp://*:*", "tcp://a:7000"), true},
+		"required by another name": {required("tcp://*:7000", "tcp://*:*", "tcp://nobody:7000"), false},
+		"localhost":                {required("tcp://127.0.0.1:7000", "tcp://127.0.0.1:*", "tcp://localhost:7000"), true},
+		"inproc":                   {required("inproc://a", "inproc://b", "inproc://a"), true},
 		"advertised": {func(t *testing.T, a, b *zyre.Zyre) {
 			endpoint(t, a, "tcp://*:7000")
 			endpoint(t, b, "tcp://*:*")

@@ -8,19 +8,27 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"sync"
 	"testing"
 )
 
-// FreeUDPPort finds a UDP port that nobody uses, so that the nodes of one test see no
-// others.
+var usedUDPPorts sync.Map // that FreeUDPPort has returned
+
+// FreeUDPPort finds a UDP port that nobody uses, and that no other test of this process was
+// given, so that the nodes of one test see no others.
 func FreeUDPPort(t testing.TB) int {
 	t.Helper()
-	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := c.LocalAddr().(*net.UDPAddr).Port
+		_ = c.Close()
+		if _, used := usedUDPPorts.LoadOrStore(port, true); !used {
+			return port
+		}
 	}
-	defer c.Close()
-	return c.LocalAddr().(*net.UDPAddr).Port
 }
 
 // FreeTCPPort finds a TCP port that nobody uses.

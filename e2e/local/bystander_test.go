@@ -17,7 +17,7 @@ type bystander struct {
 	good   *zyre.Zyre
 	port   int // UDP
 	events *watch.Log
-	beats  watch.Beats
+	watch.Beats
 }
 
 // newBystander starts the node under attack and a healthy peer of it.
@@ -28,7 +28,7 @@ func newBystander(t testing.TB) *bystander {
 	b.victim.Join("hall")
 	kit.MustStart(t, b.victim, b.good)
 	b.events = watch.Record(b.victim)
-	b.beats = watch.Beats{Events: b.events, Peer: "good", Send: func(text string) { b.good.Whisper(b.victim.UUID(), []byte(text)) }}
+	b.Beats = watch.Beats{T: t, Events: b.events, Peer: "good", Send: func(text string) { b.good.Whisper(b.victim.UUID(), []byte(text)) }}
 	r := watch.Record(b.good)
 	b.events.Wait(t, "ENTER good", 1)
 	r.Wait(t, "ENTER victim", 1)
@@ -63,26 +63,6 @@ func (b *bystander) enteredForger(name string) *stranger {
 	return f
 }
 
-// beat has the healthy peer whisper to the victim, and waits for it.
-func (b *bystander) beat() {
-	b.t.Helper()
-	b.beats.Beat(b.t)
-}
-
-// check fails the test unless all beats came, in order, and the healthy peer is there
-// without a break.
-func (b *bystander) check() {
-	b.t.Helper()
-	b.beats.Check(b.t)
-}
-
-// checkSilence fails the test if the application saw anything of anybody but the healthy
-// peer.
-func (b *bystander) checkSilence() {
-	b.t.Helper()
-	b.beats.CheckSilence(b.t)
-}
-
 // dropped returns the victim's counters of what it refused.
 func (b *bystander) dropped() zyre.Dropped { return b.victim.Stats().Dropped }
 
@@ -91,7 +71,7 @@ func (b *bystander) dropped() zyre.Dropped { return b.victim.Stats().Dropped }
 func (b *bystander) checkCount(what string, before, n uint64, counter func(d zyre.Dropped) uint64) {
 	b.t.Helper()
 	watch.Reaches(b.t, what+" counted", int(n), func() int { return int(counter(b.dropped()) - before) })
-	b.beat()
+	b.Beat()
 	if got := counter(b.dropped()) - before; got != n {
 		b.t.Errorf("%s counted %d times, want %d", what, got, n)
 	}

@@ -61,13 +61,13 @@ func TestHostile_prefixesFromStranger(t *testing.T) {
 			}
 			f.must(f.conn.Send(frame[:i:i]))
 		}
-		b.beat()
+		b.Beat()
 	}
 	b.checkCount("Foreign", before.Foreign, unlike, func(d zyre.Dropped) uint64 { return d.Foreign })
 	b.checkCount("Malformed", before.Malformed, malformed, func(d zyre.Dropped) uint64 { return d.Malformed })
 	b.checkCount("BeforeHello", before.BeforeHello, strangers, func(d zyre.Dropped) uint64 { return d.BeforeHello })
-	b.checkSilence()
-	b.check()
+	b.CheckSilence()
+	b.Check()
 }
 
 // What a peer that has entered sends cut short is refused, and what it sends whole
@@ -101,7 +101,7 @@ func TestHostile_prefixesFromPeer(t *testing.T) {
 	if n := b.events.Count("EXIT"); n != 0 {
 		t.Errorf("EXIT came %d times, want 0:\n%s", n, b.events)
 	}
-	b.check()
+	b.Check()
 }
 
 func TestHostile_everyID(t *testing.T) {
@@ -140,7 +140,7 @@ func TestHostile_everyID(t *testing.T) {
 	if n := b.events.Count("EXIT"); n != 0 {
 		t.Errorf("EXIT came %d times, want 0:\n%s", n, b.events)
 	}
-	b.check()
+	b.Check()
 }
 
 func TestHostile_everyStatus(t *testing.T) {
@@ -156,7 +156,7 @@ func TestHostile_everyStatus(t *testing.T) {
 	if n := b.events.Count("EXIT"); n != 0 {
 		t.Errorf("EXIT came %d times, want 0", n)
 	}
-	b.check()
+	b.Check()
 }
 
 func TestHostile_signatureAndVersion(t *testing.T) {
@@ -178,7 +178,7 @@ func TestHostile_signatureAndVersion(t *testing.T) {
 	b.checkCount("Foreign", before.Foreign, n, func(d zyre.Dropped) uint64 { return d.Foreign })
 	f.whisper("still here")
 	b.events.Wait(t, "WHISPER forger still here", 1)
-	b.check()
+	b.Check()
 }
 
 func TestHostile_identities(t *testing.T) {
@@ -203,12 +203,12 @@ func TestHostile_identities(t *testing.T) {
 		f.whisper("x")
 		want += 2
 		if i%50 == 0 {
-			b.beat()
+			b.Beat()
 		}
 		watch.Until(t, "BadIdentity", func() bool { return b.dropped().BadIdentity-before.BadIdentity >= want })
 	}
-	b.checkSilence()
-	b.check()
+	b.CheckSilence()
+	b.Check()
 }
 
 // routingID is the identity under which a node with a UUID connects.
@@ -258,7 +258,7 @@ func TestHostile_endpoints(t *testing.T) {
 		f.say(hello)
 		f.whisper("x")
 		start := time.Now()
-		b.beat()
+		b.Beat()
 		if took := time.Since(start); took > time.Second {
 			t.Errorf("endpoint %q: the round trip of a good peer took %v, want less than 1s", c.endpoint, took)
 		}
@@ -273,7 +273,7 @@ func TestHostile_endpoints(t *testing.T) {
 		}
 		f.kill()
 	}
-	b.check()
+	b.Check()
 }
 
 func unreachable(d zyre.Dropped) uint64 { return d.Unreachable }
@@ -292,13 +292,13 @@ func TestHostile_claims(t *testing.T) {
 		sendBeacon(t, b.port, uuid, kit.Port(t, good))
 		f.dial(kit.Endpoint(t, b.victim), foreignnet.ConnOptions{RoutingID: routingID(uuid)})
 		f.say(hello)
-		b.beat()
+		b.Beat()
 		sendBeacon(t, b.port, kit.UUIDBytes(t, b.good), 1) // and another's UUID
-		b.beat()
+		b.Beat()
 	}
 	watch.Until(t, "no half-open peers are left", func() bool { return b.victim.Stats().HalfOpen <= 1 })
-	b.checkSilence()
-	b.check()
+	b.CheckSilence()
+	b.Check()
 }
 
 // Length fields that claim gigabytes cost no more than what came.
@@ -336,9 +336,9 @@ func TestHostile_lengthsAllocateNothing(t *testing.T) {
 	if allocated > 3*sent {
 		t.Errorf("allocated %d bytes for %d that came, want at most three times as many", allocated, sent)
 	}
-	b.beat()
-	b.checkSilence()
-	b.check()
+	b.Beat()
+	b.CheckSilence()
+	b.Check()
 }
 
 // What a peer may have at most, as the README says.
@@ -387,7 +387,7 @@ func TestHostile_giantHello(t *testing.T) {
 		}
 		f.say(foreign.Message{ID: foreign.GoodbyeID})
 		b.events.Wait(t, "EXIT "+f.Name(), 1)
-		b.beat()
+		b.Beat()
 	}
-	b.check()
+	b.Check()
 }

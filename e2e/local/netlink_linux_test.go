@@ -13,15 +13,10 @@ import (
 
 // In a sandbox that refuses netlink nodes meet by beacons and by gossip.
 func TestZyre_withoutNetlink(t *testing.T) {
-	if sandbox.InChild(t) {
-		meetWithoutNetlink(t)
-	}
+	sandbox.WithoutNetlink(t, meetWithoutNetlink)
 }
 
 func meetWithoutNetlink(t *testing.T) {
-	if err := sandbox.RefuseNetlink(); err != nil {
-		t.Skip("cannot refuse netlink: ", err)
-	}
 	udp := kit.FreeUDPPort(t)
 	byName := func(name string) *zyre.Zyre { return kit.NewNode(t, name, udp) }
 	byAddress := func(name string) *zyre.Zyre { return kit.NewNode(t, name, udp).SetInterface("127.0.0.1") }

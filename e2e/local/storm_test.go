@@ -169,7 +169,7 @@ func TestStorm_helloFlood(t *testing.T) {
 	for said := 1; said <= flood; said++ {
 		f.must(f.conn.SayHello())
 		if said%100 == 0 {
-			b.beat()
+			b.Beat()
 		}
 	}
 	watch.Until(t, "what comes too often is refused", func() bool {
@@ -177,13 +177,13 @@ func TestStorm_helloFlood(t *testing.T) {
 	})
 	f.whisper("after all of it")
 	watch.Until(t, "it is a stranger now", func() bool { return b.dropped().BeforeHello > 0 })
-	b.beat()
+	b.Beat()
 	exits, back := b.events.Count("EXIT fake"), f.heard(foreign.HelloID)
 	t.Logf("%d HELLOs gave %d EXITs, and %d HELLOs came back", flood, exits, back)
 	if most := handshakeBurst + 5 + int(time.Since(start)/time.Second); exits > most || back > most {
 		t.Errorf("%d HELLOs gave %d EXITs and %d HELLOs back, want at most %d", flood, exits, back, most)
 	}
-	b.check()
+	b.Check()
 }
 
 // A peer that comes and goes without end, politely.
@@ -195,12 +195,12 @@ func TestStorm_helloGoodbyeFlood(t *testing.T) {
 		f.must(f.conn.SayHello())
 		f.must(f.conn.Say(foreign.Message{ID: foreign.GoodbyeID}))
 		if i%100 == 99 {
-			b.beat()
+			b.Beat()
 		}
 	}
-	b.beat()
+	b.Beat()
 	t.Logf("%d HELLO and GOODBYE gave %d ENTERs", rounds, b.events.Count("ENTER fake"))
-	b.check()
+	b.Check()
 }
 
 // Two nodes with one UUID: neither can be served well, but nothing breaks.
@@ -221,7 +221,7 @@ func TestStorm_sameUUID(t *testing.T) {
 					sendBeacon(t, b.port, f.UUID(), kit.Port(t, f.Endpoint()))
 					_ = f.Whisper(victim, []byte("me")) // it may not know the victim for the moment
 				}
-				b.beat()
+				b.Beat()
 			}
 			exits, hellos := b.events.Count("EXIT fake"), one.heard(foreign.HelloID)+two.heard(foreign.HelloID)
 			t.Logf("EXIT %d, HELLOs %d", exits, hellos)
@@ -229,7 +229,7 @@ func TestStorm_sameUUID(t *testing.T) {
 			if exits > limit || hellos > 2*limit {
 				t.Errorf("EXIT came %d times and HELLO %d times in %v, want at most %d, %d", exits, hellos, time.Since(start), limit, 2*limit)
 			}
-			b.check()
+			b.Check()
 		})
 	}
 }

@@ -3,9 +3,7 @@ package local_test
 import (
 	"fmt"
 	"testing"
-	"time"
 
-	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
@@ -28,17 +26,7 @@ func TestStorm_helloToSuccessor(t *testing.T) {
 
 	successor := kit.NewNode(t, "successor", port).SetBeaconPeerPort(peerPort)
 	kit.MustStart(t, successor)
-	log := watch.NewLog("successor")
-	go func() {
-		whispered := false
-		for e := range successor.Events() {
-			if e.Type == zyre.EventEnter && !whispered {
-				whispered = true
-				successor.Whispers(e.PeerUUID, "hello")
-			}
-			log.Add(time.Now(), e)
-		}
-	}()
+	log := watch.RecordGreeting(successor)
 	seen.Wait(t, "WHISPER successor hello", 1)
 	z.Whispers(successor.UUID(), "hello yourself")
 	log.Wait(t, "WHISPER watcher hello yourself", 1)

@@ -28,7 +28,7 @@ type bystander struct {
 	victim *zyre.Zyre
 	good   *child.Node
 	events *watch.Log // of the victim
-	beats  watch.Beats
+	watch.Beats
 }
 
 // newBystander starts the node under attack and a healthy peer of it.
@@ -38,7 +38,7 @@ func newBystander(t testing.TB, port int) *bystander {
 	b.victim.Join("hall")
 	b.events = watch.Start(t, b.victim)
 	b.good = child.Run(t, remote("good", port))
-	b.beats = watch.Beats{Events: b.events, Peer: "good", Send: func(text string) { b.good.Whisper(b.victim.UUID(), "%s", text) }}
+	b.Beats = watch.Beats{T: t, Events: b.events, Peer: "good", Send: func(text string) { b.good.Whisper(b.victim.UUID(), "%s", text) }}
 	b.events.Wait(t, "ENTER good", 1)
 	b.good.Wait(t, "ENTER victim", 1)
 	return b
@@ -52,25 +52,6 @@ func (b *bystander) dial() net.Conn {
 		b.t.Fatal(err)
 	}
 	return c
-}
-
-// beat has the healthy peer whisper to the victim, and waits for it.
-func (b *bystander) beat() {
-	b.t.Helper()
-	b.beats.Beat(b.t)
-}
-
-// check fails the test unless all beats came, in order, and the healthy peer is there
-// without a break.
-func (b *bystander) check() {
-	b.t.Helper()
-	b.beats.Check(b.t)
-}
-
-// checkSilence fails the test if the victim saw anybody but its healthy peer.
-func (b *bystander) checkSilence() {
-	b.t.Helper()
-	b.beats.CheckSilence(b.t)
 }
 
 // together asks whether the two see each other, and nobody else.
@@ -88,10 +69,10 @@ func TestHostile_frameLengths(t *testing.T) {
 		if _, err := c.Write(append(frame, "only this"...)); err != nil {
 			t.Logf("claim %d: %v", claim, err)
 		}
-		b.beat()
+		b.Beat()
 		c.Close()
 	}
-	b.check()
+	b.Check()
 }
 
 // dialZMTP connects to the victim as a DEALER would, and shakes hands.
@@ -138,10 +119,10 @@ func TestHostile_foreignProtocols(t *testing.T) {
 			}
 			c.Close()
 		}
-		b.beat()
+		b.Beat()
 	}
-	b.checkSilence()
-	b.check()
+	b.CheckSilence()
+	b.Check()
 }
 
 // Connections that say nothing, or next to nothing, keep nobody from being served,
@@ -149,13 +130,13 @@ func TestHostile_foreignProtocols(t *testing.T) {
 func TestHostile_silentConnections(t *testing.T) {
 	port := kit.FreeUDPPort(t)
 	b := newBystander(t, port)
-	b.beat()
+	b.Beat()
 	before := leak.Count(t)
 	var conns []net.Conn
 	for i := range 500 {
 		conns = append(conns, b.dial())
 		if i%100 == 0 {
-			b.beat()
+			b.Beat()
 		}
 	}
 	greeting := append([]byte{0xFF, 0, 0, 0, 0, 0, 0, 0, 1, 0x7F, 3, 0, 'N', 'U', 'L', 'L'}, make([]byte, 48)...)
@@ -163,7 +144,7 @@ func TestHostile_silentConnections(t *testing.T) {
 		for _, c := range conns[:100] {
 			_, _ = c.Write(greeting[i : i+1])
 		}
-		b.beat()
+		b.Beat()
 	}
 	for _, c := range conns {
 		c.Close()
@@ -172,7 +153,7 @@ func TestHostile_silentConnections(t *testing.T) {
 	// A newcomer enters all the same.
 	child.Run(t, remote("newcomer", port))
 	b.events.Wait(t, "ENTER newcomer", 1)
-	b.check()
+	b.Check()
 }
 
 func TestHostile_datagrams(t *testing.T) {
@@ -195,10 +176,10 @@ func TestHostile_datagrams(t *testing.T) {
 	for length := range 1501 {
 		sendDatagrams(t, port, beacons(length)...)
 		if length%100 == 0 {
-			b.beat()
+			b.Beat()
 		}
 	}
-	b.beat()
+	b.Beat()
 	dropped := b.victim.Stats().Dropped
 	if dropped.BadBeacons == 0 {
 		t.Errorf("BadBeacons = 0, want more")
@@ -210,13 +191,13 @@ func TestHostile_datagrams(t *testing.T) {
 	for range 20 {
 		sendBeacon(t, port, [16]byte(noise[:]), 0)
 		sendBeacon(t, port, uuidOf(t, b.good.UUID), 1)
-		b.beat()
+		b.Beat()
 	}
 	if s := b.victim.Stats(); s.HalfOpen != 0 || s.Peers != 1 {
 		t.Errorf("HalfOpen, Peers = %d, %d, want 0, 1", s.HalfOpen, s.Peers)
 	}
-	b.checkSilence()
-	b.check()
+	b.CheckSilence()
+	b.Check()
 }
 
 // A forged goodbye costs one EXIT: the peer is back at once.
@@ -282,7 +263,7 @@ func TestHostile_beaconFlood(t *testing.T) {
 	}
 	for i := 0; i < len(datagrams); i += 500 {
 		sendDatagrams(t, port, datagrams[i:i+500]...)
-		b.beat()
+		b.Beat()
 		if s := b.victim.Stats(); s.HalfOpen > maxHalfOpen {
 			t.Errorf("HalfOpen = %d, want at most %d", s.HalfOpen, maxHalfOpen)
 		}
@@ -294,8 +275,8 @@ func TestHostile_beaconFlood(t *testing.T) {
 	late := child.Run(t, remote("late", port))
 	b.events.Wait(t, "ENTER late", 1)
 	t.Logf("a newcomer entered after %v", time.Since(start))
-	b.beat()
-	b.check()
+	b.Beat()
+	b.Check()
 	late.Process.End()
 	b.good.Process.End()
 	b.victim.Stop()

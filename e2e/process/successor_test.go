@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/child"
 	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
@@ -32,20 +31,8 @@ func TestStorm_successorAtSameEndpoint(t *testing.T) {
 	})
 
 	successor := kit.NewNode(t, "successor", port).SetBeaconPeerPort(peerPort)
-	log := watch.NewLog("successor")
-	if err := successor.Start(); err != nil {
-		t.Fatalf("Start() = %v, want nil", err)
-	}
-	go func() {
-		whispered := false
-		for e := range successor.Events() {
-			if e.Type == zyre.EventEnter && !whispered {
-				whispered = true
-				successor.Whispers(e.PeerUUID, "hello")
-			}
-			log.Add(time.Now(), e)
-		}
-	}()
+	kit.MustStart(t, successor)
+	log := watch.RecordGreeting(successor)
 	watcher.Wait(t, "WHISPER successor hello", 1)
 	watcher.Whisper("successor", "hello yourself")
 	log.Wait(t, "WHISPER watcher hello yourself", 1)

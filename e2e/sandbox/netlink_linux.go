@@ -3,10 +3,24 @@ package sandbox
 import (
 	"os"
 	"runtime"
+	"testing"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
+
+// WithoutNetlink runs a test in a process of its own, in which the kernel refuses netlink
+// sockets. Where that is not possible the test is skipped.
+func WithoutNetlink(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	if !InChild(t) {
+		return
+	}
+	if err := RefuseNetlink(); err != nil {
+		t.Skip("cannot refuse netlink: ", err)
+	}
+	test(t)
+}
 
 // RefuseNetlink has the kernel refuse netlink sockets to this process from now on, as
 // RestrictAddressFamilies of systemd does.

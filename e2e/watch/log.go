@@ -52,12 +52,26 @@ func Start(t testing.TB, z *zyre.Zyre) *Log {
 }
 
 // Record reads the events of a node of this process until it stops.
-func Record(z *zyre.Zyre) *Log {
+func Record(z *zyre.Zyre) *Log { return record(z, func(*zyre.Event) {}) }
+
+// RecordGreeting is Record for a node that whispers "hello" to the first peer that enters.
+func RecordGreeting(z *zyre.Zyre) *Log {
+	greeted := false
+	return record(z, func(e *zyre.Event) {
+		if e.Type == zyre.EventEnter && !greeted {
+			greeted = true
+			z.Whispers(e.PeerUUID, "hello")
+		}
+	})
+}
+
+func record(z *zyre.Zyre, on func(e *zyre.Event)) *Log {
 	l := NewLog(z.Name())
 	events := z.Events()
 	go func() {
 		defer close(l.Done)
 		for e := range events {
+			on(e)
 			l.Add(time.Now(), e)
 		}
 	}()

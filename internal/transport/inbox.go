@@ -99,9 +99,10 @@ type zmqInbox struct {
 	maxMessage int         // bytes of a message, all frames together
 	overhead   int         // bytes that a frame takes on the wire beside its content
 
-	// read by the Guard's goroutine
-	addresses       atomic.Pointer[boundAddresses]
-	wantSources     atomic.Bool  // set by it: of every message it is to be told which connection brought it
+	// shared with the Guard's goroutine
+	addresses   atomic.Pointer[boundAddresses] // read by it
+	wantSources atomic.Bool                    // set by it: of every message it is to be told which connection brought it
+
 	bound           []string     // the endpoints that it is bound to
 	offer           *inprocOffer // of connections by inproc; nil if it has never made one
 	stoppedOffering bool         // StopOffering was called

@@ -10,9 +10,9 @@ import (
 // Limits on what others can have a listening socket hold. The first two are also what our
 // own side does not exceed.
 const (
-	// DefaultMaxMessage is the most bytes of content in a message, all its frames together. libzmq ends
-	// a connection on which a single frame is announced that is larger, before it has any
-	// memory for it, and before any key is checked.
+	// DefaultMaxMessage is the most bytes of content in a message, all its frames together.
+	// libzmq ends a connection on which a single frame is announced that is larger, before
+	// it has any memory for it, and before any key is checked.
 	DefaultMaxMessage = 16 << 20
 	// MaxFrames is the most frames of content in a message. libzmq takes some 60 bytes for
 	// each, however small it is.

@@ -141,12 +141,17 @@ func (m *member) has(kv ...string) time.Duration {
 	return m.until(fmt.Sprint(kv), func() bool { return maps.Equal(m.seen, want) })
 }
 
-func TestGossip_transports(t *testing.T) {
-	for name, endpoint := range map[string]string{
+// hubEndpoints are endpoints at which a hub can be bound, by their transport.
+func hubEndpoints(t *testing.T) map[string]string {
+	return map[string]string{
 		"tcp":    "tcp://127.0.0.1:*",
 		"ipc":    "ipc://" + filepath.Join(t.TempDir(), "hub"),
 		"inproc": "inproc://hub",
-	} {
+	}
+}
+
+func TestGossip_transports(t *testing.T) {
+	for name, endpoint := range hubEndpoints(t) {
 		t.Run(name, func(t *testing.T) {
 			ctx := newContext(t)
 			hub := newMember(t, ctx, quick())
@@ -208,6 +213,7 @@ func TestGossip_hubBoundLater(t *testing.T) {
 // A client that connects to one hub by two endpoints is two clients for the hub, and they
 // do not replace each other. A hub that is its own client learns nothing from itself.
 func TestGossip_twoNames(t *testing.T) {
+	t.Parallel()
 	ctx := newContext(t)
 	hub, a := newMember(t, ctx, quick()), newMember(t, ctx, quick())
 	at := hub.bind("tcp://127.0.0.1:*")
@@ -364,6 +370,7 @@ func TestGossip_slowReader(t *testing.T) {
 }
 
 func TestGossip_names(t *testing.T) {
+	t.Parallel()
 	ctx := newContext(t)
 	hub := newMember(t, ctx, quick())
 	at := hub.bind("tcp://127.0.0.1:*")

@@ -115,6 +115,7 @@ func TestHub_forgotten(t *testing.T) {
 }
 
 func TestHub_hostile(t *testing.T) {
+	t.Parallel()
 	ctx := newContext(t)
 	o := quick()
 	o.MaxTuples, o.MaxClients = 100, 4
@@ -160,6 +161,7 @@ func TestHub_hostile(t *testing.T) {
 // A client sends a hub that answers everything with INVALID, or with rubbish, no more than
 // usual.
 func TestClient_hostileHub(t *testing.T) {
+	t.Parallel()
 	ctx := newContext(t)
 	soc, err := ctx.NewSocket(zmq.ROUTER)
 	if err != nil {

@@ -17,11 +17,8 @@ import (
 )
 
 func TestGossip_hubRestart(t *testing.T) {
-	for name, endpoint := range map[string]string{
-		"tcp":    "tcp://127.0.0.1:*",
-		"ipc":    "ipc://" + filepath.Join(t.TempDir(), "hub"),
-		"inproc": "inproc://hub",
-	} {
+	t.Parallel()
+	for name, endpoint := range hubEndpoints(t) {
 		t.Run(name, func(t *testing.T) {
 			ctx := newContext(t)
 			hub := newMember(t, ctx, quick())
@@ -88,6 +85,7 @@ func TestGossip_churn(t *testing.T) {
 
 // A client that vanishes is forgotten if it used to send PING.
 func TestGossip_deadClient(t *testing.T) {
+	t.Parallel()
 	ctx := newContext(t)
 	hub := newMember(t, ctx, quick())
 	at := hub.bind("tcp://127.0.0.1:*")
@@ -114,6 +112,7 @@ func TestGossip_deadClient(t *testing.T) {
 // When a hub is given up other hubs may own its tuples because of us alone. We tell them
 // all tuples that are left, and they drop the rest.
 func TestGossip_hubGivenUp(t *testing.T) {
+	t.Parallel()
 	now := time.Now()
 	lost, other := &hub{}, &hub{}
 	lost.hub, other.hub = true, true
@@ -137,6 +136,7 @@ func TestGossip_hubGivenUp(t *testing.T) {
 
 // A hub whose process was stopped does not take that time for silence of its clients.
 func TestGossip_suspended(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hub, err := NewOn(zmqSockets{}, quick(), &fakeResolver{})
 		if err != nil {
@@ -159,6 +159,7 @@ func TestGossip_suspended(t *testing.T) {
 // A client that never sends PING is forgotten when its connection is gone for long. Its
 // tuples stay if somebody repeats them.
 func TestGossip_goneClient(t *testing.T) {
+	t.Parallel()
 	ctx := newContext(t)
 	hub := newMember(t, ctx, quick())
 	at := hub.bind("tcp://127.0.0.1:*")
@@ -306,6 +307,7 @@ func TestGossip_Bind_ipcInUse(t *testing.T) {
 // A hub with a host name is met at whichever of its addresses it has, and soon again when
 // it has moved to another.
 func TestGossip_nameMoves(t *testing.T) {
+	t.Parallel()
 	const limit = 3*nameRetry + 6*time.Second // three look-ups, and what a busy machine adds
 	ctx := newContext(t)
 	first, second := newMember(t, ctx, quick()), newMember(t, ctx, quick())

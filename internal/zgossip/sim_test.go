@@ -236,6 +236,7 @@ func (s *sim) want(of *simMember) map[string]string {
 // member knows all tuples of the members that it is connected with, directly or not. In a
 // network without rings it knows nothing else.
 func TestGossip_random(t *testing.T) {
+	t.Parallel()
 	seeds := uint64(300)
 	if testing.Short() {
 		seeds = 100

@@ -105,7 +105,8 @@ type Frame struct {
 	User string // the sender's User-Id, in the second frame of a message under CURVE
 
 	// Source is the descriptor of the TCP connection that brought it, in the second frame
-	// of a HELLO, and of each message while Sources is set; 0 if that is not known. It may be closed already, or another one.
+	// of a HELLO, and of each message while Sources is set; 0 if that is not known. It may
+	// be closed already, or another one.
 	Source int
 }
 

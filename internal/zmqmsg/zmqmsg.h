@@ -17,7 +17,9 @@ typedef struct {
     size_t size;
     const char *user; // who sent it, in the second frame of a message under CURVE
     int more;         // another frame of the same message follows
-    int source;       // descriptor of the connection that brought it, in the second frame of a HELLO; else -1
+    // source is the descriptor of the connection that brought it, in the second frame of a
+    // HELLO, and of every message if sources was set; else -1.
+    int source;
 } zyre_frame;
 
 typedef struct {

@@ -16,12 +16,12 @@ const pollInterval = 5 * time.Millisecond
 type Waiter struct {
 	state  atomic.Uint32
 	closed atomic.Bool
-	bell   chan struct{}
+	wakeup chan struct{}
 }
 
 // New returns a Waiter. fd is not used on this system: the Waiter polls.
 func New(fd uintptr) (*Waiter, error) {
-	return &Waiter{bell: make(chan struct{}, 1)}, nil
+	return &Waiter{wakeup: make(chan struct{}, 1)}, nil
 }
 
 // Wait parks the calling goroutine until ready reports true, Wake has been
@@ -44,7 +44,7 @@ func (w *Waiter) Wait(ready func() bool, until time.Time) error {
 		}
 		timer.Reset(pollInterval)
 		select {
-		case <-w.bell:
+		case <-w.wakeup:
 		case <-timer.C:
 		}
 	}
@@ -53,7 +53,7 @@ func (w *Waiter) Wait(ready func() bool, until time.Time) error {
 
 // Wake makes the current Wait return, or the next one if none is under way.
 // Whatever the caller wrote before Wake is visible to the owner when that Wait
-// returns. After Close it does nothing. A ring left in the bell from an earlier
+// returns. After Close it does nothing. What is left in wakeup from an earlier
 // Wait makes a later one look once too often, no more.
 func (w *Waiter) Wake() {
 	if w.state.Load() == woken {
@@ -61,7 +61,7 @@ func (w *Waiter) Wake() {
 	}
 	if w.state.Swap(woken) == parked {
 		select {
-		case w.bell <- struct{}{}:
+		case w.wakeup <- struct{}{}:
 		default:
 		}
 	}

@@ -84,7 +84,7 @@ func (s *shared) handle(e *zyre.Event) {
 			state[string(e.Frames[1])] = string(e.Frames[2])
 		}
 	case zyre.EventExit:
-		// If messages were lost it enters again, joins, and tells all of its state anew.
+		// If messages were lost it enters again, joins, and tells all of its state again.
 		delete(s.peers, e.PeerUUID)
 	case zyre.EventLeave:
 		if e.Group == s.group {

@@ -10,13 +10,12 @@ import (
 
 // command is one line of a node's input.
 type command struct {
-	Cmd     string            `json:"cmd"`
-	Seq     int               `json:"seq"`
-	Group   string            `json:"group,omitempty"`
-	ID      string            `json:"id,omitempty"`
-	Message []byte            `json:"message,omitempty"`
-	Count   int               `json:"count,omitempty"`
-	Headers map[string]string `json:"headers,omitempty"`
+	Cmd     string `json:"cmd"`
+	Seq     int    `json:"seq"`
+	Group   string `json:"group,omitempty"`
+	ID      string `json:"id,omitempty"`
+	Message []byte `json:"message,omitempty"`
+	Count   int    `json:"count,omitempty"`
 }
 
 // PeerInfo is what a node knows of one of its peers.
@@ -48,13 +47,6 @@ func (p *Peer) Shout(ctx context.Context, group string, message []byte) error {
 	return err
 }
 
-// Shouts sends count messages to a group: the message, a space and a number from 0.
-// It slows down while the node's queues are long and returns when all are queued.
-func (p *Peer) Shouts(ctx context.Context, group string, message []byte, count int) error {
-	_, err := p.do(ctx, command{Cmd: "shouts", Group: group, Message: message, Count: count})
-	return err
-}
-
 // Whisper sends a message to a peer, which the node must know.
 func (p *Peer) Whisper(ctx context.Context, uuid string, message []byte) error {
 	_, err := p.do(ctx, command{Cmd: "whisper", ID: uuid, Message: message})
@@ -65,12 +57,6 @@ func (p *Peer) Whisper(ctx context.Context, uuid string, message []byte) error {
 // It slows down while the node's queues are long and returns when all are queued.
 func (p *Peer) Whispers(ctx context.Context, uuid string, message []byte, count int) error {
 	_, err := p.do(ctx, command{Cmd: "whispers", ID: uuid, Message: message, Count: count})
-	return err
-}
-
-// SetHeaders replaces the headers that peers get which the node meets from now on.
-func (p *Peer) SetHeaders(ctx context.Context, headers map[string]string) error {
-	_, err := p.do(ctx, command{Cmd: "headers", Headers: headers})
 	return err
 }
 

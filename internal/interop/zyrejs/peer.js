@@ -13,8 +13,6 @@
 //   whisper                    id, message
 //   whispers                   id, message, count: the message with " i" appended,
 //                              i from 0; waits while the peer's queue is long
-//   shouts                     group, message, count: likewise
-//   headers                    headers: replaces them, for peers that enter later
 //   peers, groups              answered with "value"
 //   stop                       says goodbye, then the process ends
 // End of input, SIGTERM and SIGINT stop the node too.
@@ -93,8 +91,6 @@ async function run(c) {
     case 'shout': return zyre.shout(c.group, message);
     case 'whisper': return zyre.whisper(c.id, message);
     case 'whispers': return flood(c.count, message, (m) => zyre.whisper(c.id, m));
-    case 'shouts': return flood(c.count, message, (m) => zyre.shout(c.group, m));
-    case 'headers': zyre._zyreNode._headers = c.headers; return undefined;
     case 'peers': return zyre.getPeers();
     case 'groups': return zyre.getGroups();
     case 'stop': return stop();

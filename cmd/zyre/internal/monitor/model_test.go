@@ -237,6 +237,7 @@ func TestDrops_explained(t *testing.T) {
 
 // Whatever goes on, the model keeps no more than its limits.
 func TestModel_bounded(t *testing.T) {
+	t.Parallel()
 	n := newFakeNetwork(20, 1)
 	big := []byte(strings.Repeat("x", 100_000))
 	long := strings.Repeat("\x1b", 255)

@@ -13,6 +13,7 @@ import (
 
 // The page in a browser: what it shows, and that it can be used by keys alone.
 func TestPage_keys(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	n := newFakeNetwork(24, 1)
 	for range 10 {
@@ -99,6 +100,7 @@ func hostileNetwork() *fakeNetwork {
 
 // Nothing that strangers choose is more than text on the page.
 func TestPage_hostileNames(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	n := hostileNetwork()
 	_, url := servePage(t, n)
@@ -138,6 +140,7 @@ func TestPage_hostileNames(t *testing.T) {
 
 // On a phone nothing is wider than the screen, and fingers find what they need.
 func TestPage_phone(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	n := hostileNetwork()
 	_, url := servePage(t, n)
@@ -192,6 +195,7 @@ func TestPage_many(t *testing.T) {
 
 // The page does not grow, however long it follows.
 func TestPage_longStream(t *testing.T) {
+	t.Parallel()
 	b := newBrowser(t)
 	n := newFakeNetwork(5, 0)
 	n.step(time.Second)

@@ -148,6 +148,7 @@ func TestHidden(t *testing.T) {
 // Of 200 peers that all tell, only the monitor's links and those that are wrong are in the
 // picture; a node's own come with its details.
 func TestPairs_many(t *testing.T) {
+	t.Parallel()
 	n := newFakeNetwork(200, 1)
 	n.disturb()
 	for range 60 {

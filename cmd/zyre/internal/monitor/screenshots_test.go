@@ -16,20 +16,19 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
+// screenshot is a picture of the page.
+type screenshot struct {
+	name          string
+	peers, share  int
+	width, height int64
+	phone, dark   bool
+	then          string // JavaScript that chooses what is shown
+}
+
 // TestScreenshots writes pictures of the page into the directory SCREENSHOTS, for people to
-// look at: make screenshots.
+// look at: make screenshots. Without a directory it tries a small one.
 func TestScreenshots(t *testing.T) {
-	dir := os.Getenv("SCREENSHOTS")
-	if dir == "" {
-		t.Skip("SCREENSHOTS names no directory: make screenshots does")
-	}
-	for _, c := range []struct {
-		name          string
-		peers, share  int
-		width, height int64
-		phone, dark   bool
-		then          string
-	}{
+	pictures := []screenshot{
 		{"monitor", 24, 3, 1000, 600, false, false, ""}, // as docs/monitor.png
 		{"desktop", 24, 1, 1360, 820, false, false, ""},
 		{"desktop-detail", 24, 1, 1360, 820, false, false, `monitor.app.select(monitor.app.state.nodes[9].uuid, true)`},
@@ -41,7 +40,12 @@ func TestScreenshots(t *testing.T) {
 		{"phone-dark", 24, 1, 390, 844, true, true, `monitor.app.select(monitor.app.state.nodes[9].uuid, true)`},
 		{"phone-many", 200, 1, 390, 844, true, false, `document.querySelector("#tab-messages").click()`},
 		{"few", 3, 0, 1360, 820, false, false, `document.querySelector("#tab-drops").click()`},
-	} {
+	}
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		dir, pictures = t.TempDir(), []screenshot{{name: "small", peers: 3, width: 300, height: 200}}
+	}
+	for _, c := range pictures {
 		n := newFakeNetwork(c.peers, c.share)
 		for range 5 {
 			n.step(time.Second)

@@ -91,6 +91,7 @@ func TestScreen_views(t *testing.T) {
 
 // On every size of terminal each line fits, and every key is harmless.
 func TestScreen_sizes(t *testing.T) {
+	t.Parallel()
 	n := hostileNetwork()
 	n.disturb()
 	n.talk()
@@ -119,6 +120,7 @@ func TestScreen_sizes(t *testing.T) {
 
 // Nothing that strangers choose controls the terminal, and columns stay in line.
 func TestScreen_hostile(t *testing.T) {
+	t.Parallel()
 	n := hostileNetwork()
 	sc := newScreen(n, 130, 60)
 	for _, view := range []string{"1", "2", "3", "4", "5"} {
@@ -144,6 +146,7 @@ func TestScreen_hostile(t *testing.T) {
 
 // 200 peers can be walked through, and the cursor is always to be seen.
 func TestScreen_many(t *testing.T) {
+	t.Parallel()
 	n := newFakeNetwork(200, 0)
 	n.step(time.Second)
 	sc := newScreen(n, 100, 24)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package e2e
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -22,11 +23,33 @@ import (
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
+// peerLine is what zyre peers --json writes of a peer.
+type peerLine struct {
+	UUID, Name, Endpoint string
+	Groups               []string
+	Headers              map[string]string
+}
+
+// pingReply is what zyre ping --json writes of a ping.
+type pingReply struct {
+	Seq   int
+	RTT   float64 `json:"rtt_ms"`
+	Error string
+}
+
+// eventLine is what sub and chat --json write of an event.
+type eventLine struct {
+	Type, Peer, Group string
+	Text              *string
+	Data              [][]byte
+}
+
 // hostile is a name that would control a terminal.
 const hostile = "\x1b[2J\x1b]0;owned\a\u202eevil\xff\nline"
 
 func TestPeers(t *testing.T) {
-	port := freePort(t)
+	t.Parallel()
+	port := kit.FreeUDPPort(t)
 	alice, bob := kit.NewNode(t, "alice", port), kit.NewNode(t, hostile, port)
 	alice.Join("hall")
 	alice.SetHeader("role", "\x1btester")
@@ -34,7 +57,7 @@ func TestPeers(t *testing.T) {
 
 	out, _ := zyreRun(t, 0, local(port, "peers", "--count", "2")...)
 	checkContains(t, "zyre peers", out, "alice", alice.UUID(), alice.Endpoint(), "hall", bob.UUID(), `\x1b[2J\x1b]0;owned\a\u202eevil\xff\nline`)
-	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 3 || controls(strings.Join(lines, "")) {
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 3 || hasControls(strings.Join(lines, "")) {
 		t.Errorf("zyre peers wrote\n%q\nwant 3 safe lines", out)
 	}
 	list := decode[peerLine](t, firstOf(zyreRun(t, 0, local(port, "peers", "--count", "1", "--group", "hall,other", "--json")...)))
@@ -51,7 +74,7 @@ func TestPeers(t *testing.T) {
 }
 
 func TestPeers_none(t *testing.T) {
-	out, stderr := zyreRun(t, 0, local(freePort(t), "peers", "--wait", "100ms")...)
+	out, stderr := zyreRun(t, 0, local(kit.FreeUDPPort(t), "peers", "--wait", "100ms")...)
 	checkContains(t, "stderr", stderr, "no nodes")
 	if out != "" {
 		t.Errorf("zyre peers = %q, want nothing", out)
@@ -59,14 +82,15 @@ func TestPeers_none(t *testing.T) {
 }
 
 func TestPing(t *testing.T) {
-	port := freePort(t)
+	t.Parallel()
+	port := kit.FreeUDPPort(t)
 	alice, bob := kit.NewNode(t, "alice", port), kit.NewNode(t, hostile, port)
 	kit.MustStart(t, alice, bob)
 
 	out, _ := zyreRun(t, 0, local(port, "ping", "alice", "--count", "3", "--every", "50ms")...)
 	checkContains(t, "zyre ping", out, "alice "+alice.UUID()[:6], "seq=1 time=", "seq=2 time=", "seq=3 time=", "3 sent, 3 answered, 0 % lost", "median")
 	out, _ = zyreRun(t, 0, local(port, "ping", bob.UUID()[:8], "--count", "1")...)
-	if controls(strings.ReplaceAll(out, "\n", "")) {
+	if hasControls(strings.ReplaceAll(out, "\n", "")) {
 		t.Errorf("zyre ping wrote %q, which is not safe", out)
 	}
 	lines := decode[pingReply](t, firstOf(zyreRun(t, 0, local(port, "ping", alice.UUID(), bob.UUID(), "--count", "2", "--every", "50ms", "--json")...)))
@@ -80,13 +104,14 @@ func TestPing(t *testing.T) {
 	}
 	_, stderr := zyreRun(t, 1, local(port, "ping", "nobody", "--wait", "500ms")...)
 	checkContains(t, "stderr", stderr, "no node called nobody")
-	_, stderr = zyreRun(t, 1, local(freePort(t), "ping", "--wait", "100ms")...)
+	_, stderr = zyreRun(t, 1, local(kit.FreeUDPPort(t), "ping", "--wait", "100ms")...)
 	checkContains(t, "stderr", stderr, "no node is here")
 }
 
 // A node that is stopped does not answer, and one that has left says so.
 func TestPing_lost(t *testing.T) {
-	port := freePort(t)
+	t.Parallel()
+	port := kit.FreeUDPPort(t)
 	bob := child.Run(t, child.Config{Name: "bob", Interface: "lo", Port: port, Interval: 100 * time.Millisecond})
 	p := start(t, local(port, "ping", "bob", "--every", "100ms", "--timeout", "300ms")...)
 	p.expect("seq=1 time=")
@@ -102,34 +127,9 @@ func TestPing_lost(t *testing.T) {
 	checkContains(t, "zyre ping", p.out.String(), " % lost", "round trip min")
 }
 
-func TestMatchPeers(t *testing.T) {
-	peers := []zyre.PeerInfo{
-		{UUID: "ABCD0000000000000000000000000001", Name: "alice"}, {UUID: "ABCD0000000000000000000000000002", Name: "twin"},
-		{UUID: "EF010000000000000000000000000003", Name: "twin"}, {UUID: "12340000000000000000000000000004", Name: "ef01"},
-	}
-	for word, want := range map[string]string{
-		"alice": "1", "twin": "23", "nobody": "", "abcd": "12", "ABCD0000000000000000000000000002": "2",
-		"abcd0000-0000-0000-0000-000000000001": "1", "abc": "", "": "", "ef01": "4", "ef010": "3",
-	} {
-		got := ""
-		for _, p := range matchPeers(peers, word) {
-			got += p.UUID[31:]
-		}
-		if got != want {
-			t.Errorf("matchPeers(%q) = %q, want %q", word, got, want)
-		}
-	}
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // What one writes the other reads, whole and in order.
 func TestPubSub(t *testing.T) {
+	t.Parallel()
 	text := "one\n\n  three \x1b[31m \u00e4\nlast without an end"
 	binary := make([]byte, 300_000)
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -152,7 +152,7 @@ func TestPubSub(t *testing.T) {
 		{"with the sender", "x\ny\n", []string{"hall"}, []string{"hall", "--from", "--count", "2"}, "writer\tx\nwriter\ty\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			port := freePort(t)
+			port := kit.FreeUDPPort(t)
 			sub := start(t, local(port, append([]string{"sub", "--name", "reader"}, c.sub...)...)...)
 			pub := start(t, local(port, append([]string{"pub", "--name", "writer"}, c.pub...)...)...)
 			_, err := io.WriteString(pub.stdin, c.input)
@@ -168,7 +168,7 @@ func TestPubSub(t *testing.T) {
 }
 
 func TestSub_json(t *testing.T) {
-	port := freePort(t)
+	port := kit.FreeUDPPort(t)
 	sub := start(t, local(port, "sub", "hall", "--whispers", "--json", "--count", "3")...)
 	z := kit.NewNode(t, hostile, port)
 	kit.MustStart(t, z)
@@ -177,7 +177,7 @@ func TestSub_json(t *testing.T) {
 	must(t, z.ShoutContext(t.Context(), "hall", []byte("a"), []byte("b")))
 	must(t, z.WhisperContext(t.Context(), z.Peers()[0], []byte{0xff}))
 	sub.wait(0)
-	if controls(strings.ReplaceAll(sub.out.String(), "\n", "")) {
+	if hasControls(strings.ReplaceAll(sub.out.String(), "\n", "")) {
 		t.Errorf("zyre sub --json wrote %q, which is not safe", sub.out.String())
 	}
 	events := decode[eventLine](t, sub.out.String())
@@ -189,7 +189,8 @@ func TestSub_json(t *testing.T) {
 
 // A publisher says what it could not do.
 func TestPub_fails(t *testing.T) {
-	port := freePort(t)
+	t.Parallel()
+	port := kit.FreeUDPPort(t)
 	_, stderr := zyreRun(t, 1, local(port, "pub", "hall", "--wait", "200ms")...)
 	checkContains(t, "stderr", stderr, "0 of 1 nodes are in the group hall")
 	_, stderr = zyreRun(t, 1, local(port, "pub", "--to", "bob", "--wait", "200ms")...)
@@ -224,7 +225,8 @@ func TestPub_fails(t *testing.T) {
 
 // A receiver that dies may not have everything, and the publisher says so.
 func TestPub_receiverDies(t *testing.T) {
-	port := freePort(t)
+	t.Parallel()
+	port := kit.FreeUDPPort(t)
 	bob := child.Run(t, child.Config{Name: "bob", Interface: "lo", Port: port, Groups: []string{"hall"}, Interval: 100 * time.Millisecond})
 	pub := start(t, local(port, "pub", "hall", "--evasive", "300ms", "--silent", "500ms", "--expired", "1s")...)
 	_, err := io.WriteString(pub.stdin, "one\n")
@@ -241,8 +243,9 @@ func TestPub_receiverDies(t *testing.T) {
 // 100 MB go through two pipes without loss, and while the reader does not read, the writer
 // has to wait.
 func TestPubSub_backPressure(t *testing.T) {
+	t.Parallel()
 	size := kit.Long(300, 100) << 20
-	port := freePort(t)
+	port := kit.FreeUDPPort(t)
 	sub := &process{t: t, cmd: prepare(t, nil, local(port, "sub", "hall", "--raw", "--once")...), out: &buffer{}, errOut: &buffer{}, done: make(chan struct{})}
 	sub.cmd.Stderr = sub.errOut
 	reader, writer, err := os.Pipe()
@@ -250,12 +253,13 @@ func TestPubSub_backPressure(t *testing.T) {
 	sub.cmd.Stdout = writer
 	sub.run()
 	must(t, writer.Close())
-	pub := start(t, local(port, "pub", "hall", "--chunk", "100000")...)
+	pub := start(t, local(port, "pub", "hall", "--chunk", "100000", "--name", "writer")...)
 
-	written := make(chan int64, size/(1<<20)+1)
+	var written atomic.Int64 // MiB
+	writing := make(chan struct{})
 	sent := sha256.New()
 	go func() {
-		defer close(written)
+		defer close(writing)
 		defer pub.stdin.Close()
 		block := make([]byte, 1<<20)
 		for i := range size / (1 << 20) {
@@ -264,30 +268,32 @@ func TestPubSub_backPressure(t *testing.T) {
 			if _, err := pub.stdin.Write(block); err != nil {
 				return
 			}
-			written <- int64(i + 1)
+			written.Add(1)
 		}
 	}()
 	// The queue of the reader's node holds 64 MiB, and no more than the window and what is
-	// in the pipes is on its way.
-	var got int
-	for stalled := false; !stalled; {
-		select {
-		case _, more := <-written:
-			if !more {
-				t.Fatalf("the writer has written all %d MiB though nobody reads", size>>20)
-			}
-			got++
-		case <-time.After(3 * time.Second):
-			stalled = got > 0
+	// in the pipes is on its way. So at last nothing is written any more, however often the
+	// writer's node answers a ping in between.
+	alice := kit.NewNode(t, "alice", port)
+	kit.MustStart(t, alice)
+	var node []string
+	watch.Until(t, "alice sees the writer", func() bool { node = alice.PeersByName("writer"); return len(node) == 1 })
+	for before := int64(0); before == 0 || written.Load() > before; {
+		before = written.Load()
+		for range 500 {
+			_, err := alice.Ping(t.Context(), node[0])
+			must(t, err)
 		}
+	}
+	got := written.Load()
+	if got == int64(size)>>20 {
+		t.Fatalf("the writer has written all %d MiB though nobody reads", got)
 	}
 	t.Logf("the writer waits after %d MiB", got)
 	received := sha256.New()
 	n, err := io.Copy(received, reader)
 	must(t, err)
-	for range written {
-		got++
-	}
+	<-writing
 	pub.wait(0)
 	sub.wait(0)
 	if n != int64(size) || !bytes.Equal(sent.Sum(nil), received.Sum(nil)) {
@@ -297,6 +303,7 @@ func TestPubSub_backPressure(t *testing.T) {
 
 // Ctrl-C makes every command leave politely.
 func TestInterrupt(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		args   string
 		status int
@@ -310,7 +317,7 @@ func TestInterrupt(t *testing.T) {
 	} {
 		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 			t.Run(fmt.Sprint(c.args, " ", sig), func(t *testing.T) {
-				port := freePort(t)
+				port := kit.FreeUDPPort(t)
 				alice := kit.NewNode(t, "alice", port)
 				kit.MustStart(t, alice)
 				log := watch.Record(alice)
@@ -331,7 +338,7 @@ func TestInterrupt(t *testing.T) {
 
 // A reader that goes, such as head, is no reason to leave without a goodbye.
 func TestSub_readerGoes(t *testing.T) {
-	port := freePort(t)
+	port := kit.FreeUDPPort(t)
 	alice := kit.NewNode(t, "alice", port)
 	kit.MustStart(t, alice)
 	log := watch.Record(alice)
@@ -352,8 +359,9 @@ func TestSub_readerGoes(t *testing.T) {
 
 // Secure nodes see each other, and not those that are not authorized.
 func TestCert_secureNodes(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
-	port := freePort(t)
+	port := kit.FreeUDPPort(t)
 	at := func(name string) string { return filepath.Join(dir, name) }
 	for _, name := range []string{"alice", "bob", "eve"} {
 		zyreRun(t, 0, "cert", "new", at(name))

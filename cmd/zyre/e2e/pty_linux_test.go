@@ -1,4 +1,4 @@
-package main
+package e2e
 
 import (
 	"fmt"
@@ -42,9 +42,7 @@ func startInTerminal(t *testing.T, args ...string) *process {
 	p.cmd.Env = append(p.cmd.Env, "TERM=xterm")
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = slave, slave, slave
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
-	p.run()
-	must(t, slave.Close())
-	go func() { // ends when the process does
+	p.reads.Go(func() { // ends when nobody has the slave end open any more
 		buf := make([]byte, 4096)
 		for {
 			n, err := master.Read(buf)
@@ -53,7 +51,9 @@ func startInTerminal(t *testing.T, args ...string) *process {
 				return
 			}
 		}
-	}()
+	})
+	p.run()
+	must(t, slave.Close())
 	return p
 }
 
@@ -71,7 +71,7 @@ func TestTerminal_hostile(t *testing.T) {
 		{"chat --group hall", `\x1b]0;pwned\a`},
 	} {
 		t.Run(c.args, func(t *testing.T) {
-			port := freePort(t)
+			port := kit.FreeUDPPort(t)
 			z := kit.NewNode(t, hostile, port)
 			z.Join("hall")
 			z.Join("\x1b]0;group")
@@ -104,7 +104,7 @@ func TestTerminal_colour(t *testing.T) {
 		coloured bool
 	}{{"NO_COLOR=", true}, {"NO_COLOR=1", false}} {
 		t.Run(c.env, func(t *testing.T) {
-			port := freePort(t)
+			port := kit.FreeUDPPort(t)
 			z := kit.NewNode(t, "alice", port)
 			kit.MustStart(t, z)
 			p := startInTerminal(t, append([]string{c.env}, local(port, "chat")...)...)
@@ -121,7 +121,7 @@ func TestTerminal_colour(t *testing.T) {
 
 // Two people talk; what comes does not break the line that is being typed.
 func TestChat_terminal(t *testing.T) {
-	port := freePort(t)
+	port := kit.FreeUDPPort(t)
 	alice := startInTerminal(t, local(port, "chat", "--name", "alice")...)
 	bob := startInTerminal(t, local(port, "chat", "--name", "bob")...)
 	for _, p := range []*process{alice, bob} {
@@ -154,7 +154,7 @@ func TestChat_terminal(t *testing.T) {
 
 // Without a terminal a script can talk.
 func TestChat_piped(t *testing.T) {
-	port := freePort(t)
+	port := kit.FreeUDPPort(t)
 	z := kit.NewNode(t, "bob", port)
 	z.Join("chat")
 	kit.MustStart(t, z)

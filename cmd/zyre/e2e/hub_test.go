@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package e2e
 
 import (
 	"encoding/json"
@@ -20,6 +20,19 @@ import (
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
+// hubHealth is what a hub tells by HTTP.
+type hubHealth struct {
+	Endpoints              []string
+	Clients, Nodes, Learnt int
+}
+
+// certLine is what zyre cert --json writes of a certificate.
+type certLine struct {
+	PublicKey string `json:"public_key"`
+	HasSecret bool   `json:"has_secret_key"`
+	Metadata  map[string]string
+}
+
 // startHub starts a hub on any port, and returns its endpoint.
 func startHub(t *testing.T, args ...string) (p *process, endpoint string) {
 	t.Helper()
@@ -36,6 +49,7 @@ func (p *process) logged(expression string) string {
 }
 
 func TestHub(t *testing.T) {
+	t.Parallel()
 	hub, endpoint := startHub(t, "--health", "127.0.0.1:0")
 	address := hub.logged(`msg=health address=(\S+)`)
 	health := func() (h hubHealth) {
@@ -71,6 +85,7 @@ func TestHub(t *testing.T) {
 
 // Only clients whose certificates are in the directory can use a secure hub.
 func TestHub_secure(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	for _, name := range []string{"hub", "alice", "bob", "eve"} {
@@ -105,12 +120,12 @@ func TestHub_secure(t *testing.T) {
 
 // A hub tells systemd that it is ready, alive, and ends.
 func TestHub_systemd(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	must(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	t.Setenv("NOTIFY_SOCKET", path)
-	hub, _ := startHub(t)
+	hub := start(t, "NOTIFY_SOCKET="+path, "hub", "tcp://127.0.0.1:*")
 	states := make(chan string, 16)
 	go func() { // ends when the socket is closed
 		buf := make([]byte, 100)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package e2e
 
 import (
 	"encoding/json"
@@ -20,7 +20,7 @@ import (
 
 // For scripts there is one object for each event, and Ctrl-C is the end that was asked for.
 func TestMonitor_json(t *testing.T) {
-	port := freePort(t)
+	port := kit.FreeUDPPort(t)
 	z := kit.NewNode(t, "\x1b]0;bob\a", port)
 	z.Join("hall")
 	kit.MustStart(t, z)
@@ -46,7 +46,8 @@ func TestMonitor_json(t *testing.T) {
 
 // The page of a running network: who is there, and whom those see that tell it.
 func TestMonitor_web(t *testing.T) {
-	port := freePort(t)
+	t.Parallel()
+	port := kit.FreeUDPPort(t)
 	a, b := kit.NewNode(t, "alice", port), kit.NewNode(t, "bob", port)
 	a.SetShareView(true)
 	kit.MustStart(t, a)
@@ -91,7 +92,7 @@ func TestMonitor_web(t *testing.T) {
 // In a terminal: the picture, keys, and the screen as it was before at the end. Nothing that
 // a peer chooses controls it.
 func TestMonitor_terminal(t *testing.T) {
-	port := freePort(t)
+	port := kit.FreeUDPPort(t)
 	z := kit.NewNode(t, hostile, port)
 	z.Join("hall")
 	z.Join("\x1b]0;group")
@@ -127,12 +128,12 @@ func TestMonitor_usage(t *testing.T) {
 		args, want string
 		status     int
 	}{
-		{"monitor", "needs a terminal; --json is for scripts, and --web for browsers", exitUsage},
-		{"monitor --web nonsense", `"nonsense": must be PORT or HOST:PORT`, exitUsage},
-		{"monitor --web 127.0.0.1:99999", "the port must be 0 to 65535", exitUsage},
-		{"monitor --web 192.0.2.1:1", "192.0.2.1:1", exitFailed},
+		{"monitor", "needs a terminal; --json is for scripts, and --web for browsers", 2},
+		{"monitor --web nonsense", `"nonsense": must be PORT or HOST:PORT`, 2},
+		{"monitor --web 127.0.0.1:99999", "the port must be 0 to 65535", 2},
+		{"monitor --web 192.0.2.1:1", "192.0.2.1:1", 1},
 	} {
-		_, stderr := zyreRun(t, c.status, local(freePort(t), strings.Fields(c.args)...)...)
+		_, stderr := zyreRun(t, c.status, local(kit.FreeUDPPort(t), strings.Fields(c.args)...)...)
 		checkContains(t, c.args, stderr, c.want)
 	}
 }

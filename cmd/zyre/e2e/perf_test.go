@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package e2e
 
 import (
 	"os"
@@ -8,10 +8,33 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/go-zyre/zyre/e2e/kit"
 )
 
+// perfResult is what zyre perf --json writes.
+type perfResult struct {
+	Peers      []string
+	DiscoverMS float64 `json:"discover_ms"`
+	Whispers   []perfThroughput
+	Shouts     perfThroughput
+	RoundTrip  struct {
+		Rounds int
+		Min    float64 `json:"min_ms"`
+		P50    float64 `json:"p50_ms"`
+		Max    float64 `json:"max_ms"`
+	} `json:"round_trip"`
+}
+
+type perfThroughput struct {
+	Receivers, Messages int
+	PerSecond           float64 `json:"messages_per_second"`
+	MBPS                float64 `json:"megabytes_per_second"`
+}
+
 func TestPerf(t *testing.T) {
-	port := freePort(t)
+	t.Parallel()
+	port := kit.FreeUDPPort(t)
 	for _, name := range []string{"one<script>", "two"} {
 		p := start(t, local(port, "perf", "--serve", "--name", name)...)
 		t.Cleanup(func() { p.signal(syscall.SIGINT); p.wait(0) })
@@ -33,6 +56,6 @@ func TestPerf(t *testing.T) {
 			t.Errorf("the page has %q in it", bad)
 		}
 	}
-	_, stderr := zyreRun(t, 1, local(freePort(t), "perf", "--wait", "100ms")...)
+	_, stderr := zyreRun(t, 1, local(kit.FreeUDPPort(t), "perf", "--wait", "100ms")...)
 	checkContains(t, "stderr", stderr, "0 of 1 hosts that run zyre perf --serve")
 }

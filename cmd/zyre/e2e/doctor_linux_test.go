@@ -1,9 +1,10 @@
-package main
+package e2e
 
 import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -87,14 +88,14 @@ func (p *process) read(within time.Duration) (d diagnosis) {
 	return d
 }
 
-// diagnose runs the doctor on a host.
+// diagnose runs the doctor on a host. It listens for less than its usual 5 s; nodes of tests
+// send a beacon each 250 ms.
 func diagnose(t *testing.T, h *netns.Host, args ...string) diagnosis {
 	t.Helper()
-	d := startDoctor(t, h, append([]string{"doctor", "--json"}, args...)...).read(doctorTime)
-	return d
+	return startDoctor(t, h, append([]string{"doctor", "--json", "--listen", "2s"}, args...)...).read(doctorTime)
 }
 
-// checkFaults compares the faults, and what the one that matters says.
+// check compares the faults, and what the one that matters says.
 func (d *diagnosis) check(t *testing.T, want string, says ...string) {
 	t.Helper()
 	if got := d.ids(); got != want {
@@ -128,10 +129,9 @@ func network(t *testing.T, cfg child.Config) (a, b *netns.Host, node *child.Node
 }
 
 func TestDoctor_healthy(t *testing.T) {
-	a, b, _ := network(t, child.Config{})
-	_ = b
+	a, _, _ := network(t, child.Config{})
 	nodeOn(a, child.Config{Name: "neighbour"})
-	d := diagnose(t, a)
+	d := startDoctor(t, a, "doctor", "--json").read(doctorTime)
 	d.check(t, "")
 	for _, n := range d.nodes {
 		if !n.Entered || !n.Answered || n.TCP != "open" || n.Mechanism != "NULL" || n.Beacons < 2 || n.Version != 1 || n.RTTMS <= 0 {
@@ -337,7 +337,7 @@ func TestDoctor_wrongKey(t *testing.T) {
 		for _, cert := range certs {
 			c, err := zyre.LoadCert(at(cert))
 			must(t, err)
-			mustMkdir(t, at(name))
+			must(t, os.MkdirAll(at(name), 0o700))
 			must(t, c.SavePublic(filepath.Join(at(name), cert)))
 		}
 		return at(name)
@@ -355,13 +355,6 @@ func TestDoctor_wrongKey(t *testing.T) {
 	d.check(t, "key", "has a key that this host does not let in")
 	d = diagnose(t, a, "--cert", at("a"), "--authorized", all)
 	d.check(t, "")
-}
-
-func mustMkdir(t *testing.T, path string) {
-	t.Helper()
-	if out, err := exec.Command("mkdir", "-p", path).CombinedOutput(); err != nil {
-		t.Fatalf("mkdir %s: %v: %s", path, err, out)
-	}
 }
 
 func TestDoctor_alike(t *testing.T) {
@@ -448,7 +441,7 @@ func TestDoctor_hub(t *testing.T) {
 // Without netlink a node works, and the doctor says what is missing.
 func TestDoctor_noNetlink(t *testing.T) {
 	a, _, _ := network(t, child.Config{})
-	d := startDoctor(t, a, "ZYRE_TEST_NO_NETLINK=1", "doctor", "--json").read(doctorTime)
+	d := startDoctor(t, a, noNetlink+"=1", "doctor", "--json").read(doctorTime)
 	d.check(t, "netlink", "AF_NETLINK")
 	if len(d.nodes) != 1 || !d.nodes[0].Answered {
 		t.Errorf("nodes %+v, want b", d.nodes)
@@ -459,8 +452,7 @@ func TestDoctor_noNetlink(t *testing.T) {
 func TestDoctor_portTaken(t *testing.T) {
 	t.Parallel()
 	hosts := netns.NewLAN(t, "a")
-	holder := startOn(t, hosts[0].Prefix(), holdPort+"=0.0.0.0:5670")
-	holder.expect("bound")
+	hosts[0].Start("holder").Do("hold", "", "0.0.0.0:5670", nil)
 	d := diagnose(t, hosts[0])
 	d.check(t, "udp-port", "another program has UDP port 5670")
 }

@@ -1,66 +1,81 @@
 //go:build unix
 
-package main
+package e2e
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-zyre/zyre/e2e/child"
-	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
 )
 
-// asCommand in the environment makes the test binary the command zyre.
-const asCommand = "ZYRE_TEST_COMMAND"
-
 func TestMain(m *testing.M) {
-	if os.Getenv(asCommand) != "" {
-		if address := os.Getenv(holdPort); address != "" {
-			hold(address)
-		}
-		refuse()
-		main()
+	if os.Getenv(noNetlink) != "" {
+		fmt.Fprintln(os.Stderr, execWithoutNetlink(os.Args[1:])) // it returns only an error
+		os.Exit(99)
 	}
 	// Those of several hosts wait most of the time.
-	if err := flag.Set("test.parallel", "6"); err != nil {
+	if err := flag.Set("test.parallel", "8"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Exit(child.Main(m, nil))
+	status := child.Main(m, child.Verbs{"hold": hold})
+	_ = os.RemoveAll(programDir) // "" is none
+	os.Exit(status)
 }
 
-// holdPort in the environment makes the command hold a UDP address instead, without sharing
-// it, until its input ends.
-const holdPort = "ZYRE_TEST_HOLD_PORT"
+// noNetlink in the environment has a process run the program in its arguments, without
+// netlink.
+const noNetlink = "ZYRE_TEST_NO_NETLINK"
 
-func hold(address string) {
-	conn, err := net.ListenPacket("udp4", address)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+// execWithoutNetlink is set where that is possible.
+var execWithoutNetlink = func([]string) error { return errors.ErrUnsupported }
+
+// held is what hold has bound; it stays open until the child ends.
+var held net.PacketConn
+
+// hold makes a child hold a UDP address, without sharing it.
+func hold(_ *child.Reporter, c child.Command) (answer any, err error) {
+	var address string
+	if err := json.Unmarshal(c.With, &address); err != nil {
+		return nil, err
 	}
-	fmt.Println("bound")
-	_, _ = io.Copy(io.Discard, os.Stdin)
-	_ = conn.Close()
-	os.Exit(0)
+	held, err = net.ListenPacket("udp4", address)
+	return nil, err
 }
 
-// refuse takes from the process what the environment says; it is set where that is
-// possible.
-var refuse = func() {}
+var programDir string // where the command is, once it was built
+
+// command builds the command zyre at the first call, and returns its path.
+var command = sync.OnceValues(func() (string, error) {
+	var err error
+	if programDir, err = os.MkdirTemp("", "zyre"); err != nil {
+		return "", err
+	}
+	path := filepath.Join(programDir, "zyre")
+	if out, err := exec.Command("go", "build", "-race", "-buildvcs=false", "-o", path, "..").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w: %s", err, out)
+	}
+	return path, nil
+})
 
 // buffer keeps what a process writes.
 type buffer struct {
@@ -87,19 +102,25 @@ type process struct {
 	stdin  io.WriteCloser
 	out    *buffer
 	errOut *buffer
-	done   chan struct{} // closed when it has ended
+	done   chan struct{}  // closed when it has ended, and all that it wrote is in out
+	reads  sync.WaitGroup // of its terminal, if it has one
 }
 
 // prepare makes a command line of zyre that has not started, behind the words of a command
-// that runs another, such as ip netns exec NAME. An argument NAME=VALUE in front of the
-// others goes into the environment.
+// that runs another, such as ip netns exec NAME. Arguments NAME=VALUE in front of the others
+// go into the environment.
 func prepare(t *testing.T, prefix []string, args ...string) *exec.Cmd {
 	t.Helper()
-	env := []string{asCommand + "=1", "GORACE=atexit_sleep_ms=0", "NO_COLOR="}
-	for len(args) > 0 && strings.HasPrefix(args[0], "ZYRE_") || len(args) > 0 && strings.HasPrefix(args[0], "NO_COLOR") {
+	path, err := command()
+	must(t, err)
+	argv, env := append(slices.Clone(prefix), path), []string{"GORACE=atexit_sleep_ms=0", "NO_COLOR="}
+	for len(args) > 0 && strings.Contains(args[0], "=") {
+		if args[0] == noNetlink+"=1" {
+			argv = append(slices.Clone(prefix), os.Args[0], path)
+		}
 		env, args = append(env, args[0]), args[1:]
 	}
-	argv := append(append(append([]string(nil), prefix...), os.Args[0]), args...)
+	argv = append(argv, args...)
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), argv[0], argv[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	return cmd
@@ -132,6 +153,7 @@ func (p *process) run() {
 	go func() {
 		defer close(p.done)
 		_ = p.cmd.Wait() // the status is looked at by who waits
+		p.reads.Wait()
 	}()
 	p.t.Cleanup(func() {
 		_ = p.cmd.Process.Kill()
@@ -196,12 +218,6 @@ func local(port int, args ...string) []string {
 	return append(args, "--interface", "lo", "--port", strconv.Itoa(port), "--interval", "100ms")
 }
 
-// freePort is a UDP port that nobody uses.
-func freePort(t *testing.T) int {
-	t.Helper()
-	return kit.FreeUDPPort(t)
-}
-
 // decode reads lines of JSON, each of which must be an object.
 func decode[T any](t *testing.T, text string) (all []T) {
 	t.Helper()
@@ -231,4 +247,18 @@ func checkContains(t *testing.T, what, text string, want ...string) {
 			t.Errorf("%s is\n%s\nwant %q in it", what, text, w)
 		}
 	}
+}
+
+func firstOf(s, _ string) string { return s }
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hasControls reports whether a text has anything but visible characters and spaces.
+func hasControls(text string) bool {
+	return !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
 }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package e2e
 
 import (
 	"strings"
@@ -52,10 +52,11 @@ func TestVersion(t *testing.T) {
 	out, _ := zyreRun(t, 0, "version")
 	major, _, _ := zmq.Version()
 	checkContains(t, "zyre version", out, "zyre", "libzmq", "zmq4", "v1.")
-	v := decode[versions](t, firstOf(zyreRun(t, 0, "version", "--json")))
+	v := decode[struct {
+		Zyre, Libzmq string
+		Curve        bool
+	}](t, firstOf(zyreRun(t, 0, "version", "--json")))
 	if len(v) != 1 || v[0].Zyre == "" || !strings.HasPrefix(v[0].Libzmq, string(rune('0'+major))+".") || !v[0].Curve {
 		t.Errorf("zyre version --json = %+v, want versions", v)
 	}
 }
-
-func firstOf(s, _ string) string { return s }

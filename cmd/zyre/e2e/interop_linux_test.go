@@ -1,4 +1,4 @@
-package main
+package e2e
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/e2e/child"
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/internal/interop/zyrejs"
 )
 
@@ -51,7 +52,8 @@ func waitJS(t *testing.T, p *zyrejs.Peer, matches func(e zyrejs.Event) bool) {
 
 // Every command that talks does so with zyre.js.
 func TestZyreJS_commands(t *testing.T) {
-	port := freePort(t)
+	t.Parallel()
+	port := kit.FreeUDPPort(t)
 	js := startJS(t, zyrejs.Options{Name: "js", BeaconPort: port, Headers: map[string]string{"role": "tester"}})
 	must(t, js.Join(t.Context(), "hall"))
 
@@ -91,6 +93,7 @@ func TestZyreJS_commands(t *testing.T) {
 
 // Clients of CZMQ use the hub, and commands use a hub of CZMQ.
 func TestHub_czmq(t *testing.T) {
+	t.Parallel()
 	cc, err := exec.LookPath("cc")
 	if err != nil {
 		t.Skip(err)
@@ -100,7 +103,7 @@ func TestHub_czmq(t *testing.T) {
 		t.Skipf("no libczmq by pkg-config: %v", err)
 	}
 	program := filepath.Join(t.TempDir(), "czmq_gossip")
-	args := append([]string{"-o", program, filepath.Join("..", "..", "internal", "interop", "czmq_gossip.c")}, strings.Fields(string(flags))...)
+	args := append([]string{"-o", program, filepath.Join("..", "..", "..", "internal", "interop", "czmq_gossip.c")}, strings.Fields(string(flags))...)
 	if out, err := exec.Command(cc, args...).CombinedOutput(); err != nil {
 		t.Fatalf("compile: %v: %s", err, out)
 	}
