@@ -27,6 +27,7 @@ type Stats struct {
 	Pauses         uint64 // how often the node stopped reading because the application was slow
 	LetGo          uint64 // times that the application waited to send and took no events, and was let go
 	PushedBack     uint64 // how often a peer took no more messages, so that senders had to wait
+	Stalled        uint64 // peers that exited because they took nothing of what was shouted to them
 	Gaps           uint64 // how often messages from a peer were missing: EXIT, ENTER
 	Unsent         uint64 // messages that were given up because their peer exited, or at Stop
 	EventsDropped  uint64 // events that were given up at Stop, behind those in the channel
@@ -145,7 +146,7 @@ type InterfaceStats struct {
 // counters is what the node counts as it goes.
 type counters struct {
 	received, whispersReceived, shoutsReceived, whispersSent, shoutsSent   uint64
-	pauses, blocked, letGo, gaps, unsent, networkChanges                   uint64
+	pauses, blocked, letGo, stalled, gaps, unsent, networkChanges          uint64
 	unknownPeer, unknownGroup, badIdentity, foreign, malformed             uint64
 	unknownCommand, beforeHello, helloRefused, throttled, unreachable      uint64
 	statusMismatch, groupsRefused, lateShouts, badBeacons, ownBeacons      uint64
@@ -205,6 +206,7 @@ func (n *node) stats(now time.Time) Stats {
 		Pauses:         c.pauses,
 		LetGo:          c.letGo,
 		PushedBack:     c.blocked,
+		Stalled:        c.stalled,
 		Gaps:           c.gaps,
 		Unsent:         c.unsent,
 		NetworkChanges: c.networkChanges,

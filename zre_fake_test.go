@@ -116,6 +116,7 @@ func newZREBench(t *testing.T) *zreBench {
 	b.z = newZRE(zreConfig{
 		uuid: [16]byte{1}, name: "bench", log: slog.New(slog.DiscardHandler),
 		timeouts: timeouts{evasive: defaultEvasive, silent: defaultSilent, expired: defaultExpired},
+		stalled:  defaultStalled, backlogLimit: minQueueLimit,
 	}, b.port)
 	b.z.location = location{
 		links: []netif.Link{{Name: "eth0", Addr: netip.MustParseAddr("10.0.0.1"), Prefix: netip.MustParsePrefix("10.0.0.0/24")}},
