@@ -49,6 +49,8 @@ type GossipStats struct {
 	Hubs    []GossipHub // in the order of GossipConnect
 	Clients int         // of this node's own hub
 	Tuples  int         // nodes that gossip knows of, this one included
+	Refused uint64      // clients and tuples beyond the limits
+	Evicted uint64      // clients of this node's own hub that gave way to one of another host
 }
 
 // GossipHub is the state of a hub that a node is a client of.
@@ -99,6 +101,7 @@ type Dropped struct {
 	HelloRefused    uint64 // HELLOs out of sequence, with too many headers or this node's endpoint, or beyond the limits for new nodes
 	HelloThrottled  uint64 // times a peer was ignored for a while because it restarted its session too often
 	Unreachable     uint64 // endpoints from HELLO, gossip or RequirePeer that cannot be used, or not yet
+	LookupsRefused  uint64 // look-ups of host names that were put off or cannot succeed: see docs/limits.md
 	StatusMismatch  uint64 // JOINs and LEAVEs with an unexpected count; they are acted on
 	GroupsRefused   uint64 // groups beyond the limit for one peer
 	LateShouts      uint64 // SHOUTs to a group that this node has not joined, or has left
@@ -152,7 +155,7 @@ type counters struct {
 	statusMismatch, groupsRefused, lateShouts, badBeacons, ownBeacons      uint64
 	sightingsRefused, evicted, neverEntered, keysRefused, electionsIgnored uint64
 	receiveErrors, sendErrors, dialErrors, tooLarge, electionsDelayed      uint64
-	viewsSent, viewsRefused                                                uint64
+	viewsSent, viewsRefused, lookupsRefused                                uint64
 }
 
 // Stats returns the node's counters and its present state; after Stop, as the node ended.
@@ -258,6 +261,7 @@ func (c *counters) dropped() Dropped {
 		HelloRefused:    c.helloRefused,
 		HelloThrottled:  c.throttled,
 		Unreachable:     c.unreachable,
+		LookupsRefused:  c.lookupsRefused,
 		StatusMismatch:  c.statusMismatch,
 		GroupsRefused:   c.groupsRefused,
 		LateShouts:      c.lateShouts,
