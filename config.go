@@ -21,6 +21,7 @@ const (
 	defaultEvasive    = 5 * time.Second
 	defaultSilent     = 10 * time.Second
 	defaultExpired    = 30 * time.Second
+	defaultStalled    = 30 * time.Second
 	defaultQueueLimit = 64 << 20
 	defaultWindow     = 8 << 20
 	defaultMaxMessage = transport.DefaultMaxMessage
@@ -83,6 +84,7 @@ type config struct {
 	evasive    time.Duration
 	silent     time.Duration
 	expired    time.Duration
+	stalled    time.Duration
 	evasiveSet bool   // else it follows the expired timeout where that is shorter
 	silentSet  bool   // likewise
 	portSet    bool   // SetPort was called: beacon even with gossip or an endpoint
@@ -114,6 +116,7 @@ func defaultConfig() config {
 		evasiveSet: evasiveDefault.Load() != 0,
 		silent:     defaultSilent,
 		expired:    orDefault(&expiredDefault, defaultExpired),
+		stalled:    defaultStalled,
 		queueLimit: defaultQueueLimit,
 		window:     defaultWindow,
 		maxMessage: defaultMaxMessage,
@@ -269,6 +272,20 @@ func (z *Zyre) SetSilentTimeout(timeout time.Duration) *Zyre {
 // No effect after Start. It is zyre_set_expired_timeout of libzyre.
 func (z *Zyre) SetExpiredTimeout(timeout time.Duration) *Zyre {
 	return z.setDuration("set expired timeout", timeout, func(c *config) { c.expired = timeout })
+}
+
+// SetStalledTimeout sets after how long a member of a group exits that takes nothing at all,
+// not one byte, of what this node shouts to the group: nothing is read from its connection,
+// whatever it sends itself. The default is 30 s; less than 10 ms makes Start return an error
+// that wraps ErrInvalid. It exits with [ReasonStalled], and [Stats].Stalled counts it. A peer
+// that reads, however slowly, is waited for. Of one that does not, only the first second is:
+// then further shouts go on to the other members, and wait for this one in memory, up to the
+// queue limit ([Zyre.SetQueueLimit]) for all such peers together. Whispers wait for a peer for
+// as long as it lives. An application that takes no events for so long, with its queue full,
+// looks the same to its peers: set more if that can happen. No effect after Start. Libzyre
+// has nothing like it.
+func (z *Zyre) SetStalledTimeout(timeout time.Duration) *Zyre {
+	return z.setDuration("set stalled timeout", timeout, func(c *config) { c.stalled = timeout })
 }
 
 func (z *Zyre) setDuration(op string, d time.Duration, apply func(c *config)) *Zyre {

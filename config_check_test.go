@@ -33,6 +33,8 @@ var settings = []struct {
 		func(z *Zyre) { z.SetSilentTimeout(9 * time.Millisecond) }, func(z *Zyre) { z.SetSilentTimeout(time.Second) }},
 	{"SetExpiredTimeout", "set expired timeout 0s: must be 10ms or more",
 		func(z *Zyre) { z.SetExpiredTimeout(0) }, func(z *Zyre) { z.SetExpiredTimeout(time.Minute) }},
+	{"SetStalledTimeout", "set stalled timeout 0s: must be 10ms or more",
+		func(z *Zyre) { z.SetStalledTimeout(0) }, func(z *Zyre) { z.SetStalledTimeout(time.Minute) }},
 	{"SetEvasiveTimeout and SetExpiredTimeout", "set evasive timeout 2s: must be less than the expired timeout, 1s",
 		func(z *Zyre) { z.SetExpiredTimeout(time.Second).SetEvasiveTimeout(2 * time.Second) },
 		func(z *Zyre) { z.SetExpiredTimeout(3 * time.Second) }},

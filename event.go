@@ -35,6 +35,7 @@ const (
 	ReasonUnconfirmed = "never answered"       // it never showed that it had our HELLO, which is said again; ENTER follows
 	ReasonFailed      = "connection failed"    // it takes no more messages on its connection
 	ReasonTooLarge    = "message too large"    // a message to or from it was larger than its receiver takes, and is lost; ENTER follows
+	ReasonStalled     = "takes no messages"    // it took nothing of what was shouted to it: see SetStalledTimeout
 	ReasonRevoked     = "key revoked"          // its key is not authorized any more: see SetAuthorizedKeys
 )
 

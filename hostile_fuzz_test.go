@@ -148,12 +148,16 @@ func (f *fuzzNode) do(c command) {
 	}
 }
 
-// message gives the node a message with a few frames of content.
+// message gives the node a message with a few frames of content, or as many as it may have;
+// some are said to have had more than that.
 func (f *fuzzNode) message(from, header []byte, frames byte) {
-	m := transport.Packet{From: from, Header: header}
+	m := transport.Packet{From: from, Header: header, Excess: frames >= 48}
 	if transport.HasContent(header) {
 		for range frames % 4 {
 			m.Frames = append(m.Frames, []byte("content"))
+		}
+		if frames%16 == 15 {
+			m.Frames = make([][]byte, transport.MaxFrames)
 		}
 	}
 	f.in.packets = append(f.in.packets, m)
@@ -258,6 +262,8 @@ func FuzzNodeReceive(f *testing.F) {
 	f.Add(join(hello(0, 1), hello(1, 1), hello(0, 2), []byte{5, 25}, hello(1, 1), []byte{5, 200, 5, 200, 5, 200}))
 	f.Add(join(hello(3, 9), []byte{8*HelloID + 2, 3}, fuzzHello("garbage"), []byte{6, 3, 7, 15, 3, 15, 3, 15, 3}))
 	f.Add(join(hello(0, 1), []byte{5, 40}, hello(1, 1), hello(0, 1), []byte{5, 40}))
+	many, excess := []byte{8*WhisperID + 2, 4 * 15, 0}, []byte{8*WhisperID + 2, 4 * 50, 0}
+	f.Add(join(hello(0, 1), many, many, many, []byte{5, 25}, excess, hello(0, 1), whisper, many, bye))
 	f.Add(join(hello(0, 1), []byte{0, 0, 6, 0xAA, 0xA1, 6, 2, 0, 77}, hello(0, 1)))
 	f.Fuzz(func(t *testing.T, script []byte) {
 		n := newFuzzNode(t, script)

@@ -27,6 +27,7 @@ type Stats struct {
 	Pauses         uint64 // how often the node stopped reading because the application was slow
 	LetGo          uint64 // times that the application waited to send and took no events, and was let go
 	PushedBack     uint64 // how often a peer took no more messages, so that senders had to wait
+	Stalled        uint64 // peers that exited because they took nothing of what was shouted to them
 	Gaps           uint64 // how often messages from a peer were missing: EXIT, ENTER
 	Unsent         uint64 // messages that were given up because their peer exited, or at Stop
 	EventsDropped  uint64 // events that were given up at Stop, behind those in the channel
@@ -48,6 +49,8 @@ type GossipStats struct {
 	Hubs    []GossipHub // in the order of GossipConnect
 	Clients int         // of this node's own hub
 	Tuples  int         // nodes that gossip knows of, this one included
+	Refused uint64      // clients and tuples beyond the limits
+	Evicted uint64      // clients of this node's own hub that gave way to one of another host
 }
 
 // GossipHub is the state of a hub that a node is a client of.
@@ -98,6 +101,7 @@ type Dropped struct {
 	HelloRefused    uint64 // HELLOs out of sequence, with too many headers or this node's endpoint, or beyond the limits for new nodes
 	HelloThrottled  uint64 // times a peer was ignored for a while because it restarted its session too often
 	Unreachable     uint64 // endpoints from HELLO, gossip or RequirePeer that cannot be used, or not yet
+	LookupsRefused  uint64 // look-ups of host names that were put off or cannot succeed: see docs/limits.md
 	StatusMismatch  uint64 // JOINs and LEAVEs with an unexpected count; they are acted on
 	GroupsRefused   uint64 // groups beyond the limit for one peer
 	LateShouts      uint64 // SHOUTs to a group that this node has not joined, or has left
@@ -145,13 +149,13 @@ type InterfaceStats struct {
 // counters is what the node counts as it goes.
 type counters struct {
 	received, whispersReceived, shoutsReceived, whispersSent, shoutsSent   uint64
-	pauses, blocked, letGo, gaps, unsent, networkChanges                   uint64
+	pauses, blocked, letGo, stalled, gaps, unsent, networkChanges          uint64
 	unknownPeer, unknownGroup, badIdentity, foreign, malformed             uint64
 	unknownCommand, beforeHello, helloRefused, throttled, unreachable      uint64
 	statusMismatch, groupsRefused, lateShouts, badBeacons, ownBeacons      uint64
 	sightingsRefused, evicted, neverEntered, keysRefused, electionsIgnored uint64
 	receiveErrors, sendErrors, dialErrors, tooLarge, electionsDelayed      uint64
-	viewsSent, viewsRefused                                                uint64
+	viewsSent, viewsRefused, lookupsRefused                                uint64
 }
 
 // Stats returns the node's counters and its present state; after Stop, as the node ended.
@@ -205,6 +209,7 @@ func (n *node) stats(now time.Time) Stats {
 		Pauses:         c.pauses,
 		LetGo:          c.letGo,
 		PushedBack:     c.blocked,
+		Stalled:        c.stalled,
 		Gaps:           c.gaps,
 		Unsent:         c.unsent,
 		NetworkChanges: c.networkChanges,
@@ -256,6 +261,7 @@ func (c *counters) dropped() Dropped {
 		HelloRefused:    c.helloRefused,
 		HelloThrottled:  c.throttled,
 		Unreachable:     c.unreachable,
+		LookupsRefused:  c.lookupsRefused,
 		StatusMismatch:  c.statusMismatch,
 		GroupsRefused:   c.groupsRefused,
 		LateShouts:      c.lateShouts,

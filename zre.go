@@ -23,14 +23,15 @@ const maxTickInterval = time.Second
 // peer.
 type zre struct {
 	// set by newZRE, then read-only
-	uuid         [16]byte
-	id           string // uuid as 32 upper-case hexadecimal digits
-	secure       bool   // CURVE: keys are checked
-	timeouts     timeouts
-	window       uint64 // bytes that may be under way to one peer
-	backlogLimit int    // bytes that may wait for one peer while the application is let go
-	port         port
-	log          *slog.Logger
+	uuid           [16]byte
+	id             string // uuid as 32 upper-case hexadecimal digits
+	secure         bool   // CURVE: keys are checked
+	timeouts       timeouts
+	stalledTimeout time.Duration // in which a peer takes nothing of what is shouted to it, until EXIT
+	window         uint64        // bytes that may be under way to one peer
+	backlogLimit   int           // bytes that may wait for one peer while the application is let go, and for all stalled ones
+	port           port
+	log            *slog.Logger
 
 	// what the application has set
 	name     string
@@ -63,10 +64,14 @@ type zre struct {
 
 	blocked          map[*peer]bool  // peers with a backlog
 	blockedGroups    map[string]bool // groups with a blocked member that somebody shouts to
-	lettingGo        bool            // nobody is made to wait: see letGo
-	electionsChanged bool            // an election has something to do
-	enteredChanges   uint64          // counts ENTERs, EXITs and moves to another endpoint
-	departures       uint64          // of these, the EXITs and moves
+	stalledBytes     int             // that wait for stalled peers: see intake
+	isShouting       bool            // what waits for stalled peers meanwhile is one message:
+	shoutKept        *kept           // its count, if any
+	stalledHosts     map[string]time.Time
+	lettingGo        bool   // nobody is made to wait: see letGo
+	electionsChanged bool   // an election has something to do
+	enteredChanges   uint64 // counts ENTERs, EXITs and moves to another endpoint
+	departures       uint64 // of these, the EXITs and moves
 
 	unreached map[[16]byte]time.Time // peers that have exited without an answer to our HELLO, and when
 	halfOpen  ratelimit.Bucket       // for new half-open peers
@@ -114,22 +119,24 @@ type zreConfig struct {
 	secure       bool
 	shareView    bool // peers may ask how this node sees the network
 	timeouts     timeouts
-	window       int // bytes that may be under way to one peer
-	backlogLimit int // bytes that may wait for one peer while the application is let go
+	stalled      time.Duration // see zre.stalledTimeout
+	window       int           // bytes that may be under way to one peer
+	backlogLimit int           // bytes that may wait for one peer while the application is let go
 	log          *slog.Logger
 }
 
 func newZRE(cfg zreConfig, out port) *zre {
 	t := cfg.timeouts
 	z := &zre{
-		uuid:         cfg.uuid,
-		id:           uuidString(cfg.uuid),
-		secure:       cfg.secure,
-		timeouts:     t,
-		window:       defaultWindow,
-		backlogLimit: cfg.backlogLimit,
-		port:         out,
-		log:          cfg.log,
+		uuid:           cfg.uuid,
+		id:             uuidString(cfg.uuid),
+		secure:         cfg.secure,
+		timeouts:       t,
+		stalledTimeout: cfg.stalled,
+		window:         defaultWindow,
+		backlogLimit:   cfg.backlogLimit,
+		port:           out,
+		log:            cfg.log,
 
 		name:     cfg.name,
 		headers:  cfg.headers,
@@ -150,6 +157,7 @@ func newZRE(cfg zreConfig, out port) *zre {
 		sameNames:     map[string]bool{},
 		blocked:       map[*peer]bool{},
 		blockedGroups: map[string]bool{},
+		stalledHosts:  map[string]time.Time{},
 		unreached:     map[[16]byte]time.Time{},
 
 		halfOpen: ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
@@ -240,7 +248,12 @@ func (z *zre) tickPeer(now time.Time, p *peer) {
 			z.probeFailed(now, p)
 		}
 	case p.isEntered():
-		z.checkPresence(now, p)
+		if z.blocked[p] {
+			z.checkIntake(now, p)
+		}
+		if p.isEntered() {
+			z.checkPresence(now, p)
+		}
 	case grace:
 		// Its HELLO may be waiting in the inbox, and ours have reached it.
 		if p.mailbox != nil {

@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/fifo"
@@ -18,6 +19,13 @@ type outgoing struct {
 	header  []byte
 	content content
 	receipt *receipt
+	kept    *kept
+}
+
+// release gives up what the message carries.
+func (o *outgoing) release() {
+	o.content.release()
+	o.kept.release()
 }
 
 // backlogCause is why messages wait for a peer.
@@ -48,16 +56,16 @@ func (b *backlog) clear(err error) {
 	for b.queue.Len() > 0 {
 		o := b.queue.Pop()
 		o.receipt.settle(err)
-		o.content.release()
+		o.release()
 	}
 	*b = backlog{}
 }
 
 // push adds a message. The header may be reused afterwards, the frames not.
-func (b *backlog) push(header []byte, c content, r *receipt) {
+func (b *backlog) push(header []byte, c content, r *receipt, k *kept) {
 	c.retain()
 	c.frames = append([][]byte(nil), c.frames...)
-	b.queue.Push(outgoing{header: append([]byte(nil), header...), content: c, receipt: r})
+	b.queue.Push(outgoing{header: append([]byte(nil), header...), content: c, receipt: r, kept: k})
 	b.bytes += c.size()
 }
 
@@ -66,17 +74,18 @@ func (b *backlog) sent() {
 	o := b.queue.Pop()
 	b.bytes -= o.content.size()
 	o.receipt.settle(nil)
-	o.content.release()
+	o.release()
 }
 
 // block notes that a peer takes nothing more for now, and holds back those who send
 // to it.
-func (z *zre) block(p *peer, cause backlogCause) {
+func (z *zre) block(now time.Time, p *peer, cause backlogCause) {
 	p.backlog.cause = cause
 	if z.blocked[p] {
 		return
 	}
 	z.blocked[p] = true
+	p.intake = intake{since: now, isStalled: z.isStalledHost(now, p)}
 	z.counters.blocked++
 	z.port.blockPeer(p.uuid, !z.lettingGo)
 }
@@ -85,6 +94,7 @@ func (z *zre) block(p *peer, cause backlogCause) {
 func (z *zre) unblock(p *peer) {
 	p.backlog.cause = waitsForNothing
 	delete(z.blocked, p)
+	p.intake = intake{}
 	z.port.blockPeer(p.uuid, false)
 }
 
@@ -99,7 +109,7 @@ func (z *zre) blockGroup(name string) {
 // unblockGroups lets those go on who wait for a group that has no blocked member left.
 func (z *zre) unblockGroups() {
 	for name := range z.blockedGroups {
-		if g := z.groups[name]; g == nil || !g.isBlocked() {
+		if g := z.groups[name]; g == nil || !slices.ContainsFunc(g.peers, z.holdsShouts) {
 			delete(z.blockedGroups, name)
 			z.port.blockGroup(name, false)
 		}
@@ -112,11 +122,11 @@ func (z *zre) flushBacklogs(now time.Time) (moved bool) {
 	if len(z.blocked) == 0 {
 		return false
 	}
-	before := len(z.blocked)
+	before, kept := len(z.blocked), z.stalledBytes
 	for p := range z.blocked {
 		moved = z.flush(now, p) || moved
 	}
-	if len(z.blocked) < before {
+	if len(z.blocked) < before || z.stalledBytes < kept {
 		z.unblockGroups()
 	}
 	return moved
@@ -141,6 +151,7 @@ func (z *zre) flush(now time.Time, p *peer) (moved bool) {
 		}
 		moved = true
 		p.presence.tookMessage(now)
+		z.tookMessage(now, p)
 	}
 	if !p.backlog.isBlocked() {
 		z.unblock(p)
@@ -205,7 +216,7 @@ func (z *zre) withdrawFrom(p *peer, err error, which func(r *receipt) bool) {
 		if which(o.receipt) {
 			kept.bytes -= o.content.size()
 			o.receipt.settle(err)
-			o.content.release()
+			o.release()
 			continue
 		}
 		kept.queue.Push(o)

@@ -16,6 +16,7 @@ type fakePort struct {
 	events  []string               // types
 	reasons []string               // of each EXIT
 	lookups []string               // endpoints
+	busy    bool                   // it looks up no more
 	gates   []string               // peers and groups blocked, and let go on
 	sendErr error                  // what sending gives
 	moves   func() transport.Moved // what moves on connections; nil if that cannot be told
@@ -27,7 +28,7 @@ func (f *fakePort) dial(endpoint, _ string) (transport.Mailbox, error) {
 
 func (f *fakePort) resolve(endpoint string, _ bool) bool {
 	f.lookups = append(f.lookups, endpoint)
-	return true
+	return !f.busy
 }
 
 func (f *fakePort) isAuthorized(string) bool { return true }
@@ -116,6 +117,7 @@ func newZREBench(t *testing.T) *zreBench {
 	b.z = newZRE(zreConfig{
 		uuid: [16]byte{1}, name: "bench", log: slog.New(slog.DiscardHandler),
 		timeouts: timeouts{evasive: defaultEvasive, silent: defaultSilent, expired: defaultExpired},
+		stalled:  defaultStalled, backlogLimit: minQueueLimit,
 	}, b.port)
 	b.z.location = location{
 		links: []netif.Link{{Name: "eth0", Addr: netip.MustParseAddr("10.0.0.1"), Prefix: netip.MustParsePrefix("10.0.0.0/24")}},

@@ -19,11 +19,6 @@ func (g *group) has(uuid string) bool {
 	return slices.ContainsFunc(g.peers, func(p *peer) bool { return p.id == uuid })
 }
 
-// isBlocked reports whether one of the members takes no more messages for now.
-func (g *group) isBlocked() bool {
-	return slices.ContainsFunc(g.peers, func(p *peer) bool { return p.backlog.isBlocked() })
-}
-
 // remove removes p.
 func (g *group) remove(p *peer) {
 	if i := slices.Index(g.peers, p); i >= 0 {

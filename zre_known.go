@@ -118,8 +118,12 @@ func (z *zre) resolveAndConnect(now time.Time, endpoint string, l lookup) {
 	switch {
 	case errors.Is(err, transport.ErrNeedsLookup):
 		key := lookupKey{endpoint, l.required}
-		if _, underWay := z.lookups[key]; !underWay && z.port.resolve(endpoint, l.required) {
+		switch _, underWay := z.lookups[key]; {
+		case underWay:
+		case z.port.resolve(endpoint, l.required):
 			z.lookups[key] = l
+		default:
+			z.counters.lookupsRefused++
 		}
 	case err != nil:
 		z.counters.unreachable++

@@ -46,6 +46,7 @@ type peer struct {
 	mailbox transport.Mailbox // nil in helloHeld
 	window  window
 	backlog backlog
+	intake  intake
 	batch   batch
 
 	bornAt      time.Time // when we first heard of it

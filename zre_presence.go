@@ -195,5 +195,6 @@ func (z *zre) shiftTimers(by time.Duration) {
 		p.bornAt = p.bornAt.Add(by)
 		p.presence.shift(by)
 		p.probe.shift(by)
+		p.intake.since = p.intake.since.Add(by)
 	}
 }

@@ -61,10 +61,15 @@ func (z *zre) shout(now time.Time, m *message) {
 	z.counters.shoutsSent++
 	c := z.content(m)
 	blocked := false
+	z.isShouting = true
 	for _, p := range g.peers {
 		z.transmit(now, p, z.header, c, m.receipt)
-		blocked = blocked || p.backlog.isBlocked()
+		if p.backlog.isBlocked() {
+			p.intake.isShoutDue = true
+			blocked = blocked || z.holdsShouts(p)
+		}
 	}
+	z.isShouting, z.shoutKept = false, nil
 	if blocked {
 		z.blockGroup(m.group)
 	}
@@ -91,7 +96,7 @@ func (z *zre) transmit(now time.Time, p *peer, header []byte, c content, r *rece
 	p.sentAt, p.spokeAt, p.sentSinceHello = now, now, true
 	if !p.backlog.isBlocked() {
 		if !c.isEmpty() && p.window.isFull() {
-			z.block(p, waitsForConfirm)
+			z.block(now, p, waitsForConfirm)
 			z.pingIfDue(now, p)
 		} else if z.postOrBlock(now, p, header, c, r) {
 			z.pingIfDue(now, p)
@@ -102,13 +107,17 @@ func (z *zre) transmit(now time.Time, p *peer, header []byte, c content, r *rece
 		r.settle(ErrPushedBack)
 		return
 	}
-	if p.backlog.queue.Len() >= maxBacklog || z.lettingGo && p.backlog.bytes >= z.backlogLimit {
+	if p.backlog.queue.Len() >= maxBacklog+p.intake.messages || z.lettingGo && p.backlog.bytes >= z.backlogLimit {
 		z.log.Info("zyre: peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
 		r.settle(ErrPushedBack)
 		z.scheduleRemoval(now, p)
 		return
 	}
-	p.backlog.push(header, c, r)
+	if p.intake.isStalled && r != nil && r.shout {
+		r.settle(nil) // nobody waits for a stalled peer
+		r = nil
+	}
+	p.backlog.push(header, c, r, z.keep(p, c))
 }
 
 // postOrBlock hands an encoded message to the mailbox, and reports whether that is the end
@@ -120,7 +129,7 @@ func (z *zre) postOrBlock(now time.Time, p *peer, header []byte, c content, r *r
 		r.settle(nil)
 		return true
 	case errors.Is(err, transport.ErrAgain):
-		z.block(p, waitsForRoom)
+		z.block(now, p, waitsForRoom)
 		return false
 	}
 	z.sendFailed(now, p, err)
@@ -186,7 +195,7 @@ func (z *zre) pingBehind(now time.Time, p *peer) {
 	p.presence.pinged(now)
 	p.presence.pings++
 	p.pings.sent()
-	p.backlog.push(appendPlain(nil, PingID, 0), content{}, nil)
+	p.backlog.push(appendPlain(nil, PingID, 0), content{}, nil, nil)
 }
 
 // pingIfDue asks a peer to confirm what was sent, if that is much.

@@ -313,7 +313,8 @@ func (z *Zyre) Whispers(peer, format string, args ...interface{}) {
 
 // Shout sends a message of one frame to every peer in a group. This node need not have
 // joined the group, and does not receive the message itself. If one of the members
-// does not keep up, Shout waits as Whisper does; [Zyre.ShoutContext] limits the wait
+// does not keep up, Shout waits as Whisper does, but for a member that reads nothing at all
+// only a second ([Zyre.SetStalledTimeout]); [Zyre.ShoutContext] limits the wait
 // and reports what happened. A message to a group without peers is dropped, and so is
 // every message before Start and after Stop. One with a name that no group can have, of more
 // than 255 bytes, is logged. It is zyre_shout of libzyre.
@@ -368,7 +369,8 @@ func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte
 }
 
 // ShoutContext sends a message of any number of frames to every peer in a group, and
-// returns nil once libzmq has taken it for all of them. Without frames it sends one
+// returns nil once libzmq has taken it for all of them but those that read nothing at all,
+// for which the node keeps it ([Zyre.SetStalledTimeout]). Without frames it sends one
 // empty frame. It returns
 //
 //   - [ErrUnknownGroup] if no peer has joined the group;

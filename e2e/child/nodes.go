@@ -64,7 +64,7 @@ func (cfg *Config) newZyre(log *slog.Logger) (*zyre.Zyre, error) {
 		set   func(time.Duration) *zyre.Zyre
 	}{
 		{cfg.Interval, z.SetInterval}, {cfg.Evasive, z.SetEvasiveTimeout},
-		{cfg.Silent, z.SetSilentTimeout}, {cfg.Expired, z.SetExpiredTimeout},
+		{cfg.Silent, z.SetSilentTimeout}, {cfg.Expired, z.SetExpiredTimeout}, {cfg.Stalled, z.SetStalledTimeout},
 	} {
 		if d.value != 0 {
 			d.set(d.value)

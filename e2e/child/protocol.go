@@ -19,6 +19,7 @@ type Config struct {
 
 	Port, PeerPort                     int           // UDP and TCP
 	Interval, Evasive, Silent, Expired time.Duration // of beacons, and the timeouts
+	Stalled                            time.Duration // for SetStalledTimeout
 	QueueLimit                         int           // in bytes
 
 	Endpoint                  string // for SetEndpoint

@@ -142,13 +142,18 @@ func (a *attack) run() (done attacked, err error) {
 }
 
 // attackVerbs are what children of these tests can do besides.
-var attackVerbs = child.Verbs{"attack": func(_ *child.Reporter, c child.Command) (any, error) {
-	var a attack
-	if err := json.Unmarshal(c.With, &a); err != nil {
-		return nil, err
+var attackVerbs = child.Verbs{"attack": verb((*attack).run), "members": verb((*members).run)}
+
+// verb makes a command of what is done with its arguments.
+func verb[T, R any](run func(with *T) (R, error)) func(*child.Reporter, child.Command) (any, error) {
+	return func(_ *child.Reporter, c child.Command) (any, error) {
+		var with T
+		if err := json.Unmarshal(c.With, &with); err != nil {
+			return nil, err
+		}
+		return run(&with)
 	}
-	return a.run()
-}}
+}
 
 // However a stranger sends what libzmq has to keep, a node's memory and its answers stay
 // within bounds, and its peers notice nothing.

@@ -69,6 +69,7 @@ func EverySetter(z *zyre.Zyre) map[string]func() {
 		"SetEvasiveTimeout":     func() { z.SetEvasiveTimeout(time.Second) },
 		"SetSilentTimeout":      func() { z.SetSilentTimeout(time.Second) },
 		"SetExpiredTimeout":     func() { z.SetExpiredTimeout(time.Second) },
+		"SetStalledTimeout":     func() { z.SetStalledTimeout(time.Second) },
 		"SetBeaconPeerPort":     func() { z.SetBeaconPeerPort(0) },
 		"SetQueueLimit":         func() { z.SetQueueLimit(MinQueueLimit) },
 		"SetWindow":             func() { z.SetWindow(1 << 20) },

@@ -95,3 +95,19 @@ func (r Raw) Ended(within time.Duration) bool {
 	var timeout net.Error
 	return err == nil || !errors.As(err, &timeout) || !timeout.Timeout()
 }
+
+// Accept shakes hands without keys on a connection that a DEALER has made, as a ROUTER would.
+func Accept(c net.Conn) (Raw, error) {
+	greeting := make([]byte, 64)
+	copy(greeting, "\xff\x00\x00\x00\x00\x00\x00\x00\x00\x7f\x03\x00NULL")
+	ready := "\x05READY\x0bSocket-Type\x00\x00\x00\x06ROUTER\x08Identity\x00\x00\x00\x00"
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	_, err := c.Write(append(append(greeting, 4, byte(len(ready))), ready...))
+	if err == nil {
+		_, err = io.ReadFull(c, make([]byte, 64+2+10)) // and the beginning of its READY
+	}
+	if err != nil {
+		return Raw{}, errors.Join(fmt.Errorf("shake hands: %w", err), c.Close())
+	}
+	return Raw{c}, nil
+}

@@ -19,6 +19,7 @@ var whyDropped = map[string]string{
 	"HelloRefused":    "HELLOs out of sequence, too large, or too many new nodes at once",
 	"HelloThrottled":  "a peer restarts its session again and again, and is ignored for 5 s",
 	"Unreachable":     "endpoints that cannot be used from here, or not yet",
+	"LookupsRefused":  "host names not looked up: too many at once",
 	"StatusMismatch":  "JOIN or LEAVE with an unexpected count; acted on all the same",
 	"GroupsRefused":   "groups beyond the limit for one peer",
 	"LateShouts":      "shouts to a group that this node has left, or not joined",

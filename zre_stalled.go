@@ -1,0 +1,144 @@
+package zyre
+
+import "time"
+
+const (
+	// waitingOverhead is what a message counts while it waits for a stalled peer, beside its
+	// content: its header and its place in the queue.
+	waitingOverhead = 256
+	// Hosts of peers that exited because they had stalled are remembered for stalledMemory.
+	maxStalledHosts = 1024
+	stalledMemory   = 10 * time.Minute
+)
+
+// intake is how a blocked peer takes what waits for it. A peer that takes nothing at all is
+// stalled. From then on shouts to its groups do not wait for it: its share of them waits in
+// memory, as long as what waits for all stalled peers stays within the queue limit. Once it
+// has been stalled for the stalled timeout, and something was shouted to it, it exits.
+//
+// What a peer says shows nothing here, answers to pings included: it may send and not read.
+type intake struct {
+	since      time.Time // it last took something, or was blocked
+	acked      uint64    // bytes that its system had confirmed at the last look
+	waiting    bool      // at that look more waited to go out than can be under way at once
+	isStalled  bool
+	isShoutDue bool // one of the messages that wait is a shout
+	messages   int  // that were added although the peer was stalled
+}
+
+// kept counts the memory of a message for as long as it waits for stalled peers: its content
+// once, for they share it.
+type kept struct {
+	total    *int // of all such messages
+	size     int  // of the content
+	unsentTo int  // peers
+}
+
+func (k *kept) add() {
+	k.unsentTo++
+	*k.total += waitingOverhead
+}
+
+func (k *kept) release() {
+	if k == nil {
+		return
+	}
+	*k.total -= waitingOverhead
+	if k.unsentTo--; k.unsentTo == 0 {
+		*k.total -= k.size
+	}
+}
+
+// keep returns what counts a message that is added to what waits for a peer; nil unless the
+// peer is stalled.
+func (z *zre) keep(p *peer, c content) *kept {
+	if !p.intake.isStalled {
+		return nil
+	}
+	k := z.shoutKept
+	if k == nil {
+		k = &kept{total: &z.stalledBytes, size: c.size()}
+		z.stalledBytes += k.size
+		if z.isShouting {
+			z.shoutKept = k
+		}
+	}
+	k.add()
+	p.intake.messages++
+	return k
+}
+
+// checkIntake looks whether a blocked peer takes anything. While this node does not read its
+// inbox, the answers that would open the window do not count as missing.
+func (z *zre) checkIntake(now time.Time, p *peer) {
+	if p.mailbox == nil {
+		return
+	}
+	in := &p.intake
+	moved := p.mailbox.Moved(p.conn)
+	if z.inbox.isGrace() || in.waiting && moved.Sent > in.acked {
+		z.tookMessage(now, p)
+	}
+	in.acked, in.waiting = moved.Sent, moved.Waiting
+	stalled := now.Sub(in.since)
+	switch {
+	case stalled < z.timeouts.verify():
+	case in.isShoutDue && (stalled >= z.stalledTimeout || z.stalledBytes >= z.backlogLimit && z.isStalledHost(now, p)):
+		z.counters.stalled++
+		z.log.Warn("zyre: a peer takes no messages, and is removed", "peer", p.id, "endpoint", p.endpoint)
+		z.noteStalledHost(now, p)
+		z.removePeer(now, p, ReasonStalled)
+	case !in.isStalled:
+		in.isStalled = true
+		z.settleShouts(p)
+		z.unblockGroups()
+	}
+}
+
+// tookMessage notes that a blocked peer has taken something. Shouts wait for it again.
+func (z *zre) tookMessage(now time.Time, p *peer) { p.intake.since, p.intake.isStalled = now, false }
+
+// settleShouts tells those who shouted and still wait for a peer that they need not.
+func (z *zre) settleShouts(p *peer) {
+	for range p.backlog.queue.Len() {
+		o := p.backlog.queue.Pop()
+		if o.receipt != nil && o.receipt.shout {
+			o.receipt.settle(nil)
+			o.receipt = nil
+		}
+		p.backlog.queue.Push(o)
+	}
+}
+
+// holdsShouts reports whether shouts to a peer's groups have to wait for it.
+func (z *zre) holdsShouts(p *peer) bool {
+	return p.backlog.isBlocked() && !(p.intake.isStalled && z.stalledBytes < z.backlogLimit)
+}
+
+// stalledHost is what a host is remembered by.
+func stalledHost(p *peer) string {
+	if at := p.conn.Remote(); at.IsValid() {
+		return at.Addr().String()
+	}
+	return hostOf(p.endpoint)
+}
+
+// isStalledHost reports whether a peer of the same host has stalled of late, until it exited.
+func (z *zre) isStalledHost(now time.Time, p *peer) bool {
+	if len(z.stalledHosts) == 0 {
+		return false
+	}
+	at, known := z.stalledHosts[stalledHost(p)]
+	return known && now.Sub(at) < stalledMemory
+}
+
+func (z *zre) noteStalledHost(now time.Time, p *peer) {
+	for host, at := range z.stalledHosts {
+		if now.Sub(at) >= stalledMemory {
+			delete(z.stalledHosts, host)
+		}
+	}
+	if len(z.stalledHosts) < maxStalledHosts {
+		z.stalledHosts[stalledHost(p)] = now
+	}
+}

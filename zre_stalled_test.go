@@ -1,0 +1,149 @@
+package zyre
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+)
+
+// shoutTo has the application shout to the peer's group, and returns the receipt.
+func (b *zreBench) shoutTo(bytes int) *receipt {
+	r := newReceipt()
+	b.z.shout(b.now, &message{group: "G", payload: make([]byte, bytes), receipt: r})
+	return r
+}
+
+// A peer that sends, and takes nothing, exits after the stalled timeout if something was
+// shouted to it. One that takes anything at all stays.
+func TestStalled_exits(t *testing.T) {
+	whisper := func(b *zreBench) { b.send() }
+	shout := func(b *zreBench) { b.shoutTo(1) }
+	quiet := func(*zreBench) {}
+	for _, c := range []struct {
+		name  string
+		send  func(b *zreBench)
+		each  func(b *zreBench) // once in each second
+		exits bool
+	}{
+		{"nothing is read", shout, quiet, true},
+		{"nothing is read, and pings are answered", shout, func(b *zreBench) { b.hearID(PingOkID) }, true},
+		{"only whispers wait", whisper, quiet, false},
+		{"bytes go, and more wait", func(b *zreBench) { b.flow(bytesGo); shout(b) }, quiet, false},
+		{"bytes come", func(b *zreBench) { b.flow(bytesCome); shout(b) }, quiet, true},
+		{"one message goes", shout, func(b *zreBench) {
+			b.port.sendErr = nil
+			b.z.flushBacklogs(b.now)
+			b.port.sendErr = transport.ErrAgain
+			b.shoutTo(1)
+		}, false},
+		{"this node does not read", shout, func(b *zreBench) { b.z.inboxPaused(1000) }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := fullBench(t)
+			c.send(b)
+			for start := b.now; b.isEntered() && b.now.Sub(start) < 2*defaultStalled; {
+				c.each(b)
+				if b.now.Sub(start) == defaultStalled-time.Second && !b.isEntered() {
+					t.Fatalf("exits after %v, want %v", b.now.Sub(start), defaultStalled)
+				}
+				b.pass(time.Second)
+				if b.isEntered() {
+					b.hearID(PingID)
+				}
+			}
+			if b.isEntered() == c.exits {
+				t.Fatalf("exits: %t, want %t", !b.isEntered(), c.exits)
+			}
+			if c.exits && (!slices.Equal(b.port.reasons, []string{ReasonStalled}) || b.z.counters.stalled != 1 || b.z.stalledBytes != 0) {
+				t.Errorf("reasons %q, counted %d, %d bytes held; want %q, 1, 0", b.port.reasons, b.z.counters.stalled, b.z.stalledBytes, ReasonStalled)
+			}
+		})
+	}
+}
+
+// Shouts do not wait for a stalled peer, until what waits for it reaches the queue limit,
+// and wait again once it takes something. It gets all of them.
+func TestStalled_othersGoOn(t *testing.T) {
+	b := fullBench(t)
+	first := b.shoutTo(1)
+	b.pass(2 * time.Second)
+	if err, done := settled(first); err != nil || !done {
+		t.Errorf("receipt of the shout that waited = %v, %t; want nil, true", err, done)
+	}
+	sent := 1
+	for ; len(b.z.blockedGroups) == 0; sent++ {
+		if sent > minQueueLimit/1024 {
+			t.Fatalf("%d shouts of 1 KiB did not wait", sent)
+		}
+		if err, done := settled(b.shoutTo(1024)); err != nil || !done {
+			t.Fatalf("receipt of a shout = %v, %t; want nil, true", err, done)
+		}
+	}
+	b.port.forget()
+	b.port.sendErr = nil
+	b.z.advance(b.now)
+	if got := len(b.port.sent); got != sent || b.z.stalledBytes != 0 {
+		t.Errorf("sent %d, %d bytes held; want %d, 0", got, b.z.stalledBytes, sent)
+	}
+	if want := []string{"peer free", "group free"}; !slices.Equal(b.port.gates, want) {
+		t.Errorf("gates = %q, want %q", b.port.gates, want)
+	}
+	b.port.sendErr = transport.ErrAgain
+	b.shoutTo(1)
+	if len(b.z.blockedGroups) != 1 {
+		t.Error("a shout did not wait for a peer that has taken something, want it to")
+	}
+}
+
+// More messages than may wait for other peers wait for a stalled one, within its bytes.
+func TestStalled_manyMessages(t *testing.T) {
+	b := fullBench(t)
+	b.z.backlogLimit = defaultQueueLimit
+	b.shoutTo(1)
+	b.pass(2 * time.Second)
+	for range 2 * maxBacklog {
+		b.shoutTo(1)
+	}
+	if b.pass(0); !b.isEntered() {
+		t.Error("the peer is gone, want it to stay")
+	}
+	if err, _ := settled(b.send()); errors.Is(err, ErrPushedBack) {
+		t.Error("a whisper is refused, want it to wait")
+	}
+}
+
+// Where a peer has stalled until it exited, the next one that stalls exits at once when what
+// waits has reached the limit.
+func TestStalled_hostIsRemembered(t *testing.T) {
+	for name, since := range map[string]time.Duration{"of late": time.Minute, "long ago": stalledMemory} {
+		b := fullBench(t)
+		b.z.noteStalledHost(b.now.Add(-since), b.peer())
+		b.shoutTo(minQueueLimit / 2)
+		b.pass(2 * time.Second)
+		if !b.isEntered() {
+			t.Fatalf("%s: exits below the limit, want it to stay", name)
+		}
+		b.shoutTo(minQueueLimit)
+		b.pass(2 * time.Second)
+		if got, want := b.isEntered(), since == stalledMemory; got != want {
+			t.Errorf("%s: stays: %t, want %t", name, got, want)
+		}
+	}
+}
+
+func TestStalled_hostsAreBounded(t *testing.T) {
+	b := newZREBench(t)
+	for i := range 2 * maxStalledHosts {
+		b.z.noteStalledHost(b.now, &peer{endpoint: "tcp://10.0.0." + string(rune('0'+i)) + ":1"})
+	}
+	if got := len(b.z.stalledHosts); got != maxStalledHosts {
+		t.Errorf("%d hosts remembered, want %d", got, maxStalledHosts)
+	}
+	b.z.noteStalledHost(b.now.Add(stalledMemory), &peer{endpoint: "tcp://10.0.1.1:1"})
+	if got := len(b.z.stalledHosts); got != 1 {
+		t.Errorf("%d hosts remembered after a while, want 1", got)
+	}
+}
