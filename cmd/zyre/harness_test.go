@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 			hold(address)
 		}
 		refuse()
+		tellUsage()
 		main()
 	}
 	// Those of several hosts wait most of the time.
