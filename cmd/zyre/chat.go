@@ -41,6 +41,7 @@ func newChat(a *app) *cobra.Command {
 			}
 			return a.withNode(ctx, join, func(node *zyre.Zyre) error { return c.run(node, cancel) })
 		},
+		Example: "  zyre chat --name alice --group kitchen",
 	}
 }
 

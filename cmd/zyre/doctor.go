@@ -46,10 +46,13 @@ func newDoctor(a *app) *cobra.Command {
 			}
 			return a.doctor(cmd.Context(), f)
 		},
+		Example: "  zyre doctor\n" +
+			"  zyre doctor --interface eth0 --port 5671\n" +
+			"  zyre doctor --against 192.168.1.8 --pair tea     # and the same on the other host",
 	}
-	cmd.Flags().StringVar(&f.against, "against", f.against, "look only at this host, a name or an address")
-	cmd.Flags().StringVar(&f.pair, "pair", f.pair, "a word that zyre doctor on the other host is given too")
-	cmd.Flags().IntVar(&f.pairPort, "pair-port", f.pairPort, "UDP and TCP port on which the two talk")
+	cmd.Flags().StringVar(&f.against, "against", f.against, "look only at this `HOST`, a name or an address")
+	cmd.Flags().StringVar(&f.pair, "pair", f.pair, "a `WORD` that zyre doctor on the other host is given too")
+	cmd.Flags().IntVar(&f.pairPort, "pair-port", f.pairPort, "UDP and TCP `PORT` on which the two talk")
 	cmd.Flags().DurationVar(&f.pairWait, "pair-wait", f.pairWait, "how long to wait for the other")
 	cmd.Flags().DurationVar(&f.listen, "listen", f.listen, "how long to listen; some nodes send beacons only each second")
 	return cmd

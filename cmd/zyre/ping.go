@@ -40,8 +40,10 @@ func newPing(a *app) *cobra.Command {
 				return p.run(cmd.Context(), args)
 			})
 		},
+		Example: "  zyre ping                     # all nodes, until Ctrl-C\n" +
+			"  zyre ping alice --count 3",
 	}
-	cmd.Flags().IntVarP(&f.count, "count", "c", f.count, "pings to send to each node; 0 goes on until Ctrl-C")
+	cmd.Flags().IntVarP(&f.count, "count", "c", f.count, "`NUMBER` of pings to each node; 0 goes on until Ctrl-C")
 	cmd.Flags().DurationVar(&f.every, "every", f.every, "time between two pings to a node")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", f.timeout, "how long to wait for a reply")
 	cmd.Flags().DurationVarP(&f.wait, "wait", "w", f.wait, "how long to wait for the nodes to appear")
