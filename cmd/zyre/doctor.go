@@ -170,9 +170,9 @@ func (a *app) doctorJSON(r *doctor.Report) error {
 func (a *app) doctorText(r *doctor.Report) error {
 	p := a.out
 	v := readVersions()
-	_ = p.line("%s zyre %s, libzmq %s, %s", p.paint(bold, "versions"), v.Zyre, v.Libzmq, v.Go) // the printer keeps the error
+	_ = p.line("%s zyre %s, libzmq %s, %s", p.paint(bold, fmt.Sprintf("%-12s", "versions")), v.Zyre, v.Libzmq, v.Go) // the printer keeps the error
 	for _, f := range r.Facts {
-		_ = p.line("%s %s", p.paint(bold, f.About), safe(f.Text))
+		_ = p.line("%s %s", p.paint(bold, fmt.Sprintf("%-12s", f.About)), safe(f.Text))
 	}
 	_ = p.line("")
 	rows := [][]string{{"INTERFACE", "ADDRESSES", "KIND", "A NODE WOULD USE IT"}}
@@ -230,7 +230,7 @@ func (a *app) doctorNodes(r *doctor.Report) {
 		if n.Mechanism != "" {
 			tcp += ", " + n.Mechanism
 		}
-		rows = append(rows, []string{n.Name, n.UUID[:6], n.Endpoint, from, fmt.Sprint(n.Beacons), last, security, tcp, hello, ping})
+		rows = append(rows, []string{shownName(n.Name), n.UUID[:6], n.Endpoint, from, fmt.Sprint(n.Beacons), last, security, tcp, hello, ping})
 	}
 	_ = a.out.table(rows)
 }

@@ -110,12 +110,15 @@ func (a *app) printPeers(found []zyre.PeerInfo) error {
 			}
 			continue
 		}
-		rows = append(rows, []string{p.Name, p.UUID, p.Endpoint, strings.Join(p.Groups, ",")})
+		rows = append(rows, []string{shownName(p.Name), p.UUID, p.Endpoint, strings.Join(p.Groups, ",")})
 	}
 	switch {
 	case a.json:
 		return nil
 	case len(found) == 0:
+		if len(a.groups) > 0 {
+			return a.errOut.line("no node is in %s", safe(strings.Join(a.groups, " or ")))
+		}
 		return a.errOut.line("no nodes can be seen; zyre doctor finds out why")
 	}
 	return a.out.table(rows)

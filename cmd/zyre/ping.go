@@ -189,7 +189,7 @@ func (p *pinger) take(ctx context.Context, r pingReply) {
 		_ = p.out.object(r) // the printer keeps the error
 		return
 	}
-	from := fmt.Sprintf("%s %s %s: seq=%d", safe(r.Name), r.UUID[:6], safe(r.Endpoint), r.Seq)
+	from := fmt.Sprintf("%s %s %s: seq=%d", shownName(r.Name), r.UUID[:6], safe(r.Endpoint), r.Seq)
 	if r.err != nil {
 		_ = p.out.line("%s %s", from, p.out.paint(red, safe(r.Error)))
 		return
@@ -238,7 +238,7 @@ func (p *pinger) summarize(s *pingStats) {
 		_ = p.out.object(sum)
 		return
 	}
-	_ = p.out.line("%s %s: %d sent, %d answered, %.0f %% lost", safe(sum.Name), sum.UUID[:6], sum.Sent, sum.Got,
+	_ = p.out.line("%s %s: %d sent, %d answered, %.0f %% lost", shownName(sum.Name), sum.UUID[:6], sum.Sent, sum.Got,
 		100*float64(sum.Sent-sum.Got)/float64(sum.Sent))
 	if sum.Got > 0 {
 		_ = p.out.line("  round trip min %.3f ms, median %.3f, 99 %% %.3f, max %.3f", sum.Min, sum.Median, sum.P99, sum.Max)
