@@ -38,7 +38,10 @@ func newCertNew(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "new PATH",
 		Short: "Make a certificate with new keys",
+		Long:  "Make a certificate with new keys: PATH has the public one, for the others, and PATH_secret\nhas both, for its owner alone.",
 		Args:  cobra.ExactArgs(1),
+		Example: "  zyre cert new alice --meta name=Alice\n" +
+			"  zyre chat --cert alice_secret",
 		RunE: func(_ *cobra.Command, args []string) error {
 			cert, err := zyre.NewCert()
 			if err != nil {
@@ -54,17 +57,21 @@ func newCertNew(a *app) *cobra.Command {
 			return a.showCert(args[0], cert)
 		},
 	}
-	cmd.Flags().StringToStringVarP(&meta, "meta", "m", nil, "what is said about the owner, as name=alice; can be given again")
+	cmd.Flags().StringToStringVarP(&meta, "meta", "m", nil, "what is said about the owner, as `NAME=VALUE`; can be given again")
+	cmd.Flags().Lookup("meta").DefValue = ""
+	cmd.ValidArgsFunction = completeFiles
 	cmd.Flags().BoolVar(&force, "force", false, "replace files that exist: their keys are lost")
 	return cmd
 }
 
 func newCertShow(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:   "show PATH...",
-		Short: "Show the public keys of certificates, of directories too",
-		Long:  "Show the public keys of certificates and what is said about their owners; of a directory,\nall certificates in it. Secret keys are never shown.",
-		Args:  cobra.MinimumNArgs(1),
+		Use:               "show PATH...",
+		Short:             "Show the public keys of certificates, of directories too",
+		Long:              "Show the public keys of certificates and what is said about their owners; of a directory,\nall certificates in it. Secret keys are never shown.",
+		Args:              cobra.MinimumNArgs(1),
+		ValidArgsFunction: completeFiles,
+		Example:           "  zyre cert show alice friends/",
 		RunE: func(_ *cobra.Command, args []string) error {
 			var errs []error
 			for _, path := range args {
@@ -86,7 +93,8 @@ func newCertImport(a *app) *cobra.Command {
 			"input. Write it as a certificate to PATH or, if that is a directory, under the same name\n" +
 			"into it: nodes with --authorized DIRECTORY let its owner in. With one key it is a public\n" +
 			"key. Of two that belong together the secret one is found by itself.",
-		Args: cobra.ExactArgs(2),
+		Args:    cobra.ExactArgs(2),
+		Example: "  zyre cert import bob.pub friends/",
 		RunE: func(_ *cobra.Command, args []string) error {
 			cert, err := a.readKeys(args[0])
 			if err != nil {
@@ -116,7 +124,9 @@ func newCertImport(a *app) *cobra.Command {
 			return a.showCert(path, cert)
 		},
 	}
-	cmd.Flags().StringToStringVarP(&meta, "meta", "m", nil, "what is said about the owner, as name=alice; can be given again")
+	cmd.Flags().StringToStringVarP(&meta, "meta", "m", nil, "what is said about the owner, as `NAME=VALUE`; can be given again")
+	cmd.Flags().Lookup("meta").DefValue = ""
+	cmd.ValidArgsFunction = completeFiles
 	cmd.Flags().BoolVar(&force, "force", false, "replace files that exist")
 	return cmd
 }

@@ -41,6 +41,7 @@ func newChat(a *app) *cobra.Command {
 			}
 			return a.withNode(ctx, join, func(node *zyre.Zyre) error { return c.run(node, cancel) })
 		},
+		Example: "  zyre chat --name alice --group kitchen",
 	}
 }
 
@@ -101,6 +102,9 @@ func (c *chat) open() (restore func(), err error) {
 			return strings.TrimRight(line, "\r\n"), err
 		}
 		c.show = func(line string) error { return c.out.line("%s", line) }
+		if c.json { // events are all that is on standard output
+			c.show = func(line string) error { return c.errOut.line("%s", line) }
+		}
 		return func() {}, nil
 	}
 	before, err := term.MakeRaw(int(file.Fd()))

@@ -46,10 +46,13 @@ func newDoctor(a *app) *cobra.Command {
 			}
 			return a.doctor(cmd.Context(), f)
 		},
+		Example: "  zyre doctor\n" +
+			"  zyre doctor --interface eth0 --port 5671\n" +
+			"  zyre doctor --against 192.168.1.8 --pair tea     # and the same on the other host",
 	}
-	cmd.Flags().StringVar(&f.against, "against", f.against, "look only at this host, a name or an address")
-	cmd.Flags().StringVar(&f.pair, "pair", f.pair, "a word that zyre doctor on the other host is given too")
-	cmd.Flags().IntVar(&f.pairPort, "pair-port", f.pairPort, "UDP and TCP port on which the two talk")
+	cmd.Flags().StringVar(&f.against, "against", f.against, "look only at this `HOST`, a name or an address")
+	cmd.Flags().StringVar(&f.pair, "pair", f.pair, "a `WORD` that zyre doctor on the other host is given too")
+	cmd.Flags().IntVar(&f.pairPort, "pair-port", f.pairPort, "UDP and TCP `PORT` on which the two talk")
 	cmd.Flags().DurationVar(&f.pairWait, "pair-wait", f.pairWait, "how long to wait for the other")
 	cmd.Flags().DurationVar(&f.listen, "listen", f.listen, "how long to listen; some nodes send beacons only each second")
 	return cmd
@@ -167,9 +170,9 @@ func (a *app) doctorJSON(r *doctor.Report) error {
 func (a *app) doctorText(r *doctor.Report) error {
 	p := a.out
 	v := readVersions()
-	_ = p.line("%s zyre %s, libzmq %s, %s", p.paint(bold, "versions"), v.Zyre, v.Libzmq, v.Go) // the printer keeps the error
+	_ = p.line("%s zyre %s, libzmq %s, %s", p.paint(bold, fmt.Sprintf("%-12s", "versions")), v.Zyre, v.Libzmq, v.Go) // the printer keeps the error
 	for _, f := range r.Facts {
-		_ = p.line("%s %s", p.paint(bold, f.About), safe(f.Text))
+		_ = p.line("%s %s", p.paint(bold, fmt.Sprintf("%-12s", f.About)), safe(f.Text))
 	}
 	_ = p.line("")
 	rows := [][]string{{"INTERFACE", "ADDRESSES", "KIND", "A NODE WOULD USE IT"}}
@@ -227,7 +230,7 @@ func (a *app) doctorNodes(r *doctor.Report) {
 		if n.Mechanism != "" {
 			tcp += ", " + n.Mechanism
 		}
-		rows = append(rows, []string{n.Name, n.UUID[:6], n.Endpoint, from, fmt.Sprint(n.Beacons), last, security, tcp, hello, ping})
+		rows = append(rows, []string{shownName(n.Name), n.UUID[:6], n.Endpoint, from, fmt.Sprint(n.Beacons), last, security, tcp, hello, ping})
 	}
 	_ = a.out.table(rows)
 }

@@ -44,10 +44,12 @@ func newHub(a *app) *cobra.Command {
 			h := &hub{app: a, hubFlags: f, started: time.Now()}
 			return h.run(cmd.Context(), args)
 		},
+		Example: "  zyre hub tcp://192.168.1.7:9999 --health 127.0.0.1:9998\n" +
+			"  zyre peers --hub tcp://192.168.1.7:9999     # on another host",
 	}
-	cmd.Flags().StringVar(&f.health, "health", f.health, "serve the hub's health by HTTP at this address, as 127.0.0.1:9998")
+	cmd.Flags().StringVar(&f.health, "health", f.health, "serve the hub's health by HTTP at this `ADDRESS`, as 127.0.0.1:9998")
 	cmd.Flags().DurationVar(&f.report, "report", f.report, "time between two reports in the log; 0 is never")
-	cmd.Flags().IntVar(&f.limit, "limit", f.limit, "how many nodes the hub keeps at most")
+	cmd.Flags().IntVar(&f.limit, "limit", f.limit, "greatest `NUMBER` of nodes that the hub keeps")
 	return cmd
 }
 

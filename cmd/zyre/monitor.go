@@ -32,8 +32,11 @@ func newMonitor(a *app) *cobra.Command {
 			"Nodes that say so (SetShareView) are asked whom they see: a link that only one side sees is red.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.monitor(cmd.Context(), f) },
+		Example: "  zyre monitor --group hall,kitchen     # in the terminal; q ends it\n" +
+			"  zyre monitor --web 8080               # a page, at http://127.0.0.1:8080/\n" +
+			"  zyre monitor --json                   # an object for each event",
 	}
-	cmd.Flags().StringVar(&f.web, "web", "", "serve a page at HOST:PORT; a PORT alone is on loopback, and port 0 any")
+	cmd.Flags().StringVar(&f.web, "web", "", "serve a page at `HOST:PORT`; a PORT alone is on loopback, and port 0 any")
 	cmd.Flags().BoolVar(&f.noAsk, "no-ask", false, "do not ask nodes for their view")
 	return cmd
 }

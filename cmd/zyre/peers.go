@@ -34,9 +34,12 @@ func newPeers(a *app) *cobra.Command {
 			"no longer, and fails if there are fewer.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.listPeers(cmd.Context(), wait, count) },
+		Example: "  zyre peers\n" +
+			"  zyre peers --group hall --count 3     # wait for three in the group\n" +
+			"  zyre peers --json | jq -r .endpoint",
 	}
 	cmd.Flags().DurationVarP(&wait, "wait", "w", wait, "how long to wait")
-	cmd.Flags().IntVarP(&count, "count", "c", count, "list as soon as so many nodes are there")
+	cmd.Flags().IntVarP(&count, "count", "c", count, "list as soon as this `NUMBER` of nodes is there")
 	return cmd
 }
 
@@ -107,12 +110,15 @@ func (a *app) printPeers(found []zyre.PeerInfo) error {
 			}
 			continue
 		}
-		rows = append(rows, []string{p.Name, p.UUID, p.Endpoint, strings.Join(p.Groups, ",")})
+		rows = append(rows, []string{shownName(p.Name), p.UUID, p.Endpoint, strings.Join(p.Groups, ",")})
 	}
 	switch {
 	case a.json:
 		return nil
 	case len(found) == 0:
+		if len(a.groups) > 0 {
+			return a.errOut.line("no node is in %s", safe(strings.Join(a.groups, " or ")))
+		}
 		return a.errOut.line("no nodes can be seen; zyre doctor finds out why")
 	}
 	return a.out.table(rows)

@@ -72,14 +72,16 @@ func newPerf(a *app) *cobra.Command {
 			}
 			return a.perf(cmd.Context(), f)
 		},
+		Example: "  zyre perf --serve                     # on one host\n" +
+			"  zyre perf --html perf.html            # on another",
 	}
 	cmd.Flags().BoolVar(&f.serve, "serve", f.serve, "answer measurements until Ctrl-C")
-	cmd.Flags().IntVar(&f.peers, "peers", f.peers, "wait for so many that answer")
+	cmd.Flags().IntVar(&f.peers, "peers", f.peers, "wait for this `NUMBER` that answer")
 	cmd.Flags().DurationVarP(&f.wait, "wait", "w", f.wait, "how long to wait for them")
 	cmd.Flags().DurationVar(&f.duration, "duration", f.duration, "how long to send messages of each size")
-	cmd.Flags().IntSliceVar(&f.sizes, "sizes", f.sizes, "sizes of messages, in bytes")
-	cmd.Flags().IntVar(&f.rounds, "rounds", f.rounds, "round trips to measure")
-	cmd.Flags().StringVar(&f.html, "html", f.html, "write a page with plots to this file")
+	cmd.Flags().IntSliceVar(&f.sizes, "sizes", f.sizes, "sizes of messages, in `BYTES`")
+	cmd.Flags().IntVar(&f.rounds, "rounds", f.rounds, "`NUMBER` of round trips to measure")
+	cmd.Flags().StringVar(&f.html, "html", f.html, "write a page with plots to this `FILE`")
 	return cmd
 }
 

@@ -52,7 +52,10 @@ const shoutSize = 100
 // perfPatience is how long an answer may take: a receiver may have much to read first.
 const perfPatience = 30 * time.Second
 
-// perfMeasurer measures.
+// perfMeasurer measures, with the same methods as the benchmarks in bench/: messages a second
+// until the receiver has counted the last one, and round trips one after the other. It shares
+// no code with them. There a parent process tells both sides on one host what to do, and how
+// many messages to send; here the two sides have nothing but the network that is measured.
 type perfMeasurer struct {
 	perfFlags
 	node    *zyre.Zyre

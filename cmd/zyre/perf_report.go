@@ -93,6 +93,7 @@ var perfPage = template.Must(template.New("perf").Parse(`<!doctype html>
 body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; width: 100%; }
 td { padding: .25rem .5rem; border-bottom: 1px solid #8884; }
+@media (max-width: 36rem) { text { font-size: 22px; } td { padding: .25rem; font-size: 14px; } }
 td:nth-child(2), td:nth-child(3) { text-align: right; font-variant-numeric: tabular-nums; }
 svg { width: 100%; height: auto; }
 text { fill: currentColor; font-size: 14px; }

@@ -40,8 +40,10 @@ func newPing(a *app) *cobra.Command {
 				return p.run(cmd.Context(), args)
 			})
 		},
+		Example: "  zyre ping                     # all nodes, until Ctrl-C\n" +
+			"  zyre ping alice --count 3",
 	}
-	cmd.Flags().IntVarP(&f.count, "count", "c", f.count, "pings to send to each node; 0 goes on until Ctrl-C")
+	cmd.Flags().IntVarP(&f.count, "count", "c", f.count, "`NUMBER` of pings to each node; 0 goes on until Ctrl-C")
 	cmd.Flags().DurationVar(&f.every, "every", f.every, "time between two pings to a node")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", f.timeout, "how long to wait for a reply")
 	cmd.Flags().DurationVarP(&f.wait, "wait", "w", f.wait, "how long to wait for the nodes to appear")
@@ -187,7 +189,7 @@ func (p *pinger) take(ctx context.Context, r pingReply) {
 		_ = p.out.object(r) // the printer keeps the error
 		return
 	}
-	from := fmt.Sprintf("%s %s %s: seq=%d", safe(r.Name), r.UUID[:6], safe(r.Endpoint), r.Seq)
+	from := fmt.Sprintf("%s %s %s: seq=%d", shownName(r.Name), r.UUID[:6], safe(r.Endpoint), r.Seq)
 	if r.err != nil {
 		_ = p.out.line("%s %s", from, p.out.paint(red, safe(r.Error)))
 		return
@@ -236,7 +238,7 @@ func (p *pinger) summarize(s *pingStats) {
 		_ = p.out.object(sum)
 		return
 	}
-	_ = p.out.line("%s %s: %d sent, %d answered, %.0f %% lost", safe(sum.Name), sum.UUID[:6], sum.Sent, sum.Got,
+	_ = p.out.line("%s %s: %d sent, %d answered, %.0f %% lost", shownName(sum.Name), sum.UUID[:6], sum.Sent, sum.Got,
 		100*float64(sum.Sent-sum.Got)/float64(sum.Sent))
 	if sum.Got > 0 {
 		_ = p.out.line("  round trip min %.3f ms, median %.3f, 99 %% %.3f, max %.3f", sum.Min, sum.Median, sum.P99, sum.Max)

@@ -55,11 +55,14 @@ func newPub(a *app) *cobra.Command {
 				return p.run(cmd.Context())
 			})
 		},
+		Example: "  echo \"rain at six\" | zyre pub weather\n" +
+			"  echo \"umbrella?\" | zyre pub --to alice\n" +
+			"  tar c src | zyre pub backup --chunk 65536",
 	}
-	cmd.Flags().StringVar(&f.to, "to", f.to, "whisper to a node, given by name, UUID or the beginning of a UUID")
+	cmd.Flags().StringVar(&f.to, "to", f.to, "whisper to a `NODE`, given by name, UUID or the beginning of a UUID")
 	cmd.Flags().BoolVar(&f.whole, "whole", f.whole, "send all input as one message")
-	cmd.Flags().IntVar(&f.chunk, "chunk", f.chunk, "send the input in messages of so many bytes, whatever is in it")
-	cmd.Flags().IntVar(&f.peers, "peers", f.peers, "wait for so many nodes in the group")
+	cmd.Flags().IntVar(&f.chunk, "chunk", f.chunk, "send the input in messages of so many `BYTES`, whatever is in it")
+	cmd.Flags().IntVar(&f.peers, "peers", f.peers, "wait for this `NUMBER` of nodes in the group")
 	cmd.Flags().DurationVarP(&f.wait, "wait", "w", f.wait, "how long to wait for them")
 	return cmd
 }

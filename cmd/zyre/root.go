@@ -36,9 +36,9 @@ func newRoot(a *app) *cobra.Command {
 		Short: "See, test and use a network of ZRE nodes",
 		Long: "Zyre shows a network of ZRE nodes (RFC 36: zyre, pyre, zyre.js and others), finds out why\n" +
 			"nodes do not see each other, and makes shouts and whispers usable from a shell.\n\n" +
-			"Every flag that all commands have can also be set in the environment: --peer-port is\n" +
-			"ZYRE_PEER_PORT. Exit status 0 means that the command did what it was asked to do, 1 that\n" +
-			"it could not, 2 that the command line makes no sense.",
+			"Every flag below can also be set in the environment: --peer-port is ZYRE_PEER_PORT. Exit\n" +
+			"status 0 means that the command did what it was asked to do, 1 that it could not, 2 that\n" +
+			"the command line makes no sense.",
 		Args:              cobra.NoArgs,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -60,16 +60,21 @@ func newRoot(a *app) *cobra.Command {
 		newSub(a),
 		newVersion(a),
 	)
+	setHelp(root)
 	for _, cmd := range allCommands(root) {
 		checkArgs := cmd.Args
 		if checkArgs == nil {
 			continue
 		}
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := checkArgs(cmd, args); err != nil {
-				return usageError{err}
+			err := checkArgs(cmd, args)
+			switch {
+			case err == nil:
+				return nil
+			case cmd.HasSubCommands():
+				return unknownCommand(cmd, args[0])
 			}
-			return nil
+			return usageError{err}
 		}
 	}
 	return root

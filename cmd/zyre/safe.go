@@ -38,6 +38,16 @@ func safe(text string) string {
 	return b.String()
 }
 
+// shownName is how tables and lines show a name: safe, and cut if it is long.
+func shownName(name string) string {
+	const most = 64
+	all := []rune(safe(name))
+	if len(all) <= most {
+		return string(all)
+	}
+	return string(all[:most-3]) + "..."
+}
+
 func isUnsafe(r rune) bool { return !unicode.IsPrint(r) || r == utf8.RuneError }
 
 // safeJSON escapes in JSON all that safe escapes in a text, without changing what it means.

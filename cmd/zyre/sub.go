@@ -45,11 +45,14 @@ func newSub(a *app) *cobra.Command {
 			s := &subscriber{app: a, subFlags: f, groups: groups, terminal: isTerminal(a.out.w)}
 			return a.withNode(cmd.Context(), join, func(node *zyre.Zyre) error { return s.run(cmd.Context(), node) })
 		},
+		Example: "  zyre sub weather --from\n" +
+			"  zyre sub --name printer               # what is whispered to printer\n" +
+			"  zyre sub backup --raw --once | tar x",
 	}
 	cmd.Flags().BoolVar(&f.whispers, "whispers", f.whispers, "print whispers to this node as well as shouts")
 	cmd.Flags().BoolVar(&f.raw, "raw", f.raw, "print messages as they are, with nothing between them")
 	cmd.Flags().BoolVar(&f.from, "from", f.from, "print the name of the sender and a tab before each message")
-	cmd.Flags().IntVarP(&f.count, "count", "c", f.count, "end after so many messages; 0 means never")
+	cmd.Flags().IntVarP(&f.count, "count", "c", f.count, "end after this `NUMBER` of messages; 0 is never")
 	cmd.Flags().BoolVar(&f.once, "once", f.once, "end when a node from which a message came has left")
 	return cmd
 }

@@ -58,7 +58,7 @@ func (c *inside) makeNode(command Command) (uuid string, err error) {
 
 // newZyre makes a node as the Config says.
 func (cfg *Config) newZyre(log *slog.Logger) (*zyre.Zyre, error) {
-	z := zyre.NewZyre(context.Background()).SetName(cfg.Name).SetInterface(cfg.Interface).SetLogger(log)
+	z := zyre.NewZyre(context.Background()).SetName(cfg.Name).SetInterface(cfg.Interface).SetLogger(log).SetShareView(cfg.ShareView)
 	for _, d := range []struct {
 		value time.Duration
 		set   func(time.Duration) *zyre.Zyre

@@ -29,6 +29,8 @@ type Config struct {
 	Authorized           []string   // for SetAuthorizedKeys
 	Required             []Required // for RequirePeer
 
+	ShareView bool // for SetShareView
+
 	Unread  bool          // its events are not read until the command read
 	Tally   bool          // numbered messages are counted, and not reported
 	Echo    bool          // it whispers back what is whispered to it

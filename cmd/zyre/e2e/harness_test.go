@@ -71,7 +71,7 @@ var command = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(programDir, "zyre")
-	if out, err := exec.Command("go", "build", "-race", "-buildvcs=false", "-o", path, "..").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-race", "-tags=e2e", "-buildvcs=false", "-o", path, "..").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w: %s", err, out)
 	}
 	return path, nil

@@ -59,6 +59,7 @@ type examination struct {
 	report *Report
 	links  []netif.Link
 	host   []netif.Interface
+	around []string // what the host is, as far as it matters
 
 	heard  *sightings
 	probes *prober

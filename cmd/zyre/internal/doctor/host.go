@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -26,7 +27,12 @@ func (x *examination) examineHost() {
 func (x *examination) examineInterfaces() {
 	var view netif.View
 	defer view.Close()
-	host, err := view.Interfaces()
+	x.judgeInterfaces(view.Interfaces())
+}
+
+// judgeInterfaces says which of the interfaces of this host a node would use, and what is
+// wrong with that.
+func (x *examination) judgeInterfaces(host []netif.Interface, err error) {
 	if err != nil {
 		x.report.fault("interfaces", "the interfaces of this host cannot be listed: "+err.Error(),
 			"let the process use netlink sockets (RestrictAddressFamilies=AF_NETLINK of systemd, seccomp of a container)")
@@ -109,7 +115,8 @@ func (x *examination) judgeLink(l netif.Link) {
 }
 
 func (x *examination) examineSystem() {
-	for _, where := range surroundings() {
+	x.around = surroundings(os.DirFS("/"))
+	for _, where := range x.around {
 		x.report.fact("system", "%s", where)
 	}
 	if err := transport.CheckNetlink(); err != nil {
@@ -117,11 +124,15 @@ func (x *examination) examineSystem() {
 			"allow netlink: RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK of systemd, or the seccomp profile of the container")
 	}
 	if limit, ok := descriptorLimit(); ok {
-		x.report.fact("descriptors", "%d; a peer takes 3", limit)
-		if limit < fewDescriptors {
-			x.report.fault("descriptors", fmt.Sprintf("a process may have %d files open: a node has room for %d peers at most", limit, limit/3),
-				"raise the limit: ulimit -n 4096, or LimitNOFILE= of systemd")
-		}
+		x.judgeDescriptors(limit)
+	}
+}
+
+func (x *examination) judgeDescriptors(limit uint64) {
+	x.report.fact("descriptors", "a process may have %d files open; a peer takes 3", limit)
+	if limit < fewDescriptors {
+		x.report.fault("descriptors", fmt.Sprintf("a process may have %d files open: a node has room for %d peers at most", limit, limit/3),
+			"raise the limit: ulimit -n 4096, or LimitNOFILE= of systemd")
 	}
 }
 

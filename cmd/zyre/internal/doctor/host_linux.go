@@ -1,38 +1,37 @@
 package doctor
 
 import (
-	"os"
+	"io/fs"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// surroundings says what this system runs in, as far as it matters to a network.
-func surroundings() (all []string) {
+// surroundings says what a system runs in, as far as it matters to a network. Root is its
+// file system.
+func surroundings(root fs.FS) (all []string) {
 	read := func(path string) string {
-		text, _ := os.ReadFile(path) // what cannot be read says nothing
+		text, _ := fs.ReadFile(root, path) // what cannot be read says nothing
 		return strings.ToLower(string(text))
 	}
 	exists := func(path string) bool {
-		_, err := os.Stat(path)
+		_, err := fs.Stat(root, path)
 		return err == nil
 	}
-	kernel := read("/proc/sys/kernel/osrelease")
-	if strings.Contains(kernel, "microsoft") || exists("/run/WSL") {
+	hasAny := func(text string, words ...string) bool {
+		return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(text, word) })
+	}
+	if hasAny(read("proc/sys/kernel/osrelease"), "microsoft") || exists("run/WSL") {
 		all = append(all, "WSL: broadcasts of the LAN do not reach it, unless .wslconfig has networkingMode=mirrored")
 	}
-	cgroup := read("/proc/1/cgroup")
-	switch {
-	case exists("/.dockerenv"), exists("/run/.containerenv"), strings.Contains(cgroup, "docker"), strings.Contains(cgroup, "kubepods"),
-		strings.Contains(read("/proc/1/environ"), "container="):
+	if exists(".dockerenv") || exists("run/.containerenv") || hasAny(read("proc/1/cgroup"), "docker", "kubepods") ||
+		hasAny(read("proc/1/environ"), "container=") {
 		all = append(all, "a container: broadcasts of the LAN do not reach it, unless it has the network of its host (--network host)")
 	}
-	product := read("/sys/class/dmi/id/sys_vendor") + " " + read("/sys/class/dmi/id/product_name")
-	for _, maker := range []string{"qemu", "kvm", "vmware", "virtualbox", "xen", "parallels", "virtual machine", "amazon ec2", "google compute", "bhyve"} {
-		if strings.Contains(product, maker) {
-			all = append(all, "a virtual machine: broadcasts of the LAN reach it only if its card is bridged to it, not behind NAT; clouds never pass them")
-			break
-		}
+	product := read("sys/class/dmi/id/sys_vendor") + " " + read("sys/class/dmi/id/product_name")
+	if hasAny(product, "qemu", "kvm", "vmware", "virtualbox", "xen", "parallels", "virtual machine", "amazon ec2", "google compute", "bhyve") {
+		all = append(all, "a virtual machine: broadcasts of the LAN reach it only if its card is bridged to it, not behind NAT; clouds never pass them")
 	}
 	return all
 }

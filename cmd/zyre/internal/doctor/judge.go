@@ -238,7 +238,11 @@ func (x *examination) judgeSilence() {
 	case !x.Beaconing:
 		x.report.fault("no-others", "no other node is here, and without beacons or gossip none can find this one", "use beacons (SetPort, --port), a gossip hub (--hub), or RequirePeer")
 	default:
-		x.report.fault("no-others", fmt.Sprintf("no beacon of another node was heard on %s within %v, though this host's own come back", x.linkNames(), x.Listen),
+		what := fmt.Sprintf("no beacon of another node was heard on %s within %v, though this host's own come back", x.linkNames(), x.Listen)
+		for _, where := range x.around {
+			what += "; this host is " + where
+		}
+		x.report.fault("no-others", what,
 			"see that other nodes run, with the same UDP port. If they do, the network between eats broadcasts (guest and mesh wifi, hotspots, virtual machines behind NAT, containers, clouds): zyre doctor --pair WORD --against HOST on both hosts shows it; a gossip hub (zyre hub) does without broadcasts")
 	}
 }
