@@ -338,7 +338,7 @@ func (z *Zyre) SetWindow(bytes int) *Zyre {
 }
 
 // SetMaxMessage sets how large a message may be that the node takes, in bytes, all its
-// frames together. The default is 16 MiB, the least 1 MiB. Beyond it a frame ends the
+// frames together. The default is 64 MiB, the least 1 MiB. Beyond it a frame ends the
 // connection that it comes on as soon as its size is announced, and a message of several
 // frames is dropped; the peer exits with [ReasonTooLarge] and enters again. Peers know
 // nothing of the limit: set the same on all nodes. Each connection that is made to the node

@@ -36,8 +36,8 @@ var attackKinds = map[string]func(a *attack, sent func(n int) bool) error{
 	// A frame of a gigabyte is announced, and as much of it sent as the other side takes.
 	"giant frame":           func(a *attack, sent func(int) bool) error { return a.giantFrame("NULL", sent) },
 	"giant frame, no key":   func(a *attack, sent func(int) bool) error { return a.giantFrame("CURVE", sent) },
-	"frame of the limit":    func(a *attack, sent func(int) bool) error { return a.frame("NULL", 16<<20, sent) },
-	"limit without a key":   func(a *attack, sent func(int) bool) error { return a.frame("CURVE", 16<<20, sent) },
+	"frame of the limit":    func(a *attack, sent func(int) bool) error { return a.frame("NULL", 64<<20, sent) },
+	"limit without a key":   func(a *attack, sent func(int) bool) error { return a.frame("CURVE", 64<<20, sent) },
 	"a million frames":      func(a *attack, sent func(int) bool) error { return a.frames(1_000_000, true, sent) },
 	"frames without an end": func(a *attack, sent func(int) bool) error { return a.frames(1<<40, false, sent) },
 }

@@ -286,14 +286,14 @@ func TestHostile_beaconFlood(t *testing.T) {
 // The sender of a message that is larger than its receiver takes hears of it, once, and what
 // it sends afterwards arrives. A message within the limit arrives.
 func TestHostile_tooLarge(t *testing.T) {
-	const limit = 16 << 20
+	const limit = 64 << 20
 	port := kit.FreeUDPPort(t)
 	z := kit.QuickTimeouts(kit.NewNode(t, "alice", port), 500*time.Millisecond, 20*time.Second)
 	events := watch.Start(t, z)
 	bob := child.Run(t, remote("bob", port))
 	events.Wait(t, "ENTER bob", 1)
 	bob.Wait(t, "ENTER alice", 1)
-	for _, size := range []int{limit + 1, 64 << 20} {
+	for _, size := range []int{limit + 1, 96 << 20} {
 		before := events.Count("EXIT bob")
 		z.Whisper(bob.UUID, make([]byte, size))
 		events.Wait(t, "EXIT bob", before+1)

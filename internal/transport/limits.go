@@ -13,7 +13,7 @@ const (
 	// DefaultMaxMessage is the most bytes of content in a message, all its frames together.
 	// libzmq ends a connection on which a single frame is announced that is larger, before
 	// it has any memory for it, and before any key is checked.
-	DefaultMaxMessage = 16 << 20
+	DefaultMaxMessage = 64 << 20
 	// MaxFrames is the most frames of content in a message. libzmq takes some 60 bytes for
 	// each, however small it is.
 	MaxFrames = 10_000
