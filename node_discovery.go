@@ -134,7 +134,7 @@ func (n *node) tuple(now time.Time, t zgossip.Tuple) {
 }
 
 // ignoreInterval is the least time between two lists of whom to ignore, while peers only come.
-const ignoreInterval = 100 * time.Millisecond
+const ignoreInterval = 250 * time.Millisecond
 
 // ignoredPeers is what the beacon was told last: when, and zre's counts at that time.
 type ignoredPeers struct {
@@ -154,11 +154,8 @@ func (n *node) updateIgnored(now time.Time) {
 	n.ignored = told
 	ignored := make(map[beaconOrigin]struct{}, n.zre.entered)
 	for uuid, p := range n.zre.peers {
-		if !p.isEntered() {
-			continue
-		}
-		if at, err := transport.ParseEndpoint(p.endpoint); err == nil && at.IsValid() {
-			ignored[beaconOrigin{uuid, at}] = struct{}{}
+		if p.isEntered() && p.address.IsValid() {
+			ignored[beaconOrigin{uuid, p.address}] = struct{}{}
 		}
 	}
 	n.beacon.ignore(ignored)

@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -13,9 +14,10 @@ import (
 // that speak ZRE by themselves.
 type peer struct {
 	uuid     [16]byte
-	id       string // uuid as 32 upper-case hexadecimal digits
-	key      string // its CURVE public key, Z85; empty on a plain network
-	endpoint string // where we connect to; empty while that is not known
+	id       string         // uuid as 32 upper-case hexadecimal digits
+	key      string         // its CURVE public key, Z85; empty on a plain network
+	endpoint string         // where we connect to; empty while that is not known
+	address  netip.AddrPort // the endpoint's; invalid if it has a name, or is not TCP
 
 	// what its last HELLO said, and what followed
 	name          string
@@ -66,7 +68,7 @@ type peer struct {
 // newPeer makes a peer that is not connected.
 func (z *zre) newPeer(uuid [16]byte, endpoint string, now time.Time) *peer {
 	return &peer{
-		uuid: uuid, id: uuidString(uuid), endpoint: endpoint,
+		uuid: uuid, id: uuidString(uuid), endpoint: endpoint, address: addressOf(endpoint),
 		headers: map[string]string{}, groups: map[string]*group{},
 		bornAt: now, presence: presence{heardAt: now}, window: window{limit: z.window},
 		questions: newQuestions(),
@@ -106,8 +108,18 @@ func (z *zre) readdress(p *peer, endpoint string) {
 	if z.addressed[p.endpoint] == p {
 		delete(z.addressed, p.endpoint)
 	}
-	p.endpoint = endpoint
+	p.endpoint, p.address = endpoint, addressOf(endpoint)
 	z.addressed[endpoint] = p
+}
+
+// addressOf returns the address and port of an endpoint; an invalid one if it has a name,
+// or is not TCP.
+func addressOf(endpoint string) netip.AddrPort {
+	at, err := transport.ParseEndpoint(endpoint)
+	if err != nil {
+		return netip.AddrPort{}
+	}
+	return at
 }
 
 // heardFrom notes a sign of life. It is no answer to our HELLO.

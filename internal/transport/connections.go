@@ -18,7 +18,7 @@ const (
 	// The connections are looked at once in sightInterval at most, and for no more than one
 	// part in sightShare of the time.
 	sightInterval = guardPressed / 2
-	sightShare    = 50
+	sightShare    = 100
 )
 
 // connections are those of this process, looked at once for all of its nodes.
