@@ -63,6 +63,7 @@ func wrongCalls() map[string][]wrongCall {
 		"SetInterval":       {{set(func(z *Zyre) { z.SetInterval(-1) }), "set interval -1ns: must be 10ms or more"}},
 		"SetEvasiveTimeout": {{set(func(z *Zyre) { z.SetEvasiveTimeout(time.Hour) }), "set evasive timeout 1h0m0s: must be less than the expired timeout, 30s"}},
 		"SetSilentTimeout":  {{set(func(z *Zyre) { z.SetSilentTimeout(0) }), "set silent timeout 0s: must be 10ms or more"}},
+		"SetStalledTimeout": {{set(func(z *Zyre) { z.SetStalledTimeout(0) }), "set stalled timeout 0s: must be 10ms or more"}},
 		"SetExpiredTimeout": {{set(func(z *Zyre) { z.SetExpiredTimeout(0) }), "set expired timeout 0s: must be 10ms or more"}},
 		"SetBeaconPeerPort": {{set(func(z *Zyre) { z.SetBeaconPeerPort(-1) }), "set beacon peer port -1: must be 0 to 65535"}},
 		"SetQueueLimit":     {{set(func(z *Zyre) { z.SetQueueLimit(0) }), "set queue limit 0: must be 65536 or more"}},
