@@ -21,6 +21,7 @@ type log struct {
 	start time.Time
 	mu    sync.Mutex
 	lines []string
+	came  sync.Cond                // that there is another line
 	at    map[string]time.Duration // when a line came first
 	ended chan struct{}            // closed with the Events channel
 }
@@ -28,6 +29,7 @@ type log struct {
 // follow reads the events of a node until it stops.
 func follow(node *zyre.Zyre) *log {
 	l := &log{start: time.Now(), at: map[string]time.Duration{}, ended: make(chan struct{})}
+	l.came.L = &l.mu
 	events := node.Events()
 	go func() {
 		defer close(l.ended)
@@ -38,10 +40,20 @@ func follow(node *zyre.Zyre) *log {
 			if _, seen := l.at[line]; !seen {
 				l.at[line] = time.Since(l.start)
 			}
+			l.came.Broadcast()
 			l.mu.Unlock()
 		}
 	}()
 	return l
+}
+
+// wait waits until so many lines of a kind have come since the last take.
+func (l *log) wait(kind string, count int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for strings.Count(strings.Join(l.lines, "\n"), kind+" ") < count {
+		l.came.Wait()
+	}
 }
 
 // take returns what has come since the last take, with commas between.

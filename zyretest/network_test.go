@@ -29,6 +29,9 @@ func TestNetwork_tenNodes(t *testing.T) {
 			waitFor(t, node, "hall", count-1)
 			must(t, "ShoutContext", node.ShoutContext(t.Context(), "hall", fmt.Append(nil, i)))
 		}
+		for _, l := range logs {
+			l.wait("SHOUT", count-1)
+		}
 		took = time.Since(began)
 		for _, node := range nodes {
 			node.Stop()
