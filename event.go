@@ -32,7 +32,7 @@ const (
 	ReasonMoved       = "moved"                // its beacons come from another endpoint, and it does not answer at the old one
 	ReasonNoHello     = "HELLO not taken"      // it did not answer after our HELLO, which is said again; ENTER follows when it answers
 	ReasonIdentity    = "UUID used by another" // a node with another key used its UUID, which cut its connection; ENTER follows when it answers
-	ReasonUnconfirmed = "never answered"       // is not given any more: a peer that may not have our HELLO has not entered
+	ReasonUnconfirmed = "never answered"       // is not given any more: ReasonNoHello is
 	ReasonFailed      = "connection failed"    // it takes no more messages on its connection
 	ReasonTooLarge    = "message too large"    // a message to or from it was larger than its receiver takes, and is lost; ENTER follows
 	ReasonRevoked     = "key revoked"          // its key is not authorized any more: see SetAuthorizedKeys
