@@ -30,9 +30,9 @@ const (
 	ReasonThrottled   = "restarts too often"   // it says HELLO again and again, and is ignored for 5 s
 	ReasonReplaced    = "replaced"             // another node is at its endpoint, and it does not answer
 	ReasonMoved       = "moved"                // its beacons come from another endpoint, and it does not answer at the old one
-	ReasonNoHello     = "HELLO not taken"      // it did not answer after our HELLO, which is said again; ENTER follows
-	ReasonIdentity    = "UUID used by another" // a node with another key used its UUID, which cut its connection; ENTER follows
-	ReasonUnconfirmed = "never answered"       // it never showed that it had our HELLO, which is said again; ENTER follows
+	ReasonNoHello     = "HELLO not taken"      // it did not answer after our HELLO, which is said again; ENTER follows when it answers
+	ReasonIdentity    = "UUID used by another" // a node with another key used its UUID, which cut its connection; ENTER follows when it answers
+	ReasonUnconfirmed = "never answered"       // is not given any more: ReasonNoHello is
 	ReasonFailed      = "connection failed"    // it takes no more messages on its connection
 	ReasonTooLarge    = "message too large"    // a message to or from it was larger than its receiver takes, and is lost; ENTER follows
 	ReasonStalled     = "takes no messages"    // it took nothing of what was shouted to it: see SetStalledTimeout

@@ -116,3 +116,17 @@ func TestEvent_String(t *testing.T) {
 		t.Errorf("Header of no event = %q, %t, want none", value, ok)
 	}
 }
+
+// Each reason for EXIT can be told from the others.
+func TestEvent_reasonsDiffer(t *testing.T) {
+	seen := map[string]bool{}
+	for _, reason := range []string{
+		ReasonGoodbye, ReasonExpired, ReasonLost, ReasonRestarted, ReasonThrottled, ReasonReplaced, ReasonMoved,
+		ReasonNoHello, ReasonIdentity, ReasonUnconfirmed, ReasonFailed, ReasonTooLarge, ReasonRevoked,
+	} {
+		if seen[reason] || reason == "" {
+			t.Errorf("reason %q is used twice, or empty", reason)
+		}
+		seen[reason] = true
+	}
+}

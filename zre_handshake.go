@@ -12,9 +12,9 @@ const (
 	helloHeld handshakeState = iota
 	// helloSent: we said HELLO; the peer's own has not come. It has not entered.
 	helloSent
-	// helloUnreached: both have said HELLO, but the peer did not answer ours before it last
-	// exited. Its HELLO is kept until it answers. It has not entered.
-	helloUnreached
+	// helloDoubted: both have said HELLO, but the peer may not have taken ours. Its HELLO is
+	// kept until it shows that it has. It has not entered.
+	helloDoubted
 	// helloReturned: the peer said HELLO first, and we answered it. It has entered. Most
 	// implementations answer every HELLO, so another one may come, which is no restart.
 	helloReturned
@@ -26,7 +26,7 @@ const (
 )
 
 func (s handshakeState) String() string {
-	return [...]string{"held", "sent", "unreached", "returned", "exchanged", "confirmed"}[s]
+	return [...]string{"held", "sent", "doubted", "returned", "exchanged", "confirmed"}[s]
 }
 
 // maxResends is how often the patience is doubled.
@@ -45,7 +45,7 @@ type handshake struct {
 func (h *handshake) isEntered() bool { return h.state >= helloReturned }
 
 // isHelloReceived reports whether what the peer sends follows a HELLO that was taken.
-func (h *handshake) isHelloReceived() bool { return h.state >= helloUnreached }
+func (h *handshake) isHelloReceived() bool { return h.state >= helloDoubted }
 
 // isUnconfirmed reports whether a peer that has entered may not have taken our HELLO.
 func (h *handshake) isUnconfirmed() bool {
@@ -58,7 +58,7 @@ func (h *handshake) sent(now time.Time) {
 	switch {
 	case h.isEntered():
 		h.state = helloReturned
-	case h.state != helloUnreached:
+	case h.state != helloDoubted:
 		h.state = helloSent
 	}
 }
@@ -71,8 +71,8 @@ func (h *handshake) resent() {
 // received notes the peer's HELLO, which makes it enter.
 func (h *handshake) received() { h.state = helloExchanged }
 
-// kept notes the peer's HELLO, which does not make it enter yet.
-func (h *handshake) kept() { h.state = helloUnreached }
+// doubted notes that both have said HELLO, and that the peer may not have taken ours.
+func (h *handshake) doubted() { h.state = helloDoubted }
 
 // answered notes that our last HELLO answered the peer's.
 func (h *handshake) answered() {
@@ -81,13 +81,25 @@ func (h *handshake) answered() {
 	}
 }
 
+// dispelled notes that a peer in doubt has a HELLO of ours, which makes it enter. If it
+// was said again, the answer to the last one may be yet to come.
+func (h *handshake) dispelled() {
+	h.state = helloExchanged
+	if h.resends > 0 {
+		h.state = helloReturned
+	}
+}
+
 // exited notes that the application believes the peer to be gone.
 func (h *handshake) exited() { h.state = helloSent }
 
 // pingAnswered notes that the peer answered a ping of ours, which it only does after
-// our HELLO.
+// our HELLO. If that was said again, it may be the HELLO before, and the answer to this one
+// is yet to come.
 func (h *handshake) pingAnswered(roundTrip time.Duration) {
-	h.confirm()
+	if h.resends == 0 {
+		h.confirm()
+	}
 	h.roundTrip, h.resends = roundTrip, 0
 }
 

@@ -111,11 +111,24 @@ func TestHandshake_questions(t *testing.T) {
 	}
 }
 
-// An answered ping ends the series of HELLOs said again.
-func TestHandshake_pingAnsweredEndsResends(t *testing.T) {
-	h := handshake{state: helloReturned, resends: 4}
-	h.pingAnswered(5 * time.Millisecond)
-	if h.resends != 0 || h.roundTrip != 5*time.Millisecond {
-		t.Errorf("resends, round trip = %d, %v, want 0, 5ms", h.resends, h.roundTrip)
+// An answered ping ends the series of HELLOs said again. It confirms the last one only if
+// there is no other that it may be about.
+func TestHandshake_pingAnswered(t *testing.T) {
+	for resends, want := range map[uint8]handshakeState{0: helloConfirmed, 4: helloReturned} {
+		h := handshake{state: helloReturned, resends: resends}
+		h.pingAnswered(5 * time.Millisecond)
+		if h.resends != 0 || h.roundTrip != 5*time.Millisecond || h.state != want {
+			t.Errorf("after %d: resends, round trip, state = %d, %v, %s, want 0, 5ms, %s", resends, h.resends, h.roundTrip, h.state, want)
+		}
+	}
+}
+
+// A peer in doubt that has entered may still answer a HELLO that was said again.
+func TestHandshake_dispelled(t *testing.T) {
+	for resends, want := range map[uint8]handshakeState{0: helloExchanged, 1: helloReturned} {
+		h := handshake{state: helloDoubted, resends: resends}
+		if h.dispelled(); h.state != want {
+			t.Errorf("after %d HELLOs again: state = %s, want %s", resends, h.state, want)
+		}
 	}
 }

@@ -48,7 +48,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	p.pings.answersLost()
 	z.command(now, p, z.ownHello(p.endpoint))
 	p.sentSinceHello = false
-	if p.handshake.state == helloUnreached {
+	if p.handshake.state == helloDoubted {
 		z.startProbe(now, p, probe{kind: probeHello})
 	}
 	return true
@@ -66,24 +66,16 @@ func (z *zre) closeMailbox(p *peer, linger time.Duration) {
 	p.mailbox = nil
 }
 
-// resendHello says HELLO again to a peer whose own HELLO holds, and reports whether
-// that worked. If the application has sent it anything meanwhile, that is lost, and the
-// application learns of it by EXIT and ENTER.
+// resendHello says HELLO again to a peer whose own HELLO holds, and reports whether that
+// worked. If the peer had the one before after all, it restarts its session, and what is
+// under way in either direction is lost: so it exits, and enters again when it answers.
 func (z *zre) resendHello(now time.Time, p *peer, reason string) bool {
-	if !p.isEntered() || !p.sentSinceHello {
-		return z.sendHello(now, p)
+	if p.isEntered() {
+		groups := p.groupNames()
+		z.emitExit(now, p, reason)
+		p.doubt(groups)
 	}
-	its := hello{endpoint: p.helloEndpoint, name: p.name, headers: p.headers, groups: p.groupNames(), status: p.status,
-		routingByte: p.routingByte, conn: p.conn}
-	next := p.in.next
-	z.emitExit(now, p, reason)
-	if !z.sendHello(now, p) {
-		return false
-	}
-	z.enterIfReached(now, p, its)
-	p.in.next = next
-	p.handshake.answered()
-	return true
+	return z.sendHello(now, p)
 }
 
 // followHelloEndpoint turns to where a peer's HELLO says that it is, after it was not
@@ -137,21 +129,12 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 			z.enterIfReached(now, q, its)
 			q.handshake.answered()
 		}
-	case p.handshake.state == helloUnreached && !z.admitRestart(now, uuid):
+	case p.handshake.state == helloDoubted && !z.admitRestart(now, uuid):
 		z.removePeer(now, p, ReasonThrottled)
+	case !p.isEntered() && z.mayLackHello(p, endpoint, reachable):
+		z.keepInDoubt(now, p, its)
 	case !p.isEntered():
-		// It may be a zyre.js that knew us from before, took our HELLO for the end of
-		// that session, and says this HELLO to a node that it believes to be new.
-		mayBeMistaken := z.throttles[uuid] != nil || p.handshake.resends > 0
-		isElsewhere := reachable && endpoint != p.endpoint // perhaps not where we said HELLO
-		switch entered := z.enterIfReached(now, p, its); {
-		case !entered:
-		// It may have refused our key until now: libzmq then never connects again.
-		case mayBeMistaken, isElsewhere, z.secure && now.Sub(p.handshake.sentAt) >= z.timeouts.verify():
-			z.startProbe(now, p, probe{kind: probeHello})
-		case z.secure:
-			z.startProbe(now, p, probe{kind: probeUnconfirmed})
-		}
+		z.enterIfReached(now, p, its)
 	default:
 		z.onRepeatedHello(now, p, endpoint, reachable, its)
 	}

@@ -33,9 +33,11 @@ func (z *zre) isKeyRight(p *peer, key string, v *zreView) bool {
 // rejectKey counts a message that came under a wrong key.
 func (z *zre) rejectKey(now time.Time, p *peer, uuid [16]byte, key string, v *zreView) {
 	z.refuseKey("message", uuid, string(v.endpoint), key)
-	if p != nil && p.isEntered() && p.key != key {
+	if p != nil && p.handshake.isHelloReceived() && p.key != key {
 		// libzmq has given the routing id to the newer connection, and hears p no
-		// more: only a HELLO makes it connect again.
+		// more: bytes that come on its own mean nothing, and only a HELLO makes it
+		// connect again.
+		p.conn, p.wire = transport.Conn{}, 0
 		z.startProbe(now, p, probe{kind: probeIdentity})
 	}
 }

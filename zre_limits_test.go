@@ -190,6 +190,9 @@ func TestHello_outweighsBeacon(t *testing.T) {
 		}
 		b.z.sightedWithKey(b.now, stateUUID, "tcp://10.0.0.66:9", key)
 		b.helloWithKey(stateEndpoint, key)
+		packet := packetOf(t, stateUUID, 2, NewZreMsg(PingOkID))
+		packet.UserID = key
+		b.z.receive(b.now, &packet)
 		if p := b.peer(); p == nil || !p.isEntered() || p.endpoint != want {
 			t.Errorf("named by the application %v: the node is connected to %+v, want %s", known, p, want)
 		}

@@ -34,7 +34,7 @@ type peer struct {
 	progress  progress
 	probe     probe
 	triedAt   map[string]time.Time // hosts at which it was looked for in vain, at most maxTriedHosts; nil if one
-	held      hello                // what a peer in helloHeld or helloUnreached said
+	held      hello                // what a peer in helloHeld or helloDoubted said
 	lookUps   int                  // of the host name in held.endpoint
 	lookUpAt  time.Time
 	suspects  []*peer // of a peer in helloHeld: the seeds that it may be at, still to be tested
@@ -154,7 +154,7 @@ func (z *zre) removePeer(now time.Time, p *peer, reason string) {
 func (z *zre) emitExit(now time.Time, p *peer, reason string) {
 	z.noteReached(now, p, reason)
 	switch reason {
-	case ReasonRestarted, ReasonNoHello, ReasonUnconfirmed:
+	case ReasonRestarted, ReasonNoHello:
 		if p.window.mayBeTooLarge() {
 			reason = ReasonTooLarge
 		}

@@ -2,8 +2,7 @@ package zyre
 
 import "time"
 
-// probeKind is a suspicion about a peer that has entered, and so what follows if the
-// peer says nothing until the deadline.
+// probeKind is why a peer is suspected: the cause of a probe.
 type probeKind uint8
 
 const (
@@ -11,33 +10,32 @@ const (
 	probeGoodbye               // a goodbye beacon, which can be forged or late: EXIT
 	probeEndpoint              // another node claims its endpoint: EXIT, and the claimant gets it
 	probeMoved                 // its beacons come from another endpoint: EXIT, connect there
-	probeHello                 // it may not have taken our HELLO: HELLO again
-	probeIdentity              // another node used its UUID, which ends its connection: HELLO again
-	probeUnconfirmed           // it never confirmed our HELLO: HELLO again, if nothing would be lost
+	probeHello                 // it may not have taken our HELLO: EXIT if it has entered, HELLO again
+	probeIdentity              // another node used its UUID, which ends its connection: EXIT, HELLO again
 	scheduledRemoval           // its connection failed: EXIT at the next tick, whatever it says
 )
 
-func (k probeKind) String() string {
-	return [...]string{"none", "goodbye", "endpoint", "moved", "hello", "identity", "unconfirmed", "removal"}[k]
+// probeKinds say what follows if the peer says nothing until the deadline. Bytes that move
+// are a sign of life too, but those that go out to an endpoint that another node claims may
+// go to that one, and of a connection that has ended for libzmq some may still come.
+var probeKinds = [...]struct {
+	name         string
+	reason       string // of EXIT
+	resendsHello bool
+	come, goOut  bool // bytes that do so refute the suspicion
+}{
+	noProbe:          {name: "none"},
+	probeGoodbye:     {"goodbye", ReasonGoodbye, false, true, true},
+	probeEndpoint:    {"endpoint", ReasonReplaced, false, true, false},
+	probeMoved:       {"moved", ReasonMoved, false, true, true},
+	probeHello:       {"hello", ReasonNoHello, true, true, true},
+	probeIdentity:    {"identity", ReasonIdentity, true, false, false},
+	scheduledRemoval: {"removal", ReasonFailed, false, false, false},
 }
 
-// exitReason says why the peer goes if the probe fails.
-func (k probeKind) exitReason() string {
-	return [...]string{
-		probeGoodbye:     ReasonGoodbye,
-		probeEndpoint:    ReasonReplaced,
-		probeMoved:       ReasonMoved,
-		probeHello:       ReasonNoHello,
-		probeIdentity:    ReasonIdentity,
-		probeUnconfirmed: ReasonUnconfirmed,
-		scheduledRemoval: ReasonFailed,
-	}[k]
-}
-
-// resendsHello reports whether a failed probe means HELLO again instead of EXIT.
-func (k probeKind) resendsHello() bool {
-	return k == probeHello || k == probeIdentity || k == probeUnconfirmed
-}
+func (k probeKind) String() string     { return probeKinds[k].name }
+func (k probeKind) exitReason() string { return probeKinds[k].reason }
+func (k probeKind) resendsHello() bool { return probeKinds[k].resendsHello }
 
 // probe is a suspicion under test: the peer was pinged.
 type probe struct {
@@ -95,8 +93,6 @@ func (z *zre) probeFailed(now time.Time, p *peer) {
 	p.probe = probe{}
 	reason := pr.kind.exitReason()
 	switch {
-	case pr.kind == probeUnconfirmed && p.sentSinceHello:
-		// it expires, or answers
 	case pr.kind.resendsHello() && (z.location.isCutOff(p.endpoint) || !z.followHelloEndpoint(p) && z.isBroken(p)):
 		z.startProbe(now, p, pr)
 		if p.isEntered() {

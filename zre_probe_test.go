@@ -17,7 +17,6 @@ func TestProbe_outranks(t *testing.T) {
 		{probeGoodbye, probeHello, true},
 		{probeHello, probeGoodbye, false},
 		{probeHello, probeIdentity, true},
-		{probeUnconfirmed, probeEndpoint, false},
 		{scheduledRemoval, probeGoodbye, true},
 		{scheduledRemoval, probeHello, true},
 	} {
@@ -42,7 +41,6 @@ func TestProbeKind(t *testing.T) {
 		{probeMoved, ReasonMoved, false},
 		{probeHello, ReasonNoHello, true},
 		{probeIdentity, ReasonIdentity, true},
-		{probeUnconfirmed, ReasonUnconfirmed, true},
 		{scheduledRemoval, ReasonFailed, false},
 	} {
 		t.Run(c.kind.String(), func(t *testing.T) {

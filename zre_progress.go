@@ -41,10 +41,11 @@ func (pr *progress) see(now time.Time, m transport.Moved) (moved bool) {
 	return moved
 }
 
-// movedSince reports whether bytes have moved since a probe was started. What goes out to an
-// endpoint that another node claims may go to that one.
-func (pr *progress) movedSince(p *probe) bool {
-	return pr.inAt.After(p.startedAt) || p.kind != probeEndpoint && pr.outAt.After(p.startedAt)
+// refutes reports whether bytes have moved since a probe was started, as they do not if the
+// suspicion is right.
+func (pr *progress) refutes(p *probe) bool {
+	k := &probeKinds[p.kind]
+	return k.come && pr.inAt.After(p.startedAt) || k.goOut && pr.outAt.After(p.startedAt)
 }
 
 // watchProgress looks whether bytes move from or to a peer under suspicion, and takes them
@@ -67,11 +68,8 @@ func (z *zre) isBroken(p *peer) bool {
 // moved meanwhile, and reports whether they have. Its answer, or our ping, waits behind
 // them.
 func (z *zre) continueProbe(now time.Time, p *peer) bool {
-	if p.probe.isRemoval() || p.probe.kind == probeIdentity || !p.handshake.isHelloReceived() {
-		return false // of a connection that has ended for libzmq, bytes may still come
-	}
 	z.watchProgress(now, p)
-	if !p.progress.movedSince(&p.probe) {
+	if !p.progress.refutes(&p.probe) {
 		return false
 	}
 	p.probe.deadline = now.Add(p.probe.deadline.Sub(p.probe.startedAt))

@@ -46,7 +46,7 @@ func TestProgress_see(t *testing.T) {
 	}
 }
 
-func TestProgress_movedSince(t *testing.T) {
+func TestProgress_refutes(t *testing.T) {
 	start := time.Unix(1e9, 0)
 	before, after := start.Add(-time.Second), start.Add(time.Second)
 	for _, c := range []struct {
@@ -63,8 +63,8 @@ func TestProgress_movedSince(t *testing.T) {
 		{"bytes went to an endpoint that is claimed", probeEndpoint, progress{outAt: after}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := c.seen.movedSince(&probe{kind: c.kind, startedAt: start}); got != c.want {
-				t.Errorf("movedSince() = %t, want %t", got, c.want)
+			if got := c.seen.refutes(&probe{kind: c.kind, startedAt: start}); got != c.want {
+				t.Errorf("refutes() = %t, want %t", got, c.want)
 			}
 		})
 	}
@@ -181,7 +181,7 @@ func TestProgress_probe(t *testing.T) {
 					b.z.startProbe(b.now, b.peer(), probe{kind: kind, movedTo: stateElsewhere})
 				}
 				b.port.forget()
-				pending := func() bool { p := b.peer(); return p != nil && p.probe.kind == kind }
+				pending := func() bool { return b.isEntered() && b.peer().probe.kind == kind }
 				goesOn := isLife(name) && kind != scheduledRemoval && kind != probeIdentity && (kind != probeEndpoint || name == bytesCome)
 				b.pass(3 * maxVerifyTime)
 				if pending() != goesOn {

@@ -72,8 +72,8 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 	}
 	z.counters.received++
 	p.received++
-	if p.handshake.state == helloUnreached {
-		z.enterReached(now, p, v.id)
+	if p.handshake.state == helloDoubted {
+		z.enterIfAnswered(now, p, v.id)
 	}
 	z.confirmHello(now, p, v.id)
 	z.heardFrom(now, p)

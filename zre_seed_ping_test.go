@@ -33,6 +33,7 @@ func TestSeedPing_newcomer(t *testing.T) {
 			b.hearNumbered(2, &ZreMsg{id: JoinID, Group: "G", Status: 1})
 			b.hearNumbered(3, &ZreMsg{id: PingOkID})
 			b.hello(stateOther)
+			b.hearID(PingOkID)
 		}, []string{"HELLO", "PING", "HELLO", "PING"}, stateEndpoint, true},
 		{"answers too late", func(b *zreBench) {
 			b.pass(1500 * time.Millisecond)

@@ -86,9 +86,8 @@ func (n *Network) SetLoss(share float64) { n.mem.SetLoss(share) }
 
 // Partition separates some nodes from all others, those made later included, until
 // [Network.Heal]. Beacons get lost. Messages are held up, and arrive after Heal. If it
-// takes longer than half of the expired timeout, a node may begin its session with a peer
-// anew: then what was held up is lost, which shows as EXIT and ENTER. Further calls
-// separate further nodes.
+// takes longer than the expired timeout, or begins while nodes meet, what was held up may be
+// lost, which shows as EXIT and ENTER. Further calls separate further nodes.
 func (n *Network) Partition(nodes ...*zyre.Zyre) {
 	var hosts []*mem.Host
 	for _, node := range nodes {

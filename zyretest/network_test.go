@@ -90,20 +90,60 @@ func TestNetwork_silence(t *testing.T) {
 	}
 }
 
-// What is sent during a short partition arrives after it, and nobody exits.
+// What is sent during a partition that is shorter than the expired timeout arrives after it,
+// and nobody exits.
 func TestNetwork_Partition_short(t *testing.T) {
-	pair(t, func(t *testing.T, network *zyretest.Network, a, b *zyre.Zyre, la, lb *log) {
-		network.Partition(a)
-		a.Whispers(b.UUID(), "one")
-		bubble.Sleep(12 * time.Second)
-		la.expect(t, "EVASIVE b, SILENT b")
-		lb.expect(t, "EVASIVE a, SILENT a")
-		a.Whispers(b.UUID(), "two")
-		network.Heal()
-		bubble.Sleep(time.Minute)
-		la.expect(t, "")
-		lb.expect(t, "WHISPER a one, WHISPER a two")
-	})
+	for _, cut := range []time.Duration{12 * time.Second, 20 * time.Second, 28 * time.Second} {
+		pair(t, func(t *testing.T, network *zyretest.Network, a, b *zyre.Zyre, la, lb *log) {
+			network.Partition(a)
+			a.Whispers(b.UUID(), "one")
+			bubble.Sleep(cut)
+			la.expect(t, "EVASIVE b, SILENT b")
+			lb.expect(t, "EVASIVE a, SILENT a")
+			a.Whispers(b.UUID(), "two")
+			network.Heal()
+			bubble.Sleep(time.Minute)
+			la.expect(t, "")
+			lb.expect(t, "WHISPER a one, WHISPER a two")
+		})
+	}
+}
+
+// Secure nodes on a slow link, cut off at whatever moment while they meet: what is lost shows
+// as EXIT on both sides.
+func TestNetwork_Partition_secure(t *testing.T) {
+	for cut := time.Second; cut < 9*time.Second; cut += 250 * time.Millisecond {
+		synctest.Test(t, func(t *testing.T) {
+			network := zyretest.NewNetwork(t)
+			network.SetLatency(time.Second)
+			a, b := network.NewNode("a"), network.NewNode("b")
+			for _, node := range network.Nodes() {
+				cert, err := zyre.NewCert()
+				must(t, "NewCert", err)
+				node.SetZCert(cert.PublicKey, cert.SecretKey)
+			}
+			logs := start(t, a, b)
+			bubble.Sleep(cut)
+			network.Partition(a)
+			sent := 0
+			for range 2 {
+				if len(a.Peers()) > 0 {
+					a.Whispers(b.UUID(), "text")
+					sent++
+				}
+				bubble.Sleep(10 * time.Second)
+			}
+			network.Heal()
+			bubble.Sleep(time.Minute)
+			la, lb := logs[0].take(), logs[1].take()
+			if strings.Count(lb, "WHISPER a text") < sent && !(strings.Contains(la, "EXIT b") && strings.Contains(lb, "EXIT a")) {
+				t.Errorf("cut after %v: %d whispers sent, and the nodes see %q and %q", cut, sent, la, lb)
+			}
+			if len(a.Peers()) != 1 || len(b.Peers()) != 1 {
+				t.Errorf("cut after %v: the nodes have not met in the end: %q and %q", cut, la, lb)
+			}
+		})
+	}
 }
 
 // After a long partition peers have exited, and enter again after it.

@@ -287,6 +287,7 @@ func TestZyre_wrongRequiredEndpoint(t *testing.T) {
 	kit.MustStart(t, b)
 	ra, rb := watch.Record(a), watch.Record(b)
 	rb.Wait(t, "ENTER alice", 1)
+	ra.Wait(t, "ENTER bob", 1) // when he has answered, where his HELLO says that he is
 	a.Whispers(b.UUID(), "here")
 	rb.Wait(t, "WHISPER alice here", 1)
 	if n, m := ra.Count("ENTER bob"), ra.Count("EXIT bob"); n != 1 || m != 0 {

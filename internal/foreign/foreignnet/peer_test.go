@@ -240,6 +240,7 @@ func TestPeer_raw(t *testing.T) {
 		p.must(p.peer.CloseMailbox())
 	}
 	p.must(c.SayHello()) // it can still send
+	p.must(c.Say(foreign.Message{ID: foreign.PingOkID}))
 	p.expect("ENTER", "", "")
 	p.must(c.Close())
 	if err := c.Send(nil); !errors.Is(err, foreignnet.ErrClosed) {

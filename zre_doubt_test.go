@@ -7,6 +7,37 @@ import (
 	"time"
 )
 
+// A peer whose HELLO comes after ours enters at once, unless it may not have taken ours: then
+// it enters when it answers a ping.
+func TestDoubt_mayLackHello(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		before   func(b *zreBench)
+		endpoint string // in its HELLO
+		want     string // events of HELLO
+	}{
+		{"no doubt", func(*zreBench) {}, stateEndpoint, "ENTER"},
+		{"an endpoint that cannot be used", func(*zreBench) {}, stateUnresolved, "ENTER"},
+		{"from elsewhere", func(*zreBench) {}, stateElsewhere, ""},
+		{"it began a session again", func(b *zreBench) { b.z.admitRestart(b.now, stateUUID) }, stateEndpoint, ""},
+		{"told HELLO again", func(b *zreBench) { b.peer().handshake.resent() }, stateEndpoint, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newZREBench(t)
+			b.z.sighted(b.now, stateUUID, stateEndpoint)
+			c.before(b)
+			b.hello(c.endpoint)
+			if got := strings.Join(b.port.events, " "); got != c.want {
+				t.Errorf("HELLO: events %q, want %q", got, c.want)
+			}
+			b.hearID(PingOkID)
+			if got := strings.Join(b.port.events, " "); got != "ENTER" {
+				t.Errorf("HELLO and PING-OK: events %q, want ENTER", got)
+			}
+		})
+	}
+}
+
 // A peer that has exited without an answer to our HELLO does not enter by a further HELLO,
 // for an hour. It enters with what only a node says that has our HELLO.
 func TestUnreached_enters(t *testing.T) {
