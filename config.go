@@ -274,16 +274,16 @@ func (z *Zyre) SetExpiredTimeout(timeout time.Duration) *Zyre {
 	return z.setDuration("set expired timeout", timeout, func(c *config) { c.expired = timeout })
 }
 
-// SetStalledTimeout sets after how long a member of a group exits that takes nothing at all,
-// not one byte, of what this node shouts to the group: nothing is read from its connection,
-// whatever it sends itself. The default is 30 s; less than 10 ms makes Start return an error
-// that wraps ErrInvalid. It exits with [ReasonStalled], and [Stats].Stalled counts it. A peer
-// that reads, however slowly, is waited for. Of one that does not, only the first second is:
-// then further shouts go on to the other members, and wait for this one in memory, up to the
-// queue limit ([Zyre.SetQueueLimit]) for all such peers together. Whispers wait for a peer for
-// as long as it lives. An application that takes no events for so long, with its queue full,
-// looks the same to its peers: set more if that can happen. No effect after Start. Libzyre
-// has nothing like it.
+// SetStalledTimeout sets after how long a member of a group exits that takes nothing of what
+// this node shouts to the group: nothing is read from its connection, whatever it sends
+// itself. The default is 30 s; less than 10 ms makes Start return an error that wraps
+// ErrInvalid. It exits with [ReasonStalled], and [Stats].Stalled counts it. A peer that reads
+// is waited for, if it is 500 messages or 2 MiB within the time: libzmq shows no less. Of one
+// that does not, only the first second is: then further shouts go on to the other members,
+// and wait for this one in memory, up to the queue limit ([Zyre.SetQueueLimit]) for all such
+// peers together. Whispers wait for a peer for as long as it lives. An application that takes
+// so little, with its queue full, looks the same to its peers: set more if that can happen.
+// No effect after Start. Libzyre has nothing like it.
 func (z *Zyre) SetStalledTimeout(timeout time.Duration) *Zyre {
 	return z.setDuration("set stalled timeout", timeout, func(c *config) { c.stalled = timeout })
 }

@@ -189,7 +189,7 @@ func (n *node) nextWake(now time.Time) time.Time {
 // that does not read its inbox must not wait for it either: it would find it readable
 // always, and spin.
 func (n *node) sleep(until time.Time) {
-	if !n.paused {
+	if !n.paused || !n.events.isFull() {
 		n.inbox.Wait(until)
 		return
 	}

@@ -22,6 +22,9 @@ type outgoing struct {
 	kept    *kept
 }
 
+// isShout reports whether it is a SHOUT, by the third byte of its header.
+func (o *outgoing) isShout() bool { return len(o.header) > 2 && o.header[2] == ShoutID }
+
 // release gives up what the message carries.
 func (o *outgoing) release() {
 	o.content.release()
@@ -44,6 +47,7 @@ type backlog struct {
 	queue       fifo.Queue[outgoing]
 	cause       backlogCause
 	bytes       int  // of the content of the messages in queue
+	shouts      int  // of these messages
 	pingQueued  bool // a PING waits
 	pingOKsOwed int  // PING-OKs that wait
 }
@@ -65,14 +69,23 @@ func (b *backlog) clear(err error) {
 func (b *backlog) push(header []byte, c content, r *receipt, k *kept) {
 	c.retain()
 	c.frames = append([][]byte(nil), c.frames...)
-	b.queue.Push(outgoing{header: append([]byte(nil), header...), content: c, receipt: r, kept: k})
-	b.bytes += c.size()
+	o := outgoing{header: append([]byte(nil), header...), content: c, receipt: r, kept: k}
+	b.queue.Push(o)
+	b.count(&o, 1)
+}
+
+// count counts a message that comes, or with -1 one that goes.
+func (b *backlog) count(o *outgoing, more int) {
+	b.bytes += more * o.content.size()
+	if o.isShout() {
+		b.shouts += more
+	}
 }
 
 // sent removes the oldest message, which was sent.
 func (b *backlog) sent() {
 	o := b.queue.Pop()
-	b.bytes -= o.content.size()
+	b.count(&o, -1)
 	o.receipt.settle(nil)
 	o.release()
 }
@@ -214,7 +227,7 @@ func (z *zre) withdrawFrom(p *peer, err error, which func(r *receipt) bool) {
 	for p.backlog.queue.Len() > 0 {
 		o := p.backlog.queue.Pop()
 		if which(o.receipt) {
-			kept.bytes -= o.content.size()
+			kept.count(&o, -1)
 			o.receipt.settle(err)
 			o.release()
 			continue

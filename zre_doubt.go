@@ -7,7 +7,7 @@ import (
 
 // Where it is in doubt whether a peer has our HELLO, its own is kept (helloDoubted), and it
 // is pinged. It enters when it answers; until then HELLO is said again, ever more rarely.
-// Nothing can be lost by that, and the application sees nothing of it.
+// What is lost by that, the application of neither side has been told of.
 //
 // A peer that is heard and cannot be reached, because a firewall lets TCP pass in one
 // direction only, or the endpoint that it announces is wrong, enters once, and exits without

@@ -48,7 +48,7 @@ func (z *zre) inboxDrained(now time.Time) {
 	z.inbox.grace, z.inbox.backlogged, z.inbox.drainedAt = 0, false, now
 	for _, uuid := range z.inbox.goodbyes {
 		switch p := z.peers[uuid]; {
-		case p == nil:
+		case p == nil, p.handshake.state == helloDoubted:
 		case p.isEntered():
 			z.startProbe(now, p, probe{kind: probeGoodbye})
 		default:
@@ -58,12 +58,12 @@ func (z *zre) inboxDrained(now time.Time) {
 	z.inbox.goodbyes = nil
 }
 
-// deliveries tells what has been read of the peers that have entered, by the end of the round
-// that began now.
+// deliveries tells what has been read of the peers whose HELLO was taken, by the end of the
+// round that began now.
 func (z *zre) deliveries(now time.Time) transport.Deliveries {
 	d := transport.Deliveries{Bytes: make(map[transport.Conn]uint64, z.entered), Drained: z.inbox.drainedAt.Equal(now)}
 	for _, p := range z.peers {
-		if p.isEntered() && p.conn != (transport.Conn{}) {
+		if p.handshake.isHelloReceived() && p.conn != (transport.Conn{}) {
 			d.Bytes[p.conn] = p.wire
 		}
 	}

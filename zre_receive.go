@@ -170,7 +170,7 @@ func (z *zre) receiveShout(p *peer, v *zreView, frames [][]byte) {
 
 // goodbye handles a zero-port beacon. Datagrams can be forged, and can come late, from
 // before a peer restarted its session: then, and always to a secure node, silence has to confirm
-// them.
+// them. A peer in doubt is under a probe already.
 func (z *zre) goodbye(now time.Time, uuid [16]byte, key string) {
 	p := z.peers[uuid]
 	switch {
@@ -182,6 +182,7 @@ func (z *zre) goodbye(now time.Time, uuid [16]byte, key string) {
 		if !slices.Contains(z.inbox.goodbyes, uuid) {
 			z.inbox.goodbyes = append(z.inbox.goodbyes, uuid)
 		}
+	case p.handshake.state == helloDoubted:
 	case !p.isEntered():
 		z.forgetPeer(p)
 	case z.secure, now.Sub(p.restartedAt) < z.timeouts.verify():

@@ -64,10 +64,7 @@ func (z *zre) shout(now time.Time, m *message) {
 	z.isShouting = true
 	for _, p := range g.peers {
 		z.transmit(now, p, z.header, c, m.receipt)
-		if p.backlog.isBlocked() {
-			p.intake.isShoutDue = true
-			blocked = blocked || z.holdsShouts(p)
-		}
+		blocked = blocked || z.holdsShouts(p)
 	}
 	z.isShouting, z.shoutKept = false, nil
 	if blocked {

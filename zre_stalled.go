@@ -18,12 +18,11 @@ const (
 //
 // What a peer says shows nothing here, answers to pings included: it may send and not read.
 type intake struct {
-	since      time.Time // it last took something, or was blocked
-	acked      uint64    // bytes that its system had confirmed at the last look
-	waiting    bool      // at that look more waited to go out than can be under way at once
-	isStalled  bool
-	isShoutDue bool // one of the messages that wait is a shout
-	messages   int  // that were added although the peer was stalled
+	since     time.Time // it last took something, or was blocked
+	acked     uint64    // bytes that its system had confirmed at the last look
+	waiting   bool      // at that look more waited to go out than can be under way at once
+	isStalled bool
+	messages  int // shouts that were added although the peer was stalled
 }
 
 // kept counts the memory of a message for as long as it waits for stalled peers: its content
@@ -64,7 +63,9 @@ func (z *zre) keep(p *peer, c content) *kept {
 		}
 	}
 	k.add()
-	p.intake.messages++
+	if z.isShouting {
+		p.intake.messages++
+	}
 	return k
 }
 
@@ -83,7 +84,7 @@ func (z *zre) checkIntake(now time.Time, p *peer) {
 	stalled := now.Sub(in.since)
 	switch {
 	case stalled < z.timeouts.verify():
-	case in.isShoutDue && (stalled >= z.stalledTimeout || z.stalledBytes >= z.backlogLimit && z.isStalledHost(now, p)):
+	case p.backlog.shouts > 0 && (stalled >= z.stalledTimeout || z.stalledBytes >= z.backlogLimit && z.isStalledHost(now, p)):
 		z.counters.stalled++
 		z.log.Warn("zyre: a peer takes no messages, and is removed", "peer", p.id, "endpoint", p.endpoint)
 		z.noteStalledHost(now, p)

@@ -30,6 +30,7 @@ type connections struct {
 	looking  bool               // somebody does
 	nextAt   time.Time          // when the next look may be
 	answered map[Conn]*answered // those of mailboxes
+	cut      atomic.Uint64      // how many of these were ended, until a guard counts them
 }
 
 // sight is what was seen at one look. It is not changed afterwards.
@@ -38,7 +39,6 @@ type sight struct {
 	isKnown bool                                 // the system tells
 	in      map[uint16][]tcpinfo.Reading         // made to a port of an inbox
 	out     map[netip.AddrPort][]tcpinfo.Reading // made by mailboxes, by where they lead
-	cut     atomic.Uint64                        // how many of out were ended, until a guard counts them
 }
 
 // answered is how much has come on the connection of a mailbox.
@@ -101,7 +101,7 @@ func (l *connections) limitAnswers(s *sight, c tcpinfo.Reading) {
 	}
 	a.seen = s
 	if c.Received > a.base+maxAnswered && c.Reset() {
-		s.cut.Add(1)
+		l.cut.Add(1)
 	}
 	if s.at.Sub(a.baseAt) >= answeredTime {
 		a.baseAt, a.base = s.at, c.Received

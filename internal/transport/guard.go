@@ -52,7 +52,8 @@ type guarded struct {
 	firstSeen time.Time
 	seen      *sight // the last in which it was
 	received  uint64 // bytes that had come on it then
-	isPeers   bool   // the peer that it belongs to has entered
+	isPeers   bool   // a peer is heard on it, whose HELLO was taken
+	isAccused bool   // it held too much at the last look
 	read      uint64 // bytes that the node had read on it when it was asked last
 	offset    uint64 // bytes that had come on it before the peer was known to be heard on it
 }
@@ -78,7 +79,7 @@ func (g *Guard) Look(ask func() (d Deliveries, ok bool)) {
 	if s == g.seen {
 		return // it was judged before
 	}
-	cut := s.cut.Swap(0)
+	cut := g.inbox.transport.context.connections.cut.Swap(0)
 	g.cut.Add(cut)
 	g.seen = s
 	in, calm := g.recognize(s)
@@ -91,7 +92,7 @@ func (g *Guard) Look(ask func() (d Deliveries, ok bool)) {
 		g.judge(in, d)
 	}
 	// A message tells which connection brought it only if that is asked for. It matters if
-	// more has come on one than was read: libzmq may have connected the peer again by itself.
+	// more has come on one than was read: libzmq may have connected a peer again by itself.
 	g.inbox.wantSources.Store(pressed && g.isSuspect(in))
 	pressed = g.limitStrangers(in) || pressed || cut > 0
 	switch {
@@ -168,8 +169,13 @@ func (g *Guard) judge(in []tcpinfo.Reading, d Deliveries) {
 		if !d.Drained {
 			most = maxUnread
 		}
-		if c.Received > read+k.offset+most {
+		switch {
+		case c.Received <= read+k.offset+most:
+			k.isAccused = false
+		case isPeers, k.isAccused:
 			g.end(c.Conn)
+		default:
+			k.isAccused = true // until the next look its messages tell whether it is a peer's
 		}
 	}
 }
