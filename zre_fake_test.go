@@ -12,14 +12,15 @@ import (
 
 // fakePort is a port that records what the protocol does.
 type fakePort struct {
-	sent    []string               // names of commands
-	events  []string               // types
-	reasons []string               // of each EXIT
-	lookups []string               // endpoints
-	busy    bool                   // it looks up no more
-	gates   []string               // peers and groups blocked, and let go on
-	sendErr error                  // what sending gives
-	moves   func() transport.Moved // what moves on connections; nil if that cannot be told
+	sent    []string                               // names of commands
+	events  []string                               // types
+	reasons []string                               // of each EXIT
+	lookups []string                               // endpoints
+	busy    bool                                   // it looks up no more
+	gates   []string                               // peers and groups blocked, and let go on
+	sendErr error                                  // what sending gives
+	moves   func() transport.Moved                 // what moves on connections; nil if that cannot be told
+	movesOf func(c transport.Conn) transport.Moved // likewise, by the connection from the peer
 }
 
 func (f *fakePort) dial(endpoint, _ string) (transport.Mailbox, error) {
@@ -52,7 +53,7 @@ func (f *fakePort) block(what string, blocked bool) {
 }
 
 // forget drops what was recorded.
-func (f *fakePort) forget() { *f = fakePort{sendErr: f.sendErr, moves: f.moves} }
+func (f *fakePort) forget() { *f = fakePort{sendErr: f.sendErr, moves: f.moves, movesOf: f.movesOf} }
 
 // fakeMailbox is a connection of a fakePort.
 type fakeMailbox struct {
@@ -80,9 +81,12 @@ func (m *fakeMailbox) SendShared(header []byte, p *transport.Payload) error {
 	return m.Send(header, [][]byte{p.Bytes()})
 }
 
-func (m *fakeMailbox) Moved(transport.Conn) (moved transport.Moved) {
-	if m.port.moves != nil {
-		moved = m.port.moves()
+func (m *fakeMailbox) Moved(c transport.Conn) (moved transport.Moved) {
+	switch {
+	case m.port.movesOf != nil:
+		return m.port.movesOf(c)
+	case m.port.moves != nil:
+		return m.port.moves()
 	}
 	return moved
 }

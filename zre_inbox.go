@@ -62,8 +62,10 @@ func (z *zre) inboxDrained(now time.Time) {
 // round that began now.
 func (z *zre) deliveries(now time.Time) transport.Deliveries {
 	d := transport.Deliveries{Bytes: make(map[transport.Conn]uint64, z.entered), Drained: z.inbox.drainedAt.Equal(now)}
+	heardLast := make(map[transport.Conn]time.Time, z.entered)
 	for _, p := range z.peers {
-		if p.handshake.isHelloReceived() && p.conn != (transport.Conn{}) {
+		if p.handshake.isHelloReceived() && p.conn != (transport.Conn{}) && !p.presence.messageAt.Before(heardLast[p.conn]) {
+			heardLast[p.conn] = p.presence.messageAt // see isOthers
 			d.Bytes[p.conn] = p.wire
 		}
 	}

@@ -49,15 +49,16 @@ func (s presenceState) String() string {
 
 // presence is how long a peer has been silent, and what was done about it.
 type presence struct {
-	state    presenceState
-	heardAt  time.Time // its last message
-	pingedAt time.Time // our first ping since then; zero if there was none
-	pings    int       // our pings on this connection that no PING-OK has answered
+	state     presenceState
+	heardAt   time.Time // its last sign of life
+	messageAt time.Time // its last message
+	pingedAt  time.Time // our first ping since heardAt; zero if there was none
+	pings     int       // our pings on this connection that no PING-OK has answered
 }
 
 // heard notes a sign of life.
 func (pr *presence) heard(now time.Time) {
-	pr.state, pr.heardAt, pr.pingedAt = presenceAlive, now, time.Time{}
+	pr.state, pr.heardAt, pr.messageAt, pr.pingedAt = presenceAlive, now, now, time.Time{}
 }
 
 // tookMessage notes that the peer took something that had waited for room: a sign of

@@ -51,9 +51,27 @@ func (pr *progress) refutes(p *probe) bool {
 // watchProgress looks whether bytes move from or to a peer under suspicion, and takes them
 // for a sign of life.
 func (z *zre) watchProgress(now time.Time, p *peer) {
+	if z.isOthers(p) {
+		p.conn, p.wire = transport.Conn{}, 0
+	}
 	if p.mailbox != nil && p.progress.see(now, p.mailbox.Moved(p.conn)) {
 		p.presence.progressed(now, p.progress.movedBy)
 	}
+}
+
+// isOthers reports whether the connection that a peer is heard on is another peer's: that
+// one was heard on it since. A HELLO that is read late tells a descriptor that may be used
+// again by then, for the connection of somebody else.
+func (z *zre) isOthers(p *peer) bool {
+	if p.conn == (transport.Conn{}) {
+		return false
+	}
+	for _, other := range z.peers {
+		if other.conn == p.conn && other.presence.messageAt.After(p.presence.messageAt) {
+			return true
+		}
+	}
+	return false
 }
 
 // isBroken reports whether it is known that there is no connection to a peer. Then what

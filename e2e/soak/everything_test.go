@@ -130,6 +130,9 @@ func (s *soak) agree(what string, differ func([]soakReport) string) []soakReport
 		reports = s.reports()
 		diff := differ(reports)
 		if diff != "" && time.Since(start) > soakPatience {
+			for _, a := range s.all(soakCommand{Do: "dump"}) {
+				s.t.Log(a.Dump)
+			}
 			s.fail("%s: %s", what, diff)
 		}
 		return diff == ""

@@ -76,6 +76,7 @@ type soakAnswer struct {
 	Err     string
 	Reports []soakReport // of nodes that run
 	Usage   soakUsage
+	Dump    string // of nodes that run
 }
 
 // soakUsage is what a process holds.
@@ -114,6 +115,8 @@ func (h *soakHost) dispatch(c soakCommand) (a soakAnswer) {
 		for _, n := range h.live() {
 			a.Reports = append(a.Reports, n.report())
 		}
+	case "dump":
+		a.Dump = h.dump()
 	case "usage":
 		a.Usage, err = h.usage()
 	default:
@@ -202,4 +205,14 @@ func openDescriptors() int {
 		return 0 // not Linux: nothing to compare
 	}
 	return len(entries)
+}
+
+// dump is what the nodes that run say of themselves.
+func (h *soakHost) dump() string {
+	var b strings.Builder
+	for _, n := range h.live() {
+		fmt.Fprintf(&b, "%s:\n", n.run)
+		n.z.Dump(&b)
+	}
+	return b.String()
 }

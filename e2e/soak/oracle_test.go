@@ -226,13 +226,23 @@ func soakDiffer(reports []soakReport) string {
 			}
 		}
 		if len(a.Views) != len(reports)-1 {
-			return fmt.Sprintf("%s sees %d peers, want %d", a.Run, len(a.Views), len(reports)-1)
+			return fmt.Sprintf("%s sees %d peers, want %d: not %s", a.Run, len(a.Views), len(reports)-1, a.unknown(reports))
 		}
 		if diff := a.differ(); diff != "" {
 			return diff
 		}
 	}
 	return ""
+}
+
+// unknown lists the runs that are seen and are not among those reported.
+func (r *soakReport) unknown(reports []soakReport) (runs []string) {
+	for id, view := range r.Views {
+		if !slices.ContainsFunc(reports, func(b soakReport) bool { return b.UUID == id }) {
+			runs = append(runs, fmt.Sprint(view.Run, " ", id, ": ", r.Came[view.Run]))
+		}
+	}
+	return runs
 }
 
 // differ compares what the methods of a node say with what its events said.
