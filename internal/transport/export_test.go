@@ -46,3 +46,19 @@ func WantsSources(t *testing.T, in Inbox) bool {
 	}
 	return z.wantSources.Load()
 }
+
+// IsCalm reports whether a guard leaves out looks from now on.
+func IsCalm(g *Guard) bool { return g.skip == calmLooks }
+
+// DueLooks are the looks that a guard takes, after one at which the process had needed
+// before bytes of memory, and of later ones peaks.
+func DueLooks(before int, calm bool, peaks []int) (due []bool) {
+	g := &Guard{peak: before}
+	if calm {
+		g.skip = calmLooks
+	}
+	for _, p := range peaks {
+		due = append(due, g.isDue(p))
+	}
+	return due
+}

@@ -21,14 +21,23 @@ const (
 	// maxUnfinished is how many bytes may have come on a connection before its peer enters,
 	// and beyond a message of the largest size on that of a peer.
 	maxUnfinished = 1<<20 + 64<<10
+	// maxUnknown is how many bytes may have come on a connection of which it was not yet asked
+	// whether it is a peer's.
+	maxUnknown = 16 << 20
 	// maxUnread is how many bytes of a peer may wait, whole messages too, while the node does
 	// not keep up.
 	maxUnread = 256 << 20
 
 	guardInterval = 250 * time.Millisecond // between two looks
 	guardPressed  = 100 * time.Millisecond // if the last one found something
-	guardCalm     = time.Second            // if one after another found less than calmBytes, and no other connections
-	calmBytes     = 16 << 10
+
+	// A look takes up to 1 ms. Once one has found no other connections than before, and less
+	// than calmBytes on them, the next are later, and calmLooks of them are left out unless
+	// the process comes to need more memory by calmGrowth than it ever did.
+	guardCalm  = 375 * time.Millisecond
+	calmLooks  = 2
+	calmBytes  = 16 << 10
+	calmGrowth = 16 << 20
 )
 
 // Deliveries is what a node has read of its peers: how many bytes, by the connection that
@@ -43,6 +52,8 @@ type Guard struct {
 	inbox *zmqInbox
 	seen  *sight            // the connections of the process at the last look
 	known map[Conn]*guarded // those to the inbox
+	skip  int               // how many looks are left out from now on
+	peak  int               // the most memory of the process at the last look
 	next  time.Duration
 	cut   atomic.Uint64
 }
@@ -75,6 +86,9 @@ func (g *Guard) Cut() uint64 { return g.cut.Load() }
 // Look looks at the connections and ends those that hold too much. It asks the node what it
 // has read only if that matters; ok is false if the node has no answer.
 func (g *Guard) Look(ask func() (d Deliveries, ok bool)) {
+	if !g.isDue(peakMemory()) {
+		return
+	}
 	s := g.inbox.transport.context.connections.look(time.Now())
 	if s == g.seen {
 		return // it was judged before
@@ -95,14 +109,23 @@ func (g *Guard) Look(ask func() (d Deliveries, ok bool)) {
 	// more has come on one than was read: libzmq may have connected a peer again by itself.
 	g.inbox.wantSources.Store(pressed && g.isSuspect(in))
 	pressed = g.limitStrangers(in) || pressed || cut > 0
+	g.next, g.skip = guardInterval, 0
 	switch {
 	case pressed:
 		g.next = guardPressed
 	case calm:
-		g.next = min(2*g.next, guardCalm)
-	default:
-		g.next = guardInterval
+		g.next, g.skip = guardCalm, calmLooks
 	}
+}
+
+// isDue reports whether to look this time, given the most memory that the process has had.
+func (g *Guard) isDue(peak int) bool {
+	if g.skip > 0 && peak < g.peak+calmGrowth {
+		g.skip--
+		return false
+	}
+	g.peak = peak
+	return true
 }
 
 // recognize returns the connections to the inbox, and forgets those that are no more. It is
@@ -172,7 +195,7 @@ func (g *Guard) judge(in []tcpinfo.Reading, d Deliveries) {
 		switch {
 		case c.Received <= read+k.offset+most:
 			k.isAccused = false
-		case isPeers, k.isAccused:
+		case isPeers, k.isAccused, c.Received > k.offset+maxUnknown:
 			g.end(c.Conn)
 		default:
 			k.isAccused = true // until the next look its messages tell whether it is a peer's

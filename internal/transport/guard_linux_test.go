@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -160,30 +161,44 @@ func TestGuard_peer(t *testing.T) {
 	}
 }
 
-// Where nothing happens the guard hardly ever looks, and soon again where something does.
+// Where nothing happens the guard leaves out looks, unless the process comes to need more
+// memory.
 func TestGuard_calm(t *testing.T) {
+	const mebi = 1 << 20
+	for _, c := range []struct {
+		calm  bool
+		peaks []int // of memory, at one look after another
+		want  []bool
+	}{
+		{false, []int{50 * mebi, 50 * mebi}, []bool{true, true}},
+		{true, []int{50 * mebi, 60 * mebi, 60 * mebi}, []bool{false, false, true}},
+		{true, []int{50 * mebi, 66 * mebi}, []bool{false, true}},
+	} {
+		if got := transport.DueLooks(50*mebi, c.calm, c.peaks); !slices.Equal(got, c.want) {
+			t.Errorf("calm %t, memory %v: looks %v, want %v", c.calm, c.peaks, got, c.want)
+		}
+	}
 	g, look, at, _ := watched(t, map[transport.Conn]uint64{})
-	lookUntil := func(want time.Duration, what string) {
+	untilCalm := func(want bool, when string) {
 		t.Helper()
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
-		for end := time.Now().Add(patience); g.Next() != want; <-tick.C {
-			if time.Now().After(end) {
-				t.Fatalf("%s: the next look is after %v, want %v", what, g.Next(), want)
+		for end := time.Now().Add(patience); transport.IsCalm(g) != want; <-tick.C {
+			if look(); time.Now().After(end) {
+				t.Fatalf("%s: calm %t, want %t", when, !want, want)
 			}
-			look()
 		}
 	}
-	lookUntil(time.Second, "without connections")
+	untilCalm(true, "without connections")
 	r, err := zmtp.Dial(at, transporttest.Identity)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	lookUntil(250*time.Millisecond, "with a new connection")
-	lookUntil(time.Second, "with one that is silent")
+	untilCalm(false, "with a new connection")
+	untilCalm(true, "with one that is silent")
 	if _, err := r.Write(zmtp.AppendFrame(nil, make([]byte, 32<<10), true)); err != nil {
 		t.Fatal(err)
 	}
-	lookUntil(250*time.Millisecond, "with one that sends")
+	untilCalm(false, "with one that sends")
 }
