@@ -62,3 +62,13 @@ func DueLooks(before int, calm bool, peaks []int) (due []bool) {
 	}
 	return due
 }
+
+// SourceOf returns the connection that an inbox of ZMQ takes a descriptor for.
+func SourceOf(t *testing.T, in Inbox, fd int) Conn {
+	t.Helper()
+	z, ok := in.(*zmqInbox)
+	if !ok {
+		t.Fatalf("an inbox of type %T", in)
+	}
+	return z.source(fd)
+}

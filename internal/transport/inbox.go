@@ -245,7 +245,9 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 // or until the next Wait: to ask the system takes longer than to receive a message.
 const sourceMessages = 512
 
-// source returns the connection with a descriptor.
+// source returns the connection with a descriptor. A message may be read long after it came,
+// when its connection has ended and its descriptor is used again: for a connection of
+// another socket of the process, or for another one of this inbox, which cannot be told.
 func (in *zmqInbox) source(fd int) Conn {
 	if in.sourced++; in.sourced > sourceMessages {
 		in.sourced = 0
@@ -256,7 +258,9 @@ func (in *zmqInbox) source(fd int) Conn {
 	}
 	c, isKnown := in.sources[fd]
 	if !isKnown {
-		c = tcpinfo.Of(fd)
+		if c = tcpinfo.Of(fd); !in.addresses.Load().contains(c.Local()) {
+			c = Conn{}
+		}
 		if in.sources == nil {
 			in.sources = map[int]Conn{}
 		}
