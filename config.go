@@ -277,9 +277,9 @@ func (z *Zyre) SetExpiredTimeout(timeout time.Duration) *Zyre {
 // SetStalledTimeout sets after how long a member of a group exits that takes nothing of what
 // this node shouts to the group: nothing is read from its connection, whatever it sends
 // itself. The default is 30 s; less than 10 ms makes Start return an error that wraps
-// ErrInvalid. It exits with [ReasonStalled], and [Stats].Stalled counts it. A peer that reads
-// is waited for, if it is 500 messages or 2 MiB within the time: libzmq shows no less. Of one
-// that does not, only the first second is: then further shouts go on to the other members,
+// ErrInvalid. It exits with [ReasonStalled], and [Stats].Stalled counts it. Shouts wait for a
+// peer that reads: at least 500 messages or 2 MiB within the time, for less cannot be seen. For
+// one that does not read they wait a second. Then further shouts go on to the other members,
 // and wait for this one in memory, up to the queue limit ([Zyre.SetQueueLimit]) for all such
 // peers together. Whispers wait for a peer for as long as it lives. An application that takes
 // so little, with its queue full, looks the same to its peers: set more if that can happen.

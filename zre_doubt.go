@@ -7,7 +7,8 @@ import (
 
 // Where it is in doubt whether a peer has our HELLO, its own is kept (helloDoubted), and it
 // is pinged. It enters when it answers; until then HELLO is said again, ever more rarely.
-// What is lost by that, the application of neither side has been told of.
+// Our application has not seen an ENTER by then. The peer's may have: if our HELLO comes to
+// it twice, it sees EXIT and ENTER.
 //
 // A peer that is heard and cannot be reached, because a firewall lets TCP pass in one
 // direction only, or the endpoint that it announces is wrong, enters once, and exits without
