@@ -107,6 +107,7 @@ func (n *node) start(now time.Time) error {
 		return errors.Join(err, n.seams.transport.Close())
 	}
 	n.inbox = in
+	n.guard = transport.GuardOf(in)
 	n.binder = newBinder(&n.cfg, in, n.log)
 	n.plannedAt = now
 	if err := n.startDiscovery(now); err != nil {
@@ -145,9 +146,11 @@ func (n *node) step(now time.Time) (busy bool) {
 		n.zre.shiftTimers(late)
 	}
 	n.plannedAt = now
+	n.guard.Look(now)
 	n.taken = n.commands.take(n.taken)
 	busy = n.drain(now) // first: what a peer sent before its goodbye comes before it
 	n.handle(now, n.taken)
+	n.guard.Judge(now, n.zre.deliveries)
 	if n.zre.isTickDue(now) {
 		n.watch(now)
 	}
@@ -166,7 +169,7 @@ func (n *node) step(now time.Time) (busy bool) {
 // plan returns when the next round has to begin even if nothing arrives, and remembers
 // it: a round that begins much later shows that the process was stopped.
 func (n *node) plan(now time.Time) time.Time {
-	n.plannedAt = n.nextWake(now)
+	n.plannedAt = n.guard.WakeAt(n.nextWake(now))
 	return n.plannedAt
 }
 

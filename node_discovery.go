@@ -92,10 +92,6 @@ func (n *node) startEdges() {
 		e.running.Go(func() { g.forwardAnnouncements(e.quit) })
 	}
 	e.running.Go(func() { e.forwardLookups(n.resolver) })
-	if g := transport.GuardOf(n.inbox); g != nil {
-		n.guard = g
-		e.running.Go(func() { e.guardConnections(g, n.zre.deliveries) })
-	}
 }
 
 // sighted handles a beacon.

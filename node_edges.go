@@ -2,7 +2,6 @@ package zyre
 
 import (
 	"sync"
-	"time"
 
 	"github.com/go-zyre/zyre/internal/transport"
 )
@@ -58,32 +57,5 @@ func (e *edges) forwardLookups(resolver *transport.Resolver) {
 		case <-e.quit:
 			return
 		}
-	}
-}
-
-// guardConnections ends connections that hold too much of the node. deliveries tells what the
-// node has read; it is called on the node's goroutine.
-func (e *edges) guardConnections(g *transport.Guard, deliveries func(now time.Time) transport.Deliveries) {
-	timer := time.NewTimer(g.Next())
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-		case <-e.quit:
-			return
-		}
-		g.Look(func() (d transport.Deliveries, ok bool) {
-			c := command{kind: cmdTake, news: func(now time.Time) { d = deliveries(now) }, done: make(chan struct{})}
-			if e.commands.put(c) != nil {
-				return d, false
-			}
-			select {
-			case <-c.done:
-				return d, true
-			case <-e.quit:
-				return transport.Deliveries{}, false
-			}
-		})
-		timer.Reset(g.Next())
 	}
 }

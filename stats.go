@@ -222,9 +222,7 @@ func (n *node) stats(now time.Time) Stats {
 		s.Dropped.BadBeacons += n.beacon.stats.malformed.Load()
 	}
 	s.Dropped.KeysRefused += n.policy.Refused()
-	if n.guard != nil {
-		s.Dropped.ConnectionsCut = n.guard.Cut()
-	}
+	s.Dropped.ConnectionsCut = n.guard.Cut()
 	s.Dropped.LogRecords = n.cfg.logs.lostRecords()
 	s.Warnings = n.cfg.logs.warnings.list()
 	for _, p := range z.peers {

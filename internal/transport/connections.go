@@ -17,7 +17,7 @@ const (
 
 	// The connections are looked at once in sightInterval at most, and for no more than one
 	// part in sightShare of the time.
-	sightInterval = guardPressed / 2
+	sightInterval = pressedInterval / 2
 	sightShare    = 100
 )
 

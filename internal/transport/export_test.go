@@ -44,11 +44,11 @@ func WantsSources(t *testing.T, in Inbox) bool {
 	if !ok {
 		t.Fatalf("an inbox of type %T", in)
 	}
-	return z.wantSources.Load()
+	return z.wantSources
 }
 
-// IsCalm reports whether a guard leaves out looks from now on.
-func IsCalm(g *Guard) bool { return g.skip == calmLooks }
+// IsCalm reports whether nothing happened at the last look of a guard.
+func IsCalm(g *Guard) bool { return g.state == guardCalm }
 
 // DueLooks are the looks that a guard takes, after one at which the process had needed
 // before bytes of memory, and of later ones peaks.
@@ -58,7 +58,7 @@ func DueLooks(before int, calm bool, peaks []int) (due []bool) {
 		g.skip = calmLooks
 	}
 	for _, p := range peaks {
-		due = append(due, g.isDue(p))
+		due = append(due, g.isWorthwhile(p))
 	}
 	return due
 }

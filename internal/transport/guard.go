@@ -3,7 +3,6 @@ package transport
 import (
 	"net/netip"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/tcpinfo"
@@ -28,16 +27,17 @@ const (
 	// not keep up.
 	maxUnread = 256 << 20
 
-	guardInterval = 250 * time.Millisecond // between two looks
-	guardPressed  = 100 * time.Millisecond // if the last one found something
+	activeInterval  = 250 * time.Millisecond // between two looks
+	pressedInterval = 100 * time.Millisecond // if some held too much at the last one
 
 	// A look takes up to 1 ms. Once one has found no other connections than before, and less
-	// than calmBytes on them, the next are later, and calmLooks of them are left out unless
-	// the process comes to need more memory by calmGrowth than it ever did.
-	guardCalm  = 375 * time.Millisecond
-	calmLooks  = 2
-	calmBytes  = 16 << 10
-	calmGrowth = 16 << 20
+	// than calmBytes on them, calmLooks are left out unless the process comes to need more
+	// memory by calmGrowth than it ever did. An idle process pays most for being woken: until
+	// calmInterval the guard relies on it that the node wakes for something else.
+	calmInterval = 500 * time.Millisecond
+	calmLooks    = 5
+	calmBytes    = 16 << 10
+	calmGrowth   = 16 << 20
 )
 
 // Deliveries is what a node has read of its peers: how many bytes, by the connection that
@@ -47,16 +47,31 @@ type Deliveries struct {
 	Drained bool // the inbox was empty of late: what was not read is the beginning of a message
 }
 
-// Guard ends connections that hold more of a node than they may. One goroutine uses it.
+// Guard ends connections that hold more of a node than they may. The node looks before it
+// reads its inbox and judges afterwards, so that whole messages count as read. A nil Guard
+// does nothing. One goroutine uses it.
 type Guard struct {
 	inbox *zmqInbox
 	seen  *sight            // the connections of the process at the last look
 	known map[Conn]*guarded // those to the inbox
+	in    []tcpinfo.Reading // the same, since Look and until Judge
+	state guardState        // by the last judgement
 	skip  int               // how many looks are left out from now on
 	peak  int               // the most memory of the process at the last look
-	next  time.Duration
-	cut   atomic.Uint64
+	cut   uint64            // how many were ended so far
+
+	dueAt  time.Time // the next look may be
+	wakeAt time.Time // the next look has to be
 }
+
+// guardState says how soon a guard looks again.
+type guardState int
+
+const (
+	guardActive  guardState = iota // something is new on the connections
+	guardCalm                      // nothing is
+	guardPressed                   // some held too much
+)
 
 // guarded is what is known of a connection to the inbox.
 type guarded struct {
@@ -72,92 +87,129 @@ type guarded struct {
 // GuardOf returns the guard of an inbox; nil if its connections are not of the system.
 func GuardOf(in Inbox) *Guard {
 	if z, ok := in.(*zmqInbox); ok {
-		return &Guard{inbox: z, known: map[Conn]*guarded{}, next: guardInterval}
+		return &Guard{inbox: z, known: map[Conn]*guarded{}}
 	}
 	return nil
 }
 
-// Next is how long to wait until the next look.
-func (g *Guard) Next() time.Duration { return g.next }
+// WakeAt returns wake, or when the guard has to look if that is earlier.
+func (g *Guard) WakeAt(wake time.Time) time.Time {
+	if g != nil && g.wakeAt.Before(wake) {
+		return g.wakeAt
+	}
+	return wake
+}
 
-// Cut returns how many connections were ended so far. Any goroutine may call it.
-func (g *Guard) Cut() uint64 { return g.cut.Load() }
+// Cut returns how many connections were ended so far.
+func (g *Guard) Cut() uint64 {
+	if g == nil {
+		return 0
+	}
+	return g.cut
+}
 
-// Look looks at the connections and ends those that hold too much. It asks the node what it
-// has read only if that matters; ok is false if the node has no answer.
-func (g *Guard) Look(ask func() (d Deliveries, ok bool)) {
-	if !g.isDue(peakMemory()) {
+// Look looks at the connections, if it is time to.
+func (g *Guard) Look(now time.Time) {
+	if g == nil || now.Before(g.dueAt) {
 		return
 	}
-	s := g.inbox.transport.context.connections.look(time.Now())
+	g.plan(now)
+	if !g.isWorthwhile(peakMemory()) {
+		return
+	}
+	s := g.inbox.transport.context.connections.look(now)
 	if s == g.seen {
 		return // it was judged before
 	}
+	g.seen, g.in = s, g.find(s)
+}
+
+// plan sets when to look again.
+func (g *Guard) plan(now time.Time) {
+	soonest, latest := activeInterval, activeInterval
+	switch g.state {
+	case guardCalm:
+		soonest, latest = calmInterval/4, calmInterval
+	case guardPressed:
+		soonest, latest = pressedInterval, pressedInterval
+	}
+	g.dueAt, g.wakeAt = now.Add(soonest), now.Add(latest)
+}
+
+// Judge ends the connections that held too much at the look before, if there was one. read
+// tells what the node has read; it is called only if that matters.
+func (g *Guard) Judge(now time.Time, read func(now time.Time) Deliveries) {
+	if g == nil || g.in == nil {
+		return
+	}
+	in := g.in
+	g.in = nil
 	cut := g.inbox.transport.context.connections.cut.Swap(0)
-	g.cut.Add(cut)
-	g.seen = s
-	in, calm := g.recognize(s)
+	g.cut += cut
+	calm := g.recognize(in)
 	pressed := g.isSuspect(in)
 	if pressed {
-		d, ok := ask()
-		if !ok {
-			return
-		}
-		g.judge(in, d)
+		g.judge(in, read(now))
 	}
 	// A message tells which connection brought it only if that is asked for. It matters if
 	// more has come on one than was read: libzmq may have connected a peer again by itself.
-	g.inbox.wantSources.Store(pressed && g.isSuspect(in))
-	pressed = g.limitStrangers(in) || pressed || cut > 0
-	g.next, g.skip = guardInterval, 0
-	switch {
+	g.inbox.wantSources = pressed && g.isSuspect(in)
+	switch pressed = g.limitStrangers(in) || pressed || cut > 0; {
 	case pressed:
-		g.next = guardPressed
+		g.state = guardPressed
 	case calm:
-		g.next, g.skip = guardCalm, calmLooks
+		g.state, g.skip = guardCalm, calmLooks
+	default:
+		g.state = guardActive
 	}
+	g.plan(now)
 }
 
-// isDue reports whether to look this time, given the most memory that the process has had.
-func (g *Guard) isDue(peak int) bool {
+// isWorthwhile reports whether to look this time, given the most memory that the process has
+// had.
+func (g *Guard) isWorthwhile(peak int) bool {
 	if g.skip > 0 && peak < g.peak+calmGrowth {
 		g.skip--
 		return false
 	}
-	g.peak = peak
+	g.peak, g.skip = peak, 0
 	return true
 }
 
-// recognize returns the connections to the inbox, and forgets those that are no more. It is
-// calm if none is new and little has come on all of them.
-func (g *Guard) recognize(s *sight) (in []tcpinfo.Reading, calm bool) {
-	bound := g.inbox.addresses.Load()
-	if bound == nil {
-		return nil, true
-	}
-	came, calm := uint64(0), true
-	for _, port := range bound.ports() {
+// find returns the connections to the inbox.
+func (g *Guard) find(s *sight) []tcpinfo.Reading {
+	in := []tcpinfo.Reading{}
+	for _, port := range g.inbox.addresses.ports() {
 		for _, c := range s.in[port] {
-			if !bound.contains(c.Local()) {
-				continue
+			if g.inbox.addresses.contains(c.Local()) {
+				in = append(in, c)
 			}
-			in = append(in, c)
-			k := g.known[c.Conn]
-			if k == nil {
-				k = &guarded{firstSeen: s.at}
-				g.known[c.Conn] = k
-				calm = false
-			}
-			came += c.Received - k.received
-			k.seen, k.received = s, c.Received
 		}
 	}
+	return in
+}
+
+// recognize remembers the connections to the inbox, and forgets those that are no more. It
+// is calm if none is new and little has come on all of them.
+func (g *Guard) recognize(in []tcpinfo.Reading) (calm bool) {
+	calm = true
+	came := uint64(0)
+	for _, c := range in {
+		k := g.known[c.Conn]
+		if k == nil {
+			k = &guarded{firstSeen: g.seen.at}
+			g.known[c.Conn] = k
+			calm = false
+		}
+		came += c.Received - k.received
+		k.seen, k.received = g.seen, c.Received
+	}
 	for c, k := range g.known {
-		if k.seen != s {
+		if k.seen != g.seen {
 			delete(g.known, c)
 		}
 	}
-	return in, calm && came < calmBytes
+	return calm && came < calmBytes
 }
 
 // isSuspect reports whether a connection may hold too much, by what is known of it.
@@ -243,19 +295,16 @@ func (g *Guard) limitStrangers(in []tcpinfo.Reading) (any bool) {
 
 func (g *Guard) end(c Conn) {
 	if c.Reset() {
-		g.cut.Add(1)
+		g.cut++
 	}
 }
 
-// boundAddresses are where an inbox was ever bound. It is replaced and never changed.
+// boundAddresses are where an inbox was ever bound.
 type boundAddresses []netip.AddrPort
 
 // contains reports whether local is the end of a connection that was made to one of them.
-func (b *boundAddresses) contains(local netip.AddrPort) bool {
-	if b == nil {
-		return false
-	}
-	for _, a := range *b {
+func (b boundAddresses) contains(local netip.AddrPort) bool {
+	for _, a := range b {
 		if a.Port() == local.Port() && (a.Addr().IsUnspecified() || a.Addr().Unmap().WithZone("") == local.Addr().Unmap().WithZone("")) {
 			return true
 		}
@@ -264,8 +313,8 @@ func (b *boundAddresses) contains(local netip.AddrPort) bool {
 }
 
 // ports lists the ports among them, each once.
-func (b *boundAddresses) ports() (all []uint16) {
-	for _, a := range *b {
+func (b boundAddresses) ports() (all []uint16) {
+	for _, a := range b {
 		if !slices.Contains(all, a.Port()) {
 			all = append(all, a.Port())
 		}

@@ -44,14 +44,16 @@ func watched(t *testing.T, peers map[transport.Conn]uint64) (g *transport.Guard,
 	in, at := transporttest.MustListen(t, tr, transport.ListenOptions{MaxMessage: 1 << 20}, "tcp://127.0.0.1:*")
 	g = transport.GuardOf(in)
 	return g, func() {
-		g.Look(func() (transport.Deliveries, bool) {
+		now := time.Now()
+		g.Look(now)
+		g.Judge(now, func(time.Time) transport.Deliveries {
 			var p transport.Packet
 			for transporttest.RecvBy(t, in, &p, time.Now()) {
 				if _, ok := peers[p.Conn]; ok {
 					peers[p.Conn] += p.Wire
 				}
 			}
-			return transport.Deliveries{Bytes: peers, Drained: true}, true
+			return transport.Deliveries{Bytes: peers, Drained: true}
 		})
 	}, at, tr
 }
@@ -145,12 +147,15 @@ func TestGuard_peer(t *testing.T) {
 		t.Fatal("a HELLO has no connection")
 	}
 	peers[conn] = p.Wire
+	now := time.Now()
 	for i := range 40 {
 		transporttest.MustSend(t, m, transporttest.WhisperHeader, make([]byte, 1<<20))
 		transporttest.MustRecv(t, in, &p)
 		peers[conn] += p.Wire
 		if i%4 == 0 {
-			g.Look(func() (transport.Deliveries, bool) { return transport.Deliveries{Bytes: peers, Drained: true}, true })
+			now = now.Add(time.Second)
+			g.Look(now)
+			g.Judge(now, func(time.Time) transport.Deliveries { return transport.Deliveries{Bytes: peers, Drained: true} })
 			if transport.WantsSources(t, in) {
 				t.Fatal("the inbox asks which connection brings each message, though all that came was read")
 			}
@@ -171,7 +176,7 @@ func TestGuard_calm(t *testing.T) {
 		want  []bool
 	}{
 		{false, []int{50 * mebi, 50 * mebi}, []bool{true, true}},
-		{true, []int{50 * mebi, 60 * mebi, 60 * mebi}, []bool{false, false, true}},
+		{true, []int{50 * mebi, 50 * mebi, 50 * mebi, 60 * mebi, 60 * mebi, 60 * mebi}, []bool{false, false, false, false, false, true}},
 		{true, []int{50 * mebi, 66 * mebi}, []bool{false, true}},
 	} {
 		if got := transport.DueLooks(50*mebi, c.calm, c.peaks); !slices.Equal(got, c.want) {

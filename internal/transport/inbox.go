@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
@@ -99,9 +98,8 @@ type zmqInbox struct {
 	maxMessage int         // bytes of a message, all frames together
 	overhead   int         // bytes that a frame takes on the wire beside its content
 
-	// shared with the Guard's goroutine
-	addresses   atomic.Pointer[boundAddresses] // read by it
-	wantSources atomic.Bool                    // set by it: of every message it is to be told which connection brought it
+	addresses   boundAddresses
+	wantSources bool // set by the Guard: of every message it is to be told which connection brought it
 
 	bound           []string     // the endpoints that it is bound to
 	offer           *inprocOffer // of connections by inproc; nil if it has never made one
@@ -149,15 +147,10 @@ func (in *zmqInbox) Bind(endpoint string) (string, error) {
 
 // noteAddress remembers where the inbox was bound: connections last longer than that.
 func (in *zmqInbox) noteAddress(at netip.AddrPort) {
-	var all boundAddresses
-	if before := in.addresses.Load(); before != nil {
-		all = slices.Clone(*before)
-	}
-	if !slices.Contains(all, at) {
-		all = append(all, at)
+	if !slices.Contains(in.addresses, at) {
+		in.addresses = append(in.addresses, at)
 		in.transport.context.connections.addBound(at, 1)
 	}
-	in.addresses.Store(&all)
 }
 
 func (in *zmqInbox) Unbind(endpoint string) error {
@@ -258,7 +251,7 @@ func (in *zmqInbox) source(fd int) Conn {
 	}
 	c, isKnown := in.sources[fd]
 	if !isKnown {
-		if c = tcpinfo.Of(fd); !in.addresses.Load().contains(c.Local()) {
+		if c = tcpinfo.Of(fd); !in.addresses.contains(c.Local()) {
 			c = Conn{}
 		}
 		if in.sources == nil {
@@ -273,7 +266,7 @@ func (in *zmqInbox) source(fd int) Conn {
 // fill gets what libzmq has, or one message if they come one by one.
 func (in *zmqInbox) fill() error {
 	in.polled = true
-	in.messages.Sources = in.wantSources.Load()
+	in.messages.Sources = in.wantSources
 	in.single = in.single && in.taken == 0
 	count, more, err := in.messages.Fill(in.single)
 	if err == nil {
@@ -340,10 +333,8 @@ func (in *zmqInbox) Close() error {
 		in.offer.withdrawn.Store(true)
 	}
 	in.messages.Free()
-	if bound := in.addresses.Load(); bound != nil {
-		for _, at := range *bound {
-			in.transport.context.connections.addBound(at, -1)
-		}
+	for _, at := range in.addresses {
+		in.transport.context.connections.addBound(at, -1)
 	}
 	err := errors.Join(Unbind(in.transport.context.ctx, in.soc, in.bound...), in.waiter.Close(), in.soc.Close())
 	in.transport.open.Add(-1)
