@@ -274,7 +274,7 @@ func (z *zre) win(now time.Time, g *group, e *election) {
 	z.lead(g.name, e, z.id)
 }
 
-// supportedBy says whether every member supports this node. Who has said so once is
+// supportedBy reports whether every member supports this node. Who has said so once is
 // not asked again: a node of libzyre speaks once in a wave.
 func (e *election) supportedBy(g *group) bool {
 	return !slices.ContainsFunc(g.peers, func(p *peer) bool { return !e.support[p] })

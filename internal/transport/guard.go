@@ -69,12 +69,9 @@ type guarded struct {
 	offset    uint64 // bytes that had come on it before the peer was known to be heard on it
 }
 
-// GuardOf returns the guard of an inbox; nil if its connections are not of the system.
-func GuardOf(in Inbox) *Guard {
-	if z, ok := in.(*zmqInbox); ok {
-		return &Guard{inbox: z, known: map[Conn]*guarded{}, next: guardInterval}
-	}
-	return nil
+// NewGuard makes a guard of the inbox.
+func (in *zmqInbox) NewGuard() *Guard {
+	return &Guard{inbox: in, known: map[Conn]*guarded{}, next: guardInterval}
 }
 
 // Next is how long to wait until the next look.
@@ -86,7 +83,7 @@ func (g *Guard) Cut() uint64 { return g.cut.Load() }
 // Look looks at the connections and ends those that hold too much. It asks the node what it
 // has read only if that matters; ok is false if the node has no answer.
 func (g *Guard) Look(ask func() (d Deliveries, ok bool)) {
-	if !g.isDue(peakMemory()) {
+	if g.leaveOut(peakMemory()) {
 		return
 	}
 	s := g.inbox.transport.context.connections.look(time.Now())
@@ -118,14 +115,15 @@ func (g *Guard) Look(ask func() (d Deliveries, ok bool)) {
 	}
 }
 
-// isDue reports whether to look this time, given the most memory that the process has had.
-func (g *Guard) isDue(peak int) bool {
+// leaveOut counts down the looks to leave out, and reports whether this is one of them. peak
+// is the most memory that the process has had: if that has grown much, no look is left out.
+func (g *Guard) leaveOut(peak int) bool {
 	if g.skip > 0 && peak < g.peak+calmGrowth {
 		g.skip--
-		return false
+		return true
 	}
 	g.peak = peak
-	return true
+	return false
 }
 
 // recognize returns the connections to the inbox, and forgets those that are no more. It is

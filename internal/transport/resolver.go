@@ -127,7 +127,7 @@ func (r *Resolver) resolve(host string, result Resolved, most int, mayUse func(n
 	}
 	result.Err = err
 	for _, addr := range addrs {
-		numeric := NumericEndpoint(result.Endpoint, addr)
+		numeric := numericEndpoint(result.Endpoint, addr)
 		if CheckEndpoint(numeric) == nil && mayUse(numeric) && len(result.Numeric) < most {
 			result.Numeric = append(result.Numeric, numeric)
 		}
