@@ -22,7 +22,7 @@ var probeKinds = [...]struct {
 	name         string
 	reason       string // of EXIT
 	resendsHello bool
-	come, goOut  bool // bytes that do so refute the suspicion
+	come, goOut  bool // bytes that do so count as an answer
 }{
 	noProbe:          {name: "none"},
 	probeGoodbye:     {"goodbye", ReasonGoodbye, false, true, true},
