@@ -11,7 +11,7 @@ import (
 // Libzyre has nothing like it.
 type Stats struct {
 	Peers    int // peers that have entered
-	HalfOpen int // nodes that were heard of, but have not said HELLO; they cause no events
+	HalfOpen int // nodes that were heard of and have not entered; they cause no events
 	Groups   int // groups that at least one peer has joined
 
 	HeldEvents int  // events that the application has not read yet
