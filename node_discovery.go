@@ -131,7 +131,7 @@ func (n *node) tuple(now time.Time, t zgossip.Tuple) {
 	}
 }
 
-// ignoreInterval is the least time between two lists of whom to ignore, while peers only come.
+// ignoreInterval is the least time between two lists of peers to ignore, unless one has gone.
 const ignoreInterval = 250 * time.Millisecond
 
 // ignoredPeers is what the beacon was told last: when, and zre's counts at that time.

@@ -160,7 +160,7 @@ func (pr *presence) shift(by time.Duration) {
 // leaves the ping unanswered, and to or from which no bytes move, is reported EVASIVE,
 // and later SILENT, each once; after the expired timeout it is removed. While the node
 // does not read its inbox, and until it has caught up, silence means nothing: it pings
-// all the same, to show that it lives itself, and to have an answer when it reads again.
+// all the same, to show that it is alive, and to have an answer when it reads again.
 func (z *zre) checkPresence(now time.Time, p *peer) {
 	if z.inbox.isGrace() {
 		z.ping(now, p)

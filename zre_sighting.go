@@ -173,10 +173,10 @@ func (z *zre) connectHeld(now time.Time, p *peer, endpoint string) {
 }
 
 // proveClaim decides on a claim to an endpoint when the claimant's first message after its
-// HELLO comes, and returns the claimant, which has entered then. Only who has our HELLO
-// sends messages. There was none for the claimant, but a HELLO names nobody: if the holder
-// has not shown that it took the one to it, the process that came after it at the same
-// endpoint has. That one believes us to be connected, so what it sends must not be lost.
+// HELLO comes, and returns the claimant, which has entered if the claim is right. A node
+// sends messages only once it has our HELLO. We sent the claimant none; but if the holder
+// has not shown that it has the one that we sent to it, the process that came after it at
+// that endpoint has it. It believes us to be connected, so what it sends must not be lost.
 func (z *zre) proveClaim(now time.Time, p *peer, sequence uint16, routingByte byte) *peer {
 	if p == nil || p.handshake.state != helloHeld || sequence != 2 ||
 		!p.held.hasCome() || p.held.routingByte != routingByte {
