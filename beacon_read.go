@@ -173,7 +173,7 @@ func (o *ownDatagrams) has(datagram []byte) bool {
 	case o.current != nil && bytes.Equal(datagram, o.current):
 		return true
 	}
-	for _, old := range o.retired {
+	for _, old := range o.earlier {
 		if old != nil && bytes.Equal(datagram, old) {
 			return time.Now().Before(o.until)
 		}
