@@ -151,8 +151,8 @@ type beaconStats struct {
 // announced before, which may still be in the socket.
 type ownDatagrams struct {
 	current []byte
-	retired [2][]byte
-	until   time.Time // when the retired are no longer ours
+	earlier [2][]byte
+	until   time.Time // when the earlier are no longer ours
 }
 
 // beaconCall is a command with a place for its answer.
@@ -204,12 +204,12 @@ func newBeacon(config beaconConfig) *Beacon {
 		Beacon:   b,
 		interval: beaconInterval,
 		broken:   make(chan *beaconSocket),
-		silent:   config.logger == nil,
+		ownsLog:  config.logger == nil,
 	}
 	if b.interfaces == nil {
 		b.interfaces = a.host.Interfaces
 	}
-	if a.silent {
+	if a.ownsLog {
 		config.logger = slog.New(slog.DiscardHandler)
 	}
 	b.log.Store(config.logger)

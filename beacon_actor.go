@@ -30,7 +30,7 @@ type beaconActor struct {
 
 	linksDirty bool // the node has yet to be told of the links
 	pending    *Cmd // an answer that nobody has taken from Replies yet
-	silent     bool // no logger was given: VERBOSE makes one
+	ownsLog    bool // no logger was given: VERBOSE makes one
 }
 
 // usedLink is a link with the times of its sends.
@@ -256,10 +256,10 @@ func (a *beaconActor) publish(datagram []byte) error {
 func (a *beaconActor) setDatagram(datagram []byte) {
 	own := &ownDatagrams{current: datagram, until: time.Now().Add(time.Second)}
 	if before := a.own.Load(); before != nil {
-		own.retired = before.retired
+		own.earlier = before.earlier
 	}
 	if a.datagram != nil {
-		own.retired = [2][]byte{a.datagram, own.retired[0]}
+		own.earlier = [2][]byte{a.datagram, own.earlier[0]}
 	}
 	a.own.Store(own)
 	a.datagram = datagram
@@ -289,7 +289,7 @@ func (a *beaconActor) setVerbose(req *Cmd) error {
 		}
 	}
 	switch {
-	case !a.silent:
+	case !a.ownsLog:
 	case verbose:
 		a.log.Store(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	default:

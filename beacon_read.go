@@ -165,7 +165,7 @@ func (b *Beacon) isOnLink(src netip.Addr, ifindex int) bool {
 	return subnets != nil && slices.ContainsFunc((*subnets)[ifindex], func(p netip.Prefix) bool { return p.Contains(src) })
 }
 
-// has tells whether the datagram is one of ours.
+// has reports whether the datagram is one of ours.
 func (o *ownDatagrams) has(datagram []byte) bool {
 	switch {
 	case o == nil:
@@ -173,7 +173,7 @@ func (o *ownDatagrams) has(datagram []byte) bool {
 	case o.current != nil && bytes.Equal(datagram, o.current):
 		return true
 	}
-	for _, old := range o.retired {
+	for _, old := range o.earlier {
 		if old != nil && bytes.Equal(datagram, old) {
 			return time.Now().Before(o.until)
 		}

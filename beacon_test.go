@@ -380,7 +380,7 @@ func TestBeacon_readErrors(t *testing.T) {
 	})
 }
 
-func TestBeacon_farewell(t *testing.T) {
+func TestBeacon_goodbyeIsSent(t *testing.T) {
 	f := newFakeNet(netiftest.Eth, netiftest.Wlan)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {
 		beaconCmd(t, b, "INTERFACE", "*")

@@ -60,7 +60,7 @@ func (z *Zyre) checkRequired(id, endpoint, publicKey string) (peer requiredPeer,
 	return peer, err
 }
 
-// seedUUID makes the UUID under which a node is known of which there is only the endpoint.
+// seedUUID makes a UUID for a node of which only the endpoint is known.
 func seedUUID(endpoint string) [16]byte { return uuid.NewSHA1(uuid.NameSpaceURL, []byte(endpoint)) }
 
 type requiredPeer struct {

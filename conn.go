@@ -161,7 +161,7 @@ func (c ConnData) remove(l netif.Link) {
 	c.joined.links = slices.DeleteFunc(c.joined.links, func(o netif.Link) bool { return o == l })
 }
 
-// uses tells whether a joined link is on the interface of l.
+// uses reports whether a joined link is on the interface of l.
 func (c ConnData) uses(l netif.Link) bool {
 	return slices.ContainsFunc(c.links(), func(o netif.Link) bool { return o.Index == l.Index })
 }

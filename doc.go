@@ -80,9 +80,9 @@
 // Nothing is dropped because an application is slow. A node keeps the events that are not
 // read, up to SetQueueLimit bytes. Beyond that it stops reading what its peers send, and
 // those peers wait in Whisper or Shout. Only if it then reads nothing at all for 30 s do
-// those that shout to it give it up (SetStalledTimeout). WhisperContext and ShoutContext limit this wait
-// and report what happened. A message to a peer that has not entered is dropped, as in
-// libzyre.
+// those that shout to it give it up (SetStalledTimeout). WhisperContext and ShoutContext
+// limit this wait and report what happened. A message to a peer that has not entered is
+// dropped, as in libzyre.
 //
 // # Security
 //

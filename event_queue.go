@@ -67,13 +67,8 @@ func (q *eventQueue) countTaken() {
 }
 
 // isFull reports whether the application is so far behind that the node must not
-// read its inbox.
-func (q *eventQueue) isFull() bool {
-	if q.held > q.limit {
-		q.countTaken()
-	}
-	return q.held > q.limit
-}
+// read its inbox, as far as was counted.
+func (q *eventQueue) isFull() bool { return q.held > q.limit }
 
 // dropBacklog gives up the events that are still queued behind a full channel, and
 // returns how many they are.

@@ -172,9 +172,12 @@ func leastLevel(h slog.Handler) slog.Level {
 	return slog.LevelError + 1
 }
 
-// isEnabled reports whether the handler takes records of a level. A change of its level
-// shows a moment later.
-func (q *logQueue) isEnabled(level slog.Level) bool {
+// isEnabled reports whether the handler takes records of a level, as far as it was asked.
+func (q *logQueue) isEnabled(level slog.Level) bool { return int64(level) >= q.level.Load() }
+
+// followLevel has the handler asked again for its level, if that was not done of late. A
+// change shows a moment later.
+func (q *logQueue) followLevel() {
 	now, asked := int64(time.Since(q.madeAt)), q.askedAt.Load()
 	if q.isAsked && now-asked > int64(logLevelInterval) && q.askedAt.CompareAndSwap(asked, now) {
 		q.mu.Lock()
@@ -182,7 +185,6 @@ func (q *logQueue) isEnabled(level slog.Level) bool {
 		q.wake()
 		q.mu.Unlock()
 	}
-	return int64(level) >= q.level.Load()
 }
 
 // flush waits until all records have been handed over, but not long: the handler may
@@ -217,12 +219,14 @@ type logHandler struct {
 
 // Enabled takes all warnings, for Stats lists them whatever is logged.
 func (h *logHandler) Enabled(_ context.Context, level slog.Level) bool {
+	h.queue.followLevel()
 	return h.queue.isEnabled(level) || level >= slog.LevelWarn
 }
 
 // Handle queues a record. A warning that comes again too soon is one of level Debug.
 func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	q, of := h.queue, (*warning)(nil)
+	q.followLevel()
 	var untold uint64
 	if r.Level >= slog.LevelWarn {
 		var tell bool

@@ -88,9 +88,9 @@ func recvFrame(socket *zmq.Socket) (frame []byte, more bool, err error) {
 
 // Send writes msg to socket, waiting for room as long as the socket's send timeout
 // says. To a ROUTER the routing id that msg was received with goes first. A WHISPER
-// or SHOUT has at least one content frame, an empty one if it was given none:
-// libzyre loses its footing without. A message that cannot be encoded, because a
-// string is too long or its id is unknown, is an error before anything is sent.
+// or SHOUT has at least one content frame, an empty one if it was given none: without,
+// libzyre would take what comes next for its content. A message that cannot be encoded,
+// because a string is too long or its id is unknown, is an error before anything is sent.
 //
 // Send never changes msg, its sequence number included. It uses the socket, so it
 // belongs to the goroutine that owns the socket. It is for programs that speak ZRE by

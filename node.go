@@ -43,8 +43,8 @@ type node struct {
 	inbox    transport.Inbox
 	binder   binder
 	beacon   *Beacon      // nil if gossip or required peers take its place
-	base     []netif.Link // that the interfaces were chosen for, without those of routes
-	host     netif.View   // where there is no beacon, or where there are routes
+	base     []netif.Link // the links chosen, without those of routes
+	host     netif.View   // the interfaces, for a node without a beacon or with routes
 	routing  routing
 	watchAt  time.Time  // when to look at the interfaces again
 	gossip   *gossiping // nil without gossip
@@ -55,7 +55,7 @@ type node struct {
 	waits    peerWaits
 	warned   addressWarnings
 	alone    solitude
-	chosen   netif.Choice // of the links, where there is no beacon
+	chosen   netif.Choice // why these links, without a beacon
 	ignored  ignoredPeers
 
 	plannedAt time.Time       // when the next round was to begin
@@ -107,7 +107,7 @@ func (n *node) start(now time.Time) error {
 		return errors.Join(err, n.seams.transport.Close())
 	}
 	n.inbox = in
-	n.guard = transport.GuardOf(in)
+	n.guard = in.NewGuard()
 	n.binder = newBinder(&n.cfg, in, n.log)
 	n.plannedAt = now
 	if err := n.startDiscovery(now); err != nil {
@@ -161,7 +161,7 @@ func (n *node) step(now time.Time) (busy bool) {
 		n.poll.Reset() // there is somebody at the other end
 	}
 	n.resume(now)
-	n.updateIgnored(now)
+	n.ignored.update(now, n.zre, n.beacon)
 	n.waits.check(now, n.zre)
 	return busy
 }
@@ -192,7 +192,7 @@ func (n *node) nextWake(now time.Time) time.Time {
 // that does not read its inbox must not wait for it either: it would find it readable
 // always, and spin.
 func (n *node) sleep(until time.Time) {
-	if !n.paused || !n.events.isFull() {
+	if n.events.countTaken(); !n.paused || !n.events.isFull() {
 		n.inbox.Wait(until)
 		return
 	}
@@ -231,7 +231,10 @@ func (n *node) drain(now time.Time) (more bool) {
 	frames, bytes := 0, 0
 	for range receiveBatch {
 		if n.events.isFull() {
-			n.pause(now)
+			n.events.countTaken() // some may have been taken in this round
+		}
+		if n.events.isFull() {
+			n.pause()
 			return false
 		}
 		err := n.inbox.Recv(&n.packet)
@@ -261,7 +264,7 @@ func (n *node) drain(now time.Time) (more bool) {
 }
 
 // pause stops reading the inbox.
-func (n *node) pause(now time.Time) {
+func (n *node) pause() {
 	if n.paused {
 		return
 	}

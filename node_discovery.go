@@ -3,6 +3,7 @@ package zyre
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -17,7 +18,7 @@ func (n *node) startDiscovery(now time.Time) (err error) {
 	n.routing.setTargets(&n.cfg)
 	n.routing.startLookups(now, n.resolver.Start)
 	if n.cfg.beaconing() && n.seams.newBeacon != nil {
-		err = n.startBeacon()
+		n.beacon, n.base, err = n.seams.startBeacon(&n.cfg, n.log)
 	} else {
 		n.base, err = n.linksNow()
 		if n.cfg.endpoint != "" && !errors.Is(err, ErrNoInterface) {
@@ -36,7 +37,7 @@ func (n *node) startDiscovery(now time.Time) (err error) {
 		n.host.Close() // it is not looked at again
 	}
 	if err = n.binder.bind(); err == nil {
-		err = n.startGossip()
+		n.gossip, err = n.seams.startGossip(n.zre.id, &n.cfg, n.policy, n.log)
 	}
 	if err != nil {
 		n.closeDiscovery()
@@ -49,35 +50,32 @@ func (n *node) startDiscovery(now time.Time) (err error) {
 	return nil
 }
 
-// startBeacon opens the UDP port and learns which links the beacon uses.
-func (n *node) startBeacon() error {
-	b := n.seams.newBeacon(beaconConfig{logger: n.log, sightings: true, tellLinks: true, awaitPublish: true})
+// startBeacon makes a Beacon, opens the UDP port, and returns which links are used.
+func (s *seams) startBeacon(cfg *config, log *slog.Logger) (*Beacon, []netif.Link, error) {
+	b := s.newBeacon(beaconConfig{logger: log, sightings: true, tellLinks: true, awaitPublish: true})
 	for _, c := range []*Cmd{
-		{ID: "INTERFACE", Payload: n.cfg.iface},
-		{ID: "INTERVAL", Payload: n.cfg.interval},
+		{ID: "INTERFACE", Payload: cfg.iface},
+		{ID: "INTERVAL", Payload: cfg.interval},
 		{ID: "SUBSCRIBE", Payload: "ZRE"},
-		{ID: "CONFIGURE", Payload: n.cfg.port},
+		{ID: "CONFIGURE", Payload: cfg.port},
 	} {
 		if reply := b.SetBeaconCmd(c); reply.Err != nil {
 			b.Close()
-			return fmt.Errorf("beacon on UDP port %d: %w", n.cfg.port, reply.Err)
+			return nil, nil, fmt.Errorf("beacon on UDP port %d: %w", cfg.port, reply.Err)
 		}
 	}
-	n.base = <-b.linkChanges // those of CONFIGURE
-	n.beacon = b
-	return nil
+	return b, <-b.linkChanges, nil // those of CONFIGURE
 }
 
-// startGossip binds the hub and connects to others.
-func (n *node) startGossip() (err error) {
-	if !n.cfg.gossip.enabled() {
-		return nil
+// startGossip binds the hub and connects to others. It returns nil without gossip.
+func (s *seams) startGossip(id string, cfg *config, policy *transport.Policy, log *slog.Logger) (*gossiping, error) {
+	switch {
+	case !cfg.gossip.enabled():
+		return nil, nil
+	case s.openGossip == nil:
+		return nil, fmt.Errorf("gossip: %w", errors.ErrUnsupported)
 	}
-	if n.seams.openGossip == nil {
-		return fmt.Errorf("gossip: %w", errors.ErrUnsupported)
-	}
-	n.gossip, err = n.seams.openGossip(n.zre.id, &n.cfg, n.policy, n.log)
-	return err
+	return s.openGossip(id, cfg, policy, log)
 }
 
 // startEdges lets the edges' news flow to the node.
@@ -129,7 +127,7 @@ func (n *node) tuple(now time.Time, t zgossip.Tuple) {
 	}
 }
 
-// ignoreInterval is the least time between two lists of whom to ignore, while peers only come.
+// ignoreInterval is the least time between two lists of peers to ignore, unless one has gone.
 const ignoreInterval = 250 * time.Millisecond
 
 // ignoredPeers is what the beacon was told last: when, and zre's counts at that time.
@@ -138,23 +136,23 @@ type ignoredPeers struct {
 	changes, departures uint64
 }
 
-// updateIgnored tells the beacon, when that has changed, which datagrams say nothing new:
-// those of peers that have entered, from where they are. It is at once for those that are
-// gone, for they may come again; many that come together are told together.
-func (n *node) updateIgnored(now time.Time) {
-	told := ignoredPeers{now, n.zre.enteredChanges, n.zre.departures}
-	if n.beacon == nil || n.ignored.changes == told.changes ||
-		n.ignored.departures == told.departures && now.Sub(n.ignored.at) < ignoreInterval {
+// update tells the beacon, if there is one, which datagrams say nothing new: those of peers
+// that have entered, from where they are. When a peer has gone it does so at once, for the
+// peer may come again; when peers have only come, it waits for more of them.
+func (i *ignoredPeers) update(now time.Time, z *zre, b *Beacon) {
+	told := ignoredPeers{now, z.enteredChanges, z.departures}
+	if b == nil || i.changes == told.changes ||
+		i.departures == told.departures && now.Sub(i.at) < ignoreInterval {
 		return
 	}
-	n.ignored = told
-	ignored := make(map[beaconOrigin]struct{}, n.zre.entered)
-	for uuid, p := range n.zre.peers {
+	*i = told
+	ignored := make(map[beaconOrigin]struct{}, z.entered)
+	for uuid, p := range z.peers {
 		if p.isEntered() && p.address.IsValid() {
 			ignored[beaconOrigin{uuid, p.address}] = struct{}{}
 		}
 	}
-	n.beacon.ignore(ignored)
+	b.ignore(ignored)
 }
 
 // interfaces describes the interfaces of now.

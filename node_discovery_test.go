@@ -145,7 +145,7 @@ func TestNode_failedSendEndsPeer(t *testing.T) {
 }
 
 // A peer with a gap in its sequence lives, so nobody else gets its endpoint.
-func TestNode_gapRefutesClaimant(t *testing.T) {
+func TestNode_gapRejectsClaimant(t *testing.T) {
 	s := newSim(t, 1)
 	a, b := s.nodes(2)[0], s.hosts[1].(*simNode)
 	s.run(2 * time.Second)

@@ -21,19 +21,18 @@ func (n *node) isFinished(now time.Time) bool {
 // connections, which is quicker and surer than a beacon. Only libzyre and this package
 // know the command, so it is sent only where there are no others: beside gossip, fixed
 // endpoints, required peers and CURVE.
-func (n *node) usesGoodbyeMessage() bool {
-	c := &n.cfg
+func (c *config) usesGoodbyeMessage() bool {
 	return c.gossip.enabled() || c.endpoint != "" || len(c.required) > 0 || c.curve.enabled()
 }
 
 // shutdown says goodbye and closes everything, in the order that libzmq wants.
 func (n *node) shutdown(now time.Time) {
-	if n.usesGoodbyeMessage() {
+	if n.cfg.usesGoodbyeMessage() {
 		n.zre.sayGoodbye(now)
 	}
 	n.closeDiscovery()
 	n.commands.close()
-	unsent := n.zre.close(now, n.usesGoodbyeMessage())
+	unsent := n.zre.close(now, n.cfg.usesGoodbyeMessage())
 	n.zre.counters.unsent += uint64(unsent)
 	if err := errors.Join(n.inbox.Close(), n.seams.transport.Close()); err != nil {
 		n.log.Warn("zyre: close", "err", err)

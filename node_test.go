@@ -31,6 +31,7 @@ func (in *queueInbox) Recv(p *transport.Packet) error {
 
 func (in *queueInbox) Bind(endpoint string) (string, error) { return endpoint, nil }
 func (in *queueInbox) Unbind(string) error                  { return nil }
+func (in *queueInbox) NewGuard() *transport.Guard           { return nil }
 func (in *queueInbox) StopOffering()                        { in.offering = false }
 func (in *queueInbox) Close() error                         { return nil }
 
@@ -146,7 +147,7 @@ func TestNode_unpolledInboxProvesNothing(t *testing.T) {
 		n, in := newQueueNode(t, now)
 		p := meetPeer(t, now, n, in)
 		in.then = then
-		n.pause(time.Now())
+		n.pause()
 		n.resume(now)
 		for end := now.Add(10 * n.cfg.expired); now.Before(end); {
 			now = n.plan(now)

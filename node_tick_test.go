@@ -172,8 +172,8 @@ func TestNode_recovery(t *testing.T) {
 	}
 }
 
-// While the application is behind, nobody expires and no doubt is decided: what
-// would dispel it may lie in the inbox. Our own pings go out.
+// While the application is behind, nobody expires and no probe ends: the answer
+// may lie in the inbox. Our own pings go out.
 func TestNode_pausedPatience(t *testing.T) {
 	s := newSim(t, 1)
 	a := s.node(func(cfg *config, _ *simSite) { cfg.queueLimit = minQueueLimit })
@@ -184,7 +184,7 @@ func TestNode_pausedPatience(t *testing.T) {
 		b.whisper(a.uuid)
 	}
 	s.settle()
-	a.n.pause(time.Now())
+	a.n.pause()
 	a.hear([16]byte{1}, 1, simHello(b.endpoint))
 	a.n.zre.startProbe(s.now, a.n.zre.peers[c.uuid], probe{kind: probeGoodbye})
 	s.run(2 * time.Minute)

@@ -228,7 +228,11 @@ func (s *sim) hear(a, b *simSite) bool { return a.side == b.side && !b.frozen() 
 // simPaused says whether a host does not read its inbox.
 func simPaused(h simHost) bool {
 	n, ours := h.(*simNode)
-	return ours && (n.n.paused || n.n.events.isFull())
+	if !ours {
+		return false
+	}
+	n.n.events.countTaken()
+	return n.n.paused || n.n.events.isFull()
 }
 
 // deliver hands over one message.

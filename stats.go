@@ -11,7 +11,7 @@ import (
 // Libzyre has nothing like it.
 type Stats struct {
 	Peers    int // peers that have entered
-	HalfOpen int // nodes that were heard of, but have not said HELLO; they cause no events
+	HalfOpen int // nodes that were heard of and have not entered; they cause no events
 	Groups   int // groups that at least one peer has joined
 
 	HeldEvents int  // events that the application has not read yet
@@ -109,7 +109,7 @@ type Dropped struct {
 	OwnBeacons      uint64 // beacons with this node's UUID or endpoint
 	BeaconsRefused  uint64 // beacons and endpoints of new nodes beyond the limits
 	HalfOpenEvicted uint64 // half-open nodes forgotten to make room for newer ones
-	NeverEntered    uint64 // half-open nodes forgotten because they did not say HELLO in time
+	NeverEntered    uint64 // half-open nodes forgotten because they did not enter in time
 	ConnectionsCut  uint64 // connections ended because they held more of the node than they may
 	KeysRefused     uint64 // connections, messages, beacons and tuples with a wrong key or none
 	ElectionIgnored uint64 // ELECTs and LEADERs from nodes outside the group, or for such nodes
@@ -132,7 +132,7 @@ type PeerStats struct {
 	Evasive  bool          // whether it left a ping unanswered
 }
 
-// HalfOpenStats is a node that was heard of, but has not said HELLO.
+// HalfOpenStats is a node that was heard of and has not entered.
 type HalfOpenStats struct {
 	UUID     string    // 32 upper-case hexadecimal digits
 	Endpoint string    // that this node tries to connect to; "" while none is known

@@ -8,7 +8,7 @@ import "time"
 type View struct {
 	UUID     string     // the node whose view it is
 	Peers    int        // peers that have entered at it
-	HalfOpen int        // nodes that it has heard of, but that have not said HELLO to it
+	HalfOpen int        // nodes that it has heard of and that have not entered
 	Groups   int        // groups that at least one of its peers has joined
 	Received uint64     // messages that it has received in sequence
 	Sent     uint64     // messages that its application has sent, each shout once

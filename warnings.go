@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/backoff"
 )
 
 // A warning is logged once. If it comes again it is logged again after a pause, with how
@@ -38,9 +40,9 @@ type warnings struct {
 type warning struct {
 	Warning
 	message string
-	untold  uint64    // how often it came since it was logged last
-	toldAt  time.Time // when that was; zero: never
-	pause   time.Duration
+	untold  uint64          // how often it came since it was logged last
+	toldAt  time.Time       // when that was; zero: never
+	pause   backoff.Backoff // until it is logged again
 }
 
 // reset forgets all.
@@ -58,13 +60,13 @@ func (w *warnings) note(r slog.Record) (of *warning, untold uint64, tell bool) {
 	of = w.find(r)
 	of.Count++
 	of.Last = r.Time
-	if !of.toldAt.IsZero() && r.Time.Sub(of.toldAt) < of.pause {
+	if !of.toldAt.IsZero() && r.Time.Sub(of.toldAt) < of.pause.Current() {
 		of.untold++
 		return of, 0, false
 	}
 	untold = of.untold
 	of.untold, of.toldAt = 0, r.Time
-	of.pause = min(max(warningPause, 2*of.pause), warningPauseMost)
+	of.pause.Next()
 	return of, untold, true
 }
 
@@ -83,7 +85,10 @@ func (w *warnings) find(r slog.Record) *warning {
 			return of
 		}
 	}
-	of := &warning{Warning: Warning{Text: warningText(r), Since: r.Time}, message: r.Message}
+	of := &warning{
+		Warning: Warning{Text: warningText(r), Since: r.Time}, message: r.Message,
+		pause: backoff.Backoff{Min: warningPause, Max: warningPauseMost},
+	}
 	w.given[key] = of
 	w.kinds[r.Message]++
 	return of
@@ -106,7 +111,8 @@ func (w *warnings) forgetOld(r slog.Record) bool {
 func (w *warnings) notTold(of *warning) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	of.toldAt, of.pause = time.Time{}, 0
+	of.toldAt = time.Time{}
+	of.pause.Reset()
 }
 
 // list returns the warnings, the first one first.

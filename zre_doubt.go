@@ -85,14 +85,14 @@ func (p *peer) doubt(groups []string) {
 func (z *zre) enterIfAnswered(now time.Time, p *peer, id uint8) {
 	switch id {
 	case PingOkID:
-		if p.presence.pings == 0 {
+		if p.presence.unanswered == 0 {
 			return // it answers a ping of a connection before
 		}
 	case WhisperID, ShoutID, ElectID, LeaderID:
 	default:
 		return
 	}
-	p.handshake.dispelled()
+	p.handshake.helloTaken()
 	z.announce(now, p, p.held.groups)
 	p.held, p.probe = hello{}, probe{}
 }

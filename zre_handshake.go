@@ -7,8 +7,8 @@ import "time"
 type handshakeState uint8
 
 const (
-	// helloHeld: the peer said HELLO, but where to reach it is not known or in dispute.
-	// There is no connection to it yet. It has not entered.
+	// helloHeld: where to reach the peer is not known or in dispute. There is no connection
+	// to it yet. Its HELLO, if it has come, is kept. It has not entered.
 	helloHeld handshakeState = iota
 	// helloSent: we said HELLO; the peer's own has not come. It has not entered.
 	helloSent
@@ -81,9 +81,9 @@ func (h *handshake) answered() {
 	}
 }
 
-// dispelled notes that a peer in doubt has a HELLO of ours, which makes it enter. If it
+// helloTaken notes that a peer in doubt has a HELLO of ours, which makes it enter. If it
 // was said again, the answer to the last one may be yet to come.
-func (h *handshake) dispelled() {
+func (h *handshake) helloTaken() {
 	h.state = helloExchanged
 	if h.resends > 0 {
 		h.state = helloReturned

@@ -124,10 +124,10 @@ func TestHandshake_pingAnswered(t *testing.T) {
 }
 
 // A peer in doubt that has entered may still answer a HELLO that was said again.
-func TestHandshake_dispelled(t *testing.T) {
+func TestHandshake_helloTaken(t *testing.T) {
 	for resends, want := range map[uint8]handshakeState{0: helloExchanged, 1: helloReturned} {
 		h := handshake{state: helloDoubted, resends: resends}
-		if h.dispelled(); h.state != want {
+		if h.helloTaken(); h.state != want {
 			t.Errorf("after %d HELLOs again: state = %s, want %s", resends, h.state, want)
 		}
 	}

@@ -20,6 +20,9 @@ type hello struct {
 	conn        transport.Conn // that it came on
 }
 
+// hasCome reports whether there is one: a peer in helloHeld may be known by its beacon alone.
+func (h *hello) hasCome() bool { return h.headers != nil }
+
 // ownHello makes the HELLO for a peer at an endpoint.
 func (z *zre) ownHello(endpoint string) *ZreMsg {
 	return &ZreMsg{

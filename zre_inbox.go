@@ -66,7 +66,7 @@ func (z *zre) deliveries(now time.Time) transport.Deliveries {
 	for _, p := range z.peers {
 		if p.handshake.isHelloReceived() && p.conn != (transport.Conn{}) && !p.presence.messageAt.Before(heardLast[p.conn]) {
 			heardLast[p.conn] = p.presence.messageAt // see isOthers
-			d.Bytes[p.conn] = p.wire
+			d.Bytes[p.conn] = p.bytesRead
 		}
 	}
 	return d
@@ -76,7 +76,7 @@ func (z *zre) deliveries(now time.Time) transport.Deliveries {
 // if libzmq has connected again by itself.
 func (p *peer) onConnection(m *transport.Packet) {
 	if m.Conn != (transport.Conn{}) && m.Conn != p.conn {
-		p.conn, p.wire = m.Conn, 0
+		p.conn, p.bytesRead = m.Conn, 0
 	}
-	p.wire += m.Wire
+	p.bytesRead += m.Wire
 }

@@ -32,12 +32,12 @@ func (z *zre) isKeyRight(p *peer, key string, v *zreView) bool {
 
 // rejectKey counts a message that came under a wrong key.
 func (z *zre) rejectKey(now time.Time, p *peer, uuid [16]byte, key string, v *zreView) {
-	z.refuseKey("message", uuid, string(v.endpoint), key)
+	z.noteKeyRefused("message", uuid, string(v.endpoint), key)
 	if p != nil && p.handshake.isHelloReceived() && p.key != key {
 		// libzmq has given the routing id to the newer connection, and hears p no
 		// more: bytes that come on its own mean nothing, and only a HELLO makes it
 		// connect again.
-		p.conn, p.wire = transport.Conn{}, 0
+		p.conn, p.bytesRead = transport.Conn{}, 0
 		z.startProbe(now, p, probe{kind: probeIdentity})
 	}
 }
@@ -83,8 +83,8 @@ func (z *zre) forgetKeys() {
 	}
 }
 
-// refuseKey counts and logs something that came under a wrong key, or none.
-func (z *zre) refuseKey(what string, uuid [16]byte, endpoint, key string) {
+// noteKeyRefused counts and logs something that came under a wrong key, or none.
+func (z *zre) noteKeyRefused(what string, uuid [16]byte, endpoint, key string) {
 	z.counters.keysRefused++
 	if k := z.known[uuid]; k != nil && k.required && k.key == key {
 		key = "as given to RequirePeer" // by mistake that may be a secret one

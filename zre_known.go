@@ -187,7 +187,7 @@ func (z *zre) gossiped(now time.Time, uuid [16]byte, endpoint, key string) {
 		return
 	}
 	if z.secure && !z.isTrusted(key) {
-		z.refuseKey("tuple", uuid, endpoint, key)
+		z.noteKeyRefused("tuple", uuid, endpoint, key)
 		return
 	}
 	z.addKnownNode(now, uuid, newKnownNode(endpoint, key, false))

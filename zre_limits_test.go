@@ -239,16 +239,6 @@ func TestElection_changesAreLimited(t *testing.T) {
 	}
 }
 
-func TestWarnOfOldLibzmq(t *testing.T) {
-	for version, want := range map[[3]int]int{{4, 2, 5}: 1, {4, 3, 2}: 1, {4, 3, 3}: 0, {4, 3, 4}: 0, {5, 0, 0}: 0} {
-		log := &levels{}
-		warnOfOldLibzmq(slog.New(log), version)
-		if got := log.warnings(); got != want {
-			t.Errorf("libzmq %v: %d warnings, want %d", version, got, want)
-		}
-	}
-}
-
 // A look-up that is put off is counted, and is not taken for one that is under way.
 func TestZRE_lookupsRefused(t *testing.T) {
 	b := newZREBench(t)

@@ -121,7 +121,7 @@ func (l *location) mayBeNamed(endpoint string) bool {
 // reachable returns where a HELLO, or gossip, says that a node can be reached, in the
 // form in which endpoints are compared. An IPv6 link-local address gets our zone. A host
 // name comes back as it is, with transport.ErrNeedsLookup. Local endpoints are taken only
-// by a node whose application uses such itself: else a stranger could make it knock at
+// by a node whose application uses such itself: else a stranger could have it connect to
 // any socket of this host.
 func (l *location) reachable(endpoint string) (string, error) {
 	ap, err := transport.ParseEndpoint(endpoint)

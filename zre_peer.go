@@ -38,18 +38,18 @@ type peer struct {
 	lookUps   int                  // of the host name in held.endpoint
 	lookUpAt  time.Time
 	suspects  []*peer // of a peer in helloHeld: the seeds that it may be at, still to be tested
-	tested    bool    // of a seed: whether a peer that has entered is there
+	tested    bool    // of a seed: it was tested whether a peer that has entered is there
 	claimant  *peer   // another node that claims the same endpoint; it gets it if the probe fails
 
-	in      sequenceIn
-	out     sequenceOut
-	conn    transport.Conn    // that it is heard on
-	wire    uint64            // bytes that were read from it
-	mailbox transport.Mailbox // nil in helloHeld
-	window  window
-	backlog backlog
-	intake  intake
-	batch   batch
+	in        sequenceIn
+	out       sequenceOut
+	conn      transport.Conn    // that it is heard on
+	bytesRead uint64            // on conn
+	mailbox   transport.Mailbox // nil in helloHeld
+	window    window
+	backlog   backlog
+	intake    intake
+	batch     batch
 
 	bornAt      time.Time // when we first heard of it
 	enteredAt   time.Time
@@ -62,7 +62,7 @@ type peer struct {
 
 	received, sent uint64 // messages, for Stats
 
-	questions ratelimit.Bucket // for this node's view
+	viewAnswers ratelimit.Bucket // how often it is told this node's view
 }
 
 // newPeer makes a peer that is not connected.
@@ -71,7 +71,7 @@ func (z *zre) newPeer(uuid [16]byte, endpoint string, now time.Time) *peer {
 		uuid: uuid, id: uuidString(uuid), endpoint: endpoint, address: addressOf(endpoint),
 		headers: map[string]string{}, groups: map[string]*group{},
 		bornAt: now, presence: presence{heardAt: now}, window: window{limit: z.window},
-		questions: newQuestions(),
+		viewAnswers: newViewAnswers(),
 	}
 }
 
@@ -87,7 +87,7 @@ func (p *peer) adopt(its hello) {
 	p.helloEndpoint, p.name, p.headers, p.status = its.endpoint, its.name, its.headers, its.status
 	p.routingByte = its.routingByte
 	if p.conn != its.conn {
-		p.conn, p.wire = its.conn, 0
+		p.conn, p.bytesRead = its.conn, 0
 	}
 	p.held = hello{}
 }

@@ -8,7 +8,7 @@ import (
 // pings are the questions of the application for the round trip to a peer. PING has no
 // number, and each is answered in its turn, so the answers are counted.
 type pings struct {
-	unanswered int // our PINGs on these connections, for whatever reason, without a PING-OK
+	unanswered int // our PINGs, for whatever reason, that a PING-OK is still to come for: see answersLost
 	requests   []*pingRequest
 }
 

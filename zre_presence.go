@@ -49,11 +49,11 @@ func (s presenceState) String() string {
 
 // presence is how long a peer has been silent, and what was done about it.
 type presence struct {
-	state     presenceState
-	heardAt   time.Time // its last sign of life
-	messageAt time.Time // its last message
-	pingedAt  time.Time // our first ping since heardAt; zero if there was none
-	pings     int       // our pings on this connection that no PING-OK has answered
+	state      presenceState
+	heardAt    time.Time // its last sign of life
+	messageAt  time.Time // its last message
+	pingedAt   time.Time // our first ping since heardAt; zero if there was none
+	unanswered int       // our pings on this connection without a PING-OK
 }
 
 // heard notes a sign of life.
@@ -90,14 +90,14 @@ func (pr *presence) pinged(now time.Time) {
 // reconnected notes that pings on the connection before can not be answered any more.
 // What was reported of the silence stays.
 func (pr *presence) reconnected() {
-	pr.pings, pr.pingedAt = 0, time.Time{}
+	pr.unanswered, pr.pingedAt = 0, time.Time{}
 	if pr.state == presencePinged {
 		pr.state = presenceAlive
 	}
 }
 
 // pingAnswered counts a PING-OK.
-func (pr *presence) pingAnswered() { pr.pings = max(pr.pings-1, 0) }
+func (pr *presence) pingAnswered() { pr.unanswered = max(pr.unanswered-1, 0) }
 
 // idle is how long the peer has been silent.
 func (pr *presence) idle(now time.Time) time.Duration { return now.Sub(pr.heardAt) }
@@ -160,7 +160,7 @@ func (pr *presence) shift(by time.Duration) {
 // leaves the ping unanswered, and to or from which no bytes move, is reported EVASIVE,
 // and later SILENT, each once; after the expired timeout it is removed. While the node
 // does not read its inbox, and until it has caught up, silence means nothing: it pings
-// all the same, to show that it lives itself, and to have an answer when it reads again.
+// all the same, to show that it is alive, and to have an answer when it reads again.
 func (z *zre) checkPresence(now time.Time, p *peer) {
 	if z.inbox.isGrace() {
 		z.ping(now, p)

@@ -101,9 +101,9 @@ func TestPresence_pingAnswered(t *testing.T) {
 		before, want int
 	}{{"one of two", 2, 1}, {"the last", 1, 0}, {"one too many", 0, 0}} {
 		t.Run(c.name, func(t *testing.T) {
-			pr := presence{pings: c.before}
-			if pr.pingAnswered(); pr.pings != c.want {
-				t.Errorf("pings = %d, want %d", pr.pings, c.want)
+			pr := presence{unanswered: c.before}
+			if pr.pingAnswered(); pr.unanswered != c.want {
+				t.Errorf("unanswered = %d, want %d", pr.unanswered, c.want)
 			}
 		})
 	}

@@ -22,7 +22,7 @@ var probeKinds = [...]struct {
 	name         string
 	reason       string // of EXIT
 	resendsHello bool
-	come, goOut  bool // bytes that do so refute the suspicion
+	come, goOut  bool // bytes that do so count as an answer
 }{
 	noProbe:          {name: "none"},
 	probeGoodbye:     {"goodbye", ReasonGoodbye, false, true, true},
@@ -87,7 +87,7 @@ func (z *zre) probeAnswered(p *peer) {
 	}
 }
 
-// probeFailed acts on a suspicion that the peer did not dispel.
+// probeFailed acts on a suspicion after the peer has said nothing until the deadline.
 func (z *zre) probeFailed(now time.Time, p *peer) {
 	pr := p.probe
 	p.probe = probe{}

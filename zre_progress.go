@@ -41,9 +41,9 @@ func (pr *progress) see(now time.Time, m transport.Moved) (moved bool) {
 	return moved
 }
 
-// refutes reports whether bytes have moved since a probe was started, as they do not if the
-// suspicion is right.
-func (pr *progress) refutes(p *probe) bool {
+// isAnswer reports whether bytes that count as an answer to a probe have moved since it was
+// started.
+func (pr *progress) isAnswer(p *probe) bool {
 	k := &probeKinds[p.kind]
 	return k.come && pr.inAt.After(p.startedAt) || k.goOut && pr.outAt.After(p.startedAt)
 }
@@ -52,7 +52,7 @@ func (pr *progress) refutes(p *probe) bool {
 // for a sign of life.
 func (z *zre) watchProgress(now time.Time, p *peer) {
 	if z.isOthers(p) {
-		p.conn, p.wire = transport.Conn{}, 0
+		p.conn, p.bytesRead = transport.Conn{}, 0
 	}
 	if p.mailbox != nil && p.progress.see(now, p.mailbox.Moved(p.conn)) {
 		p.presence.progressed(now, p.progress.movedBy)
@@ -87,7 +87,7 @@ func (z *zre) isBroken(p *peer) bool {
 // them.
 func (z *zre) continueProbe(now time.Time, p *peer) bool {
 	z.watchProgress(now, p)
-	if !p.progress.refutes(&p.probe) {
+	if !p.progress.isAnswer(&p.probe) {
 		return false
 	}
 	p.probe.deadline = now.Add(p.probe.deadline.Sub(p.probe.startedAt))

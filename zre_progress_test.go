@@ -46,7 +46,7 @@ func TestProgress_see(t *testing.T) {
 	}
 }
 
-func TestProgress_refutes(t *testing.T) {
+func TestProgress_isAnswer(t *testing.T) {
 	start := time.Unix(1e9, 0)
 	before, after := start.Add(-time.Second), start.Add(time.Second)
 	for _, c := range []struct {
@@ -63,8 +63,8 @@ func TestProgress_refutes(t *testing.T) {
 		{"bytes went to an endpoint that is claimed", probeEndpoint, progress{outAt: after}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := c.seen.refutes(&probe{kind: c.kind, startedAt: start}); got != c.want {
-				t.Errorf("refutes() = %t, want %t", got, c.want)
+			if got := c.seen.isAnswer(&probe{kind: c.kind, startedAt: start}); got != c.want {
+				t.Errorf("isAnswer() = %t, want %t", got, c.want)
 			}
 		})
 	}

@@ -176,7 +176,7 @@ func (z *zre) goodbye(now time.Time, uuid [16]byte, key string) {
 	switch {
 	case p == nil || uuid == z.uuid:
 	case p.key != key:
-		z.refuseKey("goodbye", uuid, "", key)
+		z.noteKeyRefused("goodbye", uuid, "", key)
 	case z.inbox.backlogged:
 		// What it sent before has not been read yet, perhaps not even its HELLO.
 		if !slices.Contains(z.inbox.goodbyes, uuid) {

@@ -147,7 +147,7 @@ func (z *zre) seedTestAnswered(now time.Time, p *peer, sequence uint16) bool {
 // pinged it, it is at the seed that is being tested as well.
 func (z *zre) seedTestAnsweredByPeer(p *peer) {
 	s := z.seedTest.seed
-	if s == nil || p.presence.pings > 0 || !z.isOpenSeed(s, p.key) || !isSamePort(p.endpoint, s.endpoint) {
+	if s == nil || p.presence.unanswered > 0 || !z.isOpenSeed(s, p.key) || !isSamePort(p.endpoint, s.endpoint) {
 		return
 	}
 	z.known[s.uuid].heldBy(p)

@@ -179,7 +179,7 @@ func (z *zre) ping(now time.Time, p *peer) {
 		return
 	}
 	p.backlog.pingQueued = !z.overtake(now, p, PingID)
-	p.presence.pings++
+	p.presence.unanswered++
 	p.pings.sent()
 }
 
@@ -190,7 +190,7 @@ func (z *zre) pingBehind(now time.Time, p *peer) {
 		return
 	}
 	p.presence.pinged(now)
-	p.presence.pings++
+	p.presence.unanswered++
 	p.pings.sent()
 	p.backlog.push(appendPlain(nil, PingID, 0), content{}, nil, nil)
 }

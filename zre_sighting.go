@@ -16,12 +16,12 @@ func (z *zre) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string)
 		return
 	}
 	if !z.isTrusted(key) {
-		z.refuseKey("sighting", uuid, endpoint, key)
+		z.noteKeyRefused("sighting", uuid, endpoint, key)
 		return
 	}
 	if p := z.peers[uuid]; p != nil && p.key != key {
 		if p.handshake.isHelloReceived() || now.Sub(p.bornAt) < z.timeouts.verify() {
-			z.refuseKey("sighting", uuid, endpoint, key)
+			z.noteKeyRefused("sighting", uuid, endpoint, key)
 			return
 		}
 		z.forgetPeer(p) // nobody has proven the key named before
@@ -49,6 +49,7 @@ func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 		// nothing new
 	case !p.isEntered():
 		if z.mayTryElsewhere(now, p, endpoint) {
+			z.noteTried(p)
 			z.readdress(p, endpoint)
 			if !z.sendHello(now, p) {
 				z.forgetPeer(p)
@@ -83,13 +84,20 @@ func (z *zre) mayTryElsewhere(now time.Time, p *peer, endpoint string) bool {
 			}
 		}
 	}
-	if _, tried := p.triedAt[present]; z.secure && (tried || len(p.triedAt) < maxTriedHosts) {
-		if p.triedAt == nil {
-			p.triedAt = map[string]time.Time{}
-		}
-		p.triedAt[present] = p.handshake.sentAt
-	}
 	return true
+}
+
+// noteTried notes, where a key has to be proven, that a peer was tried in vain where it is
+// connected to.
+func (z *zre) noteTried(p *peer) {
+	host := hostOf(p.endpoint)
+	if _, tried := p.triedAt[host]; !z.secure || !tried && len(p.triedAt) >= maxTriedHosts {
+		return
+	}
+	if p.triedAt == nil {
+		p.triedAt = map[string]time.Time{}
+	}
+	p.triedAt[host] = p.handshake.sentAt
 }
 
 // meet connects to a node not known before.
@@ -158,20 +166,20 @@ func (z *zre) connectHeld(now time.Time, p *peer, endpoint string) {
 	its := p.held
 	delete(z.peers, p.uuid)
 	q := z.connect(now, p.uuid, endpoint)
-	if q != nil && its.headers != nil {
+	if q != nil && its.hasCome() {
 		z.enterIfReached(now, q, its)
 		q.handshake.answered()
 	}
 }
 
-// proveClaim settles a claim to an endpoint when the claimant's first message after its
-// HELLO comes, and returns the claimant, which has entered then. Only who has our HELLO
-// sends messages. There was none for the claimant, but a HELLO names nobody: if the holder
-// has not shown that it took the one to it, the process that came after it at the same
-// endpoint has. That one believes us to be connected, so what it sends must not be lost.
+// proveClaim decides on a claim to an endpoint when the claimant's first message after its
+// HELLO comes, and returns the claimant, which has entered if the claim is right. A node
+// sends messages only once it has our HELLO. We sent the claimant none; but if the holder
+// has not shown that it has the one that we sent to it, the process that came after it at
+// that endpoint has it. It believes us to be connected, so what it sends must not be lost.
 func (z *zre) proveClaim(now time.Time, p *peer, sequence uint16, routingByte byte) *peer {
 	if p == nil || p.handshake.state != helloHeld || sequence != 2 ||
-		p.held.headers == nil || p.held.routingByte != routingByte {
+		!p.held.hasCome() || p.held.routingByte != routingByte {
 		return p
 	}
 	holder := z.addressed[p.endpoint]

@@ -187,7 +187,7 @@ var presenceStates = map[string]func(start time.Time) presence{
 // silentSince makes a presence in a state that begins with a ping.
 func silentSince(state presenceState) func(start time.Time) presence {
 	return func(start time.Time) presence {
-		return presence{state: state, heardAt: start, pingedAt: start, pings: 1}
+		return presence{state: state, heardAt: start, pingedAt: start, unanswered: 1}
 	}
 }
 

@@ -25,7 +25,7 @@ func (z *zre) beginStop(now time.Time) (deadline time.Time) {
 // isConfirmed reports whether the peers have confirmed what was sent to them lately.
 func (z *zre) isConfirmed(now time.Time) bool {
 	for _, p := range z.peers {
-		if p.isEntered() && p.presence.pings > 0 && z.sentLately(now, p) {
+		if p.isEntered() && p.presence.unanswered > 0 && z.sentLately(now, p) {
 			return false
 		}
 	}

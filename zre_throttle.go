@@ -15,8 +15,8 @@ const (
 	maxThrottles   = 4096 // peers whose restarts are remembered
 )
 
-// Limits on half-open peers: those of whom a beacon or HELLO was heard, that were
-// connected to, and whose own HELLO has not come.
+// Limits on half-open peers: those that a beacon, gossip, the application or their HELLO has
+// told of, and that have not entered.
 const (
 	maxHalfOpen   = 1024 // beyond it the oldest gives way
 	halfOpenRate  = 500  // new ones a second, in the long run
@@ -86,8 +86,8 @@ func (z *zre) forgetThrottles(now time.Time) {
 	}
 }
 
-// admit reports whether one more half-open peer may be made, and makes room for it. One that
-// the application requires is always.
+// admit makes room for one more half-open peer, and reports whether it may be made. One that
+// the application requires is always admitted.
 func (z *zre) admit(now time.Time, uuid [16]byte) bool {
 	if z.isRequired(uuid) {
 		return true
@@ -110,8 +110,8 @@ func (z *zre) isRequired(uuid [16]byte) bool {
 	return k != nil && k.required
 }
 
-// oldestHalfOpen returns the oldest half-open peer of the host that has the most of them:
-// who makes many takes the places of its own. One that the application requires keeps its
+// oldestHalfOpen returns the oldest half-open peer of the host that has the most of them, so
+// that a host that makes many takes places from itself alone. One that the application requires keeps its
 // place.
 func (z *zre) oldestHalfOpen() *peer {
 	hosts := map[string]int{}

@@ -183,9 +183,9 @@ func (h *Host) Slow(ifname, rate string) {
 }
 
 // ip runs the ip command on the host.
-func (h *Host) ip(args ...string) string {
+func (h *Host) ip(args ...string) {
 	h.net.t.Helper()
-	return h.net.ip(append([]string{"-n", h.space}, args...)...)
+	h.net.ip(append([]string{"-n", h.space}, args...)...)
 }
 
 // run runs a command on the host to its end; it must succeed.

@@ -128,11 +128,11 @@ func (m *Model) receive(now time.Time, uuid [16]byte, msg *Message) {
 	}
 	p.want = m.next(p.want)
 	p.refresh(now)
-	m.obey(p, msg)
+	m.dispatch(p, msg)
 }
 
-// obey carries out a command that is in sequence.
-func (m *Model) obey(p *peer, msg *Message) {
+// dispatch carries out a command that is in sequence.
+func (m *Model) dispatch(p *peer, msg *Message) {
 	switch msg.ID {
 	case HelloID:
 		m.enter(p, msg)

@@ -17,9 +17,9 @@ type changes struct {
 const changeGroups = 1<<(unix.RTNLGRP_LINK-1) | 1<<(unix.RTNLGRP_IPV4_IFADDR-1) |
 	1<<(unix.RTNLGRP_IPV6_IFADDR-1) | 1<<(unix.RTNLGRP_IPV4_ROUTE-1)
 
-// any says whether anything may have changed since it was asked last. Where the
-// kernel allows no subscription that is always so.
-func (c *changes) any() bool {
+// take takes what the kernel has told, and reports whether anything may have changed since
+// it was called last. Where the kernel allows no subscription that is always so.
+func (c *changes) take() bool {
 	if !c.open {
 		c.subscribe()
 		return true

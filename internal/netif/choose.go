@@ -116,7 +116,7 @@ func chooseAddr(addr netip.Addr, host []Interface) (Choice, error) {
 			if h.Flags&net.FlagUp == 0 {
 				return Choice{Reason: h.Name + " is down"}, nil
 			}
-			return Choice{Links: []Link{h.LinkAt(p)}, Reason: "asked for by address"}, nil
+			return Choice{Links: []Link{h.linkAt(p)}, Reason: "asked for by address"}, nil
 		}
 	}
 	return Choice{}, fmt.Errorf("%w with address %s", ErrNoInterface, addr)
@@ -279,7 +279,7 @@ var virtualPrefixes = []string{
 	"dummy", "ifb", "gre", "sit", "ip6tnl", "awdl", "llw", "bridge",
 }
 
-// IsVirtual tells whether the interface leads to no network of hosts. That of a bridge
+// IsVirtual reports whether the interface leads to no network of hosts. That of a bridge
 // with a card among its ports does, whatever its name: it is the LAN of a router.
 func (h Interface) IsVirtual() bool {
 	return !h.Hardware && slices.ContainsFunc(virtualPrefixes, func(p string) bool {

@@ -102,7 +102,7 @@ const sysNet = "/sys/class/net"
 // maxLayers bounds how deep hasDevice looks: a bridge on a VLAN on a bond on cards.
 const maxLayers = 4
 
-// hasDevice tells whether a device of the hardware is behind the interface, or behind one
+// hasDevice reports whether a device of the hardware is behind the interface, or behind one
 // of those that it is built on: the ports of a bridge or bond, or what carries a VLAN.
 // Tunnels, the ends of a veth pair, and bridges of such alone have none.
 func hasDevice(sys, name string) bool { return hasDeviceWithin(sys, name, maxLayers) }
@@ -123,7 +123,7 @@ func hasDeviceWithin(sys, name string, layers int) bool {
 	return false
 }
 
-// isPort tells whether the interface is a port of a bridge or bond.
+// isPort reports whether the interface is a port of a bridge or bond.
 func isPort(sys, name string) bool {
 	for _, sign := range []string{"/brport", "/bonding_slave"} {
 		if _, err := os.Stat(sys + "/" + name + sign); err == nil {

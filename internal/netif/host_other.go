@@ -39,6 +39,6 @@ type changes struct{}
 
 func (*changes) subscribed() bool { return false }
 
-func (*changes) any() bool { return true }
+func (*changes) take() bool { return true }
 
 func (*changes) close() {}

@@ -36,7 +36,7 @@ type Interface struct {
 // NoRoute is the metric of an interface without a default route.
 const NoRoute = -1
 
-// Reaches tells whether a beacon sent on the link can reach several hosts. A
+// Reaches reports whether a beacon sent on the link can reach several hosts. A
 // tunnel from point to point cannot.
 func (h Interface) Reaches(l Link) bool {
 	if h.Flags&net.FlagPointToPoint != 0 {
@@ -74,7 +74,7 @@ func (h Interface) Link() (Link, bool) {
 	if best < 0 {
 		return Link{}, false
 	}
-	return h.LinkAt(h.Prefixes[best]), true
+	return h.linkAt(h.Prefixes[best]), true
 }
 
 // Links gives the link of the interface at its best address and, if that is of IPv4, one
@@ -96,13 +96,13 @@ func (h Interface) Links() []Link {
 		case p.Bits() > 30: // an address alone, of which others know the way
 		case slices.ContainsFunc(links, func(l Link) bool { return l.Prefix.Overlaps(p) }):
 		default:
-			links = append(links, h.LinkAt(p))
+			links = append(links, h.linkAt(p))
 		}
 	}
 	return links
 }
 
-// IsPublic tells whether hosts all over the internet can reach the link's address. Those
+// IsPublic reports whether hosts all over the internet can reach the link's address. Those
 // of IPv6 are not counted: most networks give public ones to all hosts, and guard them.
 func (l Link) IsPublic() bool {
 	return l.Addr.Is4() && l.Addr.IsGlobalUnicast() && !l.Addr.IsPrivate() &&
@@ -120,8 +120,8 @@ var reserved = []netip.Prefix{
 	netip.MustParsePrefix("240.0.0.0/4"),     // RFC 1112
 }
 
-// LinkAt gives the link of the interface at one of its addresses.
-func (h Interface) LinkAt(p netip.Prefix) Link {
+// linkAt gives the link of the interface at one of its addresses.
+func (h Interface) linkAt(p netip.Prefix) Link {
 	l := Link{Name: h.Name, Index: h.Index, Addr: p.Addr(), Prefix: p.Masked()}
 	switch {
 	case l.Addr.Is4():

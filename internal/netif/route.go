@@ -34,7 +34,7 @@ func LinkWith(addr netip.Addr, host []Interface) Link {
 	for _, h := range host {
 		for _, p := range h.Prefixes {
 			if p.Addr() == addr {
-				return h.LinkAt(p)
+				return h.linkAt(p)
 			}
 		}
 	}

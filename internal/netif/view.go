@@ -19,7 +19,7 @@ type View struct {
 // changed.
 func (v *View) Interfaces() ([]Interface, error) {
 	// Also if it is time to look anyway: what is told from here on comes after the look.
-	changed := v.changes.any()
+	changed := v.changes.take()
 	if !changed && v.host != nil && time.Since(v.at) < maxAge {
 		return v.host, nil
 	}

@@ -31,7 +31,7 @@ func Bind(soc *zmq.Socket, endpoint string, dualStack bool) (bound string, err e
 		return bindWithoutNetlink(soc, rest)
 	}
 	if err := soc.Bind(endpoint); err != nil {
-		return "", ExplainBind(err)
+		return "", explainBind(err)
 	}
 	return lastEndpoint(soc)
 }

@@ -84,8 +84,8 @@ func CheckBindEndpoint(s string) error {
 	return nil
 }
 
-// ExplainBind says what "no such device" means in an error of libzmq's Bind.
-func ExplainBind(err error) error {
+// explainBind says what "no such device" means in an error of libzmq's Bind.
+func explainBind(err error) error {
 	if zmq.AsErrno(err) == zmq.Errno(syscall.ENODEV) {
 		return fmt.Errorf("%w: the host must be an address, or an interface's name; for localhost write 127.0.0.1", err)
 	}
@@ -158,7 +158,7 @@ func isNumber(label string) bool {
 	return strings.Trim(strings.ToLower(label), digits) == ""
 }
 
-// IsLocal says whether only this host can reach an endpoint to listen at or connect to.
+// IsLocal reports whether only this host can reach an endpoint to listen at or connect to.
 func IsLocal(s string) bool {
 	rest, tcp := strings.CutPrefix(s, "tcp://")
 	if !tcp {
@@ -169,8 +169,8 @@ func IsLocal(s string) bool {
 	return host == "localhost" || addr.IsLoopback()
 }
 
-// NumericEndpoint puts an address in place of the host name of a tcp endpoint.
-func NumericEndpoint(endpoint, addr string) string {
+// numericEndpoint puts an address in place of the host name of a tcp endpoint.
+func numericEndpoint(endpoint, addr string) string {
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(endpoint, "tcp://"))
 	return "tcp://" + net.JoinHostPort(addr, port)
 }

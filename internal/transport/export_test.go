@@ -58,7 +58,7 @@ func DueLooks(before int, calm bool, peaks []int) (due []bool) {
 		g.skip = calmLooks
 	}
 	for _, p := range peaks {
-		due = append(due, g.isWorthwhile(p))
+		due = append(due, !g.leaveOut(p))
 	}
 	return due
 }

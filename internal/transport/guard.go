@@ -84,13 +84,8 @@ type guarded struct {
 	offset    uint64 // bytes that had come on it before the peer was known to be heard on it
 }
 
-// GuardOf returns the guard of an inbox; nil if its connections are not of the system.
-func GuardOf(in Inbox) *Guard {
-	if z, ok := in.(*zmqInbox); ok {
-		return &Guard{inbox: z, known: map[Conn]*guarded{}}
-	}
-	return nil
-}
+// NewGuard makes a guard of the inbox.
+func (in *zmqInbox) NewGuard() *Guard { return &Guard{inbox: in, known: map[Conn]*guarded{}} }
 
 // WakeAt returns wake, or when the guard has to look if that is earlier.
 func (g *Guard) WakeAt(wake time.Time) time.Time {
@@ -114,7 +109,7 @@ func (g *Guard) Look(now time.Time) {
 		return
 	}
 	g.plan(now)
-	if !g.isWorthwhile(peakMemory()) {
+	if g.leaveOut(peakMemory()) {
 		return
 	}
 	s := g.inbox.transport.context.connections.look(now)
@@ -165,15 +160,15 @@ func (g *Guard) Judge(now time.Time, read func(now time.Time) Deliveries) {
 	g.plan(now)
 }
 
-// isWorthwhile reports whether to look this time, given the most memory that the process has
-// had.
-func (g *Guard) isWorthwhile(peak int) bool {
+// leaveOut counts down the looks to leave out, and reports whether this is one of them. peak
+// is the most memory that the process has had: if that has grown much, no look is left out.
+func (g *Guard) leaveOut(peak int) bool {
 	if g.skip > 0 && peak < g.peak+calmGrowth {
 		g.skip--
-		return false
+		return true
 	}
 	g.peak, g.skip = peak, 0
-	return true
+	return false
 }
 
 // find returns the connections to the inbox.

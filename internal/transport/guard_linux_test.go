@@ -42,7 +42,7 @@ func watched(t *testing.T, peers map[transport.Conn]uint64) (g *transport.Guard,
 	tr = transporttest.NewZMQ(t)
 	tr.DisableInproc()
 	in, at := transporttest.MustListen(t, tr, transport.ListenOptions{MaxMessage: 1 << 20}, "tcp://127.0.0.1:*")
-	g = transport.GuardOf(in)
+	g = in.NewGuard()
 	return g, func() {
 		now := time.Now()
 		g.Look(now)
@@ -136,7 +136,7 @@ func TestGuard_peer(t *testing.T) {
 	tr := transporttest.NewZMQ(t)
 	tr.DisableInproc()
 	in, at := transporttest.MustListen(t, tr, transport.ListenOptions{MaxMessage: 1 << 20}, "tcp://127.0.0.1:*")
-	g := transport.GuardOf(in)
+	g := in.NewGuard()
 	m := transporttest.MustDial(t, tr, at, transport.DialOptions{})
 	hello := []byte{0xaa, 0xa1, 1, 2, 0, 1}
 	transporttest.MustSend(t, m, hello)

@@ -288,7 +288,7 @@ func (in *zmqInbox) fill() error {
 
 // incomplete reports an error inside a message. libzmq hands out whole messages, so
 // this happens only when the socket itself fails; it must not look like ErrAgain.
-func incomplete(err error) error { return fmt.Errorf("%w: %w", ErrIncompleteMessage, err) }
+func incomplete(err error) error { return fmt.Errorf("%w: %w", errIncompleteMessage, err) }
 
 func (in *zmqInbox) Wait(until time.Time) {
 	in.polled = false

@@ -23,10 +23,10 @@ const (
 	maxNamedAddresses = 4
 	// maxAddresses is how many addresses of one name are used.
 	maxAddresses = 16
-	// probeLimit is how long they have to answer, and settleTime how long the others have
+	// probeLimit is how long they have to answer, and othersTime how long the others have
 	// once one has.
 	probeLimit = 2 * time.Second
-	settleTime = 250 * time.Millisecond
+	othersTime = 250 * time.Millisecond
 )
 
 // Resolved is what became of an endpoint with a host name.
@@ -127,7 +127,7 @@ func (r *Resolver) resolve(host string, result Resolved, most int, mayUse func(n
 	}
 	result.Err = err
 	for _, addr := range addrs {
-		numeric := NumericEndpoint(result.Endpoint, addr)
+		numeric := numericEndpoint(result.Endpoint, addr)
 		if CheckEndpoint(numeric) == nil && mayUse(numeric) && len(result.Numeric) < most {
 			result.Numeric = append(result.Numeric, numeric)
 		}
@@ -156,7 +156,7 @@ func (r *Resolver) answering(numeric []string) []string {
 			answered <- i
 		})
 	}
-	var settle <-chan time.Time // never, before the first answer
+	var over <-chan time.Time // never, before the first answer
 	good := make([]bool, len(numeric))
 	for pending := len(numeric); pending > 0; pending-- {
 		select {
@@ -165,10 +165,10 @@ func (r *Resolver) answering(numeric []string) []string {
 				continue
 			}
 			good[i] = true
-			if settle == nil {
-				settle = time.After(settleTime)
+			if over == nil {
+				over = time.After(othersTime)
 			}
-		case <-settle:
+		case <-over:
 			pending = 0
 		}
 	}

@@ -125,11 +125,11 @@ func TestResolver_answering(t *testing.T) {
 		want    []string
 		took    time.Duration
 	}{
-		{"first", map[string]time.Duration{"192.0.2.1:9": 0, "192.0.2.2:9": never}, []string{"tcp://192.0.2.1:9"}, settleTime},
-		{"second", map[string]time.Duration{"192.0.2.1:9": never, "192.0.2.2:9": time.Second}, []string{"tcp://192.0.2.2:9"}, time.Second + settleTime},
+		{"first", map[string]time.Duration{"192.0.2.1:9": 0, "192.0.2.2:9": never}, []string{"tcp://192.0.2.1:9"}, othersTime},
+		{"second", map[string]time.Duration{"192.0.2.1:9": never, "192.0.2.2:9": time.Second}, []string{"tcp://192.0.2.2:9"}, time.Second + othersTime},
 		{"second at once", map[string]time.Duration{"[2001:db8::1]:9": 0}, []string{"tcp://[2001:db8::1]:9"}, 0},
-		{"both, the second first", map[string]time.Duration{"192.0.2.1:9": settleTime / 2, "192.0.2.2:9": 0},
-			[]string{"tcp://192.0.2.1:9", "tcp://192.0.2.2:9"}, settleTime / 2},
+		{"both, the second first", map[string]time.Duration{"192.0.2.1:9": othersTime / 2, "192.0.2.2:9": 0},
+			[]string{"tcp://192.0.2.1:9", "tcp://192.0.2.2:9"}, othersTime / 2},
 		{"none", nil, []string{"tcp://192.0.2.1:9", "tcp://192.0.2.2:9", "tcp://[2001:db8::1]:9"}, 0},
 		{"none in time", map[string]time.Duration{"192.0.2.1:9": never, "192.0.2.2:9": never, "[2001:db8::1]:9": never},
 			[]string{"tcp://192.0.2.1:9", "tcp://192.0.2.2:9", "tcp://[2001:db8::1]:9"}, probeLimit},

@@ -28,8 +28,8 @@ var (
 	// ErrNoNetlink says that something cannot be done because the system refuses
 	// netlink, by which Linux tells of the interfaces.
 	ErrNoNetlink = errors.New("zyre: the system refuses netlink")
-	// ErrIncompleteMessage says that a message ended before its last frame.
-	ErrIncompleteMessage = errors.New("zyre: message cut short")
+	// errIncompleteMessage says that a message ended before its last frame.
+	errIncompleteMessage = errors.New("zyre: message cut short")
 	// ErrClosed says that an inbox, mailbox or transport was used after Close.
 	ErrClosed = errors.New("zyre: closed")
 )
@@ -80,6 +80,8 @@ type Inbox interface {
 	// from now on gets a connection that outlives it, to the next inbox at the same
 	// endpoint.
 	StopOffering()
+	// NewGuard makes a guard of the inbox's connections; nil if they are not of the system.
+	NewGuard() *Guard
 	// Wait parks the owner until there is a message, Wake has been called, or
 	// until has passed (the zero time never passes). It may return too early.
 	Wait(until time.Time)

@@ -236,7 +236,7 @@ func (s *summary) add(e event) {
 	}
 }
 
-// noise says whether go test prints a line only because of -json, which implies -v.
+// noise reports whether go test prints a line only because of -json, which implies -v.
 func noise(line string) bool {
 	return line == "PASS\n" || line == "testing: warning: no tests to run\n" || strings.Contains(line, "[no test files]") ||
 		strings.Contains(line, "[no tests to run]")

@@ -125,7 +125,7 @@ func (in *inbox) admitRefused(now time.Time) {
 
 // admits reports whether a mailbox may connect: under CURVE it has the inbox's public key,
 // and its own is one that the policy allows. The caller holds net.mu.
-func (in *inbox) admits(m *mailbox, now time.Time) bool {
+func (in *inbox) admits(m *mailbox) bool {
 	if isInproc(m.endpoint) {
 		return true
 	}
@@ -185,6 +185,8 @@ func (in *inbox) Unbind(endpoint string) error {
 
 // StopOffering does nothing: an inbox offers nothing beside its endpoints.
 func (in *inbox) StopOffering() {}
+
+func (in *inbox) NewGuard() *transport.Guard { return nil }
 
 // notify has Wait look again; the caller holds net.mu.
 func (in *inbox) notify() {

@@ -67,7 +67,7 @@ func (m *mailbox) connect(now time.Time) {
 	if in == nil || m.in != nil || t.isCut(m.host, in.host) {
 		return
 	}
-	if !in.admits(m, now) {
+	if !in.admits(m) {
 		m.refusedAt = now
 		if m.client != nil {
 			m.client.signal()

@@ -154,7 +154,7 @@ func TestNode_withdraw(t *testing.T) {
 }
 
 // A peer that goes while messages wait for it: they are answered.
-func TestNode_removedWhileClogged(t *testing.T) {
+func TestNode_removedWhileBlocked(t *testing.T) {
 	_, a, b := simPair(t, 1)
 	first, second := a.whisperText(b.uuid, "1"), a.whisperText(b.uuid, "2")
 	a.bye(b.uuid)
@@ -170,7 +170,7 @@ func TestNode_removedWhileClogged(t *testing.T) {
 }
 
 // A member that exits before it takes a shout is no error for who shouts.
-func TestNode_memberExitsWhileClogged(t *testing.T) {
+func TestNode_memberExitsWhileBlocked(t *testing.T) {
 	s, a, b := simPair(t, 1)
 	b.join("G")
 	s.settle()
