@@ -30,6 +30,7 @@ type Config struct {
 	Required             []Required // for RequirePeer
 
 	ShareView bool // for SetShareView
+	NoLogger  bool // it is given none: its log is that of slog.Default
 
 	Unread  bool          // its events are not read until the command read
 	Tally   bool          // numbered messages are counted, and not reported
