@@ -94,7 +94,9 @@ func (cfg *Config) newZyre(log *slog.Logger) (*zyre.Zyre, error) {
 	if cfg.GossipBind != "" {
 		z.GossipBind("%s", cfg.GossipBind)
 	}
-	if cfg.GossipConnect != "" {
+	if cfg.HubKey != "" {
+		z.GossipConnectCurve(cfg.HubKey, "%s", cfg.GossipConnect)
+	} else if cfg.GossipConnect != "" {
 		z.GossipConnect("%s", cfg.GossipConnect)
 	}
 	if cfg.PublicKey != "" {

@@ -26,6 +26,7 @@ type Config struct {
 	GossipBind, GossipConnect string // endpoint of its own hub, and of another
 
 	PublicKey, SecretKey string     // for SetZCert
+	HubKey               string     // of the hub at GossipConnect, for GossipConnectCurve
 	Authorized           []string   // for SetAuthorizedKeys
 	Required             []Required // for RequirePeer
 

@@ -143,6 +143,15 @@ func TestNet_reasons(t *testing.T) {
 			checkReason(t, a, "refused: the key is not the right one.* what=connection .*address=10.78.0.2 "+whose)
 			checkReason(t, b, `no answer to HELLO.*it may refuse this node's key.*endpoint=tcp://10.78.0.1`)
 		}},
+		{"key not authorized at the hub", func(t *testing.T, h hosts) {
+			cfg, other := secure(), secure()
+			cfg.Authorized, cfg.GossipBind = []string{cfg.PublicKey}, "tcp://10.78.0.1:9999"
+			other.HubKey, other.GossipConnect = cfg.PublicKey, cfg.GossipBind
+			a, b := node(h[0], cfg), node(h[1], other)
+			checkReason(t, a, `refused: the key is not the right one.* what=connection .*address=10.78.0.2 key="?`+regexp.QuoteMeta(other.PublicKey))
+			checkReason(t, b, `a gossip hub does not answer.*endpoint=tcp://10.78.0.1:9999 .*err="the hub refused this node's key"`)
+			checkDump(t, b, `gossip hub tcp://10.78.0.1:9999 .* does not answer: the hub refused this node's key`)
+		}},
 		{"two interfaces", func(t *testing.T, h hosts) {
 			h[0].Connect("lan", "eth1", "10.79.0.1/24")
 			a := node(h[0], plain)
