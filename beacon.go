@@ -95,6 +95,7 @@ type Beacon struct {
 	own    atomic.Pointer[ownDatagrams]
 	links  atomic.Pointer[[]netif.Link]
 	onLink atomic.Pointer[map[int][]netip.Prefix] // IPv6 subnets of the links' interfaces
+	looks  atomic.Pointer[[2][]netif.Interface]   // what the host's interfaces were at the last looks; the latest first
 }
 
 // Cmd is a command to a Beacon, or its answer: the same ID, with Err set if

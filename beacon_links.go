@@ -80,6 +80,11 @@ func (a *beaconActor) choose() (netif.Choice, error) {
 	if err != nil {
 		return netif.Choice{}, err
 	}
+	looks := [2][]netif.Interface{host}
+	if before := a.looks.Load(); before != nil {
+		looks[1] = before[0]
+	}
+	a.looks.Store(&looks)
 	chosen, err := netif.Choose(a.want, host, a.currentLinks())
 	onLink := netif.IPv6Subnets(host, chosen.Links)
 	a.onLink.Store(&onLink)

@@ -78,7 +78,7 @@ func (b *Beacon) deliver(datagram []byte, src netip.Addr, ifindex int) {
 		b.stats.droppedFilter.Add(1)
 		return
 	}
-	if b.own.Load().has(datagram) {
+	if b.own.Load().has(datagram) && !(b.sightings && b.isForeign(src)) {
 		b.stats.droppedOwn.Add(1)
 		return
 	}
@@ -163,6 +163,25 @@ func (b *Beacon) linkOf(src netip.Addr, ifindex int) (netif.Link, bool) {
 func (b *Beacon) isOnLink(src netip.Addr, ifindex int) bool {
 	subnets := b.onLink.Load()
 	return subnets != nil && slices.ContainsFunc((*subnets)[ifindex], func(p netip.Prefix) bool { return p.Contains(src) })
+}
+
+// isForeign reports whether an address is of another host: no interface has it, or had it at
+// the look before. From there comes a datagram that is the same as ours if a node on another
+// host has our UUID and port.
+func (b *Beacon) isForeign(addr netip.Addr) bool {
+	looks := b.looks.Load()
+	if looks == nil || addr.IsLoopback() {
+		return false
+	}
+	addr = addr.WithZone("")
+	for _, host := range looks {
+		for _, h := range host {
+			if slices.ContainsFunc(h.Prefixes, func(p netip.Prefix) bool { return p.Addr() == addr }) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // has reports whether the datagram is one of ours.

@@ -213,6 +213,48 @@ func TestBeacon_receive(t *testing.T) {
 	})
 }
 
+// A node's own datagram is another node's if it comes from an address that the host does not
+// have. One that it had until just now may still lie in the socket.
+func TestBeacon_foreign(t *testing.T) {
+	host := func(prefixes ...string) netif.Interface {
+		return netiftest.Interface(2, "eth0", netiftest.LANFlags, prefixes...)
+	}
+	f := newFakeNet(host("192.0.2.7/24", "192.0.2.17/24", "fe80::7/64"), netiftest.Interface(3, "eth1", netiftest.LANFlags, "192.0.2.27/24"))
+	for _, sightings := range []bool{true, false} {
+		f.set(func() { f.host[0] = host("192.0.2.7/24", "192.0.2.17/24", "fe80::7/64") })
+		fakeBeacon(t, f, beaconConfig{sightings: sightings}, func(t *testing.T, b *Beacon) {
+			beaconCmd(t, b, "INTERFACE", "eth0")
+			beaconCmd(t, b, "SUBSCRIBE", "ZRE")
+			beaconCmd(t, b, "CONFIGURE", 5670)
+			mine := beaconDatagram([16]byte{1}, 9000, "")
+			beaconCmd(t, b, "PUBLISH", mine)
+			put := func(src string, foreign bool) {
+				t.Helper()
+				own := b.stats.droppedOwn.Load()
+				f.conn(udp4).put(string(mine), src, 2)
+				heard := len(b.Signals) > 0
+				if heard {
+					<-b.Signals
+				}
+				foreign = foreign && sightings
+				if ours := b.stats.droppedOwn.Load() > own; heard != foreign || ours == foreign {
+					t.Errorf("sightings %t, from %s: heard %t, counted as own %t, want foreign %t", sightings, src, heard, ours, foreign)
+				}
+			}
+			put("192.0.2.7", false)
+			put("192.0.2.17", false) // another address
+			put("192.0.2.27", false) // another interface in the same network
+			put("192.0.2.8", true)
+			f.set(func() { f.host[0] = host("192.0.2.7/24") })
+			put("192.0.2.17", false)
+			bubble.Sleep(beaconScan)
+			put("192.0.2.17", false) // until just now
+			bubble.Sleep(beaconScan)
+			put("192.0.2.17", true)
+		})
+	}
+}
+
 func TestBeacon_zone(t *testing.T) {
 	f := newFakeNet(netiftest.IPv6LinkLocal)
 	fakeBeacon(t, f, beaconConfig{}, func(t *testing.T, b *Beacon) {

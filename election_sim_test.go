@@ -184,7 +184,7 @@ func (s *sim) elector(contests bool) *simForeign {
 }
 
 // TestNode_electionsWithLibzyre has a member that behaves like libzyre among ours, as
-// challenger and as member: at first and after one stops all agree. Several of libzyre
+// challenger and as member: at first and after one stops or dies all agree. Several of libzyre
 // that meet amid a wave can hang, with each other: they count what they once missed.
 func TestNode_electionsWithLibzyre(t *testing.T) {
 	t.Parallel()
@@ -202,7 +202,12 @@ func electionWithLibzyre(t *testing.T, seed int64) {
 	simAgreed(s)
 	for _, h := range slices.Clone(s.hosts) {
 		if _, contests := simCandidate(h); contests && len(s.hosts) > 2 && s.rng.Intn(2) == 0 {
-			s.stop(h)
+			if s.rng.Intn(2) == 0 {
+				s.stop(h)
+			} else {
+				s.kill(h)
+				s.run(defaultExpired)
+			}
 			break
 		}
 	}

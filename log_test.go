@@ -78,6 +78,32 @@ func TestSetLogger_handlerCallsNode(t *testing.T) {
 	}
 }
 
+// Peers and interfaces are logged at level Info, beacons at Debug; a healthy network causes
+// no warning.
+func TestSetLogger_levels(t *testing.T) {
+	port := kit.FreeUDPPort(t)
+	var log kit.Buffer
+	a := kit.NewNode(t, "a", port).SetLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	b := kit.NewNode(t, "b", port)
+	kit.MustStart(t, a, b)
+	ra := watch.Record(a)
+	ra.Wait(t, "ENTER b", 1)
+	b.Stop()
+	ra.Wait(t, "EXIT b", 1)
+	a.Stop()
+	text := log.String()
+	for msg, level := range map[string]string{
+		`"zyre: enter"`: "INFO", `"zyre: exit"`: "INFO", `"beacons use an interface"`: "INFO", `"beacon sent"`: "DEBUG", `"beacon heard"`: "DEBUG",
+	} {
+		if all, right := strings.Count(text, "msg="+msg), strings.Count(text, "level="+level+" msg="+msg); all == 0 || right != all {
+			t.Errorf("%s is logged %d times, at level %s %d times, want all, and more than 0", msg, all, level, right)
+		}
+	}
+	if strings.Contains(text, "level=WARN") {
+		t.Errorf("warnings of a healthy network:\n%s", text)
+	}
+}
+
 // A level that changes while the node runs is followed.
 func TestSetLogger_levelChanges(t *testing.T) {
 	var level slog.LevelVar

@@ -103,6 +103,11 @@ func (n *node) sighted(now time.Time, s *sighting) {
 		n.log.Warn(text, "address", s.at.Addr(), "uuid", uuidString(s.uuid))
 		return
 	}
+	if s.uuid == n.uuid && s.at.Port() != 0 && n.beacon != nil && n.beacon.isForeign(s.at.Addr()) {
+		n.zre.counters.ownBeacons++
+		n.zre.warnOfSameUUID("tcp://" + s.at.String())
+		return
+	}
 	key := ""
 	if s.secure {
 		key = transport.Z85FromRaw(s.key)

@@ -58,7 +58,6 @@ type zre struct {
 	refusedIDs map[string]bool  // routing ids that were refused and logged
 	named      map[string]*peer // of the peers that have entered, the last with each name
 	sameNames  map[string]bool  // names of two nodes that were logged
-	sameUUID   bool             // a node with this node's UUID was logged
 
 	entered int // peers that have entered
 

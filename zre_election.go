@@ -39,6 +39,7 @@ type election struct {
 	support   map[*peer]bool   // who supports this node, while nobody smaller is known
 	leader    string           // who leads; empty if nobody does
 	rival     string           // a leader turned down or left for a smaller one, which may go; or empty
+	waiting   *peer            // smallest contestant turned down for a leader, which may go; or nil
 	told      map[*peer]bool   // who has been told of the leader by this node
 	changed   bool             // members have come or gone
 	aloneAt   time.Time        // when to lead alone; zero if somebody was here
@@ -100,6 +101,9 @@ func (z *zre) membersChanged(group string, p *peer, gone bool) {
 	if e.supported == p.id {
 		e.supported = ""
 	}
+	if e.waiting == p {
+		e.waiting = nil
+	}
 	if e.leader == p.id {
 		e.leader = ""
 	}
@@ -140,6 +144,10 @@ func (z *zre) challenge(now time.Time, group string, e *election) {
 	g := z.groups[group]
 	if e.leader == "" && e.rival != "" && g != nil {
 		z.follow(now, g, e, e.rival)
+	}
+	if p := e.waiting; p != nil && e.leader == "" && e.supported == "" && g != nil {
+		e.waiting = nil
+		z.receiveElect(now, p, g, e, p.id) // those of libzyre never say it again
 	}
 	smaller := e.supported != "" && e.supported < z.id || e.leader != "" && e.leader < z.id
 	if _, member := z.own[group]; !member || !z.isContesting(group) || smaller {
@@ -214,6 +222,8 @@ func (z *zre) receiveElect(now time.Time, p *peer, g *group, e *election, candid
 	case known == "" || candidate < known || candidate == known && p.id == candidate:
 		e.supported, e.support, e.retryAt, e.aloneAt = candidate, nil, time.Time{}, time.Time{}
 		z.tellMembers(now, g, &ZreMsg{id: ElectID, Group: g.name, candidate: candidate})
+	case p.id == candidate && (e.waiting == nil || p.id < e.waiting.id):
+		e.waiting = p
 	}
 }
 

@@ -13,6 +13,9 @@ const (
 	knownNodeShortest = time.Second
 	knownNodeLongest  = 30 * time.Second
 	maxKnownNodes     = 10_000
+	// correctionTime is what a node has to answer where it was said to be before. Of two
+	// hubs with different endpoints for it, the one with the right one may come first.
+	correctionTime = 200 * time.Millisecond
 	// lookupRetry is the time between look-ups of the host name in the HELLO of a peer
 	// that nothing else is known of.
 	lookupRetry = 2 * time.Second
@@ -25,7 +28,8 @@ type knownNode struct {
 	required bool   // by RequirePeer: never given up
 	next     time.Time
 	retry    backoff.Backoff
-	turn     int // of the addresses of its host name
+	turn     int  // of the addresses of its host name
+	corrects bool // another endpoint was told before, and this one has not been tried yet
 
 	seed   bool     // its UUID is not known; see zre_seed.go
 	holder [16]byte // of a seed: the peer that is there
@@ -55,6 +59,7 @@ func (z *zre) addKnownNode(now time.Time, uuid [16]byte, k *knownNode) {
 		z.counters.sightingsRefused++
 		return
 	}
+	k.corrects = old != nil && old.endpoint != k.endpoint
 	z.known[uuid] = k
 	z.tryConnect(now, uuid, k)
 }

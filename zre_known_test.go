@@ -198,15 +198,53 @@ func TestZRE_resolved_turns(t *testing.T) {
 	}
 }
 
-// Gossip that names another endpoint is acted on, also if it comes right after the first.
+// Gossip that names another endpoint is acted on as soon as who is at the first has had
+// time to answer.
 func TestZRE_gossiped_correction(t *testing.T) {
-	s, a, _ := lookupNode(t)
-	uuid := [16]byte{1}
-	a.n.zre.gossiped(s.now, uuid, "tcp://10.0.0.8:9", "")
-	a.n.zre.gossiped(s.now, uuid, "tcp://10.0.0.9:9", "")
-	s.run(5 * time.Second)
-	if p := a.n.zre.peers[uuid]; p == nil || p.endpoint != "tcp://10.0.0.9:9" {
-		t.Errorf("5 s later the node is connected to %+v, want tcp://10.0.0.9:9", p)
+	const first, second = "tcp://10.0.0.8:9", "tcp://10.0.0.9:9"
+	for _, c := range []struct {
+		name    string
+		after   time.Duration // the first
+		answers bool          // the first does
+		due     time.Duration // when the second is used, after it came
+	}{
+		{"at once", 0, false, correctionTime},
+		{"soon", correctionTime / 4, false, correctionTime * 3 / 4},
+		{"in time", correctionTime, false, 0},
+		{"later", 700 * time.Millisecond, false, 0},
+		{"the first answers", 0, true, -1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, a, _ := lookupNode(t)
+			uuid := [16]byte{1}
+			a.n.zre.gossiped(s.now, uuid, first, "")
+			s.advance(c.after)
+			a.n.zre.gossiped(s.now, uuid, second, "")
+			if c.answers {
+				a.hear(uuid, 1, simHello(first))
+			}
+			at := func() string {
+				if p := a.n.zre.peers[uuid]; p != nil {
+					return p.endpoint
+				}
+				return ""
+			}
+			if c.due > 0 {
+				s.advance(c.due - time.Millisecond)
+				if at() != first {
+					t.Errorf("connected to %q before the first has had its time, want %s", at(), first)
+				}
+				s.advance(time.Millisecond)
+			}
+			want := second
+			if c.due < 0 {
+				s.advance(5 * time.Second)
+				want = first
+			}
+			if at() != want {
+				t.Errorf("connected to %q, want %s", at(), want)
+			}
+		})
 	}
 }
 

@@ -40,15 +40,17 @@ func (z *zre) forgetName(p *peer) {
 	}
 }
 
-// warnOfSameUUID logs once that another node announces this node's UUID: neither can be
-// served well. The node's own beacon can come from an address that it does not know of,
-// but with its port.
-func (z *zre) warnOfSameUUID(endpoint string) {
+// isAnothers reports whether an endpoint that comes with this node's UUID is of another
+// node. The node's own beacon can come from an address that it does not know of, but with
+// its port.
+func (z *zre) isAnothers(endpoint string) bool {
 	at, err := transport.ParseEndpoint(endpoint)
-	if err != nil || at.Port() == z.location.port || z.location.port == 0 || z.sameUUID || z.location.isOurs(endpoint) {
-		return
-	}
-	z.sameUUID = true
+	return err == nil && at.Port() != z.location.port && z.location.port != 0 && !z.location.isOurs(endpoint)
+}
+
+// warnOfSameUUID logs that another node announces this node's UUID: neither can be served
+// well.
+func (z *zre) warnOfSameUUID(endpoint string) {
 	z.log.Warn("zyre: another node has this node's UUID",
 		"uuid", z.id, "endpoint", z.location.announced(endpoint), "other_endpoint", endpoint)
 }

@@ -53,14 +53,19 @@ func TestZRE_sameUUID(t *testing.T) {
 		"tcp://10.0.0.7:2000": 1,
 		"tcp://10.0.0.1:2000": 1,
 	} {
-		var log bytes.Buffer
+		var log lockedBuffer
+		var logs *logQueue
 		b := newZREBench(t)
-		b.z.log = slog.New(slog.NewTextHandler(&log, nil))
+		b.z.log, logs = newLogger(slog.NewTextHandler(&log, nil))
 		for range 3 {
 			b.z.sighted(b.now, b.z.uuid, endpoint)
 		}
+		logs.flush()
 		if n := strings.Count(log.String(), "other_endpoint="+endpoint); n != want || b.z.counters.ownBeacons != 3 {
-			t.Errorf("%s: %d warnings, %d own beacons, want %d and 3:\n%s", endpoint, n, b.z.counters.ownBeacons, want, &log)
+			t.Errorf("%s: %d warnings, %d own beacons, want %d and 3:\n%s", endpoint, n, b.z.counters.ownBeacons, want, log.String())
+		}
+		if all := logs.warnings.list(); len(all) != want || want == 1 && all[0].Count != 3 {
+			t.Errorf("%s: warnings %+v, want %d that came 3 times", endpoint, all, want)
 		}
 	}
 }

@@ -28,6 +28,17 @@ func (z *zre) sightedKnown(now time.Time, uuid [16]byte, endpoint, key string) {
 		k.heldBy(holder)
 		return
 	}
+	if k != nil && k.corrects {
+		if p := z.peers[uuid]; p != nil && p.handshake.state == helloSent && p.endpoint != endpoint {
+			if due := p.handshake.sentAt.Add(correctionTime); now.Before(due) {
+				k.next = due
+				z.wakeBy(due)
+				return
+			}
+			z.forgetPeer(p)
+		}
+		k.corrects = false
+	}
 	z.sightedWithKey(now, uuid, endpoint, key)
 }
 

@@ -11,7 +11,7 @@ import "time"
 // key as long as the peer has entered; one that has not, only for the time that it has to
 // answer.
 func (z *zre) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string) {
-	if !z.secure {
+	if !z.secure || uuid == z.uuid {
 		z.sighted(now, uuid, endpoint)
 		return
 	}
@@ -34,7 +34,7 @@ func (z *zre) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string)
 func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 	if uuid == z.uuid || z.location.isOurs(endpoint) {
 		z.counters.ownBeacons++
-		if uuid == z.uuid {
+		if uuid == z.uuid && z.isAnothers(endpoint) {
 			z.warnOfSameUUID(endpoint)
 		}
 		return

@@ -70,6 +70,17 @@ func TestNetwork_settings(t *testing.T) {
 			a.GossipBind("tcp://*:9999")
 			b.GossipConnect("tcp://a:9999")
 		}, true},
+		"advertised by name": {func(t *testing.T, a, b *zyre.Zyre) {
+			endpoint(t, a, "tcp://*:7000")
+			a.SetAdvertisedEndpoint("tcp://a:7000").GossipBind("tcp://*:9999")
+			b.GossipConnect("tcp://10.0.0.1:9999")
+		}, true},
+		"advertised by another name": {func(t *testing.T, a, b *zyre.Zyre) {
+			endpoint(t, a, "tcp://*:7000")
+			endpoint(t, b, "tcp://*:7000")
+			a.SetAdvertisedEndpoint("tcp://nobody:7000").GossipBind("tcp://*:9999")
+			b.SetAdvertisedEndpoint("tcp://nobody:7000").GossipConnect("tcp://10.0.0.1:9999")
+		}, false},
 		"gossip elsewhere": {func(_ *testing.T, a, b *zyre.Zyre) {
 			a.GossipBind("tcp://*:9999")
 			b.GossipConnect("tcp://10.0.0.1:9998")

@@ -43,6 +43,7 @@
 //	number    shout or whisper numbered messages at a rate, in the background
 //	stats     answer: zyre.Stats
 //	tallies   answer: Tally by name of the peer
+//	dump      answer: what Dump writes
 //	poke      call every method                            answer: Slowest
 //
 // those for Beacons

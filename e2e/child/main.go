@@ -155,7 +155,7 @@ func (c *inside) dispatch(command Command) (answer any, err error) {
 		return c.flood.halt(), nil
 	case "connect":
 		return c.connect(with.To, with.Count), nil
-	case "tallies", "stats", "poke", "start":
+	case "tallies", "stats", "poke", "dump", "start":
 		return c.ask(command)
 	case "stop", "read", "join", "leave", "shout", "whisper", "number":
 		return nil, c.each(command.Node, func(n *node) error { return n.dispatch(command.Do, with) })

@@ -47,6 +47,10 @@ func (c *inside) makeNode(command Command) (uuid string, err error) {
 		return "", fmt.Errorf("there is a node %q", n.cfg.Name)
 	}
 	log := slog.New(slog.NewTextHandler(logWriter{c.Reporter}, nil))
+	if n.cfg.NoLogger {
+		slog.SetDefault(log)
+		log = nil
+	}
 	n.Zyre, err = n.cfg.newZyre(log)
 	if err != nil {
 		return "", err
@@ -56,9 +60,12 @@ func (c *inside) makeNode(command Command) (uuid string, err error) {
 	return n.UUID(), nil
 }
 
-// newZyre makes a node as the Config says.
+// newZyre makes a node as the Config says, with a logger unless that is nil.
 func (cfg *Config) newZyre(log *slog.Logger) (*zyre.Zyre, error) {
-	z := zyre.NewZyre(context.Background()).SetName(cfg.Name).SetInterface(cfg.Interface).SetLogger(log).SetShareView(cfg.ShareView)
+	z := zyre.NewZyre(context.Background()).SetName(cfg.Name).SetInterface(cfg.Interface).SetShareView(cfg.ShareView)
+	if log != nil {
+		z.SetLogger(log)
+	}
 	for _, d := range []struct {
 		value time.Duration
 		set   func(time.Duration) *zyre.Zyre
@@ -87,7 +94,9 @@ func (cfg *Config) newZyre(log *slog.Logger) (*zyre.Zyre, error) {
 	if cfg.GossipBind != "" {
 		z.GossipBind("%s", cfg.GossipBind)
 	}
-	if cfg.GossipConnect != "" {
+	if cfg.HubKey != "" {
+		z.GossipConnectCurve(cfg.HubKey, "%s", cfg.GossipConnect)
+	} else if cfg.GossipConnect != "" {
 		z.GossipConnect("%s", cfg.GossipConnect)
 	}
 	if cfg.PublicKey != "" {
@@ -154,6 +163,10 @@ func (n *node) answer(do string) (any, error) {
 		return n.tally(), nil
 	case "poke":
 		return Poke(n.Zyre), nil
+	case "dump":
+		var dump strings.Builder
+		n.Dump(&dump)
+		return dump.String(), nil
 	}
 	return n.Stats(), nil
 }

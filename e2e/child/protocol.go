@@ -26,10 +26,12 @@ type Config struct {
 	GossipBind, GossipConnect string // endpoint of its own hub, and of another
 
 	PublicKey, SecretKey string     // for SetZCert
+	HubKey               string     // of the hub at GossipConnect, for GossipConnectCurve
 	Authorized           []string   // for SetAuthorizedKeys
 	Required             []Required // for RequirePeer
 
 	ShareView bool // for SetShareView
+	NoLogger  bool // it is given none: its log is that of slog.Default
 
 	Unread  bool          // its events are not read until the command read
 	Tally   bool          // numbered messages are counted, and not reported

@@ -92,6 +92,13 @@ func (n *Node) Stats() (s zyre.Stats) {
 	return s
 }
 
+// Dump returns what the node's Dump writes.
+func (n *Node) Dump() (text string) {
+	n.Process.t.Helper()
+	n.Process.Do("dump", n.Name, nil, &text)
+	return text
+}
+
 // Tally tells how many numbered messages the node has got from a peer, given by name.
 func (n *Node) Tally(peer string) Tally {
 	n.Process.t.Helper()

@@ -2,37 +2,47 @@ package hosts
 
 import (
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/child"
 	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/netns"
-	"github.com/go-zyre/zyre/e2e/watch"
 )
 
 // reasonTime is how long it may take until a node says why it does not meet another.
 const reasonTime = 15 * time.Second
 
-// checkReason waits until a warning is in a node's log and in its Stats.
+// checkReason waits until a warning is in a node's Stats, once in its log, and in what it
+// dumps.
 func checkReason(t *testing.T, n *child.Node, pattern string) {
 	t.Helper()
 	in := regexp.MustCompile(pattern)
 	within(t, reasonTime, n.Name+" says "+pattern, func() bool {
-		for _, w := range n.Stats().Warnings {
-			if in.MatchString(w.Text) {
-				return logged(n, "level=WARN.*"+pattern) > 0
-			}
-		}
-		return false
+		told := slices.ContainsFunc(n.Stats().Warnings, func(w zyre.Warning) bool { return in.MatchString(w.Text) })
+		return told && logged(n, "level=WARN.*"+pattern) > 0
 	}, n)
+	if got := logged(n, "level=WARN.*"+pattern); got != 1 {
+		t.Errorf("%s has logged %q %d times, want once\n%s", n.Name, pattern, got, n)
+	}
+	checkDump(t, n, pattern+`.*: \d+ times, first `)
 }
 
-// Who looks at a node that does not meet another finds the reason in its log and in its
-// Stats.
+// checkDump fails the test unless a line of what a node dumps matches.
+func checkDump(t *testing.T, n *child.Node, pattern string) {
+	t.Helper()
+	if dump := n.Dump(); !regexp.MustCompile(pattern).MatchString(dump) {
+		t.Errorf("%q is not in the dump:\n%s", pattern, dump)
+	}
+}
+
+// Who looks at a node that does not meet another, and that was given no logger, finds the
+// reason in the log, in its Stats and in what it dumps.
 func TestNet_reasons(t *testing.T) {
 	type hosts = []*netns.Host
-	plain := lifelike(child.Config{})
+	plain := lifelike(child.Config{NoLogger: true})
 	secure := func() child.Config {
 		cfg := plain
 		cfg.PublicKey, cfg.SecretKey = kit.KeyPair(t)
@@ -52,6 +62,12 @@ func TestNet_reasons(t *testing.T) {
 			a := node(h[0], cfg)
 			node(h[1], cfg)
 			checkReason(t, a, "two nodes have the same name.*endpoint=tcp://10.78.0.2.*other_endpoint=tcp://10.78.0.1")
+		}},
+		{"one UUID and port", func(t *testing.T, h hosts) {
+			cfg := with(func(c *child.Config) { c.UUID, c.PeerPort = "C0FFEE00C0FFEE00C0FFEE00C0FFEE00", 9000 })
+			a, b := node(h[0], cfg), node(h[1], cfg)
+			checkReason(t, a, "another node has this node's UUID.* endpoint=tcp://10.78.0.1:9000 other_endpoint=tcp://10.78.0.2:9000")
+			checkReason(t, b, "another node has this node's UUID.* endpoint=tcp://10.78.0.2:9000 other_endpoint=tcp://10.78.0.1:9000")
 		}},
 		{"plain and secure", func(t *testing.T, h hosts) {
 			a, b := node(h[0], plain), node(h[1], secure())
@@ -88,10 +104,19 @@ func TestNet_reasons(t *testing.T) {
 		{"no hub", func(t *testing.T, h hosts) {
 			a := node(h[0], with(func(c *child.Config) { c.GossipConnect = "tcp://10.78.0.2:9999" }))
 			checkReason(t, a, `a gossip hub does not answer.*endpoint=tcp://10.78.0.2:9999 .*since=1.*err="nothing answers`)
+			checkDump(t, a, `gossip hub tcp://10.78.0.2:9999 at "tcp://10.78.0.2:9999" does not answer: nothing answers`)
 		}},
 		{"no such hub", func(t *testing.T, h hosts) {
 			a := node(h[0], with(func(c *child.Config) { c.GossipConnect = "tcp://hub.nowhere:9999" }))
 			checkReason(t, a, `a gossip hub does not answer.*endpoint=tcp://hub.nowhere:9999 .*err="the host name has no address`)
+		}},
+		{"no required peer", func(t *testing.T, h hosts) {
+			a := node(h[0], with(func(c *child.Config) { c.Required = []child.Required{{Endpoint: "tcp://10.78.0.2:9999"}} }))
+			checkReason(t, a, `no answer to HELLO.*endpoint=tcp://10.78.0.2:9999 .*since=1`)
+			if half := a.Stats().HalfOpenList; len(half) != 1 || half[0].Endpoint != "tcp://10.78.0.2:9999" || half[0].Since.IsZero() {
+				t.Errorf("HalfOpenList = %+v, want the required peer, and since when", half)
+			}
+			checkDump(t, a, `half open: \w+ tcp://10.78.0.2:9999 for \d+s`)
 		}},
 		{"no such required peer", func(t *testing.T, h hosts) {
 			a := node(h[0], with(func(c *child.Config) {
@@ -113,16 +138,19 @@ func TestNet_reasons(t *testing.T) {
 			a := node(h[0], cfg)
 			other := secure()
 			b := node(h[1], other)
-			checkReason(t, a, "refused: the key is not the right one.*key=.*")
-			watch.Until(t, "whose key it is", func() bool {
-				for _, w := range a.Stats().Warnings {
-					if regexp.MustCompile(regexp.QuoteMeta(other.PublicKey)).MatchString(w.Text) {
-						return true
-					}
-				}
-				return false
-			})
+			whose := `key="?` + regexp.QuoteMeta(other.PublicKey)
+			checkReason(t, a, "refused: the key is not the right one.* what=sighting peer="+b.UUID+".*"+whose)
+			checkReason(t, a, "refused: the key is not the right one.* what=connection .*address=10.78.0.2 "+whose)
 			checkReason(t, b, `no answer to HELLO.*it may refuse this node's key.*endpoint=tcp://10.78.0.1`)
+		}},
+		{"key not authorized at the hub", func(t *testing.T, h hosts) {
+			cfg, other := secure(), secure()
+			cfg.Authorized, cfg.GossipBind = []string{cfg.PublicKey}, "tcp://10.78.0.1:9999"
+			other.HubKey, other.GossipConnect = cfg.PublicKey, cfg.GossipBind
+			a, b := node(h[0], cfg), node(h[1], other)
+			checkReason(t, a, `refused: the key is not the right one.* what=connection .*address=10.78.0.2 key="?`+regexp.QuoteMeta(other.PublicKey))
+			checkReason(t, b, `a gossip hub does not answer.*endpoint=tcp://10.78.0.1:9999 .*err="the hub refused this node's key"`)
+			checkDump(t, b, `gossip hub tcp://10.78.0.1:9999 .* does not answer: the hub refused this node's key`)
 		}},
 		{"two interfaces", func(t *testing.T, h hosts) {
 			h[0].Connect("lan", "eth1", "10.79.0.1/24")
@@ -131,6 +159,7 @@ func TestNet_reasons(t *testing.T) {
 			if in := a.Stats().Interfaces; len(in) != 1 || in[0].Name != "eth0" || in[0].Address != "10.78.0.1" || in[0].Reason == "" {
 				t.Errorf("Interfaces = %+v, want eth0 and why", in)
 			}
+			checkDump(t, a, `interface "eth0" 10.78.0.1: .+`)
 		}},
 		{"no network", func(t *testing.T, h hosts) {
 			h[0].Down("eth0")

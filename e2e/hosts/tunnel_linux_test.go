@@ -78,8 +78,10 @@ func TestNet_loopbackAnnounced(t *testing.T) {
 	hub := node(h[0], child.Config{Name: "hub", GossipBind: "tcp://10.78.0.1:9999"})
 	wrong := node(h[1], child.Config{Name: "wrong", GossipConnect: "tcp://10.78.0.1:9999", Interface: "lo"})
 	fixed := node(h[1], child.Config{Name: "fixed", GossipConnect: "tcp://10.78.0.1:9999", Endpoint: "tcp://127.0.0.1:*"})
+	required := node(h[1], child.Config{Name: "required", Endpoint: "tcp://127.0.0.1:*", Required: []child.Required{{Endpoint: "tcp://10.78.0.1:7000"}}})
 	inside := node(h[1], child.Config{Name: "inside", GossipBind: "tcp://127.0.0.1:9998", Interface: "lo"})
-	for n, want := range map[*child.Node]int{hub: 0, wrong: 1, fixed: 1, inside: 0} {
+	for n, want := range map[*child.Node]int{hub: 0, wrong: 1, fixed: 1, required: 1, inside: 0} {
+		within(t, reasonTime, n.Name+" warns", func() bool { return logged(n, warning) >= want }, n)
 		if got := logged(n, warning); got != want {
 			t.Errorf("%s: %d warnings, want %d\n%s", n.Name, got, want, n)
 		}

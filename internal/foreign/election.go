@@ -74,6 +74,7 @@ func (m *Model) lookAtMembers() {
 			return !slices.Contains(e.members, id) && (UUIDText(id) == e.leader || UUIDText(id) == e.candidate)
 		})
 		if lost {
+			e.missed = len(e.leaders) > 0
 			e.restart("")
 			e.leader = ""
 		}
@@ -143,8 +144,8 @@ func (m *Model) hearLeader(e *election, leader string) {
 }
 
 // HasMissedLeader reports whether LEADER of another candidate had come when the leader of a
-// group was elected. Libzyre forgets its counts at that moment, each member says LEADER
-// once, and so that candidate, if it is elected, is never reported.
+// group was elected, or was lost. Libzyre forgets its counts at that moment, each member says
+// LEADER once, and so that candidate, if it is elected, is never reported.
 func (m *Model) HasMissedLeader(group string) bool {
 	return slices.ContainsFunc(m.elections, func(e *election) bool { return e.group == group && e.missed })
 }
