@@ -120,6 +120,9 @@ func checkHub(t *testing.T, g *Gossip) {
 		if *h != byHost[h] {
 			t.Fatalf("a host has %+v, by its count %+v", byHost[h], *h)
 		}
+		if h.owned > g.opts.MaxTuples/2 {
+			t.Fatalf("the clients of a host own %d tuples of %d", h.owned, g.opts.MaxTuples)
+		}
 	}
 	if live > g.opts.MaxTuples || live != g.table.live || len(g.clients) > g.opts.MaxClients {
 		t.Fatalf("%d tuples, by their count %d, and %d clients", live, g.table.live, len(g.clients))
