@@ -11,7 +11,7 @@ type link struct {
 	key   string // its CURVE key, Z85; empty without CURVE
 	// instance is the same on all connections of a member with us; empty if that is not known.
 	instance string
-	host  *host  // of a client; those over inproc and ipc share one
+	host     *host // of a client; those over inproc and ipc share one
 
 	address string // of the host
 
