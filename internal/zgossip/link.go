@@ -24,6 +24,7 @@ type link struct {
 	blocked  bool   // it takes no frames at present; the next tick tries again
 
 	sentAll  time.Time // when, on this connection, all was sent to it; zero if that is not so yet
+	sentTo   uint64    // the order of the last tuple then, or since
 	askAt    time.Time // when it is asked for all its tuples, because an echo came; zero for never
 	wasAsked bool      // it was, and has not said HELLO since
 
@@ -67,7 +68,7 @@ func (l *link) isSame(other *link) bool {
 // hasRead reports whether the neighbour has read the last change of t, which was not held
 // back: it was sent long enough ago, on this connection.
 func (l *link) hasRead(t *tuple, now time.Time) bool {
-	return l.joinedAt < t.order && l.sent >= t.order && !l.sentAll.IsZero() &&
+	return l.joinedAt < t.order && l.sentTo >= t.order && !l.sentAll.IsZero() &&
 		now.Sub(t.changed) >= reflectionWindow && now.Sub(l.sentAll) >= reflectionWindow
 }
 
@@ -82,9 +83,10 @@ func (l *link) answerEcho(t *tuple, now time.Time) {
 	}
 }
 
-// isToBeAsked reports whether l is to be asked for its tuples now.
+// isToBeAsked reports whether l is to be asked for its tuples now. It is left in peace until
+// it has read all: it is sent all again when it is asked.
 func (l *link) isToBeAsked(now time.Time) bool {
-	return !l.askAt.IsZero() && !now.Before(l.askAt)
+	return !l.askAt.IsZero() && !now.Before(l.askAt) && !l.sentAll.IsZero() && now.Sub(l.sentAll) >= reflectionWindow
 }
 
 // wants reports whether t has to be sent to l.

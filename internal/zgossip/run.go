@@ -221,7 +221,7 @@ func (g *Gossip) sendChangesTo(l *link, now time.Time, send func([]byte) bool) {
 		}
 		l.sent = e.order
 	}
-	l.sent = g.table.order
+	l.sent, l.sentTo = g.table.order, g.table.order
 	if l.sentAll.IsZero() {
 		l.sentAll = now
 	}

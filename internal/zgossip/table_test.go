@@ -72,7 +72,7 @@ func TestTable_learn(t *testing.T) {
 		{b, "unknown=|key", 0, tupleKnown, ""},
 	} {
 		for _, l := range []*link{a, b, czmq, other} {
-			l.sent, l.sentAll = tb.order, cmp.Or(l.sentAll, now)
+			l.sentTo, l.sentAll = tb.order, cmp.Or(l.sentAll, now)
 		}
 		now = now.Add(c.after)
 		if got := tb.say(c.from, c.say, now); got != c.want {
@@ -258,7 +258,7 @@ func TestTable_echo(t *testing.T) {
 			tb.say(other, "k=", start)
 		}
 		if c.sentAll >= 0 {
-			l.sent, l.sentAll = tb.order, start.Add(c.sentAll)
+			l.sentTo, l.sentAll = tb.order, start.Add(c.sentAll)
 		}
 		if got := tb.say(l, "k=v", start.Add(c.after)); got != c.want {
 			t.Errorf("%s: learn() = %v, want %v", c.name, got, c.want)
@@ -271,7 +271,7 @@ func TestTable_echo(t *testing.T) {
 	tb := newTable(10)
 	tb.say(&link{hub: true}, "k=v", start)
 	tb.say(&link{hub: true}, "k=", start)
-	late := &link{pings: true, joinedAt: tb.order, sent: tb.order, sentAll: start}
+	late := &link{pings: true, joinedAt: tb.order, sent: tb.order, sentTo: tb.order, sentAll: start}
 	for _, c := range []struct {
 		after time.Duration
 		want  outcome
@@ -280,7 +280,7 @@ func TestTable_echo(t *testing.T) {
 		if got := tb.say(late, "k=v", start.Add(c.after)); got != c.want || tb.changesFor(late) != c.sent {
 			t.Errorf("a newcomer after %v: learn() = %v, want %v; it is sent %q, want %q", c.after, got, c.want, tb.changesFor(late), c.sent)
 		}
-		late.sent, late.sentAll = tb.order, start.Add(c.after)
+		late.sent, late.sentTo, late.sentAll = tb.order, tb.order, start.Add(c.after)
 	}
 }
 
