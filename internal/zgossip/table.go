@@ -242,6 +242,9 @@ func (tb *table) learn(l *link, key, value []byte, now time.Time) outcome {
 		}
 		return tupleKnown
 	case gone && t.gone:
+		if t.endedBy != nil && !t.endedBy.downSince.IsZero() {
+			t.endedBy = l // who was lost does not know of this end
+		}
 		return tupleKnown
 	case !t.gone && t.value == string(value):
 		tb.confirm(t, l)
@@ -311,13 +314,11 @@ func (tb *table) isReflected(t *tuple, l *link, value []byte, gone bool, now tim
 
 // accept gives t a value from l, which becomes its owner. It reports whether there is room.
 func (tb *table) accept(t *tuple, l *link, value string, now time.Time) bool {
-	isNew := t.order == 0
-	if tb.hasTooMany(t, l) || (isNew || t.gone) && tb.live >= tb.max && !tb.makeRoom(l, now) {
+	isLive := t.order != 0 && !t.gone
+	if tb.hasTooMany(t, l) || !isLive && tb.live >= tb.max && !tb.makeRoom(l, now) {
 		return false
 	}
-	if isNew {
-		tb.tuples[t.key] = t
-	}
+	tb.tuples[t.key] = t // also if it was removed with other tombstones to make room
 	tb.own(t, l)
 	tb.change(t, value, false, now)
 	tb.news.put(t)

@@ -241,6 +241,7 @@ func TestTable_echo(t *testing.T) {
 		{"it was told", "owner", link{pings: true}, time.Minute, time.Minute + later, tupleChanged},
 		{"who took it back", "owner", link{pings: true, instance: "owner"}, -1, 0, tupleChanged},
 		{"who was lost is back", "lost", link{pings: true, instance: "owner"}, -1, 0, tupleChanged},
+		{"who was lost is back, and another hub says it is gone", "lost, other", link{pings: true, instance: "owner"}, -1, 0, tupleReflected},
 		{"the owner was lost, and a hub has a copy", "lost", link{hub: true}, 0, soon, tupleReflected},
 		{"another took back the owner's", "other", link{pings: true, instance: "owner"}, 0, soon, tupleReflected},
 		{"a client of CZMQ's kind sends it back", "owner", link{}, 0, soon, tupleReflected},
@@ -255,6 +256,10 @@ func TestTable_echo(t *testing.T) {
 		case "lost":
 			tb.dropOwned(owner, start)
 		case "other":
+			tb.say(other, "k=", start)
+		case "lost, other":
+			owner.downSince = start
+			tb.dropOwned(owner, start)
 			tb.say(other, "k=", start)
 		}
 		if c.sentAll >= 0 {
