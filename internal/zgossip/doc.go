@@ -24,11 +24,17 @@
 //     and all its tuples again.
 //   - A tuple is owned by the link that brought it. When a hub loses a client that
 //     sends PING, it takes back the tuples that this client owns.
+//   - A tuple that was taken back begins again only with a value that was sent after its
+//     tombstone was read. What comes over another way round a ring of hubs, or with a
+//     connection that is made again, may be older: it is answered with the tombstone, and
+//     its sender is asked for all its tuples (by INVALID or HELLO) two seconds later. A
+//     publisher that lives hears of the tombstone, publishes again, and is believed then.
+//     See tuple in table.go.
 //   - A tuple is taken back by a PUBLISH with a tombstone: the value without its
 //     endpoint. It is empty or begins with "|", because libzyre in CURVE mode needs the
 //     key that follows. CZMQ keeps and forwards a tombstone like any other value. libzyre
 //     cannot connect to it and carries on. A hub of this package does not send it to
-//     members that connect later.
+//     members that connect later, unless they send the tuple.
 //   - Any member may take back any tuple, as any member may change any tuple. A member that
 //     sees one of its own tuples changed or taken back publishes it again, after a delay
 //     that grows as long as this goes on.
@@ -42,7 +48,12 @@
 // silent it is, and forgotten once the connection has been gone for QuietTimeout (60 s;
 // CZMQ 4.2 connects and publishes again at once). When a hub does not answer, the tuples
 // that it owns are kept for HubTimeout (60 s); when it is back, those that it does not
-// repeat within ten seconds are taken back. CZMQ's hub forgets nothing.
+// repeat within ten seconds are taken back, in however many connections it has them. CZMQ's
+// hub forgets nothing. A tombstone is remembered for two minutes, longer than any of these
+// times.
+//
+// A client of CZMQ's kind does not tell what it publishes from what it sends back. One that
+// connects again brings back what was taken back more than two seconds before.
 //
 // In a network where clients of several hubs form a ring a tuple may stay although the
 // member that published it is gone. This happens if that member left while part of the ring

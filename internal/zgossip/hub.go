@@ -40,14 +40,14 @@ const (
 	maxPingGap = 900 * time.Millisecond
 )
 
-// hub is a hub that we are a client of. Its DEALER is replaced when the hub is silent.
+// hub is a hub that we are a client of. The instance of its link is our routing id for it
+// without the last four bytes. Its DEALER is replaced when the hub is silent.
 // That helps against inproc hubs that are bound again, addresses that changed,
 // half-open connections, and a ROUTER that still holds our routing id.
 type hub struct {
 	link
 	endpoint  string // as given to Connect
 	serverKey string
-	instance  string // our routing id for this hub without its last four bytes
 
 	dealer    Dealer // nil while there is no address or socket
 	connected bool   // the dealer has a connection
@@ -78,10 +78,9 @@ func newHub(endpoint, serverKey string, pingInterval time.Duration, now time.Tim
 	random := make([]byte, instanceLen-len(routingTag))
 	rand.Read(random)
 	h := &hub{
-		link:         link{hub: true, downSince: now},
+		link:         link{hub: true, downSince: now, instance: routingTag + string(random)},
 		endpoint:     endpoint,
 		serverKey:    serverKey,
-		instance:     routingTag + string(random),
 		silenceLimit: backoff.Backoff{Min: silentPings * pingInterval, Max: maxSilence},
 		state:        HubState{Endpoint: endpoint, LastError: notTried},
 	}
@@ -190,7 +189,7 @@ func (g *Gossip) reopen(h *hub, now time.Time) {
 }
 
 func (g *Gossip) onHubConnected(h *hub, now time.Time) {
-	h.connected, h.heard = true, now
+	h.connected, h.heard, h.sentAll = true, now, time.Time{}
 	h.needHello, h.blocked = true, false
 	g.sendHello(h, now)
 }
@@ -217,8 +216,7 @@ func (g *Gossip) sendHello(h *hub, now time.Time) {
 	h.needHello, h.blocked = false, false
 	h.lastHello = now
 	h.sent = 0
-	h.epoch++
-	h.resyncEnds = now.Add(resyncGrace)
+	g.table.resync(&h.link)
 	g.stats.Hellos++
 }
 
@@ -313,11 +311,10 @@ func (g *Gossip) tickHub(h *hub, now time.Time) {
 	if now.Sub(h.lastPing) >= g.opts.PingInterval-time.Millisecond {
 		g.ping(h, now)
 	}
-	g.sendHello(h, now)
-	if !h.resyncEnds.IsZero() && now.After(h.resyncEnds) {
-		h.resyncEnds = time.Time{}
-		g.table.dropUnrepeated(&h.link, now)
+	if h.isToBeAsked(now) {
+		h.askAt, h.needHello = time.Time{}, true
 	}
+	g.sendHello(h, now)
 }
 
 // tickLostHub decides what becomes of the tuples that a lost hub owns.

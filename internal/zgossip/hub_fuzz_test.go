@@ -89,6 +89,50 @@ func FuzzHub(f *testing.F) {
 	})
 }
 
+// A client whose publication was taken for an echo is asked for its tuples once it has read the
+// tombstone, and is believed then.
+func TestHub_asksAfterEcho(t *testing.T) {
+	var o Options
+	setDefaults(&o)
+	now := time.Unix(1e9, 0)
+	r := &askedRouter{}
+	g := &Gossip{opts: o, log: o.Logger, table: newTable(10), clients: map[string]*link{}, hosts: map[string]*host{}, router: r}
+	say := func(client string, ms ...msg) {
+		for _, m := range ms {
+			g.onClientMessage([]byte(routingTag+client), "", &m, now)
+		}
+	}
+	value, gone := msg{id: idPublish, key: []byte("k"), value: []byte("v")}, msg{id: idPublish, key: []byte("k")}
+	say("client-a0001", msg{id: idHello}, value)
+	say("client-b0001", msg{id: idHello}, gone)
+	g.sendChanges(now)
+	say("client-a0001", value)
+	if g.stats.Reflected != 1 || r.asked != 0 {
+		t.Fatalf("Reflected, INVALIDs = %d, %d at once, want 1, 0", g.stats.Reflected, r.asked)
+	}
+	now = now.Add(reflectionWindow)
+	g.tick(now)
+	say("client-a0001", msg{id: idHello}, value)
+	if g.table.live != 1 || r.asked != 1 {
+		t.Errorf("tuples, INVALIDs = %d, %d after %v, want 1, 1", g.table.live, r.asked, reflectionWindow)
+	}
+}
+
+// askedRouter counts the INVALIDs that it sends.
+type askedRouter struct {
+	Router
+	asked int
+}
+
+func (r *askedRouter) SendTo(_, frame []byte) error {
+	var m msg
+	err := m.parse(frame)
+	if m.id == idInvalid {
+		r.asked++
+	}
+	return err
+}
+
 // checkHub fails the test unless what a hub holds fits together and stays within its limits.
 func checkHub(t *testing.T, g *Gossip) {
 	t.Helper()
@@ -119,6 +163,9 @@ func checkHub(t *testing.T, g *Gossip) {
 	for _, h := range g.hosts {
 		if *h != byHost[h] {
 			t.Fatalf("a host has %+v, by its count %+v", byHost[h], *h)
+		}
+		if h.owned > g.opts.MaxTuples/2 {
+			t.Fatalf("the clients of a host own %d tuples of %d", h.owned, g.opts.MaxTuples)
 		}
 	}
 	if live > g.opts.MaxTuples || live != g.table.live || len(g.clients) > g.opts.MaxClients {

@@ -33,10 +33,8 @@ func TestGossip_hubRestart(t *testing.T) {
 			hub.Close()
 			again := newMember(t, ctx, quick())
 			again.until("a bind", func() bool { _, err := again.Bind(at); return err == nil })
-			if d := again.has("a=1", "b=1"); d > 5*time.Second {
-				t.Errorf("tuples were back after %v, want less than 5s", d)
-			} else {
-				t.Logf("tuples back after %v", d)
+			if d := again.has("a=1", "b=1"); d > 20*time.Second {
+				t.Errorf("tuples were back after %v, want less than 20s", d)
 			}
 			a.has("b=1")
 			a.publish("a", "2")

@@ -9,7 +9,9 @@ type link struct {
 	pings bool   // it is a client that sends PING, so its silence means that it is gone
 	id    []byte // the routing id of a client
 	key   string // its CURVE key, Z85; empty without CURVE
-	host  *host  // of a client; those over inproc and ipc share one
+	// instance is the same on all connections of a member with us; empty if that is not known.
+	instance string
+	host     *host // of a client; those over inproc and ipc share one
 
 	address string // of the host
 
@@ -18,12 +20,16 @@ type link struct {
 	checkedAt time.Time // when we last had libzmq say whether a silent client is connected
 
 	sent     uint64 // the order of the last tuple that was sent to it
-	joinedAt uint64 // the order of the table at its HELLO: older tombstones are not sent
+	joinedAt uint64 // the order of the table at its first HELLO: older tombstones are not sent
 	blocked  bool   // it takes no frames at present; the next tick tries again
 
-	epoch      uint64    // the number of its HELLOs; its tuples are to be repeated after each
-	resyncEnds time.Time // when the tuples that it has not repeated are dropped; zero for never
-	owned      int       // the number of tuples that it owns
+	sentAll  time.Time // when, on this connection, all was sent to it; zero if that is not so yet
+	sentTo   uint64    // the order of the last tuple then, or since
+	askAt    time.Time // when it is asked for all its tuples, because an echo came; zero for never
+	wasAsked bool      // it was, and has not said HELLO since
+
+	epoch uint64 // the number of its HELLOs; its tuples are to be repeated after each
+	owned int    // the number of tuples that it owns
 }
 
 // host is the clients of a hub that are at one address. What they use up is charged to all of
@@ -54,10 +60,39 @@ func (l *link) isAtHostOf(other *link) bool {
 	return l == other || l.host != nil && l.host == other.host
 }
 
+// isSame reports whether two links are with the same member, on whatever connection.
+func (l *link) isSame(other *link) bool {
+	return l == other || other != nil && l.instance != "" && l.instance == other.instance
+}
+
+// hasRead reports whether the neighbour has read the last change of t, which was not held
+// back: it was sent long enough ago, on this connection.
+func (l *link) hasRead(t *tuple, now time.Time) bool {
+	return l.joinedAt < t.order && l.sentTo >= t.order && !l.sentAll.IsZero() &&
+		now.Sub(t.changed) >= reflectionWindow && now.Sub(l.sentAll) >= reflectionWindow
+}
+
+// answerEcho sees to it that l, which sent an echo of t, is told the tombstone of t, and is
+// asked for its tuples once it has read that: what it sent may have been no echo.
+func (l *link) answerEcho(t *tuple, now time.Time) {
+	if l.askAt.IsZero() {
+		l.askAt = now.Add(reflectionWindow)
+	}
+	if l.joinedAt >= t.order {
+		l.joinedAt, l.sent, l.sentAll = t.order-1, min(l.sent, t.order-1), time.Time{}
+	}
+}
+
+// isToBeAsked reports whether l is to be asked for its tuples now. It is left in peace until
+// it has read all: it is sent all again when it is asked.
+func (l *link) isToBeAsked(now time.Time) bool {
+	return !l.askAt.IsZero() && !now.Before(l.askAt) && !l.sentAll.IsZero() && now.Sub(l.sentAll) >= reflectionWindow
+}
+
 // wants reports whether t has to be sent to l.
 func (l *link) wants(t *tuple) bool {
 	switch {
-	case t.owner == l:
+	case t.from == l:
 		return false // it sent us t
 	case !t.gone:
 		return true

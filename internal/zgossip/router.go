@@ -13,9 +13,6 @@ const (
 	// checkInterval is how long a client that never sends PING may be silent before it is
 	// sent a PONG, which CZMQ ignores: libzmq then says whether the client is connected.
 	checkInterval = 15 * time.Second
-	// resyncGrace is how long a neighbour has time, after a HELLO that is not its first,
-	// to repeat the tuples that it owns.
-	resyncGrace = 10 * time.Second
 	// unconfirmedTime is how long what was sent to a client may go unconfirmed before its
 	// connection ends: the system would repeat it for a quarter of an hour.
 	unconfirmedTime = time.Minute
@@ -130,17 +127,21 @@ func (g *Gossip) onHello(c *link, id, key []byte, address string, pings bool, no
 			g.stats.Refused++
 			return // without INVALID, to which CZMQ would answer HELLO for ever
 		}
-		c = &link{pings: pings, heard: now, host: at, address: address}
+		c = &link{
+			pings: pings, heard: now, host: at, address: address, instance: string(key), joinedAt: g.table.order,
+		}
 		at.clients++
 		g.hosts[address] = at
 		g.clients[string(key)] = c
 		g.log.Info("gossip client came", "client", fmt.Sprintf("%x", id))
 	} else {
-		c.epoch++
-		c.resyncEnds = now.Add(resyncGrace)
+		g.table.resync(c)
+		if !c.wasAsked || !bytes.Equal(c.id, id) {
+			c.sentAll = time.Time{} // it may be a new connection
+		}
 	}
 	c.id = bytes.Clone(id)
-	c.sent, c.joinedAt, c.blocked = 0, g.table.order, false
+	c.sent, c.blocked, c.wasAsked = 0, false, false
 }
 
 // makeRoom forgets the client that was heard longest ago of the host that has most of them,
@@ -166,12 +167,15 @@ func (g *Gossip) makeRoom(at *host, now time.Time) bool {
 	return true
 }
 
-// reply answers with a command that has no fields. It is lost if the client takes nothing.
-func (g *Gossip) reply(id []byte, cmd byte) {
+// reply answers with a command that has no fields. It is lost if the client takes nothing;
+// reply reports whether it does.
+func (g *Gossip) reply(id []byte, cmd byte) bool {
 	g.buf = appendHead(g.buf[:0], cmd)
-	if g.router.SendTo(id, g.buf) != nil {
+	err := g.router.SendTo(id, g.buf)
+	if err != nil {
 		g.stats.Unsent++
 	}
+	return err == nil
 }
 
 // sendToClient sends one frame to a client and reports whether the client takes it.
@@ -200,9 +204,8 @@ func (g *Gossip) tickClients(now time.Time) {
 			c.checkedAt = now
 			g.buf = appendHead(g.buf[:0], idPong)
 			g.sendToClient(c, g.buf, now)
-		case c.pings && !c.resyncEnds.IsZero() && now.After(c.resyncEnds):
-			c.resyncEnds = time.Time{}
-			g.table.dropUnrepeated(c, now)
+		case c.isToBeAsked(now) && g.reply(c.id, idInvalid):
+			c.askAt, c.wasAsked = time.Time{}, true
 		}
 	}
 }

@@ -198,30 +198,33 @@ func (g *Gossip) learn(l *link, m *msg, now time.Time) {
 // sendChanges sends each neighbour the changes that it does not have yet.
 func (g *Gossip) sendChanges(now time.Time) {
 	for _, c := range g.clients {
-		g.sendChangesTo(c, func(frame []byte) bool { return g.sendToClient(c, frame, now) })
+		g.sendChangesTo(c, now, func(frame []byte) bool { return g.sendToClient(c, frame, now) })
 	}
 	for _, h := range g.hubs {
 		if h.canSend() && !h.needHello {
-			g.sendChangesTo(&h.link, func(frame []byte) bool { return h.dealer.Send(frame) == nil })
+			g.sendChangesTo(&h.link, now, func(frame []byte) bool { return h.dealer.Send(frame) == nil })
 		}
 	}
 }
 
-func (g *Gossip) sendChangesTo(l *link, send func([]byte) bool) {
-	if l.blocked || l.sent == g.table.order || !l.hub && !l.downSince.IsZero() {
+func (g *Gossip) sendChangesTo(l *link, now time.Time, send func([]byte) bool) {
+	if l.blocked || l.sent == g.table.order && !l.sentAll.IsZero() || !l.hub && !l.downSince.IsZero() {
 		return
 	}
 	for _, e := range g.table.after(l.sent) {
 		if !g.table.isSuperseded(e) && l.wants(e.t) {
 			g.buf = appendPublish(g.buf[:0], e.t.key, e.t.value, 0)
 			if !send(g.buf) {
-				l.blocked = true
+				l.blocked, l.sentAll = true, time.Time{}
 				return
 			}
 		}
 		l.sent = e.order
 	}
-	l.sent = g.table.order
+	l.sent, l.sentTo = g.table.order, g.table.order
+	if l.sentAll.IsZero() {
+		l.sentAll = now
+	}
 }
 
 // shutdown takes back the tuples that we published and closes everything.

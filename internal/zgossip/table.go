@@ -10,14 +10,15 @@ import (
 )
 
 const (
-	// A client of CZMQ's kind sends everything that its hub sends it back to the hub. If a
-	// former value of a tuple comes from such a client within reflectionWindow after the
-	// tuple changed, it is taken for that and ignored. Otherwise two quick changes would
-	// follow each other round for ever.
+	// reflectionWindow is the time after which what we sent over a link is taken to be read.
+	// What comes over it before may be older, see isReflected.
 	reflectionWindow = 2 * time.Second
-	// tombstoneTTL is how long a tuple that was taken back is remembered for the links to
-	// which its tombstone could not be sent at once.
-	tombstoneTTL = 30 * time.Second
+	// tombstoneTTL is how long a tuple that was taken back is remembered. It is longer than a
+	// link that is lost keeps its tuples: until then an old copy may come back with it.
+	tombstoneTTL = 2 * time.Minute
+	// resyncGrace is how long a neighbour has time, while it is connected, to repeat the
+	// tuples that it owns after a HELLO that is not its first.
+	resyncGrace = 10 * time.Second
 	// A tuple that changes more than flappingChanges times in a row is flapping. In a ring
 	// of hubs two values may follow each other round without end. A change of a flapping
 	// tuple is sent after a delay, so that the two meet somewhere and only the later one
@@ -31,6 +32,18 @@ const (
 )
 
 // tuple is a key of the table with its value, or with a tombstone after it was taken back.
+//
+// Its life: it begins when a neighbour publishes it, and that link is its owner. It ends when
+// any neighbour sends a tombstone, when its owner is lost, or when its owner says HELLO and
+// does not repeat it. We pass its end on to all neighbours to which we may have sent it.
+//
+// After its end it begins again only with a value that is later than its tombstone. Who told
+// us of the end, or was lost, knows of it. Any other neighbour may have sent the value before
+// it read our tombstone, on another way round a ring of hubs. Such a value is an echo: it is
+// not taken in, and the neighbour is told the tombstone if it has not been, and asked for all
+// its tuples a little later. If the publisher lives, the tombstone reaches it and it publishes
+// again. A new connection starts without a tombstone read: what was sent on the last one may
+// be lost.
 type tuple struct {
 	key, value string
 	previous   string    // the value before the last change, to recognize it when it is reflected
@@ -43,9 +56,13 @@ type tuple struct {
 	delivered  bool      // the application has been told that there is such a tuple
 
 	// owner is the link that brought the tuple: when that link is lost, the tuple is taken
-	// back. It is nil for a tuple of ours and for one whose link was lost.
-	owner *link
-	epoch uint64 // the epoch of owner when it sent the tuple last
+	// back. It is nil for a tuple of ours and for one that is gone.
+	owner   *link
+	epoch   uint64        // the epoch of owner when it sent the tuple last
+	awaited time.Duration // how long owner has been connected since its HELLO without repeating it
+
+	from    *link // the link to which the last change is not sent, because it came from there
+	endedBy *link // the link that took it back or was lost; nil if we took it back
 
 	changes int             // the number of changes in a row
 	delay   backoff.Backoff // how long a change is held back
@@ -62,15 +79,12 @@ func (t *tuple) isStable(now time.Time) bool {
 	return now.Sub(t.changed) > 2*t.delay.Current()+time.Second
 }
 
-// setOwner makes l the owner of t, nil for nobody.
-func (t *tuple) setOwner(l *link) {
+// disown makes nobody the owner of t.
+func (t *tuple) disown() {
 	if t.owner != nil {
 		t.owner.own(-1)
 	}
-	if t.owner = l; l != nil {
-		l.own(1)
-		t.epoch = l.epoch
-	}
+	t.owner, t.from = nil, nil
 }
 
 // outcome is what became of a tuple that a neighbour published.
@@ -81,7 +95,7 @@ const (
 	tupleChanged           // it has another value now
 	tupleGone              // the neighbour took it back
 	tupleKnown             // it says nothing new
-	tupleReflected         // a client of CZMQ's kind sent a former value back
+	tupleReflected         // it is an echo of what the tuple was before
 	tupleDefended          // it is ours and will be published again
 	tupleRefused           // it is above a limit
 )
@@ -103,6 +117,9 @@ type table struct {
 	log     []entry             // the changes, oldest first
 	delayed map[*tuple]struct{} // tuples with a change that is held back
 	news    newsQueue           // what the application has to be told
+
+	ticked    time.Time // when tick was called last
+	resyncing bool      // some owner has not repeated all its tuples since its HELLO
 }
 
 func newTable(limit int) *table {
@@ -173,7 +190,7 @@ func (tb *table) publish(key, value string, now time.Time) {
 	} else if t.value == value {
 		return
 	}
-	t.setOwner(nil)
+	t.disown()
 	tb.set(t, value, false, now)
 	tb.moveToEnd(t)
 }
@@ -187,6 +204,7 @@ func (tb *table) unpublish(key string, now time.Time) {
 		t.ours = false
 		tb.ours--
 		delete(tb.delayed, t)
+		t.endedBy = nil
 		tb.set(t, tombstone(t.value), true, now)
 		tb.moveToEnd(t)
 	default:
@@ -200,7 +218,7 @@ func (tb *table) remove(t *tuple) {
 	if !t.gone {
 		tb.live--
 	}
-	t.setOwner(nil)
+	t.disown()
 	delete(tb.delayed, t)
 	delete(tb.tuples, t.key)
 }
@@ -213,12 +231,9 @@ func (tb *table) learn(l *link, key, value []byte, now time.Time) outcome {
 	case t == nil && gone:
 		return tupleKnown
 	case t == nil:
-		if tb.hasTooMany(l) || tb.live >= tb.max && !tb.makeRoom(l, now) {
+		if !tb.accept(newTuple(string(key)), l, string(value), now) {
 			return tupleRefused
 		}
-		t = newTuple(string(key))
-		tb.tuples[t.key] = t
-		tb.accept(t, l, string(value), now)
 		return tupleNew
 	case t.ours:
 		if t.value != string(value) {
@@ -227,24 +242,32 @@ func (tb *table) learn(l *link, key, value []byte, now time.Time) outcome {
 		}
 		return tupleKnown
 	case gone && t.gone:
+		if t.endedBy != nil && !t.endedBy.downSince.IsZero() {
+			t.endedBy = l // who was lost does not know of this end
+		}
 		return tupleKnown
 	case !t.gone && t.value == string(value):
 		tb.confirm(t, l)
 		return tupleKnown
 	case tb.isReflected(t, l, value, gone, now):
+		if l.hub || l.pings {
+			l.answerEcho(t, now)
+		}
 		return tupleReflected
 	case gone:
 		tb.takeBack(t, l, string(value), now)
 		return tupleGone
-	case t.owner != l && tb.hasTooMany(l), t.gone && tb.live >= tb.max && !tb.makeRoom(l, now):
+	case !tb.accept(t, l, string(value), now):
 		return tupleRefused
 	}
-	tb.accept(t, l, string(value), now)
 	return tupleChanged
 }
 
-// hasTooMany reports whether the host of a client has brought as many tuples as it may.
-func (tb *table) hasTooMany(l *link) bool { return !l.hub && l.ownedByHost() >= tb.max/2 }
+// hasTooMany reports whether the host of a client has brought as many tuples as it may, and t
+// is not one of them.
+func (tb *table) hasTooMany(t *tuple, l *link) bool {
+	return !l.hub && l.ownedByHost() >= tb.max/2 && (t.owner == nil || !t.owner.isAtHostOf(l))
+}
 
 // makeRoom takes back the latest tuple of the host that has brought most of them, and reports
 // whether it did: not if that is the host of l, or has no more than that.
@@ -264,27 +287,53 @@ func (tb *table) makeRoom(l *link, now time.Time) bool {
 			latest = t
 		}
 	}
-	tb.takeBack(latest, nil, tombstone(latest.value), now)
+	tb.end(latest, nil, now)
 	return true
 }
 
-// isReflected reports whether value, which differs from that of t, is the value before
-// the last change and l a client that sends such values back.
+// isReflected reports whether value, which differs from that of t, is an echo.
+//
+// A client of CZMQ's kind sends everything that its hub sends it back to the hub: the value
+// before the last change, that soon, is taken for that. Otherwise two quick changes would
+// follow each other round for ever. Later it may be a publication; such a client does not
+// repeat one, and takes a tombstone for the value of its own tuple.
 func (tb *table) isReflected(t *tuple, l *link, value []byte, gone bool, now time.Time) bool {
-	if l.hub || l.pings || t.owner == l || now.Sub(t.changed) >= reflectionWindow {
+	switch {
+	case !l.hub && !l.pings && (t.from == l || now.Sub(t.changed) >= reflectionWindow):
+		return false
+	case !l.hub && !l.pings && gone:
+		return t.wasGone
+	case !l.hub && !l.pings:
+		return t.previous == string(value)
+	case !t.gone || l.isSame(t.endedBy) || l.hub && t.local:
 		return false
 	}
-	if gone {
-		return t.wasGone
-	}
-	return t.previous == string(value)
+	_, heldBack := tb.delayed[t]
+	return heldBack || !l.hasRead(t, now)
 }
 
-// accept gives t a value from l.
-func (tb *table) accept(t *tuple, l *link, value string, now time.Time) {
-	t.setOwner(l)
+// accept gives t a value from l, which becomes its owner. It reports whether there is room.
+func (tb *table) accept(t *tuple, l *link, value string, now time.Time) bool {
+	isLive := t.order != 0 && !t.gone
+	if tb.hasTooMany(t, l) || !isLive && tb.live >= tb.max && !tb.makeRoom(l, now) {
+		return false
+	}
+	tb.tuples[t.key] = t // also if it was removed with other tombstones to make room
+	tb.own(t, l)
 	tb.change(t, value, false, now)
 	tb.news.put(t)
+	return true
+}
+
+// own makes l the owner of t, unless its host has brought as many tuples as it may. Nothing
+// else gives a tuple an owner.
+func (tb *table) own(t *tuple, l *link) {
+	if tb.hasTooMany(t, l) {
+		return
+	}
+	t.disown()
+	l.own(1)
+	t.owner, t.from, t.epoch, t.awaited = l, l, l.epoch, 0
 }
 
 // change gives t a value from elsewhere and has it sent to all links: at once unless it is
@@ -315,21 +364,33 @@ func (tb *table) change(t *tuple, value string, gone bool, now time.Time) {
 func (tb *table) confirm(t *tuple, l *link) {
 	switch o := t.owner; {
 	case o == l:
-		t.epoch = l.epoch
+		t.epoch, t.awaited = l.epoch, 0
 	case o == nil, !o.downSince.IsZero() && (o.hub || !o.pings), !o.hub && !o.pings && l.pings:
-		t.setOwner(l)
+		tb.own(t, l)
 	}
 }
 
-// takeBack gives t a tombstone. l, which sent it, is not sent it again; with nil it is sent
-// to every link.
+// takeBack gives t a tombstone that l sent. It is sent to l as well if we may have sent l the
+// tuple: if l took it in, which it would do long after its tombstone, it takes it back again.
 func (tb *table) takeBack(t *tuple, l *link, tombstone string, now time.Time) {
 	if len(tb.tuples)-tb.live > tb.max {
 		tb.removeTombstones(now)
 	}
-	t.setOwner(l)
+	from := t.from
+	t.disown()
+	if t.endedBy = l; l != nil && from == l {
+		t.from = l
+	}
 	tb.change(t, tombstone, true, now)
 	tb.news.put(t)
+}
+
+// end takes t back because l, its owner, was lost or did not repeat it; nil for neither. All
+// links are told.
+func (tb *table) end(t *tuple, l *link, now time.Time) {
+	t.from = nil
+	tb.takeBack(t, l, tombstone(t.value), now)
+	t.local = l != nil && l.hub // other hubs know themselves which of its tuples are left
 }
 
 // removeTombstones removes the tuples that were taken back at this time or earlier.
@@ -342,30 +403,44 @@ func (tb *table) removeTombstones(until time.Time) {
 }
 
 // dropOwned takes back all tuples that l owns, and returns how many there were.
-func (tb *table) dropOwned(l *link, now time.Time) (n int) { return tb.drop(l, false, now) }
-
-// dropUnrepeated takes back the tuples that l owns and has not repeated since its last
-// HELLO.
-func (tb *table) dropUnrepeated(l *link, now time.Time) (n int) { return tb.drop(l, true, now) }
-
-func (tb *table) drop(l *link, unrepeatedOnly bool, now time.Time) (n int) {
+func (tb *table) dropOwned(l *link, now time.Time) (n int) {
 	if l.owned == 0 {
 		return 0
 	}
 	for _, t := range tb.tuples {
-		switch {
-		case t.owner != l || unrepeatedOnly && t.epoch == l.epoch:
-		case t.gone:
-			if !unrepeatedOnly {
-				t.setOwner(nil)
-			}
-		default:
-			tb.takeBack(t, nil, tombstone(t.value), now)
-			t.local = l.hub // other hubs know themselves which of its tuples are left
+		if t.owner == l {
+			tb.end(t, l, now)
 			n++
 		}
 	}
 	return n
+}
+
+// resync has l repeat the tuples that it owns: it has said HELLO again, or we to it.
+func (tb *table) resync(l *link) {
+	l.epoch++
+	tb.resyncing = true
+}
+
+// dropUnrepeated takes back the tuples that their owners have not repeated in time. Only the
+// time counts in which the owner is connected, of all its connections together: one that
+// connects again and again does not keep a tuple by that.
+func (tb *table) dropUnrepeated(now time.Time) {
+	passed := min(now.Sub(tb.ticked), idleTick)
+	tb.resyncing = false
+	for _, t := range tb.tuples {
+		o := t.owner
+		if o == nil || t.epoch == o.epoch || !o.hub && !o.pings {
+			continue
+		}
+		tb.resyncing = true
+		if !o.downSince.IsZero() {
+			continue
+		}
+		if t.awaited += passed; t.awaited > resyncGrace {
+			tb.end(t, o, now)
+		}
+	}
 }
 
 // holdBack has t sent after a delay.
@@ -389,9 +464,13 @@ func (tb *table) tick(now time.Time) {
 			tb.moveToEnd(t)
 		}
 	}
+	if tb.resyncing {
+		tb.dropUnrepeated(now)
+	}
 	if len(tb.tuples) > tb.live {
 		tb.removeTombstones(now.Add(-tombstoneTTL))
 	}
+	tb.ticked = now
 }
 
 // oursInTurn returns a tuple of ours: for turn 0, 1, 2 … each one in its turn. It returns

@@ -1,6 +1,7 @@
 package zgossip
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -62,13 +63,17 @@ func TestTable_learn(t *testing.T) {
 		{a, "k=", 0, tupleGone, "-k"},
 		{czmq, "k=v2", 0, tupleReflected, ""},
 		{b, "k=", 0, tupleKnown, ""},
-		{b, "k=v3", 0, tupleChanged, "+k=v3"},
+		{b, "k=v3", 0, tupleReflected, ""},
+		{b, "k=v3", 2 * time.Second, tupleChanged, "+k=v3"},
 		{czmq, "k=", time.Second, tupleReflected, ""},
 		{other, "k=|key", 0, tupleGone, "-k"},
 		{czmq, "k=v3", 3 * time.Second, tupleChanged, "+k=v3"},
 		{b, "unknown=", 0, tupleKnown, ""},
 		{b, "unknown=|key", 0, tupleKnown, ""},
 	} {
+		for _, l := range []*link{a, b, czmq, other} {
+			l.sentTo, l.sentAll = tb.order, cmp.Or(l.sentAll, now)
+		}
 		now = now.Add(c.after)
 		if got := tb.say(c.from, c.say, now); got != c.want {
 			t.Errorf("learn(%q) = %v, want %v", c.say, got, c.want)
@@ -190,11 +195,122 @@ func TestTable_resync(t *testing.T) {
 	tb.say(h, "a=1", now)
 	tb.say(h, "b=1", now)
 	tb.takeNews()
-	h.epoch++
-	tb.say(h, "b=1", now)
-	tb.dropUnrepeated(h, now)
+	for tick := range 11 {
+		if got := tb.takeNews(); got != "" {
+			t.Errorf("news %d s after the first HELLO = %q, want none", tick, got)
+		}
+		if tick%3 == 0 {
+			tb.resync(h) // again and again
+		}
+		tb.say(h, "b=1", now)
+		now = now.Add(time.Second)
+		tb.tick(now)
+	}
 	if got := tb.takeNews(); got != "-a" {
 		t.Errorf("news after a resync without a = %q, want %q", got, "-a")
+	}
+	tb.resync(h)
+	h.downSince = now
+	for range 20 {
+		now = now.Add(time.Second)
+		tb.tick(now)
+	}
+	if got := tb.takeNews(); got != "" {
+		t.Errorf("news while the hub is lost = %q, want none", got)
+	}
+}
+
+// A tuple that was taken back begins again only with a value that is later than its tombstone.
+func TestTable_echo(t *testing.T) {
+	start := time.Now()
+	const soon, later = reflectionWindow - 1, reflectionWindow
+	for _, c := range []struct {
+		name    string
+		by      string        // who takes the tuple back: its owner, we because the owner is lost, another neighbour
+		l       link          // the neighbour that says the former value
+		sentAll time.Duration // when, after that, all was sent to it; negative for not yet
+		after   time.Duration // when it says the value
+		want    outcome
+	}{
+		{"a hub on another way round", "owner", link{hub: true}, 0, soon, tupleReflected},
+		{"a client on another way round", "owner", link{pings: true}, 0, soon, tupleReflected},
+		{"it has read the tombstone", "owner", link{hub: true}, 0, later, tupleChanged},
+		{"a client that has", "owner", link{pings: true}, 0, later, tupleChanged},
+		{"it is connected again, and was told nothing", "owner", link{hub: true}, -1, time.Minute, tupleReflected},
+		{"it was told just now", "owner", link{pings: true}, time.Minute, time.Minute + soon, tupleReflected},
+		{"it was told", "owner", link{pings: true}, time.Minute, time.Minute + later, tupleChanged},
+		{"who took it back", "owner", link{pings: true, instance: "owner"}, -1, 0, tupleChanged},
+		{"who was lost is back", "lost", link{pings: true, instance: "owner"}, -1, 0, tupleChanged},
+		{"who was lost is back, and another hub says it is gone", "lost, other", link{pings: true, instance: "owner"}, -1, 0, tupleReflected},
+		{"the owner was lost, and a hub has a copy", "lost", link{hub: true}, 0, soon, tupleReflected},
+		{"another took back the owner's", "other", link{pings: true, instance: "owner"}, 0, soon, tupleReflected},
+		{"a client of CZMQ's kind sends it back", "owner", link{}, 0, soon, tupleReflected},
+		{"a client of CZMQ's kind, later", "owner", link{}, -1, later, tupleChanged},
+	} {
+		tb := newTable(10)
+		owner, other, l := &link{pings: true, instance: "owner"}, &link{hub: true}, &c.l
+		tb.say(owner, "k=v", start)
+		switch c.by {
+		case "owner":
+			tb.say(owner, "k=", start)
+		case "lost":
+			tb.dropOwned(owner, start)
+		case "other":
+			tb.say(other, "k=", start)
+		case "lost, other":
+			owner.downSince = start
+			tb.dropOwned(owner, start)
+			tb.say(other, "k=", start)
+		}
+		if c.sentAll >= 0 {
+			l.sentTo, l.sentAll = tb.order, start.Add(c.sentAll)
+		}
+		if got := tb.say(l, "k=v", start.Add(c.after)); got != c.want {
+			t.Errorf("%s: learn() = %v, want %v", c.name, got, c.want)
+		}
+		if asks := !l.askAt.IsZero(); asks != (c.want == tupleReflected && (l.hub || l.pings)) {
+			t.Errorf("%s: asked for its tuples again %t", c.name, asks)
+		}
+	}
+	// A newcomer is told the tombstone only after it has sent an echo.
+	tb := newTable(10)
+	tb.say(&link{hub: true}, "k=v", start)
+	tb.say(&link{hub: true}, "k=", start)
+	late := &link{pings: true, joinedAt: tb.order, sent: tb.order, sentTo: tb.order, sentAll: start}
+	for _, c := range []struct {
+		after time.Duration
+		want  outcome
+		sent  string
+	}{{time.Minute, tupleReflected, "k="}, {time.Minute + later, tupleChanged, ""}} {
+		if got := tb.say(late, "k=v", start.Add(c.after)); got != c.want || tb.changesFor(late) != c.sent {
+			t.Errorf("a newcomer after %v: learn() = %v, want %v; it is sent %q, want %q", c.after, got, c.want, tb.changesFor(late), c.sent)
+		}
+		late.sent, late.sentTo, late.sentAll = tb.order, tb.order, start.Add(c.after)
+	}
+}
+
+// Whoever brings a tuple to a host that has its share does not own it, in whatever way it comes.
+func TestTable_share(t *testing.T) {
+	now := time.Now()
+	tb := newTable(10)
+	full, czmq, hub := &link{pings: true}, &link{}, &link{hub: true}
+	for i := range 5 {
+		tb.say(full, fmt.Sprint("k", i, "=v"), now)
+	}
+	tb.say(czmq, "c=v", now)
+	tb.say(hub, "h=v", now)
+	hub.downSince = now
+	for _, kv := range []string{"c=v", "h=v", "h=w", "new=v", "k0=w"} {
+		tb.say(full, kv, now)
+	}
+	if full.owned != 5 || czmq.owned != 1 || hub.owned != 1 || tb.tuples["k0"].value != "w" {
+		t.Errorf("owned = %d, %d, %d, want 5, 1, 1", full.owned, czmq.owned, hub.owned)
+	}
+	for _, kv := range []string{"c=", "h=", "k0="} {
+		tb.say(full, kv, now)
+	}
+	if full.owned != 4 || czmq.owned != 0 || hub.owned != 0 {
+		t.Errorf("owned after tombstones = %d, %d, %d, want 4, 0, 0", full.owned, czmq.owned, hub.owned)
 	}
 }
 
