@@ -37,7 +37,7 @@
 // A node of this package waits for channels and timers alone, so it works in a bubble of
 // testing/synctest, in which time passes only when all goroutines wait. Make the network
 // inside the bubble, with the bubble's t, and have no goroutine of the test wait for a
-// sync.Mutex while another one holds it and waits for time to pass.
+// sync.Mutex while another one holds it and waits for time to pass, or changes the network.
 //
 // # The same again
 //
