@@ -127,6 +127,31 @@ func TestNetwork_settings(t *testing.T) {
 	}
 }
 
+// Who is required by an endpoint alone is met again within seconds after a crash, whether
+// the process that takes its place has the same UUID or another.
+func TestNetwork_requiredAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := zyretest.NewNetwork(t)
+		servers := []*zyre.Zyre{network.NewNode("first"), network.NewNode("second")}
+		client := network.NewNode("client").SetLogger(nil)
+		must(t, "SetEndpoint", client.SetEndpoint("tcp://*:*"))
+		must(t, "RequirePeer", client.RequirePeer("", "tcp://127.0.0.1:7000", ""))
+		start(t, client)
+		for _, z := range servers {
+			must(t, "SetEndpoint", z.SetEndpoint("tcp://127.0.0.1:7000"))
+		}
+		for _, i := range []int{0, 0, 1} {
+			start(t, servers[i])
+			bubble.Sleep(5 * time.Second)
+			if got := client.PeersByName(servers[i].Name()); len(got) != 1 || len(servers[i].Peers()) != 1 {
+				t.Errorf("%s has not entered 5 s after its start", servers[i].Name())
+			}
+			network.Kill(servers[i])
+			bubble.Sleep(2 * time.Second)
+		}
+	})
+}
+
 // What cannot be bound makes Start fail, as between hosts.
 func TestNetwork_startErrors(t *testing.T) {
 	for endpoint, want := range map[string]string{

@@ -37,14 +37,15 @@
 // A node of this package waits for channels and timers alone, so it works in a bubble of
 // testing/synctest, in which time passes only when all goroutines wait. Make the network
 // inside the bubble, with the bubble's t, and have no goroutine of the test wait for a
-// sync.Mutex while another one holds it and waits for time to pass.
+// sync.Mutex while another one holds it and waits for time to pass, or changes the network.
 //
 // # The same again
 //
 // UUIDs and addresses of the nodes, which beacons are lost, and how long a message takes that
 // is sent at one moment follow from [Seed] and the order in which the nodes are made. In a
 // bubble, and with a latency that is not 0, each node therefore sees the same events in the
-// same order and at the same times whenever a test is run. What the test itself does to
-// several nodes at one moment may change places, unless it calls synctest.Wait in between.
+// same order and at the same times whenever a test is run. The methods of Network wait until
+// all that is due at the moment has been done; what the test does with several nodes at one
+// moment may change places, unless it calls synctest.Wait in between.
 // Outside a bubble the times are those of the machine.
 package zyretest

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-zyre/zyre"
@@ -18,7 +19,8 @@ const (
 
 // Network is a network in memory. Any number of goroutines may call its methods. Those
 // that take nodes report a node that is not of this network as an error of the test, and
-// do nothing.
+// do nothing. In a bubble those that change the network first let the nodes do what is due
+// at the moment, as synctest.Wait does.
 type Network struct {
 	tb  testing.TB // nil if there is none
 	mem *mem.Network
@@ -78,11 +80,17 @@ func (n *Network) Nodes() []*zyre.Zyre {
 // eighth more. Messages from one node to another stay in order, beacons may overtake each
 // other. The default is 100 µs. With 0 messages arrive at once; then the order in which
 // those of several nodes arrive is not the same in each run.
-func (n *Network) SetLatency(d time.Duration) { n.mem.SetLatency(d) }
+func (n *Network) SetLatency(d time.Duration) {
+	settle()
+	n.mem.SetLatency(d)
+}
 
 // SetLoss sets the share of beacons that get lost from now on: 0, the default, is none and
 // 1 is all. Other messages are not lost: see [Network.Break]. Each receiver loses others.
-func (n *Network) SetLoss(share float64) { n.mem.SetLoss(share) }
+func (n *Network) SetLoss(share float64) {
+	settle()
+	n.mem.SetLoss(share)
+}
 
 // Partition separates some nodes from all others, those made later included, until
 // [Network.Heal]. Beacons get lost. Messages are held up, and arrive after Heal. If it
@@ -95,6 +103,7 @@ func (n *Network) Partition(nodes ...*zyre.Zyre) {
 			hosts = append(hosts, h)
 		}
 	}
+	settle()
 	n.mem.Partition(hosts...)
 }
 
@@ -104,7 +113,10 @@ func (n *Network) Cut(a, b *zyre.Zyre) {
 }
 
 // Heal ends all that [Network.Partition] and [Network.Cut] have done.
-func (n *Network) Heal() { n.mem.Heal() }
+func (n *Network) Heal() {
+	settle()
+	n.mem.Heal()
+}
 
 // Break breaks the connections between two nodes, as a router that restarts does. Messages
 // that are on their way, or held up, are lost: the receiver sees that when the next
@@ -118,6 +130,7 @@ func (n *Network) Break(a, b *zyre.Zyre) {
 // STOP event. Start starts it again, as a process that was restarted.
 func (n *Network) Kill(node *zyre.Zyre) {
 	if h := n.host("Kill", node); h != nil {
+		settle()
 		h.Kill()
 	}
 }
@@ -128,6 +141,7 @@ func (n *Network) Kill(node *zyre.Zyre) {
 // for something: Peers, for example, and Stop.
 func (n *Network) Freeze(node *zyre.Zyre) {
 	if h := n.host("Freeze", node); h != nil {
+		settle()
 		h.Freeze()
 	}
 }
@@ -135,6 +149,7 @@ func (n *Network) Freeze(node *zyre.Zyre) {
 // Thaw lets a frozen node go on.
 func (n *Network) Thaw(node *zyre.Zyre) {
 	if h := n.host("Thaw", node); h != nil {
+		settle()
 		h.Thaw()
 	}
 }
@@ -151,8 +166,16 @@ func (n *Network) Close() {
 
 func (n *Network) pair(op string, a, b *zyre.Zyre, do func(a, b *mem.Host)) {
 	if ha, hb := n.host(op, a), n.host(op, b); ha != nil && hb != nil {
+		settle()
 		do(ha, hb)
 	}
+}
+
+// settle returns once all that is due at this moment has been done, so that what the test
+// does next comes after it in each run. Outside a bubble it does nothing.
+func settle() {
+	defer func() { _ = recover() }() // there, and while another goroutine waits, Wait panics
+	synctest.Wait()
 }
 
 // host returns the host of a node, or nil after an error of the test.

@@ -120,6 +120,38 @@ func TestSeed_same(t *testing.T) {
 	}
 }
 
+// What a test does to the network at a moment at which nodes send beacons comes after them,
+// in each run.
+func TestSeed_moment(t *testing.T) {
+	heal := func() (lines map[string][]string) {
+		synctest.Test(t, func(t *testing.T) {
+			network := zyretest.NewNetwork(t)
+			tr := &trace{start: time.Now(), lines: map[string][]string{}}
+			for i := range 6 {
+				node := network.NewNode(fmt.Sprint("node", i)).SetLogger(nil)
+				must(t, "Start", node.Start())
+				tr.follow(node)
+			}
+			network.Partition(network.Nodes()[:3]...)
+			time.Sleep(40 * time.Second) //nolint:forbidigo // it takes no time; bubble.Sleep would settle
+			network.Heal()
+			bubble.Sleep(5 * time.Second)
+			network.Close()
+			lines = tr.lines
+		})
+		return lines
+	}
+	want := heal()
+	for range 20 {
+		got := heal()
+		for name := range want {
+			if d := firstDifference(want[name], got[name]); d != "" {
+				t.Fatalf("%s sees %s", name, d)
+			}
+		}
+	}
+}
+
 // firstDifference shows where two lists begin to differ.
 func firstDifference(a, b []string) string {
 	for i := range max(len(a), len(b)) {

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -37,15 +38,37 @@ type testFleet struct {
 	send    string // what agents send to all that join, from now on
 }
 
-// makeFleet makes the certificates of a fleet. That is real cryptography and files, so it
-// is done outside the bubble.
+// made is the directory with the certificates of all who take part in a fleet.
+var made string
+
+// TestMain makes the certificates once: that is real cryptography, and each file waits for
+// the disk.
+func TestMain(m *testing.M) {
+	var err error
+	if made, err = os.MkdirTemp("", "fleet-*"); err == nil {
+		defer os.RemoveAll(made)
+		for _, name := range []string{"alice", "bob", "carol", "dave"} {
+			err = errors.Join(err, makeCert(made, name))
+		}
+	}
+	if err != nil {
+		panic(err)
+	}
+	m.Run()
+}
+
+// makeFleet makes a fleet, with a directory of the certificates of those who are named.
 func makeFleet(t *testing.T, names ...string) *testFleet {
 	t.Helper()
 	f := &testFleet{t: t, certs: t.TempDir(), agents: map[string]*agent{}, stop: map[string]context.CancelFunc{}, ended: map[string]chan struct{}{}}
+	err := os.Mkdir(filepath.Join(f.certs, "public"), 0o700)
 	for _, name := range names {
-		if err := makeCert(f.certs, name); err != nil {
-			t.Fatal(err)
+		for _, file := range []string{name, name + "_secret", filepath.Join("public", name)} {
+			err = errors.Join(err, os.Link(filepath.Join(made, file), filepath.Join(f.certs, file)))
 		}
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	return f
 }

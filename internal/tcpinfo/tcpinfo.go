@@ -15,6 +15,10 @@ type Conn struct {
 	local, remote netip.AddrPort
 }
 
+// Imagined returns a connection that the kernel does not know of, for a network in memory:
+// it is told from others by its addresses, and never exists.
+func Imagined(local, remote netip.AddrPort) Conn { return Conn{-1, local, remote} }
+
 // Remote returns the address at the other end; an invalid one if that is not known.
 func (c Conn) Remote() netip.AddrPort { return c.remote }
 

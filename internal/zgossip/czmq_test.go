@@ -2,6 +2,7 @@ package zgossip
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -94,7 +95,11 @@ func newCZMQ(t *testing.T, args ...string) *czmq {
 	return c
 }
 
-func (c *czmq) at() string { return "tcp://127.0.0.1:" + c.port }
+// at is where a hub is bound, given where it was asked to be.
+func (c *czmq) at() string {
+	at := c.cmd.Args[len(c.cmd.Args)-1]
+	return at[:strings.LastIndexByte(at, ':')+1] + c.port
+}
 
 // stop ends the process and checks that it did not crash: it can read every frame of ours.
 func (c *czmq) stop() {
@@ -179,7 +184,9 @@ func TestCZMQ_hub(t *testing.T) {
 
 func TestCZMQ_hubRestart(t *testing.T) {
 	ctx := newContext(t)
-	hub := newCZMQ(t, "hub", "tcp://127.0.0.1:*")
+	// An address of this process alone: nobody takes the port while the hub is gone.
+	pid := os.Getpid()
+	hub := newCZMQ(t, "hub", fmt.Sprintf("tcp://127.%d.%d.2:*", 1+pid>>8&127, pid&255))
 	a, b, idle := newMember(t, ctx, Options{}), newMember(t, ctx, Options{}), newMember(t, ctx, Options{})
 	a.publish("a", "1")
 	b.publish("b", "1")

@@ -184,6 +184,14 @@ func (h *Host) Kill() {
 	}
 }
 
+// hasConn reports whether somebody is connected to the host by a connection. The caller
+// holds net.mu.
+func (h *Host) hasConn(c transport.Conn) bool {
+	return slices.ContainsFunc(h.inboxes, func(in *inbox) bool {
+		return slices.ContainsFunc(in.boxes, func(m *mailbox) bool { return m.conn == c })
+	})
+}
+
 // Waits returns how often the node has gone to sleep since it was started.
 func (h *Host) Waits() (n int64) {
 	h.net.mu.Lock()

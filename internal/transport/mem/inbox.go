@@ -42,7 +42,7 @@ func (in *inbox) Recv(p *transport.Packet) error {
 	if m == nil {
 		return transport.ErrAgain
 	}
-	p.From, p.Header, p.UserID = bytes.Clone(m.opts.Identity), message.frames[0], m.userID()
+	p.From, p.Header, p.UserID, p.Conn = bytes.Clone(m.opts.Identity), message.frames[0], m.userID(), m.conn
 	switch {
 	case in.isExcess(message.frames[1:]):
 		p.Excess, p.Frames = true, nil

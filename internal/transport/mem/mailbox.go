@@ -2,11 +2,13 @@ package mem
 
 import (
 	"bytes"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/fifo"
+	"github.com/go-zyre/zyre/internal/tcpinfo"
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
@@ -21,9 +23,10 @@ type mailbox struct {
 	gossip   bool          // it is one of gossip
 
 	// guarded by net.mu
-	back        *mailbox // of a client of gossip that is connected: from the hub to it
-	connections int      // how often a client of gossip was connected
-	in          *inbox   // that it is connected to; nil while it is dialling
+	back        *mailbox       // of a client of gossip that is connected: from the hub to it
+	connections int            // how often a client of gossip was connected
+	in          *inbox         // that it is connected to; nil while it is dialling
+	conn        transport.Conn // by which it is connected; zero unless over TCP
 	queue       fifo.Queue[message]
 	lastDue     time.Time // of what was sent
 	held        time.Time // before then nothing arrives
@@ -76,6 +79,7 @@ func (m *mailbox) connect(now time.Time) {
 	}
 	m.stopDialing()
 	m.in, m.refusedAt = in, time.Time{}
+	m.conn = m.newConn()
 	m.holdUntil(now.Add(t.messageDelay(m, in.host)))
 	for _, o := range slices.Clone(in.boxes) {
 		if bytes.Equal(o.opts.Identity, m.opts.Identity) {
@@ -95,6 +99,18 @@ func (m *mailbox) connectBack() {
 	m.back = &mailbox{host: m.in.host, gossip: true, in: m.client.inbox, held: m.held}
 	m.back.in.boxes = append(m.back.in.boxes, m.back)
 	m.client.signal()
+}
+
+// newConn makes a connection, as the inbox sees it. The caller holds net.mu.
+func (m *mailbox) newConn() transport.Conn {
+	from, err := netip.ParseAddr(m.address())
+	to, at := netip.ParseAddrPort(strings.TrimPrefix(m.endpoint, "tcp://"))
+	if err != nil || at != nil {
+		return transport.Conn{}
+	}
+	t := m.host.net
+	t.connected++
+	return tcpinfo.Imagined(to, netip.AddrPortFrom(from, firstPort+uint16(t.connected%(1<<14))))
 }
 
 // disconnected notes that there is no connection any more. The caller holds net.mu.
@@ -191,8 +207,16 @@ func (m *mailbox) SendShared(header []byte, p *transport.Payload) error {
 	return m.Send(header, [][]byte{p.Bytes()})
 }
 
-// Moved cannot tell: the network has no bandwidth that a message could take up.
-func (m *mailbox) Moved(transport.Conn) transport.Moved { return transport.Moved{} }
+// Moved tells of connections alone: the network has no bandwidth that a message could take up.
+func (m *mailbox) Moved(from transport.Conn) (moved transport.Moved) {
+	m.host.net.mu.Lock()
+	defer m.host.net.mu.Unlock()
+	if strings.HasPrefix(m.endpoint, "tcp:") {
+		moved.Broken = m.in == nil
+		moved.Replaced = m.in != nil && from != transport.Conn{} && !m.host.hasConn(from)
+	}
+	return moved
+}
 
 // Close lets what is queued arrive for as long as linger. What would arrive later is lost.
 func (m *mailbox) Close(linger time.Duration) error {

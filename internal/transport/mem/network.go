@@ -31,6 +31,7 @@ type Network struct {
 	udp        []*udpConn            // in order of opening
 	flying     []datagram            // that may still be under way, in order of sending
 	dialled    int
+	connected  int
 	latency    time.Duration
 	loss       float64
 	partitions []map[*Host]bool
