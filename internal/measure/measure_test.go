@@ -45,7 +45,7 @@ func TestSend(t *testing.T) {
 		t.Errorf("Send = %d, %v, and %+v arrived, want 5 in order", sent, err, tally)
 	}
 	broken := errors.New("broken")
-	if sent, err := Send(make([]byte, 20), func(int) bool { return true }, func([]byte) error { return broken }); sent != 0 || err != broken {
+	if sent, err := Send(make([]byte, 20), func(int) bool { return true }, func([]byte) error { return broken }); sent != 0 || !errors.Is(err, broken) {
 		t.Errorf("Send = %d, %v, want the error of what sends", sent, err)
 	}
 }
@@ -65,7 +65,7 @@ func TestRoundTrips(t *testing.T) {
 		t.Errorf("RoundTrips = %v, %d, %v, want 5 trips of which one came back changed", trips, lost, err)
 	}
 	broken := errors.New("broken")
-	if trips, _, err := RoundTrips(make([]byte, 10), 5, send, func() ([]byte, error) { return nil, broken }); len(trips) != 0 || err != broken {
+	if trips, _, err := RoundTrips(make([]byte, 10), 5, send, func() ([]byte, error) { return nil, broken }); len(trips) != 0 || !errors.Is(err, broken) {
 		t.Errorf("RoundTrips = %v, %v, want the error of what receives", trips, err)
 	}
 }
