@@ -151,6 +151,9 @@ func TestMonitor_zyrejs(t *testing.T) {
 		for i, n := range state.Nodes {
 			place[n.Name] = i
 		}
+		if len(state.Nodes) < 3 {
+			return false
+		}
 		var detail monitor.Detail
 		must(t, json.Unmarshal([]byte(get(t, url+"peer/"+z.UUID())), &detail))
 		return detail.View != nil && len(state.Links) == 3 && state.Uptime > 7000 && state.Nodes[place["js"]].RTT > 0

@@ -213,20 +213,20 @@ func TestNextToAsk(t *testing.T) {
 // that are told stay told.
 func TestPairs_tooMany(t *testing.T) {
 	t.Parallel()
-	n := newFakeNetwork(150, 1)
-	for i := range 75 {
-		for j := 75; j < 150; j++ {
+	n := newFakeNetwork(130, 1)
+	for i := range 65 {
+		for j := 65; j < 130; j++ {
 			n.blind[pair{fakeUUID(i), fakeUUID(j)}] = true
 		}
 	}
-	for range 40 {
+	for range 18 {
 		n.step(time.Second)
 	}
 	told, entries := len(n.model.pairs.told), n.model.LastEntry()
 	if told != maxPairsRemembered {
 		t.Fatalf("pairs told = %d, want %d", told, maxPairsRemembered)
 	}
-	for range 5 {
+	for range 3 {
 		n.step(time.Second)
 	}
 	if got := n.model.LastEntry() - entries; got != 0 || len(n.model.pairs.told) != told {
