@@ -260,13 +260,22 @@ func TestPubSub_readerPauses(t *testing.T) {
 	const size = 100 << 20
 	port := kit.FreeUDPPort(t)
 	sub, reader := startUnread(t, port)
-	pub := start(t, local(port, "pub", "hall", "--chunk", "65536")...)
+	pub := start(t, local(port, "pub", "hall", "--chunk", "65536", "--name", "writer")...)
 	block := make([]byte, 1<<20)
 	for range size / len(block) {
 		_, err := pub.stdin.Write(block)
 		must(t, err)
 	}
 	must(t, pub.stdin.Close())
+	// Meanwhile the writer asks whether all has arrived.
+	alice := kit.NewNode(t, "alice", port)
+	kit.MustStart(t, alice)
+	var node []string
+	watch.Until(t, "alice sees the writer", func() bool { node = alice.PeersByName("writer"); return len(node) == 1 })
+	for range 5000 {
+		_, err := alice.Ping(t.Context(), node[0])
+		must(t, err)
+	}
 	n, err := io.Copy(io.Discard, reader)
 	must(t, err)
 	if n != size {
