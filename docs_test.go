@@ -14,7 +14,8 @@ import (
 func TestDocs_namedTests(t *testing.T) {
 	exists := map[string]bool{}
 	var sources []string
-	for _, pattern := range []string{"*_test.go", "internal/*/*_test.go", "internal/*/*/*_test.go", "e2e/*_test.go", "e2e/*/*_test.go", "zyretest/*_test.go"} {
+	for _, pattern := range []string{"*_test.go", "internal/*/*_test.go", "internal/*/*/*_test.go", "e2e/*_test.go", "e2e/*/*_test.go", "zyretest/*_test.go",
+		"cmd/zyre/*_test.go", "cmd/zyre/e2e/*_test.go", "cmd/zyre/internal/*/*_test.go"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -3,38 +3,25 @@ package main
 import (
 	"slices"
 	"testing"
+
+	"github.com/go-zyre/zyre/internal/measure"
 )
 
 func TestTally_add(t *testing.T) {
-	message := func(seq, sender int) []byte {
-		b := make([]byte, 10)
-		number(b, seq, sender)
-		return b
-	}
-	tests := map[string]struct {
-		messages [][]byte
-		lost     int
-		last     bool
-	}{
-		"all":         {[][]byte{message(0, 0), message(0, 1), message(1, 1), message(1, 0)}, 0, true},
-		"some":        {[][]byte{message(0, 0), message(0, 1), message(1, 1)}, 0, false},
-		"gap":         {[][]byte{message(0, 0), message(2, 0)}, 1, false},
-		"twice":       {[][]byte{message(0, 0), message(0, 0)}, 1, false},
-		"disorder":    {[][]byte{message(1, 0), message(0, 0)}, 1, false},
-		"stranger":    {[][]byte{message(0, 2)}, 1, false},
-		"wrong size":  {[][]byte{message(0, 0)[:9]}, 1, false},
-		"far too few": {[][]byte{{1}}, 1, false},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			tally, last := newTally(2, params{Size: 10, Count: 2}), false
-			for _, m := range test.messages {
-				last = tally.add(m)
-			}
-			if tally.m.Lost != test.lost || last != test.last {
-				t.Errorf("lost = %d, last = %v, want %d, %v", tally.m.Lost, last, test.lost, test.last)
-			}
-		})
+	for name, test := range map[string]struct {
+		seqs []int
+		lost int
+		last bool
+	}{"all": {[]int{0, 1}, 0, true}, "some": {[]int{0}, 0, false}, "gap": {[]int{0, 2}, 1, true}} {
+		tally, last := newTally(1, params{Size: 10, Count: 2}), false
+		for _, seq := range test.seqs {
+			b := make([]byte, 10)
+			measure.Number(b, seq, 0)
+			last = tally.add(b)
+		}
+		if tally.Lost != test.lost || last != test.last || last && (tally.m.Count != 2 || tally.m.Lost != test.lost || tally.m.End < tally.m.Begin) {
+			t.Errorf("%s: lost = %d, last = %v, report %+v, want %d, %v", name, tally.Lost, last, tally.m, test.lost, test.last)
+		}
 	}
 }
 
@@ -44,7 +31,7 @@ func TestQuantiles(t *testing.T) {
 		v[i] = float64(len(v) - i)
 	}
 	q := quantiles(v)
-	for i, want := range map[int]float64{0: 1, 50: 501, 99: 991, 100: 1000} {
+	for i, want := range map[int]float64{0: 1, 50: 500, 99: 990, 100: 1000} {
 		if q[i] != want {
 			t.Errorf("%d %% = %v, want %v", i, q[i], want)
 		}

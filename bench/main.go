@@ -99,7 +99,7 @@ func run(ctx context.Context, o options) error {
 	failed := 0
 	for _, group := range measurements(o) {
 		group = slices.DeleteFunc(group, func(m measurement) bool { return !selected(o.only, m.name) })
-		failed += measure(ctx, h, group, o, r)
+		failed += measureGroup(ctx, h, group, o, r)
 	}
 	if o.json != "" {
 		if err := r.write(o.json); err != nil {
@@ -112,9 +112,9 @@ func run(ctx context.Context, o options) error {
 	return nil
 }
 
-// measure runs every side of every measurement of a group in turn, prints what came out,
+// measureGroup runs every side of every measurement of a group in turn, prints what came out,
 // and returns how many measurements failed.
-func measure(ctx context.Context, h *host, group []measurement, o options, r *report) (failed int) {
+func measureGroup(ctx context.Context, h *host, group []measurement, o options, r *report) (failed int) {
 	results, begin := map[string]*result{}, time.Now()
 	for i := range o.runs {
 		if i > 0 && o.short && time.Since(begin) > 3*time.Second {

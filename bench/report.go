@@ -15,6 +15,8 @@ import (
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
+
+	"github.com/go-zyre/zyre/internal/measure"
 )
 
 // report is what the JSON file holds.
@@ -152,7 +154,7 @@ func (r *result) print(w io.Writer) {
 				ratios = append(ratios, "")
 				continue
 			}
-			mid := median(v)
+			mid := measure.Median(v)
 			fmt.Fprintf(t, "%s (%s–%s)\t", short(mid), short(v[0]), short(v[len(v)-1]))
 			if i == 0 {
 				first = mid
@@ -171,18 +173,12 @@ func ratio(a, b float64) string {
 	return fmt.Sprintf("%.2f", a/b)
 }
 
-// median is the middle of sorted values.
-func median(v []float64) float64 {
-	n := len(v)
-	return (v[(n-1)/2] + v[n/2]) / 2
-}
-
 // quantiles are the values at 0, 1, … 100 %.
 func quantiles(v []float64) []float64 {
 	v = slices.Sorted(slices.Values(v))
 	q := make([]float64, 101)
 	for i := range q {
-		q[i] = v[min(i*len(v)/100, len(v)-1)]
+		q[i] = measure.Percentile(v, i)
 	}
 	return q
 }

@@ -10,6 +10,7 @@ import (
 	zmq "github.com/pebbe/zmq4"
 
 	"github.com/go-zyre/zyre"
+	"github.com/go-zyre/zyre/internal/measure"
 )
 
 // zyreMany is a node with many peers, all of which are one process. It measures
@@ -32,7 +33,7 @@ func zyreMany(w *output, p params) error {
 	begin, cpu := time.Now(), cpuTime()
 	for i := range p.Count {
 		for j, id := range entered[:p.talking()] {
-			number(payload, i, j)
+			measure.Number(payload, i, j)
 			z.Whisper(id, payload)
 		}
 	}
@@ -56,7 +57,7 @@ func receiveMany(z *zyre.Zyre, t *tally) (message, error) {
 				return t.m, nil
 			}
 		case <-late:
-			return t.m, fmt.Errorf("%d of %d messages came", t.m.Count, t.count)
+			return t.m, fmt.Errorf("%d of %d messages came", t.Messages, t.count)
 		}
 	}
 }
@@ -91,7 +92,7 @@ func zmqMany(w *output, p params) error {
 	begin, cpu := time.Now(), cpuTime()
 	for i := range p.Count {
 		for j, s := range out[:p.talking()] {
-			number(payload, i, j)
+			measure.Number(payload, i, j)
 			if err := sendBare(s, payload); err != nil {
 				return err
 			}
@@ -161,7 +162,7 @@ func peers(w *output, p params) error {
 	payload := make([]byte, p.Size)
 	for i := range p.Count {
 		for j, s := range out[:p.talking()] {
-			number(payload, i, j)
+			measure.Number(payload, i, j)
 			if err := whisper(s, uint16(i+2), payload); err != nil {
 				return err
 			}

@@ -2,12 +2,13 @@ package main
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
+
+	"github.com/go-zyre/zyre/internal/measure"
 )
 
 // The bare loops use the sockets as a ZRE node does: a DEALER for each peer that
@@ -80,46 +81,29 @@ func recvBare(s *zmq.Socket) (payload []byte, err error) {
 	return payload, nil
 }
 
-// tally checks what arrives: count messages from each of several senders, each
-// with its number and that of its sender in front.
+// tally checks what arrives: count messages from each of several senders, and when.
 type tally struct {
-	size, count int
-	next        []uint32
-	m           message
-	cpu         float64
+	*measure.Tally
+	count int
+	m     message
+	cpu   float64
 }
 
 func newTally(senders int, p params) *tally {
-	return &tally{size: p.Size, count: senders * p.Count, next: make([]uint32, senders)}
+	return &tally{Tally: measure.NewTally(senders, p.Size), count: senders * p.Count}
 }
 
 // add takes note of a payload and says whether it was the last one.
 func (t *tally) add(payload []byte) (last bool) {
-	if t.m.Count == 0 {
+	if t.Messages == 0 {
 		t.m.Begin, t.cpu = time.Now().UnixNano(), cpuTime()
 	}
-	t.m.Count++
-	if len(payload) != t.size || len(payload) < 8 {
-		t.m.Lost++
-	} else {
-		seq, sender := binary.LittleEndian.Uint32(payload), binary.LittleEndian.Uint32(payload[4:])
-		if int(sender) >= len(t.next) || t.next[sender] != seq {
-			t.m.Lost++
-		} else {
-			t.next[sender]++
-		}
-	}
-	if t.m.Count < t.count {
+	if t.Add(payload); t.Messages < t.count {
 		return false
 	}
+	t.m.Count, t.m.Lost = t.Messages, t.Lost
 	t.m.End, t.m.CPU = time.Now().UnixNano(), cpuTime()-t.cpu
 	return true
-}
-
-// number puts a message's number and that of its sender into its payload.
-func number(payload []byte, seq, sender int) {
-	binary.LittleEndian.PutUint32(payload, uint32(seq))
-	binary.LittleEndian.PutUint32(payload[4:], uint32(sender))
 }
 
 // zmqRecv receives Count messages from each of Peers senders.
@@ -133,7 +117,7 @@ func zmqRecv(w *output, p params) error {
 	for {
 		payload, err := recvBare(s)
 		if err != nil {
-			return fmt.Errorf("after %d of %d messages: %w", t.m.Count, t.count, err)
+			return fmt.Errorf("after %d of %d messages: %w", t.Messages, t.count, err)
 		}
 		if t.add(payload) {
 			break
@@ -162,7 +146,7 @@ func zmqSend(w *output, p params) error {
 	begin, cpu := time.Now(), cpuTime()
 	for i := range p.Count {
 		for j, s := range socs {
-			number(payload, i, pick(p.Peers > 1, j, 0))
+			measure.Number(payload, i, pick(p.Peers > 1, j, 0))
 			if err := sendBare(s, payload); err != nil {
 				return err
 			}
@@ -225,22 +209,18 @@ func zmqPing(w *output, p params) error {
 	if _, err := recvBare(in); err != nil {
 		return err
 	}
-	m := message{Micros: make([]float64, p.Count)}
-	payload := make([]byte, p.Size)
-	for i := range p.Count {
-		number(payload, i, 0)
-		begin := time.Now()
-		if err := sendBare(out, payload); err != nil {
-			return err
-		}
-		back, err := recvBare(in)
-		if err != nil {
-			return err
-		}
-		m.Micros[i] = micros(time.Since(begin))
-		if string(back) != string(payload) {
-			m.Lost++
-		}
+	return pings(w, p, func(payload []byte) error { return sendBare(out, payload) }, func() ([]byte, error) { return recvBare(in) })
+}
+
+// pings measures round trips, in whatever way messages are sent and received.
+func pings(w *output, p params, send func(payload []byte) error, receive func() ([]byte, error)) error {
+	trips, lost, err := measure.RoundTrips(make([]byte, p.Size), p.Count, send, receive)
+	if err != nil {
+		return err
+	}
+	m := message{Lost: lost}
+	for _, trip := range trips {
+		m.Micros = append(m.Micros, micros(trip))
 	}
 	w.send(m)
 	w.wait()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre"
+	"github.com/go-zyre/zyre/internal/measure"
 )
 
 // roles are what a worker can be told to do.
@@ -89,11 +90,11 @@ func zyreRecv(w *output, p params) error {
 				w.wait()
 				return nil
 			}
-			if e.Type == "EXIT" && t.m.Count > 0 {
-				return fmt.Errorf("EXIT after %d of %d messages", t.m.Count, t.count)
+			if e.Type == "EXIT" && t.Messages > 0 {
+				return fmt.Errorf("EXIT after %d of %d messages", t.Messages, t.count)
 			}
 		case <-late:
-			return fmt.Errorf("%d of %d messages came", t.m.Count, t.count)
+			return fmt.Errorf("%d of %d messages came", t.Messages, t.count)
 		}
 	}
 }
@@ -117,13 +118,15 @@ func zyreSend(w *output, p params) error {
 	discard(z)
 	w.send(message{})
 	w.wait()
-	payload := make([]byte, p.Size)
+	return sendAll(w, p, func(payload []byte) { z.Whisper(entered[0], payload) })
+}
+
+// sendAll sends Count messages, each to all Peers.
+func sendAll(w *output, p params, send func(payload []byte)) error {
 	begin, cpu := time.Now(), cpuTime()
-	for i := range p.Count {
-		number(payload, i, 0)
-		z.Whisper(entered[0], payload)
-	}
-	w.send(message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu, Count: p.Count})
+	sent, _ := measure.Send(make([]byte, p.Size), func(sent int) bool { return sent < p.Count },
+		func(payload []byte) error { send(payload); return nil })
+	w.send(message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu, Count: sent * p.Peers})
 	w.wait()
 	return nil
 }
@@ -141,16 +144,7 @@ func zyreShout(w *output, p params) error {
 	discard(z)
 	w.send(message{})
 	w.wait()
-	payload := make([]byte, p.Size)
-	begin, cpu := time.Now(), cpuTime()
-	for i := range p.Count {
-		number(payload, i, 0)
-		z.Shout(group, payload)
-	}
-	w.send(message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu,
-		Count: p.Count * p.Peers})
-	w.wait()
-	return nil
+	return sendAll(w, p, func(payload []byte) { z.Shout(group, payload) })
 }
 
 // zyreEcho answers every whisper.
@@ -180,25 +174,16 @@ func zyrePing(w *output, p params) error {
 		return err
 	}
 	defer z.Stop()
-	m := message{Micros: make([]float64, p.Count)}
-	payload := make([]byte, p.Size)
 	events := z.Events()
-	for i := range p.Count {
-		number(payload, i, 0)
-		begin := time.Now()
-		z.Whisper(entered[0], payload)
-		e := <-events
-		for e != nil && e.Type != "WHISPER" {
-			e = <-events
+	send := func(payload []byte) error { z.Whisper(entered[0], payload); return nil }
+	return pings(w, p, send, func() ([]byte, error) {
+		for e := range events {
+			if e.Type == "WHISPER" {
+				return e.Msg, nil
+			}
 		}
-		m.Micros[i] = micros(time.Since(begin))
-		if e == nil || string(e.Msg) != string(payload) {
-			m.Lost++
-		}
-	}
-	w.send(m)
-	w.wait()
-	return nil
+		return nil, errors.New("node stopped")
+	})
 }
 
 // zyreAnchor is a node that others find.

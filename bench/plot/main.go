@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/measure"
 )
 
 // report is the part of the file that is shown.
@@ -173,6 +175,5 @@ func (r *report) latency() *chart {
 
 // median of what need not be sorted; the slice must not be empty.
 func median(v []float64) float64 {
-	v = slices.Sorted(slices.Values(v))
-	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+	return measure.Median(slices.Sorted(slices.Values(v)))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/go-zyre/zyre"
+	"github.com/go-zyre/zyre/internal/measure"
 )
 
 // perfGroup is the group of those that answer measurements.
@@ -19,19 +21,16 @@ const perfGroup = "zyre-perf"
 // The first byte of a message says what it is. All come as whispers, and the first three as
 // shouts too.
 const (
-	perfBegin  = 'B' // forget what was counted of this sender
-	perfData   = 'D' // count
+	perfBegin  = 'B' // forget what was counted of this sender; what follows has so many bytes
+	perfData   = 'D' // count, by the number behind it
 	perfFinish = 'F' // say what was counted
-	perfCount  = 'C' // the answer: a perfTally
+	perfCount  = 'C' // the answer: a measure.Tally
 	perfAsk    = 'A' // send it back
 	perfEcho   = 'E' // here it is
 )
 
-// perfTally is what a receiver has counted of a sender.
-type perfTally struct {
-	Messages int64 `json:"messages"`
-	Bytes    int64 `json:"bytes"`
-}
+// minSize is the size of the smallest message: the byte above, and its number.
+const minSize = 1 + measure.NumberSize
 
 // perfFlags say what zyre perf measures.
 type perfFlags struct {
@@ -59,8 +58,8 @@ func newPerf(a *app) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, size := range f.sizes {
-				if size < 1 || size > maxLine {
-					return usageError{fmt.Errorf("--sizes must be from 1 to %d", maxLine)}
+				if size < minSize || size > maxLine {
+					return usageError{fmt.Errorf("--sizes must be from %d to %d", minSize, maxLine)}
 				}
 			}
 			if f.peers < 1 || f.duration <= 0 || f.rounds < 1 || len(f.sizes) == 0 {
@@ -89,10 +88,9 @@ func newPerf(a *app) *cobra.Command {
 func (a *app) perf(ctx context.Context, f perfFlags) error {
 	var result *perfResult
 	m := &perfMeasurer{perfFlags: f}
-	started := time.Now()
-	err := a.withNode(ctx, nil, func(node *zyre.Zyre) (err error) {
-		m.node = node
-		result, err = m.run(ctx, started)
+	start := func(node *zyre.Zyre) { m.node, m.started = node, time.Now() }
+	err := a.withNode(ctx, start, func(*zyre.Zyre) (err error) {
+		result, err = m.run(ctx)
 		return err
 	})
 	switch {
@@ -121,7 +119,7 @@ func (a *app) servePerf(ctx context.Context, node *zyre.Zyre) error {
 	if err := a.errOut.line("%s answers measurements; run zyre perf on another host", safe(node.Name())); err != nil {
 		return err
 	}
-	tallies := map[string]*perfTally{}
+	tallies := map[string]*measure.Tally{}
 	for e := range node.Events() {
 		if e.Type == zyre.EventExit {
 			delete(tallies, e.PeerUUID)
@@ -131,11 +129,12 @@ func (a *app) servePerf(ctx context.Context, node *zyre.Zyre) error {
 		}
 		switch e.Msg[0] {
 		case perfBegin:
-			tallies[e.PeerUUID] = &perfTally{}
+			if len(e.Msg) == 5 {
+				tallies[e.PeerUUID] = measure.NewTally(1, int(binary.BigEndian.Uint32(e.Msg[1:]))-1)
+			}
 		case perfData:
 			if t := tallies[e.PeerUUID]; t != nil {
-				t.Messages++
-				t.Bytes += int64(len(e.Msg))
+				t.Add(e.Msg[1:])
 			}
 		case perfFinish:
 			if t := tallies[e.PeerUUID]; t != nil {

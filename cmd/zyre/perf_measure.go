@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre"
+	"github.com/go-zyre/zyre/internal/measure"
 )
 
 // perfResult is what was measured.
@@ -38,6 +39,7 @@ type perfThroughput struct {
 
 // perfRoundTrip is how long messages take there and back, in milliseconds.
 type perfRoundTrip struct {
+	Size   int     `json:"size"`
 	Rounds int     `json:"rounds"`
 	Min    float64 `json:"min_ms"`
 	P50    float64 `json:"p50_ms"`
@@ -46,33 +48,32 @@ type perfRoundTrip struct {
 	Max    float64 `json:"max_ms"`
 }
 
-// shoutSize is the size of the shouts, in bytes.
-const shoutSize = 100
+// The sizes of shouts, and of messages that go there and back, in bytes, as in the benchmarks.
+const (
+	shoutSize     = 100
+	roundTripSize = 100
+)
 
 // perfPatience is how long an answer may take: a receiver may have much to read first.
 const perfPatience = 30 * time.Second
 
-// perfMeasurer measures, with the same methods as the benchmarks in bench/: messages a second
-// until the receiver has counted the last one, and round trips one after the other. It shares
-// no code with them. There a parent process tells both sides on one host what to do, and how
-// many messages to send; here the two sides have nothing but the network that is measured.
+// perfMeasurer measures with the code of the benchmarks in bench/: numbered messages, until
+// the receiver has counted the last one, and round trips one after the other, which the
+// goroutine that reads the events takes. Only what tells the two sides when to begin
+// differs: there a parent process does, here the network that is measured.
 type perfMeasurer struct {
 	perfFlags
-	node    *zyre.Zyre
-	echoes  chan []byte
-	tallies chan perfTally
-	exits   chan string // names of those that have gone
-	quit    chan struct{}
-	members atomic.Pointer[[]string] // UUIDs of those that are measured
+	node     *zyre.Zyre
+	started  time.Time
+	members  []string // UUIDs of those that are measured
+	patience *time.Timer
 }
 
-func (m *perfMeasurer) run(ctx context.Context, started time.Time) (*perfResult, error) {
-	m.echoes, m.tallies, m.exits = make(chan []byte, 1), make(chan perfTally), make(chan string)
-	m.quit = make(chan struct{})
-	defer close(m.quit)
-	go m.read() // ends when the node stops
+func (m *perfMeasurer) run(ctx context.Context) (*perfResult, error) {
+	m.patience = time.NewTimer(perfPatience)
+	defer m.patience.Stop()
 	r := &perfResult{
-		Time: started.UTC(), System: fmt.Sprintf("%s/%s, %d processors, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version()),
+		Time: m.started.UTC(), System: fmt.Sprintf("%s/%s, %d processors, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version()),
 	}
 	waiting, cancel := context.WithTimeout(ctx, m.wait)
 	defer cancel()
@@ -81,135 +82,122 @@ func (m *perfMeasurer) run(ctx context.Context, started time.Time) (*perfResult,
 			return nil, fmt.Errorf("%d of %d hosts that run zyre perf --serve are here after %v", n-1, m.peers, m.wait)
 		}
 		if n == 1 {
-			r.DiscoverMS = milliseconds(time.Since(started))
+			r.DiscoverMS = milliseconds(time.Since(m.started))
 		}
 	}
-	peers := m.node.PeersByGroup(perfGroup)
-	m.members.Store(&peers)
-	for _, peer := range peers {
+	m.members = m.node.PeersByGroup(perfGroup)
+	for _, peer := range m.members {
 		r.Peers = append(r.Peers, m.node.PeerName(peer))
 	}
-	r.Endpoint = m.node.PeerAddress(peers[0])
+	first := m.members[0]
+	r.Endpoint = m.node.PeerAddress(first)
+	whisper := sender{func(message []byte) { m.node.Whisper(first, message) },
+		func(message []byte) error { return m.node.WhisperContext(ctx, first, message) }}
 	for _, size := range m.sizes {
-		t, err := m.throughput(ctx, size, 1, func(message []byte) error { return m.node.WhisperContext(ctx, peers[0], message) })
+		t, err := m.throughput(ctx, size, 1, whisper)
 		if err != nil {
 			return nil, err
 		}
 		r.Whispers = append(r.Whispers, t)
 	}
 	var err error
-	if r.RoundTrip, err = m.roundTrips(ctx, peers[0]); err != nil {
+	if r.RoundTrip, err = m.roundTrips(ctx, first); err != nil {
 		return nil, err
 	}
-	r.Shouts, err = m.throughput(ctx, shoutSize, len(peers), func(message []byte) error { return m.node.ShoutContext(ctx, perfGroup, message) })
+	r.Shouts, err = m.throughput(ctx, shoutSize, len(m.members), sender{func(message []byte) { m.node.Shout(perfGroup, message) },
+		func(message []byte) error { return m.node.ShoutContext(ctx, perfGroup, message) }})
 	return r, err
 }
 
-// read takes the events, and passes answers on.
-func (m *perfMeasurer) read() {
-	for e := range m.node.Events() {
-		switch {
-		case e.Type == zyre.EventExit:
-			if members := m.members.Load(); members == nil || !slices.Contains(*members, e.PeerUUID) {
-				continue
-			}
-			select {
-			case m.exits <- e.PeerName:
-			case <-m.quit:
-			default: // who waits for nothing need not know
-			}
-		case e.Type != zyre.EventWhisper || len(e.Msg) == 0:
-		case e.Msg[0] == perfEcho:
-			select {
-			case m.echoes <- e.Msg:
-			case <-m.quit:
-			}
-		case e.Msg[0] == perfCount:
-			var t perfTally
-			if json.Unmarshal(e.Msg[1:], &t) != nil {
-				continue
-			}
-			select {
-			case m.tallies <- t:
-			case <-m.quit:
-			}
-		}
+// sender sends to those that are measured: as fast as an application can, or until it is
+// known that the message and all before it are on their way.
+type sender struct {
+	fast func(message []byte)
+	sure func(message []byte) error
+}
+
+// surely sends a message with sure. That nobody is there any more is no error: EXIT says who.
+func (s sender) surely(message []byte) error {
+	err := s.sure(message)
+	if errors.Is(err, zyre.ErrUnknownPeer) || errors.Is(err, zyre.ErrUnknownGroup) {
+		return nil
 	}
+	return err
 }
 
 // throughput sends messages of one size for a while, and waits until all receivers have
 // counted them.
-func (m *perfMeasurer) throughput(ctx context.Context, size, receivers int, send func(message []byte) error) (perfThroughput, error) {
+func (m *perfMeasurer) throughput(ctx context.Context, size, receivers int, to sender) (t perfThroughput, err error) {
 	message := make([]byte, size)
 	message[0] = perfData
-	if err := send([]byte{perfBegin}); err != nil {
-		return perfThroughput{}, err
+	if err := to.surely(binary.BigEndian.AppendUint32([]byte{perfBegin}, uint32(size))); err != nil {
+		return t, err
 	}
-	var sent int64
+	var late atomic.Bool
+	defer time.AfterFunc(m.duration, func() { late.Store(true) }).Stop()
 	begin := time.Now()
-	for time.Since(begin) < m.duration {
-		if err := send(message); err != nil {
-			return perfThroughput{}, err
-		}
-		sent++
-	}
-	if err := send([]byte{perfFinish}); err != nil {
-		return perfThroughput{}, err
+	sent, _ := measure.Send(message[1:], func(int) bool { return !late.Load() && ctx.Err() == nil },
+		func([]byte) error { to.fast(message); return nil })
+	if err := to.surely([]byte{perfFinish}); err != nil {
+		return t, err
 	}
 	for range receivers {
-		t, err := wait(ctx, m, m.tallies)
+		answer, err := m.next(ctx, perfCount)
 		if err != nil {
-			return perfThroughput{}, err
+			return t, err
 		}
-		if t.Messages != sent {
-			return perfThroughput{}, fmt.Errorf("%d of %d messages of %d bytes have arrived", t.Messages, sent, size)
+		var counted measure.Tally
+		if err := json.Unmarshal(answer, &counted); err != nil {
+			return t, fmt.Errorf("what was counted: %w", err)
+		}
+		if counted.Messages != sent || counted.Lost != 0 {
+			return t, fmt.Errorf("%d of %d messages of %d bytes have arrived, %d of them out of order", counted.Messages, sent, size, counted.Lost)
 		}
 	}
 	took := time.Since(begin).Seconds()
 	perSecond := float64(sent) / took
 	return perfThroughput{
-		Size: size, Receivers: receivers, Messages: sent, Seconds: took, PerSecond: perSecond,
+		Size: size, Receivers: receivers, Messages: int64(sent), Seconds: took, PerSecond: perSecond,
 		MBPS: perSecond * float64(size*receivers) / 1e6,
 	}, nil
 }
 
-// wait waits for an answer.
-func wait[T any](ctx context.Context, m *perfMeasurer, answers <-chan T) (answer T, err error) {
-	patience := time.NewTimer(perfPatience)
-	defer patience.Stop()
-	select {
-	case answer = <-answers:
-		return answer, nil
-	case name := <-m.exits:
-		return answer, fmt.Errorf("%s has left", name)
-	case <-patience.C:
-		return answer, fmt.Errorf("no answer within %v", perfPatience)
-	case <-ctx.Done():
-		return answer, errInterrupted
+// next waits for the next message of a kind, and returns what follows the kind.
+func (m *perfMeasurer) next(ctx context.Context, kind byte) ([]byte, error) {
+	m.patience.Reset(perfPatience)
+	for {
+		select {
+		case e, ok := <-m.node.Events():
+			switch {
+			case !ok:
+				return nil, stopped(ctx)
+			case e.Type == zyre.EventExit && slices.Contains(m.members, e.PeerUUID):
+				return nil, fmt.Errorf("%s has left", safe(e.PeerName))
+			case e.Type == zyre.EventWhisper && len(e.Msg) > 0 && e.Msg[0] == kind:
+				return e.Msg[1:], nil
+			}
+		case <-m.patience.C:
+			return nil, fmt.Errorf("no answer within %v", perfPatience)
+		case <-ctx.Done():
+			return nil, errInterrupted
+		}
 	}
 }
 
-// roundTrips measures how long a message of 9 bytes takes there and back.
+// roundTrips measures how long a message takes there and back.
 func (m *perfMeasurer) roundTrips(ctx context.Context, peer string) (r perfRoundTrip, err error) {
-	trips := make([]time.Duration, 0, m.rounds)
-	for round := range uint64(m.rounds) {
-		message := binary.BigEndian.AppendUint64([]byte{perfAsk}, round)
-		begin := time.Now()
-		if err := m.node.WhisperContext(ctx, peer, message); err != nil {
-			return r, err
-		}
-		echo, err := wait(ctx, m, m.echoes)
-		if err != nil {
-			return r, err
-		}
-		trips = append(trips, time.Since(begin))
-		if len(echo) != 9 || binary.BigEndian.Uint64(echo[1:]) != round {
-			return r, errors.New("a wrong message came back")
-		}
+	message := make([]byte, roundTripSize)
+	message[0] = perfAsk
+	trips, lost, err := measure.RoundTrips(message[1:], m.rounds,
+		func([]byte) error { m.node.Whisper(peer, message); return nil },
+		func() ([]byte, error) { return m.next(ctx, perfEcho) })
+	switch {
+	case err != nil:
+		return r, err
+	case lost > 0:
+		return r, errors.New("a wrong message came back")
 	}
 	slices.Sort(trips)
-	return perfRoundTrip{
-		Rounds: len(trips), Min: milliseconds(trips[0]), P50: milliseconds(percentile(trips, 50)),
-		P90: milliseconds(percentile(trips, 90)), P99: milliseconds(percentile(trips, 99)), Max: milliseconds(trips[len(trips)-1]),
-	}, nil
+	at := func(percent int) float64 { return milliseconds(measure.Percentile(trips, percent)) }
+	return perfRoundTrip{Size: roundTripSize, Rounds: len(trips), Min: at(0), P50: at(50), P90: at(90), P99: at(99), Max: at(100)}, nil
 }

@@ -17,7 +17,7 @@ func (r *perfResult) table() [][]string {
 		rows = append(rows, []string{"whispers of " + sizeName(w.Size), fmt.Sprintf("%.0f/s", w.PerSecond), fmt.Sprintf("%.1f MB/s", w.MBPS)})
 	}
 	t := r.RoundTrip
-	rows = append(rows, []string{"round trip", fmt.Sprintf("%.3f ms median", t.P50), fmt.Sprintf("min %.3f, 90 %% %.3f, 99 %% %.3f, max %.3f", t.Min, t.P90, t.P99, t.Max)})
+	rows = append(rows, []string{"round trip of " + sizeName(t.Size), fmt.Sprintf("%.3f ms median", t.P50), fmt.Sprintf("min %.3f, 90 %% %.3f, 99 %% %.3f, max %.3f", t.Min, t.P90, t.P99, t.Max)})
 	return append(rows, []string{fmt.Sprintf("shouts of %s to %d", sizeName(r.Shouts.Size), r.Shouts.Receivers), fmt.Sprintf("%.0f/s", r.Shouts.PerSecond), fmt.Sprintf("%.1f MB/s", r.Shouts.MBPS)})
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/go-zyre/zyre"
+	"github.com/go-zyre/zyre/internal/measure"
 )
 
 // pingFlags say how zyre ping pings.
@@ -232,7 +233,7 @@ func (p *pinger) summarize(s *pingStats) {
 	if len(s.trips) > 0 {
 		slices.Sort(s.trips)
 		sum.Min, sum.Max = milliseconds(s.trips[0]), milliseconds(s.trips[len(s.trips)-1])
-		sum.Median, sum.P99 = milliseconds(percentile(s.trips, 50)), milliseconds(percentile(s.trips, 99))
+		sum.Median, sum.P99 = milliseconds(measure.Percentile(s.trips, 50)), milliseconds(measure.Percentile(s.trips, 99))
 	}
 	if p.json {
 		_ = p.out.object(sum)
@@ -243,9 +244,4 @@ func (p *pinger) summarize(s *pingStats) {
 	if sum.Got > 0 {
 		_ = p.out.line("  round trip min %.3f ms, median %.3f, 99 %% %.3f, max %.3f", sum.Min, sum.Median, sum.P99, sum.Max)
 	}
-}
-
-// percentile returns the least of sorted times that so many of a hundred do not exceed.
-func percentile(sorted []time.Duration, percent int) time.Duration {
-	return sorted[max(0, (len(sorted)*percent+99)/100-1)]
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,6 +14,10 @@ import (
 
 	"github.com/go-zyre/zyre"
 )
+
+// maxStall is how long the reader of a pipe may read nothing at all, as a pager does, until
+// its node is given up.
+const maxStall = 30 * 24 * time.Hour
 
 // maxLine is the longest line, in bytes, that is sent as one message; --whole sends more.
 const maxLine = 64 << 20
@@ -44,7 +49,8 @@ func newPub(a *app) *cobra.Command {
 			case f.whole && f.chunk != 0, f.chunk < 0, f.peers < 1:
 				return usageError{errors.New("--whole does not go with --chunk, which must be more than 0 as --peers must")}
 			}
-			return a.withNode(cmd.Context(), nil, func(node *zyre.Zyre) error {
+			waitLong := func(node *zyre.Zyre) { node.SetStalledTimeout(maxStall) }
+			return a.withNode(cmd.Context(), waitLong, func(node *zyre.Zyre) error {
 				p := &publisher{app: a, pubFlags: f, node: node, exits: newExits()}
 				if f.to == "" {
 					p.group = args[0]
@@ -189,13 +195,17 @@ func (p *publisher) send(ctx context.Context, message []byte) error {
 	return err
 }
 
-// confirm waits until the nodes of the receivers have everything. A PING goes behind what
-// was sent, and its answer comes when all of that was read. A receiver that has said
-// goodbye needs no more.
+// confirm waits until the nodes of the receivers have everything. A PING goes behind what is
+// under way, and its answer comes when all of that was read; but it goes past what still
+// waits in this node, as shouts do for a receiver that reads nothing. A receiver that has
+// said goodbye needs no more.
 func (p *publisher) confirm(ctx context.Context) error {
 	peers := []string{p.peer}
 	if p.to == "" {
 		peers = p.node.PeersByGroup(p.group)
+	}
+	if err := p.waitSent(ctx, peers); err != nil {
+		return err
 	}
 	for _, peer := range peers {
 		if err := p.confirmOne(ctx, peer); err != nil {
@@ -204,6 +214,21 @@ func (p *publisher) confirm(ctx context.Context) error {
 	}
 	if lost := p.exits.lost(); lost != "" {
 		return errors.New(lost)
+	}
+	return nil
+}
+
+// waitSent waits until nothing waits in this node for the receivers any more.
+func (p *publisher) waitSent(ctx context.Context, peers []string) error {
+	isWaiting := func(peer zyre.PeerStats) bool { return peer.Waiting > 0 && slices.Contains(peers, peer.UUID) }
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for slices.ContainsFunc(p.node.Stats().PeerList, isWaiting) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return errInterrupted
+		}
 	}
 	return nil
 }

@@ -1,16 +1,20 @@
 package e2e
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/go-zyre/zyre/cmd/zyre/internal/monitor"
 	"github.com/go-zyre/zyre/e2e/child"
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/interop/zyrejs"
 )
 
@@ -124,4 +128,63 @@ func TestHub_czmq(t *testing.T) {
 	pub.wait(0)
 	sub.expect("tea\n")
 	sub.wait(0)
+}
+
+// Beside a node that tells its view the monitor shows one of zyre.js as what is known of it:
+// it is not asked, and that it does not tell whom it sees makes no link red.
+func TestMonitor_zyrejs(t *testing.T) {
+	t.Parallel()
+	port := kit.FreeUDPPort(t)
+	js := startJS(t, zyrejs.Options{Name: "js", BeaconPort: port, Headers: map[string]string{"role": "tester"}})
+	must(t, js.Join(t.Context(), "hall"))
+	z := kit.NewNode(t, "ours", port)
+	z.SetShareView(true)
+	kit.MustStart(t, z)
+	log := watch.Record(z)
+	p := start(t, local(port, "monitor", "--web", "0", "--json", "--group", "hall", "--name", "watcher")...)
+	url := p.logged(`(http://\S+)`)
+	var state monitor.State
+	place := map[string]int{}
+	watch.Until(t, "the views of ours have come twice", func() bool {
+		state, place = monitor.State{}, map[string]int{}
+		must(t, json.Unmarshal([]byte(get(t, url+"state")), &state))
+		for i, n := range state.Nodes {
+			place[n.Name] = i
+		}
+		if len(state.Nodes) < 3 {
+			return false
+		}
+		var detail monitor.Detail
+		must(t, json.Unmarshal([]byte(get(t, url+"peer/"+z.UUID())), &detail))
+		return detail.View != nil && len(state.Links) == 3 && state.Uptime > 7000 && state.Nodes[place["js"]].RTT > 0
+	})
+	n := state.Nodes[place["js"]]
+	if n.UUID != js.UUID() || n.Presence != monitor.PresenceAlive || n.IsSharing || n.AllGroups != 1 || n.Headers != 1 {
+		t.Errorf("js is shown as %+v, want alive, in one group, with a header, and not as one that tells its view", n)
+	}
+	if s := state.Totals; s.Peers != 2 || s.Sharing != 1 || s.OneSided != 0 || s.Hidden != 0 || s.Evasive != 0 {
+		t.Errorf("totals = %+v, want two peers of which one tells its view, and nothing wrong", s)
+	}
+	for _, l := range state.Links {
+		want := monitor.LinkAssumed
+		if l.A != place["js"] && l.B != place["js"] {
+			want = monitor.LinkBoth
+		}
+		if l.Kind != want {
+			t.Errorf("the link of %s and %s is of kind %d, want %d", state.Nodes[l.A].Name, state.Nodes[l.B].Name, l.Kind, want)
+		}
+	}
+	must(t, js.Shout(t.Context(), "hall", []byte("coffee")))
+	p.expect(`"type":"SHOUT","peer":"` + js.UUID())
+	p.signal(syscall.SIGINT)
+	p.wait(0)
+	waitJS(t, js, func(e zyrejs.Event) bool {
+		if e.Kind == "whisper" {
+			t.Errorf("zyre.js got a whisper %q", e.Message)
+		}
+		return e.Kind == "disconnect" && e.Name == "watcher"
+	})
+	if log.Count("EXIT js") != 0 || log.Count("WHISPER") != 0 {
+		t.Errorf("ours has seen %v, want neither EXIT of js nor a whisper", log)
+	}
 }

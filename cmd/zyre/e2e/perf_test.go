@@ -40,9 +40,9 @@ func TestPerf(t *testing.T) {
 		t.Cleanup(func() { p.signal(syscall.SIGINT); p.wait(0) })
 	}
 	page := filepath.Join(t.TempDir(), "perf.html")
-	args := local(port, "perf", "--peers", "2", "--duration", "50ms", "--sizes", "1,1000,2000000", "--rounds", "20", "--html", page)
+	args := local(port, "perf", "--peers", "2", "--duration", "50ms", "--sizes", "9,1000,2000000", "--rounds", "20", "--html", page)
 	out, _ := zyreRun(t, 0, args...)
-	checkContains(t, "zyre perf", out, "time to discover", "whispers of 1 B", "whispers of 1 kB", "whispers of 2 MB", "MB/s", "round trip", "shouts of 100 B to 2")
+	checkContains(t, "zyre perf", out, "time to discover", "whispers of 9 B", "whispers of 1 kB", "whispers of 2 MB", "MB/s", "round trip of 100 B", "shouts of 100 B to 2")
 	r := decode[perfResult](t, firstOf(zyreRun(t, 0, append(args, "--json")...)))[0]
 	if len(r.Peers) != 2 || len(r.Whispers) != 3 || r.Whispers[1].PerSecond <= 0 || r.Whispers[1].MBPS <= 0 || r.DiscoverMS <= 0 ||
 		r.RoundTrip.Rounds != 20 || r.RoundTrip.Min <= 0 || r.RoundTrip.Max < r.RoundTrip.P50 || r.Shouts.Receivers != 2 || r.Shouts.Messages < 1 {

@@ -240,19 +240,58 @@ func TestPub_receiverDies(t *testing.T) {
 	checkContains(t, "stderr", pub.errOut.String(), "bob is gone (expired)")
 }
 
-// 100 MB go through two pipes without loss, and while the reader does not read, the writer
-// has to wait.
-func TestPubSub_backPressure(t *testing.T) {
-	t.Parallel()
-	size := kit.Long(300, 100) << 20
-	port := kit.FreeUDPPort(t)
-	sub := &process{t: t, cmd: prepare(t, nil, local(port, "sub", "hall", "--raw", "--once")...), out: &buffer{}, errOut: &buffer{}, done: make(chan struct{})}
+// startUnread starts zyre sub, whose output nobody reads but the test.
+func startUnread(t *testing.T, port int) (sub *process, reader *os.File) {
+	t.Helper()
+	sub = &process{t: t, cmd: prepare(t, nil, local(port, "sub", "hall", "--raw", "--once")...), out: &buffer{}, errOut: &buffer{}, done: make(chan struct{})}
 	sub.cmd.Stderr = sub.errOut
 	reader, writer, err := os.Pipe()
 	must(t, err)
 	sub.cmd.Stdout = writer
 	sub.run()
 	must(t, writer.Close())
+	return sub, reader
+}
+
+// A receiver that reads nothing, until the sender has taken all of its input, gets all of
+// it: what waits in the sender's node at the end is not forgotten.
+func TestPubSub_readerPauses(t *testing.T) {
+	t.Parallel()
+	const size = 100 << 20
+	port := kit.FreeUDPPort(t)
+	sub, reader := startUnread(t, port)
+	pub := start(t, local(port, "pub", "hall", "--chunk", "65536", "--name", "writer")...)
+	block := make([]byte, 1<<20)
+	for range size / len(block) {
+		_, err := pub.stdin.Write(block)
+		must(t, err)
+	}
+	must(t, pub.stdin.Close())
+	// Meanwhile the writer asks whether all has arrived.
+	alice := kit.NewNode(t, "alice", port)
+	kit.MustStart(t, alice)
+	var node []string
+	watch.Until(t, "alice sees the writer", func() bool { node = alice.PeersByName("writer"); return len(node) == 1 })
+	for range 5000 {
+		_, err := alice.Ping(t.Context(), node[0])
+		must(t, err)
+	}
+	n, err := io.Copy(io.Discard, reader)
+	must(t, err)
+	if n != size {
+		t.Errorf("%d bytes arrived, want the %d that were sent", n, size)
+	}
+	pub.wait(0)
+	sub.wait(0)
+}
+
+// 100 MB go through two pipes without loss, and while the reader does not read, the writer
+// has to wait.
+func TestPubSub_backPressure(t *testing.T) {
+	t.Parallel()
+	size := kit.Long(300, 100) << 20
+	port := kit.FreeUDPPort(t)
+	sub, reader := startUnread(t, port)
 	pub := start(t, local(port, "pub", "hall", "--chunk", "100000", "--name", "writer")...)
 
 	var written atomic.Int64 // MiB

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -361,4 +362,72 @@ func FuzzPrintable(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Peers that come and go leave nothing behind: neither they, nor their groups, nor who sees
+// whom, nor memory.
+func TestModel_peersComeAndGo(t *testing.T) { // not parallel: it looks at the memory
+	m := NewModel(ownUUID, time.Now())
+	now := m.startedAt
+	next := 0
+	generation := func() {
+		var peers []zyre.PeerInfo
+		for range 40 {
+			next++
+			p := zyre.PeerInfo{
+				UUID: fmt.Sprintf("%032X", 1000+next), Name: fmt.Sprint("peer ", next), Since: now, Groups: []string{fmt.Sprint("group ", next/4)},
+				Headers: map[string]string{ShareHeader: "1", fmt.Sprint("X-", next): strings.Repeat("x", 200)},
+			}
+			peers = append(peers, p)
+			m.Event(now, &zyre.Event{Type: zyre.EventEnter, PeerUUID: p.UUID, PeerName: p.Name, PeerAddr: "tcp://10.0.0.1:1", Headers: p.Headers})
+			m.Event(now, &zyre.Event{Type: zyre.EventJoin, PeerUUID: p.UUID, PeerName: p.Name, Group: p.Groups[0]})
+		}
+		for range 3 {
+			now = now.Add(time.Second)
+			for i, p := range peers { // half of them see all others, and one that nobody else sees; the rest see nobody
+				v := zyre.View{UUID: p.UUID}
+				for _, other := range peers[:len(peers)*(i%2)] {
+					v.PeerList = append(v.PeerList, zyre.ViewPeer{UUID: other.UUID, Name: other.Name})
+				}
+				v.PeerList = append(v.PeerList, zyre.ViewPeer{UUID: fmt.Sprintf("F%031X", next+i), Name: "hidden"})
+				v.Peers = len(v.PeerList)
+				m.View(now, minAskInterval, v)
+			}
+			m.Sample(now, Sample{Name: "monitor", Peers: peers})
+			m.State(now)
+		}
+		if s := m.State(now); s.Totals.OneSided == 0 || s.Totals.Hidden != 40 || s.Totals.Groups < 10 {
+			t.Fatalf("totals = %+v, want one-sided links, hidden nodes and groups, or the test shows nothing", s.Totals)
+		}
+		for _, p := range peers {
+			m.Event(now, &zyre.Event{Type: zyre.EventExit, PeerUUID: p.UUID, PeerName: p.Name, PeerAddr: "tcp://10.0.0.1:1"})
+		}
+		m.Sample(now, Sample{Name: "monitor"})
+		m.Sample(now.Add(time.Millisecond), Sample{Name: "monitor"})
+	}
+	kept := func() uint64 {
+		runtime.GC()
+		var stats runtime.MemStats
+		runtime.ReadMemStats(&stats)
+		return stats.HeapAlloc
+	}
+	for range 10 { // until the time line is full
+		generation()
+	}
+	before := kept()
+	for range 50 {
+		generation()
+	}
+	if after := kept(); after > before+1<<20 {
+		t.Errorf("2,000 peers have come and gone: %d bytes are kept, before %d", after, before)
+	}
+	for what, n := range map[string]int{
+		"peers": len(m.peers), "slots": len(m.slots), "pairs": len(m.pairs.since), "pairs told": len(m.pairs.told),
+		"hidden": len(m.hidden), "hidden, noticed": len(m.hiddenSince), "sample": len(m.sample.Peers),
+	} {
+		if n != 0 {
+			t.Errorf("%s left = %d, want 0", what, n)
+		}
+	}
+	runtime.KeepAlive(m)
 }

@@ -106,12 +106,15 @@ func (m *Model) comparePairs(now time.Time) {
 	for from, s := range all {
 		for _, to := range s.peers {
 			other, tells := all[to]
-			if !tells || !other.isComplete || other.sees(from) || len(found) >= maxPairsRemembered {
+			if !tells || !other.isComplete || other.sees(from) {
 				continue
 			}
 			k := pair{from, to}
-			found[k] = true
 			since, known := m.pairs.since[k]
+			if !known && len(m.pairs.since) >= maxPairsRemembered {
+				continue // those that are known stay, so that none comes and goes
+			}
+			found[k] = true
 			switch {
 			case !known:
 				m.pairs.since[k] = now

@@ -208,3 +208,28 @@ func TestNextToAsk(t *testing.T) {
 		}
 	}
 }
+
+// Half of a large network does not see the other half: more pairs than are remembered. Those
+// that are told stay told.
+func TestPairs_tooMany(t *testing.T) {
+	t.Parallel()
+	n := newFakeNetwork(130, 1)
+	for i := range 65 {
+		for j := 65; j < 130; j++ {
+			n.blind[pair{fakeUUID(i), fakeUUID(j)}] = true
+		}
+	}
+	for range 18 {
+		n.step(time.Second)
+	}
+	told, entries := len(n.model.pairs.told), n.model.LastEntry()
+	if told != maxPairsRemembered {
+		t.Fatalf("pairs told = %d, want %d", told, maxPairsRemembered)
+	}
+	for range 3 {
+		n.step(time.Second)
+	}
+	if got := n.model.LastEntry() - entries; got != 0 || len(n.model.pairs.told) != told {
+		t.Errorf("%d entries, and %d pairs told, though nothing has changed", got, len(n.model.pairs.told))
+	}
+}

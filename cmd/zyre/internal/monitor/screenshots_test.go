@@ -38,6 +38,7 @@ func TestScreenshots(t *testing.T) {
 		{"many-group", 200, 0, 1600, 1000, false, false, `monitor.app.chooseGroup(2)`},
 		{"phone", 24, 1, 390, 844, true, false, ""},
 		{"phone-dark", 24, 1, 390, 844, true, true, `monitor.app.select(monitor.app.state.nodes[9].uuid, true)`},
+		{"phone-many-dark", 200, 1, 390, 844, true, true, ""},
 		{"phone-many", 200, 1, 390, 844, true, false, `document.querySelector("#tab-messages").click()`},
 		{"few", 3, 0, 1360, 820, false, false, `document.querySelector("#tab-drops").click()`},
 	}

@@ -181,6 +181,7 @@ export class Graph {
     this.places = this.nodes.map((n) => this.place(this.layout.points.get(n.uuid)));
     this.drawLinks(ctx, time);
     this.nodes.forEach((n, i) => this.drawNode(ctx, n, i));
+    this.nodes.forEach((n, i) => this.drawSigns(ctx, n, i)); // above all nodes, however close
     this.drawLabels(ctx);
   }
 
@@ -293,22 +294,13 @@ export class Graph {
     ctx.globalAlpha = 1;
   }
 
-  // drawMarks draws what stands around a node: its other groups, a crown for who leads, and
-  // a sign for what is wrong.
+  // drawMarks draws the other groups of a node, and a sign if it does not answer.
   drawMarks(ctx, n, i, x, y, r) {
     if (this.view.zoom * 12 > 5 || this.nodes.length < 60 || n.uuid === this.selected) {
       n.slots.slice(1, 6).forEach((slot, k) => {
         const angle = 0.5 + k * 0.62, d = r + 6;
         paint(ctx, style(slot, this.isDark), x + Math.cos(angle) * d, y + Math.sin(angle) * d, 3.2, this.colors.paper);
       });
-    }
-    if (n.leads) {
-      ctx.fillStyle = this.colors.ink;
-      ctx.beginPath();
-      const w = 6, top = y - r - 11;
-      [[-w, 7], [-w, 0], [-w / 2, 3.5], [0, -1], [w / 2, 3.5], [w, 0], [w, 7]].forEach(([dx, dy], k) => (k ? ctx.lineTo(x + dx, top + dy) : ctx.moveTo(x + dx, top + dy)));
-      ctx.closePath();
-      ctx.fill();
     }
     const sign = n.presence === "silent" || n.presence === "hidden" ? "?" : n.presence === "evasive" ? "…" : "";
     if (sign) {
@@ -317,6 +309,24 @@ export class Graph {
       ctx.textBaseline = "middle";
       ctx.fillStyle = this.colors.ink;
       ctx.fillText(sign, x, y + 0.5);
+    }
+  }
+
+  // drawSigns draws a crown above who leads, and a triangle beside what is wrong.
+  drawSigns(ctx, n, i) {
+    if (!n.leads && !this.wrong.has(i)) return;
+    const [x, y] = this.places[i], r = this.radius(n, i);
+    ctx.globalAlpha = this.isFaded(i) ? 0.18 : 1;
+    if (n.leads) {
+      ctx.fillStyle = this.colors.ink;
+      ctx.beginPath();
+      const w = 6, top = y - r - 11;
+      [[-w, 7], [-w, 0], [-w / 2, 3.5], [0, -1], [w / 2, 3.5], [w, 0], [w, 7]].forEach(([dx, dy], k) => (k ? ctx.lineTo(x + dx, top + dy) : ctx.moveTo(x + dx, top + dy)));
+      ctx.closePath();
+      ctx.strokeStyle = this.colors.paper;
+      ctx.lineWidth = 3;
+      ctx.stroke();
+      ctx.fill();
     }
     if (this.wrong.has(i)) {
       const wx = x - r - 3, wy = y - r - 1;
@@ -331,6 +341,7 @@ export class Graph {
       ctx.fillRect(wx - 0.9, wy - 3, 1.8, 4.2);
       ctx.fillRect(wx - 0.9, wy + 2.1, 1.8, 1.8);
     }
+    ctx.globalAlpha = 1;
   }
 
   // drawLabels names nodes, the more important first, where there is room.
