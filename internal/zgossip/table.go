@@ -366,6 +366,9 @@ func (tb *table) confirm(t *tuple, l *link) {
 	case o == l:
 		t.epoch, t.awaited = l.epoch, 0
 	case o == nil, !o.downSince.IsZero() && (o.hub || !o.pings), !o.hub && !o.pings && l.pings:
+		if f := t.from; f != nil && f != l {
+			f.sent = min(f.sent, t.order-1) // it was not sent t, and l may not be its neighbour
+		}
 		tb.own(t, l)
 	}
 }

@@ -320,6 +320,7 @@ func TestTable_takeover(t *testing.T) {
 	h1, h2 := &link{hub: true}, &link{hub: true}
 	czmq, ours := &link{}, &link{pings: true}
 	tb.say(h1, "a=1", now)
+	h1.sent = tb.order
 	tb.say(h2, "a=1", now)
 	if tb.dropOwned(h2, now) != 0 {
 		t.Error("dropOwned(second hub) takes a tuple, want none")
@@ -328,6 +329,9 @@ func TestTable_takeover(t *testing.T) {
 	tb.say(h2, "a=1", now)
 	if tb.dropOwned(h1, now) != 0 {
 		t.Error("dropOwned(first hub) takes a tuple that the second repeated, want none")
+	}
+	if got := tb.changesFor(h1); got != "a=1" {
+		t.Errorf("the first hub, which may have restarted, is sent %q, want %q", got, "a=1")
 	}
 	tb.say(czmq, "b=1", now)
 	tb.say(ours, "b=1", now)
