@@ -301,6 +301,8 @@ func (tb *table) isReflected(t *tuple, l *link, value []byte, gone bool, now tim
 	switch {
 	case !l.hub && !l.pings && (t.from == l || now.Sub(t.changed) >= reflectionWindow):
 		return false
+	case !l.hub && !l.pings && t.gone && l.joinedAt >= t.order:
+		return false // it was never sent the value
 	case !l.hub && !l.pings && gone:
 		return t.wasGone
 	case !l.hub && !l.pings:

@@ -246,6 +246,7 @@ func TestTable_echo(t *testing.T) {
 		{"another took back the owner's", "other", link{pings: true, instance: "owner"}, 0, soon, tupleReflected},
 		{"a client of CZMQ's kind sends it back", "owner", link{}, 0, soon, tupleReflected},
 		{"a client of CZMQ's kind, later", "owner", link{}, -1, later, tupleChanged},
+		{"one that came after the tombstone", "owner", link{joinedAt: 2}, -1, soon, tupleChanged},
 	} {
 		tb := newTable(10)
 		owner, other, l := &link{pings: true, instance: "owner"}, &link{hub: true}, &c.l
