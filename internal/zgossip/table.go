@@ -3,7 +3,6 @@ package zgossip
 import (
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/backoff"
@@ -130,17 +129,6 @@ func newTable(limit int) *table {
 		news:    newNewsQueue(),
 	}
 }
-
-// tombstone returns the value by which value is taken back: its part from "|" on, which
-// libzyre needs in CURVE mode.
-func tombstone(value string) string {
-	if i := strings.IndexByte(value, '|'); i >= 0 {
-		return value[i:]
-	}
-	return ""
-}
-
-func isTombstone(value string) bool { return value == "" || value[0] == '|' }
 
 // moveToEnd makes t the last in the order of changes, so that it is sent to every link.
 func (tb *table) moveToEnd(t *tuple) {
@@ -379,7 +367,7 @@ func (tb *table) confirm(t *tuple, l *link) {
 // tuple: if l took it in, which it would do long after its tombstone, it takes it back again.
 func (tb *table) takeBack(t *tuple, l *link, tombstone string, now time.Time) {
 	if len(tb.tuples)-tb.live > tb.max {
-		tb.removeTombstones(now)
+		tb.thinTombstones()
 	}
 	from := t.from
 	t.disown()
@@ -396,15 +384,6 @@ func (tb *table) end(t *tuple, l *link, now time.Time) {
 	t.from = nil
 	tb.takeBack(t, l, tombstone(t.value), now)
 	t.local = l != nil && l.hub // other hubs know themselves which of its tuples are left
-}
-
-// removeTombstones removes the tuples that were taken back at this time or earlier.
-func (tb *table) removeTombstones(until time.Time) {
-	for _, t := range tb.tuples {
-		if t.gone && !t.changed.After(until) {
-			tb.remove(t)
-		}
-	}
 }
 
 // dropOwned takes back all tuples that l owns, and returns how many there were.
