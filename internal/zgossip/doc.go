@@ -27,8 +27,9 @@
 //   - A tuple that was taken back begins again only with a value that was sent after its
 //     tombstone was read. What comes over another way round a ring of hubs, or with a
 //     connection that is made again, may be older: it is answered with the tombstone, and
-//     its sender is asked for all its tuples (by INVALID or HELLO) two seconds later. A
-//     publisher that lives hears of the tombstone, publishes again, and is believed then.
+//     its sender is asked for all its tuples (by INVALID or HELLO) two seconds later, and
+//     later each time while this goes on. A publisher that lives hears of the tombstone,
+//     publishes again, and is believed then.
 //     See tuple in table.go.
 //   - A tuple is taken back by a PUBLISH with a tombstone: the value without its
 //     endpoint. It is empty or begins with "|", because libzyre in CURVE mode needs the

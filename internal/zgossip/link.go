@@ -1,6 +1,10 @@
 package zgossip
 
-import "time"
+import (
+	"time"
+
+	"github.com/go-zyre/zyre/internal/backoff"
+)
 
 // link is a connection with one neighbour: a client of our ROUTER, or a hub that we are a
 // client of.
@@ -23,10 +27,12 @@ type link struct {
 	joinedAt uint64 // the order of the table at its first HELLO: older tombstones are not sent
 	blocked  bool   // it takes no frames at present; the next tick tries again
 
-	sentAll  time.Time // when, on this connection, all was sent to it; zero if that is not so yet
-	sentTo   uint64    // the order of the last tuple then, or since
-	askAt    time.Time // when it is asked for all its tuples, because an echo came; zero for never
-	wasAsked bool      // it was, and has not said HELLO since
+	sentAll  time.Time       // when, on this connection, all was sent to it; zero if that is not so yet
+	sentTo   uint64          // the order of the last tuple then, or since
+	askAt    time.Time       // when it is asked for all its tuples, because an echo came; zero for never
+	wasAsked bool            // it was, and has not said HELLO since
+	echoAt   time.Time       // when the last echo came
+	askDelay backoff.Backoff // how long after an echo it is asked: longer each time while they go on
 
 	epoch uint64 // the number of its HELLOs; its tuples are to be repeated after each
 	owned int    // the number of tuples that it owns
@@ -65,18 +71,23 @@ func (l *link) isSame(other *link) bool {
 	return l == other || other != nil && l.instance != "" && l.instance == other.instance
 }
 
-// hasRead reports whether the neighbour has read the last change of t, which was not held
-// back: it was sent long enough ago, on this connection.
+// hasRead reports whether the neighbour has read the tombstone of t: it was sent long enough ago,
+// on this connection.
 func (l *link) hasRead(t *tuple, now time.Time) bool {
 	return l.joinedAt < t.order && l.sentTo >= t.order && !l.sentAll.IsZero() &&
 		now.Sub(t.changed) >= reflectionWindow && now.Sub(l.sentAll) >= reflectionWindow
 }
 
 // answerEcho sees to it that l, which sent an echo of t, is told the tombstone of t, and is
-// asked for its tuples once it has read that: what it sent may have been no echo.
+// asked for its tuples once it has read that: what it sent may have been no echo. Asked, it
+// sends tombstones too. Those may end what others have just published again, which brings new
+// echoes; so it is asked later and later, until the others have the time they need.
 func (l *link) answerEcho(t *tuple, now time.Time) {
-	if l.askAt.IsZero() {
-		l.askAt = now.Add(reflectionWindow)
+	if now.Sub(l.echoAt) > 2*l.askDelay.Current() {
+		l.askDelay = backoff.Backoff{Min: reflectionWindow, Max: maxDelay}
+	}
+	if l.echoAt = now; l.askAt.IsZero() {
+		l.askAt = now.Add(l.askDelay.Next())
 	}
 	if l.joinedAt >= t.order {
 		l.joinedAt, l.sent, l.sentAll = t.order-1, min(l.sent, t.order-1), time.Time{}

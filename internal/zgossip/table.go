@@ -298,8 +298,7 @@ func (tb *table) isReflected(t *tuple, l *link, value []byte, gone bool, now tim
 	case !t.gone || l.isSame(t.endedBy) || l.hub && t.local:
 		return false
 	}
-	_, heldBack := tb.delayed[t]
-	return heldBack || !l.hasRead(t, now)
+	return !l.hasRead(t, now)
 }
 
 // accept gives t a value from l, which becomes its owner. It reports whether there is room.
@@ -326,21 +325,20 @@ func (tb *table) own(t *tuple, l *link) {
 	t.owner, t.from, t.epoch, t.awaited = l, l, l.epoch, 0
 }
 
-// change gives t a value from elsewhere and has it sent to all links: at once unless it is
-// flapping.
+// change gives t a value from elsewhere and has it sent to all links: at once, unless it is a
+// value and t is flapping. A tombstone that came late would end what has begun again since.
 func (tb *table) change(t *tuple, value string, gone bool, now time.Time) {
 	if t.isStable(now) {
 		t.changes = 0
 	}
 	t.changes++
-	flapping := t.changes > flappingChanges
-	if flapping {
-		tb.holdBack(t, now)
-	}
 	tb.set(t, value, gone, now)
-	if !flapping {
-		tb.moveToEnd(t)
+	if t.changes > flappingChanges && !gone {
+		tb.holdBack(t, now)
+		return
 	}
+	delete(tb.delayed, t)
+	tb.moveToEnd(t)
 }
 
 // confirm notes that l published what we know already. l becomes the owner if the present

@@ -136,6 +136,9 @@ func TestTable_flapping(t *testing.T) {
 		tb.say(b, "k=2", now)
 		if i == 50 {
 			tb.say(b, "k=", now)
+			if got := tb.changesFor(other); got != "k=" {
+				t.Errorf("sent at once after a tombstone = %q, want %q", got, "k=")
+			}
 		}
 		if tb.changesFor(other) != "" {
 			sendings++
@@ -145,7 +148,7 @@ func TestTable_flapping(t *testing.T) {
 	if sendings > flappingChanges {
 		t.Errorf("a tuple that changes 200 times at once is sent %d times, want %d at most", sendings, flappingChanges)
 	}
-	tb.tick(now.Add(minDelay))
+	tb.tick(now.Add(2 * minDelay))
 	if got := tb.changesFor(other); got != "k=2" {
 		t.Errorf("sent a little later = %q, want the last value", got)
 	}
@@ -217,6 +220,29 @@ func TestTable_resync(t *testing.T) {
 	}
 	if got := tb.takeNews(); got != "" {
 		t.Errorf("news while the hub is lost = %q, want none", got)
+	}
+}
+
+// A neighbour that sends echo after echo is asked for its tuples later and later.
+func TestTable_asksLater(t *testing.T) {
+	now := time.Now()
+	l, asked := &link{hub: true}, 0
+	for range 600 {
+		now = now.Add(time.Second)
+		l.answerEcho(&tuple{}, now)
+		l.sentAll = now.Add(-time.Minute)
+		if l.isToBeAsked(now) {
+			l.askAt = time.Time{}
+			asked++
+		}
+	}
+	if asked < 18 || asked > 25 {
+		t.Errorf("asked %d times in ten minutes, want about 22", asked)
+	}
+	now, l.askAt = now.Add(2*maxDelay+1), time.Time{}
+	l.answerEcho(&tuple{}, now)
+	if got := l.askAt.Sub(now); got != reflectionWindow {
+		t.Errorf("asked %v after an echo that comes later, want %v", got, reflectionWindow)
 	}
 }
 
