@@ -311,10 +311,20 @@ func (g *Gossip) tickHub(h *hub, now time.Time) {
 	if now.Sub(h.lastPing) >= g.opts.PingInterval-time.Millisecond {
 		g.ping(h, now)
 	}
+	g.resyncIfDue(h, now)
+	g.sendHello(h, now)
+}
+
+// resyncIfDue exchanges all tuples with h after an echo, and with the other hubs after h has
+// forgotten tuples: they may own them because of us alone.
+func (g *Gossip) resyncIfDue(h *hub, now time.Time) {
 	if h.isToBeAsked(now) {
 		h.askAt, h.needHello = time.Time{}, true
 	}
-	g.sendHello(h, now)
+	if h.forgot {
+		g.resyncOtherHubs(h)
+		h.forgot = false
+	}
 }
 
 // tickLostHub decides what becomes of the tuples that a lost hub owns.
@@ -337,10 +347,11 @@ func (g *Gossip) tickLostHub(h *hub, now time.Time) {
 	}
 }
 
-// resyncOtherHubs exchanges all tuples with the hubs other than h, if h owns any.
+// resyncOtherHubs exchanges all tuples with the hubs other than h, if h owns any or has
+// forgotten some.
 func (g *Gossip) resyncOtherHubs(h *hub) {
 	for _, other := range g.hubs {
-		if other != h && h.owned > 0 {
+		if other != h && (h.owned > 0 || h.forgot) {
 			other.needHello = true
 		}
 	}

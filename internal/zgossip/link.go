@@ -34,8 +34,9 @@ type link struct {
 	echoAt   time.Time       // when the last echo came
 	askDelay backoff.Backoff // how long after an echo it is asked: longer each time while they go on
 
-	epoch uint64 // the number of its HELLOs; its tuples are to be repeated after each
-	owned int    // the number of tuples that it owns
+	epoch  uint64 // the number of its HELLOs; its tuples are to be repeated after each
+	owned  int    // the number of tuples that it owns
+	forgot bool   // tuples ended because it did not repeat them
 }
 
 // host is the clients of a hub that are at one address. What they use up is charged to all of

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -191,8 +192,8 @@ func (s *sim) advance(d time.Duration) {
 			for _, h := range m.hubs {
 				if !h.downSince.IsZero() {
 					m.tickLostHub(h, s.now)
-				} else if h.isToBeAsked(s.now) {
-					h.askAt, h.needHello = time.Time{}, true
+				} else {
+					m.resyncIfDue(h, s.now)
 				}
 			}
 		}
@@ -237,6 +238,37 @@ func (s *sim) step() {
 	s.sendAll()
 }
 
+// restart puts a new process in the place of a member. It publishes the same, another value or
+// nothing.
+func (s *sim) restart(m *simMember) *simMember {
+	s.note("%s restarts", m.name)
+	n := s.member(m.name)
+	for _, w := range s.wires {
+		if w.hub != m && w.client != m {
+			continue
+		}
+		s.cut(w)
+		w.c = nil // its hub keeps the link until it expires
+		if w.hub == m {
+			w.hub = n
+		} else {
+			w.client, w.h = n, newHub(w.hub.name, "", n.opts.PingInterval, s.now)
+			n.hubs = append(n.hubs, w.h)
+		}
+	}
+	if k := s.rng.IntN(3); k < 2 && m.own[m.name] != "" {
+		n.own[m.name] = m.own[m.name] + strings.Repeat("'", k)
+		n.table.publish(m.name, n.own[m.name], s.now)
+	}
+	m.dead, m.own = true, nil
+	for _, w := range s.wires {
+		if w.hub == n || w.client == n {
+			s.raise(w)
+		}
+	}
+	return n
+}
+
 // want returns what a member must know: the tuples of all members that it is connected
 // with, directly or not.
 func (s *sim) want(of *simMember) map[string]string {
@@ -277,6 +309,23 @@ func TestGossip_random(t *testing.T) {
 		s.advance(150 * time.Second)
 		s.check(seed%2 == 0)
 	}
+}
+
+// A hub that restarts without a tuple ends it, also where another hub has it by way of a client
+// of both.
+func TestGossip_restart(t *testing.T) {
+	s := &sim{t: t, rng: rand.New(rand.NewPCG(1, 0)), now: time.Unix(0, 0).UTC()}
+	h1, h2, a, p := s.member("h1"), s.member("h2"), s.member("a"), s.member("p")
+	s.connect(a, h1)
+	s.connect(a, h2)
+	s.connect(p, h1)
+	p.table.publish("p", "v", s.now)
+	s.advance(20 * time.Second)
+	s.restart(h1)
+	s.cut(s.wires[2])
+	p.dead = true
+	s.advance(time.Minute)
+	s.check(false)
 }
 
 // A tuple that is taken back in a ring of hubs is gone everywhere in the end, whatever is

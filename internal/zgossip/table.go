@@ -420,6 +420,7 @@ func (tb *table) dropUnrepeated(now time.Time) {
 			continue
 		}
 		if t.awaited += passed; t.awaited > resyncGrace {
+			o.forgot = true
 			tb.end(t, o, now)
 		}
 	}
