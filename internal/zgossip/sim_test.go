@@ -218,7 +218,7 @@ func (s *sim) step() {
 		m.own[m.name] = fmt.Sprint(s.rng.IntN(3))
 		s.note("%s publishes %s", m.name, m.own[m.name])
 		m.table.publish(m.name, m.own[m.name], s.now)
-	case k < 86:
+	case k < 86 && m.own[m.name] != "":
 		s.note("%s takes back", m.name)
 		delete(m.own, m.name)
 		m.table.unpublish(m.name, s.now)
@@ -269,6 +269,14 @@ func (s *sim) restart(m *simMember) *simMember {
 	return n
 }
 
+// hellos counts the HELLOs that all members have said.
+func (s *sim) hellos() (n uint64) {
+	for _, w := range s.wires {
+		n += w.h.epoch
+	}
+	return n
+}
+
 // want returns what a member must know: the tuples of all members that it is connected
 // with, directly or not.
 func (s *sim) want(of *simMember) map[string]string {
@@ -289,17 +297,20 @@ func (s *sim) want(of *simMember) map[string]string {
 
 // Whatever happens to members and connections: some time after the last change each
 // member knows all tuples of the members that it is connected with, directly or not. In a
-// network without rings it knows nothing else.
+// network without rings it knows nothing else. Then nobody says HELLO any more.
 func TestGossip_random(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(300)
+	seeds := uint64(800)
 	if testing.Short() {
-		seeds = 100
+		seeds = 200
 	}
 	for seed := range seeds {
 		s := &sim{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), now: time.Unix(0, 0).UTC()}
 		s.build(seed%2 == 0)
 		for range 50 + s.rng.IntN(300) {
+			if m := s.members[s.rng.IntN(len(s.members))]; seed%4 < 2 && !m.dead && s.rng.IntN(40) == 0 {
+				s.restart(m)
+			}
 			s.step()
 		}
 		for _, w := range s.wires {
@@ -308,6 +319,12 @@ func TestGossip_random(t *testing.T) {
 		s.note("quiet")
 		s.advance(150 * time.Second)
 		s.check(seed%2 == 0)
+		s.advance(150 * time.Second)
+		before := s.hellos()
+		s.advance(time.Minute)
+		if s.check(seed%2 == 0); s.hellos() != before {
+			t.Fatalf("seed %d: %d HELLOs in the sixth quiet minute, want none", seed, s.hellos()-before)
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ const (
 	// tuples that it owns after a HELLO that is not its first.
 	resyncGrace = 10 * time.Second
 	// A tuple that changes more than flappingChanges times in a row is flapping. In a ring
-	// of hubs two values may follow each other round without end. A change of a flapping
+	// of hubs two values may follow each other round without end. A value of a flapping
 	// tuple is sent after a delay, so that the two meet somewhere and only the later one
 	// goes on.
 	flappingChanges = 5
