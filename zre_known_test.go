@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -245,6 +246,35 @@ func TestZRE_gossiped_correction(t *testing.T) {
 				t.Errorf("connected to %q, want %s", at(), want)
 			}
 		})
+	}
+}
+
+// Who tells other endpoints all the time gets no more than one connection a second by it, and
+// nobody gets the place of another by telling a key of his own.
+func TestZRE_gossiped_flips(t *testing.T) {
+	s, a, _ := lookupNode(t)
+	uuid := [16]byte{1}
+	used := map[string]bool{}
+	for i := range 100 {
+		a.n.zre.gossiped(s.now, uuid, fmt.Sprintf("tcp://10.0.0.8:%d", 1000+i), "")
+		s.advance(50 * time.Millisecond)
+		if p := a.n.zre.peers[uuid]; p != nil {
+			used[p.endpoint] = true
+		}
+	}
+	if len(used) > 7 {
+		t.Errorf("%d endpoints were connected to within 5 s, want at most 7", len(used))
+	}
+
+	public, secret := keyPair(t)
+	its, _ := keyPair(t)
+	anothers, _ := keyPair(t)
+	a = s.node(func(cfg *config, _ *simSite) { cfg.curve.publicKey, cfg.curve.secretKey = public, secret })
+	a.n.zre.gossiped(s.now, uuid, "tcp://10.0.0.8:9", its)
+	a.n.zre.gossiped(s.now, uuid, "tcp://10.0.0.9:9", anothers)
+	s.advance(2 * correctionTime)
+	if p := a.n.zre.peers[uuid]; p == nil || p.key != its {
+		t.Errorf("peer = %+v, want one with the key that was told first", p)
 	}
 }
 
