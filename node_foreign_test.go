@@ -33,7 +33,9 @@ type simForeign struct {
 	told     int      // whispers sent
 	wake     time.Time
 	contests bool
-	leader   string // of simCrew
+	leader   string   // of simCrew
+	reading  *simConn // whose message it handles
+	crashed  bool     // it is to be ended
 }
 
 func (s *sim) foreign(kind simKind) *simForeign { return s.foreignAt(kind, "") }
@@ -86,11 +88,15 @@ func (h *simForeign) Event(e foreign.Event) {
 		h.net.note("%s %s sees LEADER %s", h.kind, simName(h.uuid), simName(e.Peer))
 		h.leader = uuidString(e.Peer)
 	case foreign.Crashed:
+		if h.crashed = h.reading != nil && h.reading.headless; h.crashed {
+			return
+		}
 		h.net.fatalf("%s %s crashed: %s", h.kind, simName(h.uuid), e.Reason)
 	}
 }
 
 func (h *simForeign) take(from [16]byte, header []byte, frames [][]byte) {
+	h.reading = h.router[from]
 	h.model.Message(h.net.now, appendIdentity(nil, from), header, frames)
 }
 

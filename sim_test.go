@@ -83,7 +83,8 @@ type simConn struct {
 	delivered uint64 // bytes
 
 	// The HELLO was lost. If the numbers of what follows happen to fit those of the
-	// connection before, nobody can see the loss: that is a limit of ZRE.
+	// connection before, nobody can see the loss, and gyre crashes at the first JOIN: that
+	// is a limit of ZRE.
 	headless bool
 }
 
@@ -251,6 +252,9 @@ func (s *sim) deliver(c *simConn) {
 	c.delivered += m.size()
 	s.note("%s -> %s: %s #%d", simName(c.from.uuid), simName(to.base().uuid), simCommand(m.header), int(m.header[4])<<8|int(m.header[5]))
 	to.take(c.from.uuid, m.header, m.frames)
+	if f, alien := to.(*simForeign); alien && f.crashed {
+		s.kill(f)
+	}
 }
 
 // simCommand is the name of the command in a header frame, and of whom an election is about.
@@ -355,7 +359,7 @@ func (s *sim) kill(h simHost) {
 	b := h.base()
 	s.note("%s ends", simName(b.uuid))
 	s.freed = append(s.freed, b.endpoint)
-	s.hosts = slices.DeleteFunc(s.hosts, func(o simHost) bool { return o == h })
+	s.hosts = slices.DeleteFunc(slices.Clone(s.hosts), func(o simHost) bool { return o == h })
 	for _, c := range s.conns {
 		if c.from == b && !c.closed {
 			_ = c.Close(0)

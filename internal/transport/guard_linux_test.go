@@ -36,15 +36,16 @@ func resident(t *testing.T) int {
 }
 
 // watched runs a guard on an inbox that is read, and of whose connections a test says which
-// belong to peers.
+// belong to peers. At each look the time for it has come.
 func watched(t *testing.T, peers map[transport.Conn]uint64) (g *transport.Guard, look func(), at string, tr *transport.ZMQ) {
 	t.Helper()
 	tr = transporttest.NewZMQ(t)
 	tr.DisableInproc()
 	in, at := transporttest.MustListen(t, tr, transport.ListenOptions{MaxMessage: 1 << 20}, "tcp://127.0.0.1:*")
 	g = in.NewGuard()
+	now := time.Now()
 	return g, func() {
-		now := time.Now()
+		now = now.Add(time.Second)
 		g.Look(now)
 		g.Judge(now, func(time.Time) transport.Deliveries {
 			var p transport.Packet
@@ -107,7 +108,9 @@ func TestGuard_strangers(t *testing.T) {
 		defer r.Close()
 		all = append(all, r)
 	}
-	look()
+	for limit := time.Now().Add(patience); g.Cut() < count-256 && time.Now().Before(limit); look() {
+		runtime.Gosched() // libzmq may not have accepted all of them yet
+	}
 	if g.Cut() != count-256 {
 		t.Errorf("%d of %d connections were ended, want all but 256", g.Cut(), count)
 	}

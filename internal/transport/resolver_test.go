@@ -188,6 +188,7 @@ func testStartNamed(t *testing.T) {
 		t.Fatal("StartNamed() = false, want true")
 	}
 	got := <-r.Results()
+	synctest.Wait() // its place is free again
 	if want := []string{"tcp://192.0.2.1:6379"}; !slices.Equal(got.Numeric, want) || !got.Named || connected.Load() != 0 {
 		t.Errorf("resolved %+v after %d connections, want %q and none", got, connected.Load(), want)
 	}
