@@ -14,7 +14,7 @@ import (
 
 // unbindLimit is how long Unbind waits for libzmq, which takes less than a millisecond
 // unless the machine is overloaded.
-const unbindLimit = time.Second
+const unbindLimit = 5 * time.Second
 
 // Unbind has a socket stop to listen at endpoints that it is bound to, and returns when
 // they can be bound again, by whomever. Connections that were made to them remain.
