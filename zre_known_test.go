@@ -300,3 +300,15 @@ func TestZRE_resolved_hello(t *testing.T) {
 		t.Errorf("history = %q, want %q", a.history, want)
 	}
 }
+
+// A look-up that is put off is counted, and is not taken for one that is under way.
+func TestZRE_lookupsRefused(t *testing.T) {
+	b := newZREBench(t)
+	b.port.busy = true
+	b.hello(stateUnresolved)
+	first := b.z.counters.lookupsRefused
+	b.pass(2 * lookupRetry)
+	if again := b.z.counters.lookupsRefused; first != 1 || again < 2 || len(b.z.lookups) != 0 {
+		t.Errorf("LookupsRefused = %d, then %d, and %d under way; want 1, then more, and 0", first, again, len(b.z.lookups))
+	}
+}
