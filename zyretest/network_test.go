@@ -452,5 +452,6 @@ func TestNetwork_whileWaiting(t *testing.T) {
 			time.AfterFunc(time.Second, func() { network.Break(a, b) })
 			bubble.Sleep(time.Second)
 		}
+		bubble.Sleep(time.Second)
 	})
 }
