@@ -105,7 +105,7 @@ func (n *node) sighted(now time.Time, s *sighting) {
 	}
 	if s.uuid == n.uuid && s.at.Port() != 0 && n.beacon != nil && n.beacon.isForeign(s.at.Addr()) {
 		n.zre.counters.ownBeacons++
-		n.zre.warnOfSameUUID("tcp://" + s.at.String())
+		n.zre.warnOfOwnBeacon("tcp://" + s.at.String())
 		return
 	}
 	key := ""

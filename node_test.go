@@ -1,11 +1,15 @@
 package zyre
 
 import (
+	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/bubble"
 	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/transport/mem"
 )
 
 // queueInbox hands out the packets given to it, and then an error.
@@ -159,5 +163,38 @@ func TestNode_unpolledInboxProvesNothing(t *testing.T) {
 		if p.isEntered() != grace {
 			t.Errorf("after a pause, and %v, the peer has entered: %t, want %t", then, p.isEntered(), grace)
 		}
+	}
+}
+
+// A node that has nothing to do wakes once a second, and for what its peers say: one
+// ping and one answer to ours, each within every evasive timeout.
+func TestNode_idleSleeps(t *testing.T) {
+	for _, peers := range []int{0, 1, 10} {
+		t.Run(fmt.Sprint(peers), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				network := mem.New(1)
+				var nodes []*Zyre
+				for i := range peers + 1 {
+					z := newMemNode(network, fmt.Sprint("node", i))
+					nodes = append(nodes, z)
+					mustStart(t, z)
+					record(z)
+				}
+				bubble.Sleep(time.Minute)
+				const watched = 10 * time.Minute
+				before := network.Host(nodes[0]).Waits()
+				bubble.Sleep(watched)
+				got, limit := network.Host(nodes[0]).Waits()-before, int64(watched/time.Second)+2*int64(peers)*int64(watched/defaultEvasive)
+				if got > limit+10 {
+					t.Errorf("woke %d times in %v with %d peers, want at most %d", got, watched, peers, limit)
+				}
+				if got < int64(watched/time.Second)/2 {
+					t.Errorf("woke %d times in %v, want about once a second", got, watched)
+				}
+				for _, z := range nodes {
+					z.Stop()
+				}
+			})
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/netif"
@@ -354,4 +355,13 @@ func simTables(n *node) error {
 		}
 	}
 	return nil
+}
+
+// simStranger makes a node and a peer in it that is no host.
+func simStranger(tb testing.TB) (*sim, *simNode, [16]byte) {
+	s := newSim(tb, 1)
+	a := s.node(nil)
+	peer := [16]byte{1}
+	a.hear(peer, 1, simHello("tcp://10.0.0.9:9"))
+	return s, a, peer
 }

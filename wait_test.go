@@ -78,35 +78,6 @@ func TestWaitPeers(t *testing.T) {
 	})
 }
 
-// Only peers that have our HELLO count; the others are asked.
-func TestZRE_confirmPeers(t *testing.T) {
-	b := newZREBench(t)
-	b.z.sighted(b.now, stateUUID, stateEndpoint)
-	if n := b.z.confirmPeers(b.now, ""); n != 0 {
-		t.Errorf("before ENTER: confirmPeers() = %d, want 0", n)
-	}
-	b.hello(stateEndpoint)
-	b.hearID(JoinID)
-	b.port.forget()
-	for range 2 {
-		if n := b.z.confirmPeers(b.now, "G"); n != 0 {
-			t.Errorf("after ENTER: confirmPeers(G) = %d, want 0", n)
-		}
-	}
-	if got := strings.Join(b.port.sent, " "); got != "PING" {
-		t.Errorf("sent %s, want PING", got)
-	}
-	b.hearID(PingOkID)
-	for _, group := range []string{"", "G"} {
-		if n := b.z.confirmPeers(b.now, group); n != 1 {
-			t.Errorf("after PING-OK: confirmPeers(%q) = %d, want 1", group, n)
-		}
-	}
-	if n := b.z.confirmPeers(b.now, "H"); n != 0 {
-		t.Errorf("confirmPeers(H) = %d, want 0", n)
-	}
-}
-
 // A Shout right after WaitPeers goes to all.
 func TestWaitPeers_shoutReachesAll(t *testing.T) {
 	const count = 8

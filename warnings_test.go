@@ -221,3 +221,19 @@ func (g *gate) Handle(ctx context.Context, r slog.Record) error {
 func (g *gate) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &gate{g.Handler.WithAttrs(attrs), g.released}
 }
+
+// levels is a slog.Handler that keeps the text of warnings.
+type levels struct{ texts []string }
+
+func (l *levels) warnings() int { return len(l.texts) }
+
+func (l *levels) Enabled(context.Context, slog.Level) bool { return true }
+func (l *levels) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *levels) WithGroup(string) slog.Handler            { return l }
+
+func (l *levels) Handle(_ context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelWarn {
+		l.texts = append(l.texts, r.Message)
+	}
+	return nil
+}

@@ -2,7 +2,9 @@ package zyre
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 )
 
 // When the leader goes, the one that led, or said so, before it leads again: it has told
@@ -35,5 +37,42 @@ func TestElection_leaderGoes(t *testing.T) {
 		if got, want := b.z.elections["G"].leader, uuidString(big); got != want {
 			t.Errorf("%v: leader %q once the leader has gone, want %q", order, got, want)
 		}
+	}
+}
+
+// A member that comes and goes causes a bounded number of elections, and the last change
+// counts in the end.
+func TestElection_changesAreLimited(t *testing.T) {
+	b := newZREBench(t)
+	b.hello(stateEndpoint)
+	b.z.join(b.now, "G")
+	b.z.contest(b.now, "G")
+	b.port.forget()
+	const seconds = 10
+	for range 100 * seconds {
+		b.hearID(JoinID)
+		b.z.advance(b.now)
+		b.hearID(LeaveID)
+		b.pass(10 * time.Millisecond)
+	}
+	elections := 0
+	for _, name := range b.port.sent {
+		if name == "ELECT" || name == "LEADER" {
+			elections++
+		}
+	}
+	if most := 2 * (electionBurst + electionRate*seconds); elections == 0 || elections > most {
+		t.Errorf("a member that came and went %d times caused %d ELECT and LEADER, want 1 to %d", 100*seconds, elections, most)
+	}
+	if b.z.counters.electionsDelayed == 0 {
+		t.Error("ElectionDelayed = 0, want what waited counted")
+	}
+	b.hearID(JoinID)
+	b.port.forget()
+	for range 40 {
+		b.pass(100 * time.Millisecond)
+	}
+	if !slices.Contains(b.port.sent, "ELECT") {
+		t.Errorf("sent %q after the last change, want an election", b.port.sent)
 	}
 }

@@ -172,3 +172,19 @@ func (b *zreBench) pass(d time.Duration) {
 		b.z.advance(b.now)
 	}
 }
+
+// newSecureBench makes a zre with CURVE, and returns a key of its peer.
+func newSecureBench(t *testing.T) (b *zreBench, key string) {
+	t.Helper()
+	b = newZREBench(t)
+	b.z.secure = true
+	return b, transport.Z85FromRaw([32]byte{7})
+}
+
+// helloWithKey has the peer say HELLO under a key that it has proven to hold.
+func (b *zreBench) helloWithKey(endpoint, key string) {
+	b.t.Helper()
+	packet := packetOf(b.t, stateUUID, 1, &ZreMsg{id: HelloID, Endpoint: endpoint, Name: "peer", Headers: map[string]string{publicKeyHeader: key}})
+	packet.UserID = key
+	b.z.receive(b.now, &packet)
+}

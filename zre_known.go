@@ -30,6 +30,8 @@ type knownNode struct {
 	retry    backoff.Backoff
 	turn     int  // of the addresses of its host name
 	corrects bool // another endpoint was told before, and this one has not been tried yet
+	// correctedAt is when one was last tried at once for that; a second later another may be.
+	correctedAt time.Time
 
 	seed   bool     // its UUID is not known; see zre_seed.go
 	holder [16]byte // of a seed: the peer that is there
@@ -59,7 +61,10 @@ func (z *zre) addKnownNode(now time.Time, uuid [16]byte, k *knownNode) {
 		z.counters.sightingsRefused++
 		return
 	}
-	k.corrects = old != nil && old.endpoint != k.endpoint
+	if old != nil {
+		k.correctedAt = old.correctedAt
+		k.corrects = old.endpoint != k.endpoint && now.Sub(k.correctedAt) >= knownNodeShortest
+	}
 	z.known[uuid] = k
 	z.tryConnect(now, uuid, k)
 }

@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -248,6 +249,35 @@ func TestZRE_gossiped_correction(t *testing.T) {
 	}
 }
 
+// Who tells other endpoints all the time gets no more than one connection a second by it, and
+// nobody gets the place of another by telling a key of his own.
+func TestZRE_gossiped_flips(t *testing.T) {
+	s, a, _ := lookupNode(t)
+	uuid := [16]byte{1}
+	used := map[string]bool{}
+	for i := range 100 {
+		a.n.zre.gossiped(s.now, uuid, fmt.Sprintf("tcp://10.0.0.8:%d", 1000+i), "")
+		s.advance(50 * time.Millisecond)
+		if p := a.n.zre.peers[uuid]; p != nil {
+			used[p.endpoint] = true
+		}
+	}
+	if len(used) > 7 {
+		t.Errorf("%d endpoints were connected to within 5 s, want at most 7", len(used))
+	}
+
+	public, secret := keyPair(t)
+	its, _ := keyPair(t)
+	anothers, _ := keyPair(t)
+	a = s.node(func(cfg *config, _ *simSite) { cfg.curve.publicKey, cfg.curve.secretKey = public, secret })
+	a.n.zre.gossiped(s.now, uuid, "tcp://10.0.0.8:9", its)
+	a.n.zre.gossiped(s.now, uuid, "tcp://10.0.0.9:9", anothers)
+	s.advance(2 * correctionTime)
+	if p := a.n.zre.peers[uuid]; p == nil || p.key != its {
+		t.Errorf("peer = %+v, want one with the key that was told first", p)
+	}
+}
+
 // The host name in a HELLO is looked up again if that has failed, and leads nowhere where
 // the HELLO could not have led by itself.
 func TestZRE_resolved_hello(t *testing.T) {
@@ -268,5 +298,17 @@ func TestZRE_resolved_hello(t *testing.T) {
 	a.turn()
 	if want := []string{"ENTER 0100"}; !slices.Equal(a.history, want) {
 		t.Errorf("history = %q, want %q", a.history, want)
+	}
+}
+
+// A look-up that is put off is counted, and is not taken for one that is under way.
+func TestZRE_lookupsRefused(t *testing.T) {
+	b := newZREBench(t)
+	b.port.busy = true
+	b.hello(stateUnresolved)
+	first := b.z.counters.lookupsRefused
+	b.pass(2 * lookupRetry)
+	if again := b.z.counters.lookupsRefused; first != 1 || again < 2 || len(b.z.lookups) != 0 {
+		t.Errorf("LookupsRefused = %d, then %d, and %d under way; want 1, then more, and 0", first, again, len(b.z.lookups))
 	}
 }

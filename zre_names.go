@@ -48,6 +48,12 @@ func (z *zre) isAnothers(endpoint string) bool {
 	return err == nil && at.Port() != z.location.port && z.location.port != 0 && !z.location.isOurs(endpoint)
 }
 
+// warnOfOwnBeacon logs that a beacon like this node's own came from another host.
+func (z *zre) warnOfOwnBeacon(endpoint string) {
+	z.log.Warn("zyre: another node has this node's UUID, or something sends this node's beacons back",
+		"uuid", z.id, "endpoint", z.location.announced(endpoint), "other_endpoint", endpoint)
+}
+
 // warnOfSameUUID logs that another node announces this node's UUID: neither can be served
 // well.
 func (z *zre) warnOfSameUUID(endpoint string) {

@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -127,4 +128,167 @@ func TestPresence_shift(t *testing.T) {
 			}
 		})
 	}
+}
+
+// simTimes makes a configuration with other timeouts.
+func simTimes(evasive, silent, expired time.Duration) func(*config, *simSite) {
+	return func(cfg *config, _ *simSite) { cfg.evasive, cfg.silent, cfg.expired = evasive, silent, expired }
+}
+
+// Idle and healthy for ten minutes: no event, and few messages.
+func TestNode_idle(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.nodes(2)[0], s.hosts[1].(*simNode)
+	s.run(10 * time.Minute)
+	if len(a.history) != 1 || len(b.history) != 1 {
+		t.Errorf("history = %q, %q; want one ENTER each", a.history, b.history)
+	}
+	if got := a.n.zre.peers[b.uuid].out.last; got > 10*60/5*2+10 {
+		t.Errorf("messages sent = %d, want at most a PING and a PING-OK each 5 s", got)
+	}
+}
+
+// A peer dies: each event once, at its time.
+func TestNode_deadPeer(t *testing.T) {
+	for _, c := range []struct{ evasive, silent, expired time.Duration }{
+		{5 * time.Second, 10 * time.Second, 30 * time.Second},
+		{5 * time.Second, 3 * time.Second, 30 * time.Second},
+		{100 * time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond},
+		{100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond},
+		{time.Hour, 2 * time.Hour, 5 * time.Hour},
+		{time.Second, 10 * time.Second, 3 * time.Second},
+	} {
+		s := newSim(t, 1)
+		a := s.node(simTimes(c.evasive, c.silent, c.expired))
+		peer := [16]byte{1}
+		a.hear(peer, 1, simHello("tcp://10.0.0.9:9"))
+		start, at := s.now, map[string]time.Duration{}
+		for seen := 1; s.now.Sub(start) < c.expired+3*time.Second; seen = len(a.history) {
+			step := a.n.zre.tickAt.Sub(s.now)
+			s.advance(max(step, time.Millisecond))
+			for _, line := range a.history[seen:] {
+				if at[line] != 0 {
+					t.Errorf("%v: %q twice", c, line)
+				}
+				at[line] = s.now.Sub(start)
+			}
+		}
+		answer := a.n.zre.timeouts.answer()
+		ping := min(c.evasive, c.silent-answer)
+		for _, want := range []struct {
+			event string
+			due   time.Duration
+		}{
+			{EventEvasive, max(c.evasive, ping+answer)},
+			{EventSilent, max(c.silent, ping+answer)},
+			{EventExit, c.expired},
+		} {
+			got, seen := at[want.event+" 0100"]
+			if due := want.due < c.expired; due && !seen || seen && (got < min(want.due, c.expired) || got > want.due+2*a.n.zre.tickInterval) {
+				t.Errorf("%v: %s after %v, want %v and at most %v more", c, want.event, got, want.due, 2*a.n.zre.tickInterval)
+			}
+		}
+	}
+}
+
+// A peer dies as soon as it has entered: what the application sends to it while the node
+// wonders whether its HELLO was lost is no reason for one more EXIT and ENTER.
+func TestNode_deadNewcomer(t *testing.T) {
+	s := newSim(t, 1)
+	a := s.node(nil)
+	peer := [16]byte{1}
+	a.hear(peer, 1, simHello("tcp://10.0.0.9:9"))
+	p := a.n.zre.peers[peer]
+	for !p.probe.isPending() && a.n.zre.peers[peer] == p {
+		s.advance(100 * time.Millisecond)
+	}
+	a.whisper(peer)
+	s.run(time.Minute)
+	want := []string{"ENTER 0100", "EVASIVE 0100", "SILENT 0100", "EXIT 0100"}
+	if !slices.Equal(a.history, want) {
+		t.Errorf("history = %q, want %q", a.history, want)
+	}
+}
+
+// A peer that talks without end, and whose pings are stuck behind what it said, hears
+// from a node that has nothing to say.
+func TestNode_listener(t *testing.T) {
+	s, a, peer := simStranger(t)
+	p := a.n.zre.peers[peer]
+	before := p.sent
+	const seconds = 60
+	for i := range seconds {
+		a.hear(peer, uint16(i+2), NewZreMsg(WhisperID))
+		s.advance(time.Second)
+	}
+	if got, want := int(p.sent-before), int(seconds*time.Second/defaultSilent); got < want-1 || got > want {
+		t.Errorf("messages = %d in %d s, want %d", got, seconds, want)
+	}
+	if len(a.history) != 1 {
+		t.Errorf("history = %q, want one ENTER", a.history)
+	}
+}
+
+// Two nodes with different timeouts get along: an answered ping gives no event.
+func TestNode_differentTimeouts(t *testing.T) {
+	s := newSim(t, 1)
+	a := s.node(simTimes(500*time.Millisecond, time.Second, 2*time.Second))
+	b := s.node(simTimes(time.Hour, time.Hour, time.Hour))
+	s.run(time.Minute)
+	if len(a.history) != 1 || len(b.history) != 1 {
+		t.Errorf("history = %q, %q; want one ENTER each", a.history, b.history)
+	}
+}
+
+// A sign of life resets EVASIVE and SILENT.
+func TestNode_recovery(t *testing.T) {
+	s := newSim(t, 1)
+	a := s.node(nil)
+	peer := [16]byte{1}
+	a.hear(peer, 1, simHello("tcp://10.0.0.9:9"))
+	for seq := range uint16(2) {
+		for range 12 {
+			s.advance(time.Second)
+		}
+		a.hear(peer, seq+2, NewZreMsg(PingOkID))
+	}
+	want := []string{"ENTER 0100", "EVASIVE 0100", "SILENT 0100", "EVASIVE 0100", "SILENT 0100"}
+	if !slices.Equal(a.history, want) {
+		t.Errorf("history = %q, want %q", a.history, want)
+	}
+}
+
+// While the application is behind, nobody expires and no probe ends: the answer
+// may lie in the inbox. Our own pings go out.
+func TestNode_pausedPatience(t *testing.T) {
+	s := newSim(t, 1)
+	a := s.node(func(cfg *config, _ *simSite) { cfg.queueLimit = minQueueLimit })
+	b, c := s.node(nil), s.node(nil)
+	s.run(2 * time.Second)
+	a.deaf = true
+	for range minQueueLimit/eventOverhead + 100 {
+		b.whisper(a.uuid)
+	}
+	s.settle()
+	a.n.pause()
+	a.hear([16]byte{1}, 1, simHello(b.endpoint))
+	a.n.zre.startProbe(s.now, a.n.zre.peers[c.uuid], probe{kind: probeGoodbye})
+	s.run(2 * time.Minute)
+	if got := a.n.zre.entered; got != 2 || !a.n.paused {
+		t.Errorf("peers = %d, paused %t; want 2, true", got, a.n.paused)
+	}
+	for _, o := range []*simNode{b, c} {
+		if len(o.history) != 2 {
+			t.Errorf("history of a peer = %q, want two ENTERs", o.history)
+		}
+	}
+	a.deaf = false
+	s.run(5 * time.Second)
+	if len(a.history) != 2 || a.n.paused {
+		t.Errorf("history = %q, paused %t; want two ENTERs, false", a.history, a.n.paused)
+	}
+	if got := a.peers[uuidString(b.uuid)].whispers; got != minQueueLimit/eventOverhead+100 {
+		t.Errorf("whispers = %d, want all", got)
+	}
+	simConnected(s)
 }

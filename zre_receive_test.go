@@ -3,8 +3,10 @@ package zyre
 import (
 	"bytes"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // hearUnder has the peer send a message under a routing id with another first byte.
@@ -61,4 +63,57 @@ func TestZRE_refusedRoutingIDs(t *testing.T) {
 	if n := strings.Count(log.String(), "routing_id"); n != maxRefusedIDs {
 		t.Errorf("%d lines in the log, want %d", n, maxRefusedIDs)
 	}
+}
+
+// Of what a stranger can bring about as often as it likes, only the first few are logged as
+// warnings.
+func TestZRE_warningsAreFew(t *testing.T) {
+	log := &levels{}
+	b := newZREBench(t)
+	var queue *logQueue
+	b.z.log, queue = newLogger(log)
+	for range 1000 {
+		b.hello(stateEndpoint)
+		b.hearID(WhisperID)
+		b.hearAfterGap(&ZreMsg{id: PingID}, 1)
+		b.pass(time.Millisecond)
+	}
+	queue.flush()
+	if n := log.warnings(); n == 0 || n > 40 {
+		t.Errorf("%d warnings in a second, want a few: %q", n, slices.Compact(log.texts))
+	}
+}
+
+// Every command in sequence counts, known or not, well-formed or not.
+func TestNode_anyCommand(t *testing.T) {
+	for id := range 256 {
+		if id == int(HelloID) || id == int(GoodbyeID) {
+			continue
+		}
+		_, a, peer := simStranger(t)
+		a.take(peer, appendPlain(nil, byte(id), 2), nil)
+		a.hear(peer, 3, NewZreMsg(WhisperID))
+		if w := a.peers[uuidString(peer)]; w.whispers != 1+btoi(id == int(WhisperID)) || !w.here {
+			t.Errorf("command %d: whispers = %d, here %t", id, w.whispers, w.here)
+		}
+	}
+}
+
+// A shout that was on its way when its group was left is counted, and no more.
+func TestNode_lateShout(t *testing.T) {
+	_, a, peer := simStranger(t)
+	a.join("G")
+	a.hear(peer, 2, &ZreMsg{id: ShoutID, Group: "G"})
+	a.leave("G")
+	a.hear(peer, 3, &ZreMsg{id: ShoutID, Group: "G"})
+	if got := a.n.zre.counters; got.shoutsReceived != 1 || got.lateShouts != 1 || got.gaps != 0 {
+		t.Errorf("shouts = %d, late %d, gaps %d; want 1, 1, 0", got.shoutsReceived, got.lateShouts, got.gaps)
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }

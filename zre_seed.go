@@ -29,12 +29,13 @@ func (z *zre) sightedKnown(now time.Time, uuid [16]byte, endpoint, key string) {
 		return
 	}
 	if k != nil && k.corrects {
-		if p := z.peers[uuid]; p != nil && p.handshake.state == helloSent && p.endpoint != endpoint {
+		if p := z.peers[uuid]; p != nil && p.handshake.state == helloSent && p.endpoint != endpoint && p.key == key {
 			if due := p.handshake.sentAt.Add(correctionTime); now.Before(due) {
 				k.next = due
 				z.wakeBy(due)
 				return
 			}
+			k.correctedAt = now
 			z.forgetPeer(p)
 		}
 		k.corrects = false

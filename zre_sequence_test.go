@@ -1,6 +1,8 @@
 package zyre
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -154,5 +156,106 @@ func TestSequence_keptAfterGap(t *testing.T) {
 	b.hearAfterGap(NewZreMsg(WhisperID), 1)
 	if p := b.peer(); p.in.wrap != wrapAfter65535 || p.out.assumed != wrapAfter65534 {
 		t.Errorf("after a gap: wraps %s, assumed %s, want %s, %s", p.in.wrap, p.out.assumed, wrapAfter65535, wrapAfter65534)
+	}
+}
+
+// wrappingWhispers are enough for the sequence numbers to go round as often as -sim.wraps
+// says.
+func wrappingWhispers() int { return 70_000 * *simWraps }
+
+// Sequence numbers go round, both ways.
+func TestNode_sequenceWraps(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.nodes(2)[0], s.hosts[1].(*simNode)
+	s.run(2 * time.Second)
+	count := wrappingWhispers()
+	for range count {
+		simQuickWhisper(a, b)
+		simQuickWhisper(b, a)
+	}
+	if x, y := a.peers[uuidString(b.uuid)], b.peers[uuidString(a.uuid)]; x.whispers != count || y.whispers != count || x.enters+y.enters != 2 {
+		t.Errorf("whispers = %d, %d, want %d; ENTERs = %d, want 2", x.whispers, y.whispers, count, x.enters+y.enters)
+	}
+}
+
+// simQuickWhisper is whisper and delivery without the checks of tables.
+func simQuickWhisper(from, to *simNode) {
+	from.unchecked, to.unchecked = true, true
+	from.told[to.uuid]++
+	payload := fmt.Appendf(nil, "w %d %d", from.born, from.told[to.uuid])
+	from.do(command{kind: cmdWhisper, message: message{peer: to.uuid, payload: payload}})
+	c := from.net.conn(from, to.endpoint)
+	for _, m := range c.queue {
+		to.take(from.uuid, m.header, m.frames)
+	}
+	c.queue = c.queue[:0]
+}
+
+// A peer that counts modulo 65535: nothing of what it sends is lost. What we send
+// is, at most once, until its own count has shown how it counts.
+func TestNode_modulo65535(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.node(nil), s.foreign(simZyreJS)
+	s.run(2 * time.Second)
+	count := wrappingWhispers()
+	for i := range count {
+		b.whisper(a.uuid, "x")
+		if i%500 == 0 {
+			s.settle()
+		}
+	}
+	s.settle()
+	if got := a.peers[uuidString(b.uuid)]; got.whispers != count || got.enters != 1 || !got.here {
+		t.Errorf("to us: %+v, want %d whispers and one ENTER", *got, count)
+	}
+	events := len(b.history)
+	for i := range count {
+		a.do(command{kind: cmdWhisper, message: message{peer: b.uuid, payload: []byte("y")}})
+		if i%500 == 0 {
+			s.settle()
+		}
+	}
+	s.settle()
+	if got := b.got["y"]; got != count || len(b.history) != events {
+		t.Errorf("from us: %d whispers arrived, want %d; events %q", got, count, b.history[events:])
+	}
+}
+
+// The same, but the peer has not shown yet how it counts.
+func TestNode_modulo65535Unknown(t *testing.T) {
+	s := newSim(t, 1)
+	a, b := s.node(nil), s.foreign(simZyreJS)
+	s.run(2 * time.Second)
+	for i := range 70_000 {
+		a.do(command{kind: cmdWhisper, message: message{peer: b.uuid, payload: []byte("y")}})
+		if i%500 == 0 {
+			s.settle()
+		}
+	}
+	s.run(simHealing)
+	simExchange(s, a, b, "after")
+	if got := a.count(EventExit, b.uuid); got > 2 {
+		t.Errorf("EXIT events = %d, want at most 2", got)
+	}
+}
+
+// Whoever loses a message of a peer soon talks with it again, both ways, also if the
+// peer drops us at the HELLO by which we ask it to begin anew.
+func TestNode_gapHeals(t *testing.T) {
+	for _, kind := range []simKind{simLibzyre, simPyre, simZyreJS} {
+		s := newSim(t, 1)
+		s.label = string(kind)
+		a := s.node(nil)
+		peer := s.foreign(kind)
+		s.run(5 * time.Second)
+		peer.whisper(a.uuid, "lost")
+		s.conn(peer, a.endpoint).lose(1)
+		peer.whisper(a.uuid, "seen as a gap")
+		s.run(5 * time.Second)
+		name := simName(peer.uuid)
+		if want := []string{"ENTER " + name, "EXIT " + name, "ENTER " + name}; !slices.Equal(a.history, want) {
+			t.Errorf("%s: events = %q, want %q", kind, a.history, want)
+		}
+		simExchange(s, a, peer, "after the gap")
 	}
 }

@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -113,5 +114,50 @@ func TestSighting_own(t *testing.T) {
 				t.Errorf("peers = %d, own beacons = %d, want 0, 1", len(b.z.peers), b.z.counters.ownBeacons)
 			}
 		})
+	}
+}
+
+// Forged beacons with the UUID and key of a secure node, from whatever port of another host,
+// do not keep the true ones from being acted on at once.
+func TestSighting_forgedSecureBeacons(t *testing.T) {
+	const forger, honest = "tcp://10.0.0.66:%d", stateEndpoint
+	b, key := newSecureBench(t)
+	for i := range 3000 {
+		b.z.sightedWithKey(b.now, stateUUID, fmt.Sprintf(forger, 1000+i), key)
+		b.pass(time.Millisecond / 3)
+	}
+	dialled := len(b.port.sent)
+	if dialled > 3 {
+		t.Errorf("a second of forged beacons from one host: %d HELLOs, want at most 3", dialled)
+	}
+	b.port.forget()
+	b.z.sightedWithKey(b.now, stateUUID, honest, key)
+	if want := []string{"HELLO"}; !slices.Equal(b.port.sent, want) {
+		t.Fatalf("a true beacon among forged ones: sent %q, want %q", b.port.sent, want)
+	}
+	turns := 0 // of the true endpoint, of a second each
+	for i := range 30_000 {
+		if i%3000 == 1500 {
+			b.z.sightedWithKey(b.now, stateUUID, honest, key)
+		}
+		b.z.sightedWithKey(b.now, stateUUID, fmt.Sprintf(forger, 1000+i), key)
+		b.pass(time.Millisecond / 3)
+		p := b.peer()
+		if i == 1000 && p.endpoint != honest {
+			t.Errorf("a third of a second later the node is connected to %s, want %s: the peer has a second to answer", p.endpoint, honest)
+		}
+		if p.endpoint == honest && b.now.Sub(p.handshake.sentAt) >= 990*time.Millisecond && b.now.Sub(p.handshake.sentAt) < 990*time.Millisecond+time.Second/3000 {
+			turns++
+		}
+	}
+	if turns < 3 {
+		t.Errorf("%d turns of the true endpoint in 10 s, want at least 3", turns)
+	}
+	for i := range 100 { // however many hosts are forged, what is remembered is bounded
+		b.z.sightedWithKey(b.now, stateUUID, fmt.Sprintf("tcp://10.0.0.%d:9", i), key)
+		b.pass(2 * time.Second)
+		if p := b.peer(); p != nil && len(p.triedAt) > maxTriedHosts {
+			t.Fatalf("%d hosts are remembered, want at most %d", len(p.triedAt), maxTriedHosts)
+		}
 	}
 }

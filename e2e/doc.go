@@ -1,5 +1,6 @@
 // Package e2e holds no code: below it are the tests that see this module from outside.
-// They use what package zyre exports, and nothing else.
+// They use what package zyre exports, and nothing else, but for interop: it also tests the
+// package of gossip, and the models and runners of other implementations.
 //
 //	local    nodes of one process, and bare sockets that speak to a node
 //	hosts    several hosts, which are network namespaces; needs root on Linux

@@ -161,6 +161,14 @@ func (p *Program) Ended() bool {
 	return p.ended
 }
 
+// Say writes the process a line.
+func (p *Program) Say(line string) {
+	p.t.Helper()
+	if _, err := io.WriteString(p.stdin, line+"\n"); err != nil {
+		p.t.Fatalf("%s: say %q: %v", p.Name, line, err)
+	}
+}
+
 // PID is the number of the process.
 func (p *Program) PID() int { return p.cmd.Process.Pid }
 

@@ -1,3 +1,4 @@
 // Package interop tests nodes with those of other implementations: zyre.js, and the
-// beacons and gossip of CZMQ.
+// beacons, gossip and certificates of CZMQ. It also compares what models them here with
+// what they do, and tests what runs them.
 package interop

@@ -38,9 +38,9 @@ type jsNode struct {
 	*watch.Log
 }
 
-// startJS starts a zyre.js node on the loopback interface. Without Node the test is
+// runZyreJS runs a node of zyre.js on the loopback interface. Without Node the test is
 // skipped, but not in CI: there it is installed.
-func startJS(t *testing.T, o zyrejs.Options) *jsNode {
+func runZyreJS(t *testing.T, o zyrejs.Options) *zyrejs.Peer {
 	t.Helper()
 	if o.Interval == 0 {
 		o.Interval = 100 * time.Millisecond
@@ -54,6 +54,13 @@ func startJS(t *testing.T, o zyrejs.Options) *jsNode {
 		_ = p.Process().Kill()
 		_ = p.Close()
 	})
+	return p
+}
+
+// startJS starts a node of zyre.js and keeps what it reports.
+func startJS(t *testing.T, o zyrejs.Options) *jsNode {
+	t.Helper()
+	p := runZyreJS(t, o)
 	l := watch.NewLog(o.Name)
 	go func() { // ends with the process
 		defer close(l.Done)

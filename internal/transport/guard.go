@@ -117,6 +117,7 @@ func (g *Guard) Look(now time.Time) {
 		return // it was judged before
 	}
 	g.seen, g.in = s, g.find(s)
+	g.inbox.askAgain() // or Deliveries.Drained could be older than the look
 }
 
 // plan sets when to look again.

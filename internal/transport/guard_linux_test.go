@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"errors"
 	"net/netip"
 	"os"
 	"runtime"
@@ -166,6 +167,47 @@ func TestGuard_peer(t *testing.T) {
 	}
 	if g.Cut() != 0 {
 		t.Errorf("%d connections were ended, want none: all messages have ended", g.Cut())
+	}
+}
+
+// What lies in the inbox whole is no beginning of a message, also if the node begins a round
+// without having waited for it.
+func TestGuard_unread(t *testing.T) {
+	tr := transporttest.NewZMQ(t)
+	tr.DisableInproc()
+	in, at := transporttest.MustListen(t, tr, transport.ListenOptions{MaxMessage: 1 << 20}, "tcp://127.0.0.1:*")
+	g, m := in.NewGuard(), transporttest.MustDial(t, tr, at, transport.DialOptions{})
+	transporttest.MustSend(t, m, []byte{0xaa, 0xa1, 1, 2, 0, 1})
+	var p transport.Packet
+	transporttest.MustRecv(t, in, &p)
+	conn, now := p.Conn, time.Now()
+	peers := map[transport.Conn]uint64{conn: p.Wire}
+	round := func() {
+		drained := false
+		now = now.Add(time.Second)
+		g.Look(now)
+		for err := error(nil); err == nil; {
+			if err = in.Recv(&p); err == nil {
+				peers[conn] += p.Wire
+			}
+			drained = errors.Is(err, transport.ErrAgain) && !errors.Is(err, transport.ErrNotPolled)
+		}
+		g.Judge(now, func(time.Time) transport.Deliveries { return transport.Deliveries{Bytes: peers, Drained: drained} })
+	}
+	in.Wait(time.Now())
+	round() // the inbox is empty
+	for range 6 {
+		before, _ := conn.Count()
+		transporttest.MustSend(t, m, transporttest.WhisperHeader, make([]byte, 900<<10))
+		for end := time.Now().Add(patience); time.Now().Before(end); runtime.Gosched() {
+			if c, _ := conn.Count(); c.Received >= before.Received+900<<10 {
+				break
+			}
+		}
+	}
+	round()
+	if g.Cut() != 0 {
+		t.Error("the connection of a peer was ended, whose messages had come")
 	}
 }
 

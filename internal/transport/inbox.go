@@ -295,7 +295,7 @@ func (in *zmqInbox) Wait(until time.Time) {
 	in.sourced = sourceMessages // other connections may have the descriptors afterwards
 	err := in.waiter.Wait(in.check, until)
 	if !in.polled {
-		in.more, in.empty = true, false // or an owner that is always woken would never hear of a message
+		in.askAgain() // or an owner that is always woken would never hear of a message
 	}
 	if err == nil || errors.Is(err, zmqwait.ErrClosed) {
 		return
@@ -316,10 +316,14 @@ func (in *zmqInbox) readable() bool {
 	}
 	err := in.fill()
 	if err != nil && !errors.Is(err, ErrAgain) {
-		in.more, in.empty = true, false
+		in.askAgain()
 	}
 	return in.more || in.messages.Ready()
 }
+
+// askAgain has Recv find out whether there is more, instead of relying on what libzmq had when
+// it was asked last.
+func (in *zmqInbox) askAgain() { in.more, in.empty = true, false }
 
 func (in *zmqInbox) Wake() { in.waiter.Wake() }
 

@@ -1,10 +1,10 @@
-package foreignnet_test
+//go:build unix
+
+package interop
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
 	"github.com/go-zyre/zyre/internal/foreign"
 	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 	"github.com/go-zyre/zyre/internal/interop/zyrejs"
@@ -61,9 +62,7 @@ func startModel(ctx context.Context, t *testing.T, port int) subject {
 	p, err := foreignnet.Start(ctx, foreignnet.Options{
 		Kind: foreign.ZyreJS, Name: "subject", UDPPort: port, Groups: []string{"in"}, Quiet: true,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, "Start(model)", err)
 	s := subject{p.UUID(), p.Endpoint(), &transcript{seen: map[string][]string{}, news: make(chan struct{})}}
 	go func() { // ends with the peer, which ends with ctx
 		for nth := 1; ; nth++ {
@@ -79,20 +78,10 @@ func startModel(ctx context.Context, t *testing.T, port int) subject {
 }
 
 func startReal(ctx context.Context, t *testing.T, port int) subject {
-	p, err := zyrejs.Start(ctx, zyrejs.Options{Name: "subject", BeaconPort: port, Interval: time.Hour})
-	if errors.Is(err, zyrejs.ErrUnavailable) && os.Getenv("CI") != "true" {
-		t.Skip(err)
-	}
-	if err == nil {
-		err = p.Join(ctx, "in")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := runZyreJS(t, zyrejs.Options{Name: "subject", BeaconPort: port, Interval: time.Hour})
+	must(t, "Join(in)", p.Join(ctx, "in"))
 	uuid, err := foreign.ParseUUID(p.UUID())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, "ParseUUID("+p.UUID()+")", err)
 	s := subject{uuid, p.Endpoint(), &transcript{seen: map[string][]string{}, news: make(chan struct{})}}
 	words := map[string]string{
 		"connect": foreign.Enter, "disconnect": foreign.Exit, "join": foreign.Join, "leave": foreign.Leave,
@@ -105,10 +94,6 @@ func startReal(ctx context.Context, t *testing.T, port int) subject {
 			}
 		}
 	}()
-	t.Cleanup(func() {
-		_ = p.Process().Kill()
-		_ = p.Close()
-	})
 	return s
 }
 
@@ -123,14 +108,10 @@ type prober struct {
 func startProber(ctx context.Context, t *testing.T, s subject, port int) *prober {
 	t.Helper()
 	p, err := foreignnet.Start(ctx, foreignnet.Options{Name: "prober", UDPPort: port})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, "Start(prober)", err)
 	t.Cleanup(func() { _ = p.Close() })
 	c, err := p.Connect(s.endpoint, foreignnet.ConnOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, "Connect("+s.endpoint+")", err)
 	return &prober{p, c, t, ctx}
 }
 
@@ -262,7 +243,7 @@ var likeZyreJS = []struct {
 func TestPeer_likeZyreJS(t *testing.T) {
 	for name, start := range map[string]func(context.Context, *testing.T, int) subject{"model": startModel, "real": startReal} {
 		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+			ctx, cancel := context.WithTimeout(t.Context(), 3*watch.Patience)
 			t.Cleanup(cancel)
 			port := kit.FreeUDPPort(t)
 			s := start(ctx, t, port)
@@ -272,7 +253,7 @@ func TestPeer_likeZyreJS(t *testing.T) {
 				p := startProber(ctx, t, s, port)
 				p.t = t
 				tt.do(p)
-				short, cancel := context.WithTimeout(ctx, patience/4)
+				short, cancel := context.WithTimeout(ctx, watch.Patience/4)
 				s.of(short, p.UUIDText(), len(fields(tt.sees, ", ")))
 				says := fields(tt.says, " ")
 				if len(says) > 0 {

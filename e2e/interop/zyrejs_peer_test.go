@@ -1,34 +1,22 @@
-package zyrejs
+//go:build unix
+
+package interop
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/go-zyre/zyre/e2e/kit"
+	"github.com/go-zyre/zyre/e2e/watch"
+	"github.com/go-zyre/zyre/internal/interop/zyrejs"
 )
 
-// wait bounds every wait for something that is to happen.
-const wait = 30 * time.Second
-
-func startPeer(t *testing.T, o Options) *Peer {
+// next waits for an event of a kind, skipping others.
+func next(t *testing.T, p *zyrejs.Peer, kind string) zyrejs.Event {
 	t.Helper()
-	p, err := Start(t.Context(), o)
-	if errors.Is(err, ErrUnavailable) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatalf("Start(%q) = %v, want nil", o.Name, err)
-	}
-	t.Cleanup(func() { _ = p.Close() })
-	return p
-}
-
-func next(t *testing.T, p *Peer, kind string) Event {
-	t.Helper()
-	timer := time.NewTimer(wait)
+	timer := time.NewTimer(watch.Patience)
 	defer timer.Stop()
 	for {
 		select {
@@ -40,18 +28,18 @@ func next(t *testing.T, p *Peer, kind string) Event {
 				return e
 			}
 		case <-timer.C:
-			t.Fatalf("Events() gave no %q in %v", kind, wait)
+			t.Fatalf("Events() gave no %q in %v", kind, watch.Patience)
 		}
 	}
 }
 
 func TestPeer_talk(t *testing.T) {
 	ctx, port := t.Context(), kit.FreeUDPPort(t)
-	a := startPeer(t, Options{
-		Name: "alice", BeaconPort: port, Interval: 200 * time.Millisecond,
+	a := runZyreJS(t, zyrejs.Options{
+		Name: "alice", BeaconPort: port,
 		Headers: map[string]string{"X-Colour": "red"},
 	})
-	b := startPeer(t, Options{Name: "bob", BeaconPort: port, Interval: 200 * time.Millisecond})
+	b := runZyreJS(t, zyrejs.Options{Name: "bob", BeaconPort: port})
 
 	if e := next(t, a, "connect"); e.ID != b.UUID() || e.Name != "bob" {
 		t.Fatalf("connect = %+v, want bob %s", e, b.UUID())
@@ -59,7 +47,7 @@ func TestPeer_talk(t *testing.T) {
 	if e := next(t, b, "connect"); e.ID != a.UUID() || e.Headers["X-Colour"] != "red" {
 		t.Fatalf("connect = %+v, want alice %s with X-Colour red", e, a.UUID())
 	}
-	for _, p := range []*Peer{a, b} {
+	for _, p := range []*zyrejs.Peer{a, b} {
 		if err := p.Join(ctx, "chat"); err != nil {
 			t.Fatalf("Join(chat) = %v, want nil", err)
 		}
@@ -104,8 +92,8 @@ func TestPeer_talk(t *testing.T) {
 func TestPeer_flood(t *testing.T) {
 	const count = 5000
 	ctx, port := t.Context(), kit.FreeUDPPort(t)
-	a := startPeer(t, Options{Name: "alice", BeaconPort: port, Interval: 200 * time.Millisecond})
-	b := startPeer(t, Options{Name: "bob", BeaconPort: port, Interval: 200 * time.Millisecond})
+	a := runZyreJS(t, zyrejs.Options{Name: "alice", BeaconPort: port})
+	b := runZyreJS(t, zyrejs.Options{Name: "bob", BeaconPort: port})
 	next(t, a, "connect")
 	if err := a.Whispers(ctx, b.UUID(), []byte("n"), count); err != nil {
 		t.Fatalf("Whispers(%d) = %v, want nil", count, err)
@@ -120,10 +108,10 @@ func TestPeer_flood(t *testing.T) {
 
 func TestPeer_errors(t *testing.T) {
 	ctx := t.Context()
-	if _, err := Start(ctx, Options{}); err == nil {
+	if _, err := zyrejs.Start(ctx, zyrejs.Options{}); err == nil {
 		t.Error("Start(no beacon port) = nil, want an error")
 	}
-	p := startPeer(t, Options{Name: "alone", BeaconPort: kit.FreeUDPPort(t)})
+	p := runZyreJS(t, zyrejs.Options{Name: "alone", BeaconPort: kit.FreeUDPPort(t)})
 	if err := p.Whisper(ctx, "00", nil); err == nil {
 		t.Error("Whisper(unknown peer) = nil, want an error")
 	}
@@ -144,10 +132,10 @@ func TestPeer_errors(t *testing.T) {
 // Cancelling the context is a polite stop: the peers hear a goodbye at once.
 func TestStart_cancel(t *testing.T) {
 	port := kit.FreeUDPPort(t)
-	b := startPeer(t, Options{Name: "bob", BeaconPort: port, Interval: 200 * time.Millisecond})
+	b := runZyreJS(t, zyrejs.Options{Name: "bob", BeaconPort: port})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	a, err := Start(ctx, Options{Name: "alice", BeaconPort: port, Interval: 200 * time.Millisecond})
+	a, err := zyrejs.Start(ctx, zyrejs.Options{Name: "alice", BeaconPort: port})
 	if err != nil {
 		t.Fatalf("Start(alice) = %v, want nil", err)
 	}
@@ -163,13 +151,12 @@ func TestStart_cancel(t *testing.T) {
 
 // A node whose process is killed answers its commands with ErrEnded.
 func TestPeer_killed(t *testing.T) {
-	p := startPeer(t, Options{Name: "victim", BeaconPort: kit.FreeUDPPort(t)})
+	p := runZyreJS(t, zyrejs.Options{Name: "victim", BeaconPort: kit.FreeUDPPort(t)})
 	if err := p.Process().Kill(); err != nil {
 		t.Fatalf("Kill() = %v, want nil", err)
 	}
 	for range p.Events() { // until the process is gone
 	}
-	<-p.ended
 	if err := p.Join(t.Context(), "chat"); err == nil {
 		t.Error("Join(chat) to a killed node = nil, want an error")
 	}
