@@ -173,7 +173,7 @@ func (n *Network) pair(op string, a, b *zyre.Zyre, do func(a, b *mem.Host)) {
 // settle returns once all that is due at this moment has been done, so that what the test
 // does next comes after it in each run: in a bubble time goes on only when nobody has
 // anything left to do. synctest.Wait would panic while another goroutine is in it.
-func settle() { time.Sleep(time.Nanosecond) }
+func settle() { <-time.After(time.Nanosecond) }
 
 // host returns the host of a node, or nil after an error of the test.
 func (n *Network) host(op string, node *zyre.Zyre) *mem.Host {
