@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre"
+	"github.com/go-zyre/zyre/internal/bubble"
 	"github.com/go-zyre/zyre/internal/hostnet"
 	"github.com/go-zyre/zyre/internal/transport/mem"
 )
@@ -80,14 +81,14 @@ func (n *Network) Nodes() []*zyre.Zyre {
 // other. The default is 100 µs. With 0 messages arrive at once; then the order in which
 // those of several nodes arrive is not the same in each run.
 func (n *Network) SetLatency(d time.Duration) {
-	settle()
+	bubble.Settle()
 	n.mem.SetLatency(d)
 }
 
 // SetLoss sets the share of beacons that get lost from now on: 0, the default, is none and
 // 1 is all. Other messages are not lost: see [Network.Break]. Each receiver loses others.
 func (n *Network) SetLoss(share float64) {
-	settle()
+	bubble.Settle()
 	n.mem.SetLoss(share)
 }
 
@@ -102,7 +103,7 @@ func (n *Network) Partition(nodes ...*zyre.Zyre) {
 			hosts = append(hosts, h)
 		}
 	}
-	settle()
+	bubble.Settle()
 	n.mem.Partition(hosts...)
 }
 
@@ -113,7 +114,7 @@ func (n *Network) Cut(a, b *zyre.Zyre) {
 
 // Heal ends all that [Network.Partition] and [Network.Cut] have done.
 func (n *Network) Heal() {
-	settle()
+	bubble.Settle()
 	n.mem.Heal()
 }
 
@@ -129,7 +130,7 @@ func (n *Network) Break(a, b *zyre.Zyre) {
 // STOP event. Start starts it again, as a process that was restarted.
 func (n *Network) Kill(node *zyre.Zyre) {
 	if h := n.host("Kill", node); h != nil {
-		settle()
+		bubble.Settle()
 		h.Kill()
 	}
 }
@@ -140,7 +141,7 @@ func (n *Network) Kill(node *zyre.Zyre) {
 // for something: Peers, for example, and Stop.
 func (n *Network) Freeze(node *zyre.Zyre) {
 	if h := n.host("Freeze", node); h != nil {
-		settle()
+		bubble.Settle()
 		h.Freeze()
 	}
 }
@@ -148,7 +149,7 @@ func (n *Network) Freeze(node *zyre.Zyre) {
 // Thaw lets a frozen node go on.
 func (n *Network) Thaw(node *zyre.Zyre) {
 	if h := n.host("Thaw", node); h != nil {
-		settle()
+		bubble.Settle()
 		h.Thaw()
 	}
 }
@@ -165,15 +166,10 @@ func (n *Network) Close() {
 
 func (n *Network) pair(op string, a, b *zyre.Zyre, do func(a, b *mem.Host)) {
 	if ha, hb := n.host(op, a), n.host(op, b); ha != nil && hb != nil {
-		settle()
+		bubble.Settle()
 		do(ha, hb)
 	}
 }
-
-// settle returns once all that is due at this moment has been done, so that what the test
-// does next comes after it in each run: in a bubble time goes on only when nobody has
-// anything left to do. synctest.Wait would panic while another goroutine is in it.
-func settle() { <-time.After(time.Nanosecond) }
 
 // host returns the host of a node, or nil after an error of the test.
 func (n *Network) host(op string, node *zyre.Zyre) *mem.Host {

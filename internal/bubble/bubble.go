@@ -15,3 +15,8 @@ func Sleep(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
+
+// Settle returns once all that is due at this moment has been done: in a bubble time goes on
+// only when nobody has anything left to do. Unlike synctest.Wait it may be called by several
+// goroutines at a time. Outside a bubble it does nothing.
+func Settle() { time.Sleep(time.Nanosecond) }
