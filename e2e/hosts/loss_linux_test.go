@@ -105,8 +105,8 @@ func TestNet_partition(t *testing.T) {
 		host.Filter(netns.In("ip saddr 10.78.0.4-10.78.0.6 drop"), netns.Out("ip daddr 10.78.0.4-10.78.0.6 drop"))
 	}
 	parted := within(t, times.expired+2*time.Second, "parted", apart(left, right), nodes...)
-	if parted < times.expired-times.evasive {
-		t.Errorf("parted after %v, want not before %v", parted, times.expired)
+	if least := times.expired - 2*times.evasive; parted < least { // they were heard some time before the cut
+		t.Errorf("parted after %v, want not before %v", parted, least)
 	}
 	for _, half := range [][]*child.Node{left, right} {
 		checkTalk(t, half...)
@@ -146,8 +146,8 @@ func TestNet_halfBlocked(t *testing.T) {
 
 	h[0].Filter(netns.In("meta l4proto tcp drop"), netns.Out("meta l4proto tcp drop"))
 	parted := within(t, times.expired+time.Second, "parted without TCP", apart([]*child.Node{a}, []*child.Node{b}), a, b)
-	if parted < times.expired-times.evasive-100*time.Millisecond {
-		t.Errorf("parted after %v, want not before %v", parted, times.expired)
+	if least := times.expired - 2*times.evasive; parted < least { // they were heard some time before
+		t.Errorf("parted after %v, want not before %v", parted, least)
 	}
 	expire(t, h[1], b)
 	expire(t, h[1], b)

@@ -285,11 +285,11 @@ func TestPubSub_readerPauses(t *testing.T) {
 	sub.wait(0)
 }
 
-// 100 MB go through two pipes without loss, and while the reader does not read, the writer
+// 200 MiB go through two pipes without loss, and while the reader does not read, the writer
 // has to wait.
 func TestPubSub_backPressure(t *testing.T) {
 	t.Parallel()
-	size := kit.Long(300, 100) << 20
+	size := kit.Long(300, 200) << 20
 	port := kit.FreeUDPPort(t)
 	sub, reader := startUnread(t, port)
 	pub := start(t, local(port, "pub", "hall", "--chunk", "100000", "--name", "writer")...)
@@ -310,8 +310,8 @@ func TestPubSub_backPressure(t *testing.T) {
 			written.Add(1)
 		}
 	}()
-	// The queue of the reader's node holds 64 MiB, and no more than the window and what is
-	// in the pipes is on its way. So at last nothing is written any more, however often the
+	// The queue of the reader's node holds 64 MiB, as much waits in the writer's once the
+	// reader has stalled, and what is in the window and the pipes is on its way. So at last nothing is written any more, however often the
 	// writer's node answers a ping in between.
 	alice := kit.NewNode(t, "alice", port)
 	kit.MustStart(t, alice)
