@@ -26,14 +26,14 @@ const (
 
 // election is what a node knows of the leadership of a group that it has joined.
 //
-// It is an echo wave with extinction: a contestant sends ELECT with its UUID to all
-// members; a member that hears of a smaller UUID than that of the contestant that it supports
-// supports the smaller one and tells all members; a contestant that every member supports is the leader and says so with
-// LEADER, which each member passes on once. Members are all connected with each other,
-// so hearing from each of them is hearing from all, and the challenger's own word
-// begins another wave. Members that hold no elections never answer, and those of
-// libzyre not always when they come in during a wave. So a contestant that has asked twice,
-// and knows of nobody smaller, takes silence for consent.
+// It is an echo wave with extinction: a contestant sends ELECT with its UUID to all members;
+// a member that hears of a smaller UUID than that of the contestant that it supports
+// supports the smaller one and tells all members; a contestant that every member supports
+// is the leader and says so with LEADER, which each member passes on once. Members are all
+// connected with each other, so hearing from each of them is hearing from all, and the
+// challenger's own word begins another wave. Members that hold no elections never answer,
+// and those of libzyre not always when they come in during a wave. So a contestant that has
+// asked twice, and knows of nobody smaller, takes silence for consent.
 type election struct {
 	supported string           // UUID of the smallest contestant heard of; empty if none
 	support   map[*peer]bool   // who supports this node, while nobody smaller is known
