@@ -38,8 +38,7 @@ type election struct {
 	supported string           // UUID of the smallest contestant heard of; empty if none
 	support   map[*peer]bool   // who supports this node, while nobody smaller is known
 	leader    string           // who leads; empty if nobody does
-	rival     string           // a leader turned down or left for a smaller one, which may go; or empty
-	waiting   *peer            // smallest contestant turned down for a leader, which may go; or nil
+	claims    map[*peer]claim  // the last word of each other contestant about itself
 	told      map[*peer]bool   // who has been told of the leader by this node
 	changed   bool             // members have come or gone
 	aloneAt   time.Time        // when to lead alone; zero if somebody was here
@@ -48,11 +47,32 @@ type election struct {
 	retry     backoff.Backoff  // how long after a challenge the next one follows
 }
 
+// claim is what a contestant has said of itself last. It says so once: when the leader goes, for
+// which it was turned down, what it claimed still holds.
+type claim int
+
+const (
+	claimAsks  claim = iota // to be elected
+	claimLeads              // that it was
+)
+
+// smallestClaimant returns the contestant with the smallest UUID that has said anything of
+// itself; nil if there is none.
+func (e *election) smallestClaimant() (smallest *peer) {
+	for p := range e.claims {
+		if smallest == nil || p.id < smallest.id {
+			smallest = p
+		}
+	}
+	return smallest
+}
+
 // election returns the election of a group, and begins to keep one.
 func (z *zre) election(now time.Time, group string) *election {
 	e := z.elections[group]
 	if e == nil {
 		e = &election{
+			claims:  map[*peer]claim{},
 			aloneAt: now.Add(electionAlone),
 			changes: ratelimit.Bucket{Rate: electionRate, Burst: electionBurst},
 			retry:   backoff.Backoff{Min: electionShortest, Max: electionLongest},
@@ -101,14 +121,9 @@ func (z *zre) membersChanged(group string, p *peer, gone bool) {
 	if e.supported == p.id {
 		e.supported = ""
 	}
-	if e.waiting == p {
-		e.waiting = nil
-	}
+	delete(e.claims, p)
 	if e.leader == p.id {
 		e.leader = ""
-	}
-	if e.rival == p.id {
-		e.rival = ""
 	}
 }
 
@@ -142,12 +157,14 @@ func (z *zre) runElections(now time.Time) {
 func (z *zre) challenge(now time.Time, group string, e *election) {
 	e.retryAt = time.Time{}
 	g := z.groups[group]
-	if e.leader == "" && e.rival != "" && g != nil {
-		z.follow(now, g, e, e.rival)
-	}
-	if p := e.waiting; p != nil && e.leader == "" && e.supported == "" && g != nil {
-		e.waiting = nil
-		z.receiveElect(now, p, g, e, p.id) // those of libzyre never say it again
+	if p := e.smallestClaimant(); p != nil && e.leader == "" && g != nil {
+		switch {
+		case z.isContesting(group) && z.id < p.id:
+		case e.claims[p] == claimLeads:
+			z.follow(now, g, e, p.id)
+		case e.supported == "":
+			z.receiveElect(now, p, g, e, p.id)
+		}
 	}
 	smaller := e.supported != "" && e.supported < z.id || e.leader != "" && e.leader < z.id
 	if _, member := z.own[group]; !member || !z.isContesting(group) || smaller {
@@ -201,6 +218,9 @@ func (z *zre) receiveElection(now time.Time, p *peer, v *zreView) {
 
 // receiveElect handles a member's word for a candidate, often its own.
 func (z *zre) receiveElect(now time.Time, p *peer, g *group, e *election, candidate string) {
+	if p.id == candidate {
+		e.claims[p] = claimAsks
+	}
 	known := e.supported
 	if known == "" || e.leader != "" && e.leader < known {
 		known = e.leader
@@ -222,8 +242,6 @@ func (z *zre) receiveElect(now time.Time, p *peer, g *group, e *election, candid
 	case known == "" || candidate < known || candidate == known && p.id == candidate:
 		e.supported, e.support, e.retryAt, e.aloneAt = candidate, nil, time.Time{}, time.Time{}
 		z.tellMembers(now, g, &ZreMsg{id: ElectID, Group: g.name, candidate: candidate})
-	case p.id == candidate && (e.waiting == nil || p.id < e.waiting.id):
-		e.waiting = p
 	}
 }
 
@@ -233,26 +251,18 @@ func (z *zre) receiveLeader(now time.Time, p *peer, g *group, e *election, candi
 	if p.id != candidate {
 		return
 	}
+	e.claims[p] = claimLeads
 	switch {
 	case z.isContesting(g.name) && z.id < candidate:
 		e.changed = true
-	case e.leader != "" && e.leader < candidate:
-		e.rival = candidate
+	case e.leader != "" && e.leader < candidate: // its claim is remembered
 	default:
 		z.follow(now, g, e, candidate)
 	}
 }
 
-// follow takes the word of a leader, and passes it on. One that led until now has told
-// everybody, and may never say it again.
+// follow takes the word of a leader, and passes it on.
 func (z *zre) follow(now time.Time, g *group, e *election, leader string) {
-	switch e.leader {
-	case leader:
-	case z.id:
-		e.rival = ""
-	default:
-		e.rival = e.leader
-	}
 	e.told = map[*peer]bool{}
 	z.lead(g.name, e, leader)
 	z.tellNewcomers(now, g.name, e)
@@ -276,7 +286,7 @@ func (z *zre) tellNewcomers(now time.Time, group string, e *election) {
 
 // win makes this node the leader.
 func (z *zre) win(now time.Time, g *group, e *election) {
-	e.rival, e.told = "", map[*peer]bool{}
+	e.told = map[*peer]bool{}
 	for _, p := range g.peers {
 		e.told[p] = true
 	}
