@@ -47,13 +47,13 @@ type election struct {
 	retry     backoff.Backoff  // how long after a challenge the next one follows
 }
 
-// claim is what a contestant has said of itself last. It says so once: when the leader goes, for
-// which it was turned down, what it claimed still holds.
+// claim is what a contestant has said of itself last. It may say so only once, while another
+// leads: when that one goes, the claim still holds.
 type claim int
 
 const (
-	claimAsks  claim = iota // to be elected
-	claimLeads              // that it was
+	claimAsks  claim = iota // ELECT: it asks to be supported
+	claimLeads              // LEADER: it leads
 )
 
 // smallestClaimant returns the contestant with the smallest UUID that has said anything of
@@ -255,7 +255,7 @@ func (z *zre) receiveLeader(now time.Time, p *peer, g *group, e *election, candi
 	switch {
 	case z.isContesting(g.name) && z.id < candidate:
 		e.changed = true
-	case e.leader != "" && e.leader < candidate: // its claim is remembered
+	case e.leader != "" && e.leader < candidate: // until that one goes
 	default:
 		z.follow(now, g, e, candidate)
 	}

@@ -7,11 +7,29 @@ import (
 	"time"
 )
 
-// When the leader goes, the one that led, or said so, before it leads again: it has told
-// everybody and may never say it again.
+// When the leader goes, what a contestant has said of itself last holds: one that has said
+// LEADER leads, and one that has said ELECT is supported.
 func TestElection_leaderGoes(t *testing.T) {
 	small, big := [16]byte{2}, [16]byte{3}
-	for _, order := range [][][16]byte{{small, big}, {big, small}, {big, small, small}, {small, big, small}} {
+	type word struct {
+		of [16]byte
+		id uint8
+	}
+	leads, asks := word{big, LeaderID}, word{big, ElectID}
+	leader := word{small, LeaderID}
+	for i, c := range []struct {
+		words []word
+		leads bool // big does then; else it is supported
+	}{
+		{[]word{leader, leads}, true},
+		{[]word{leads, leader}, true},
+		{[]word{leads, leader, leader}, true},
+		{[]word{leader, leads, leader}, true},
+		{[]word{leader, asks}, false},
+		{[]word{leader, asks, leads}, true},
+		{[]word{leader, leads, asks}, false},
+		{[]word{leads, leader, asks}, false},
+	} {
 		b := newZREBench(t)
 		b.z.join(b.now, "G")
 		next := map[[16]byte]uint16{small: 2, big: 2}
@@ -27,15 +45,20 @@ func TestElection_leaderGoes(t *testing.T) {
 			})
 			b.z.receive(b.now, &hello)
 		}
-		for _, uuid := range order {
-			say(uuid, &ZreMsg{id: LeaderID, Group: "G", candidate: uuidString(uuid)})
+		for _, w := range c.words {
+			say(w.of, &ZreMsg{id: w.id, Group: "G", candidate: uuidString(w.of)})
 		}
-		if got, want := b.z.elections["G"].leader, uuidString(small); got != want {
-			t.Errorf("%v: leader %q, want %q", order, got, want)
+		e := b.z.elections["G"]
+		if want := uuidString(small); e.leader != want {
+			t.Errorf("%d: leader %q, want %q", i, e.leader, want)
 		}
 		say(small, &ZreMsg{id: LeaveID, Group: "G", Status: 2})
-		if got, want := b.z.elections["G"].leader, uuidString(big); got != want {
-			t.Errorf("%v: leader %q once the leader has gone, want %q", order, got, want)
+		want := ""
+		if c.leads {
+			want = uuidString(big)
+		}
+		if e.leader != want || e.supported != uuidString(big) {
+			t.Errorf("%d: once the leader has gone: leader %q, supported %q, want %q and %q", i, e.leader, e.supported, want, uuidString(big))
 		}
 	}
 }
