@@ -32,10 +32,9 @@ const (
 
 	// A look takes up to 1 ms. Once one has found no other connections than before, and less
 	// than calmBytes on them, calmLooks are left out unless the process comes to need more
-	// memory by calmGrowth than it ever did. An idle process pays most for being woken: until
-	// calmInterval the guard relies on it that the node wakes for something else.
-	calmInterval = 500 * time.Millisecond
-	calmLooks    = 5
+	// memory by calmGrowth than it ever did. An idle process pays most for being woken: a calm
+	// guard looks only when the node wakes for something else, which is once a second.
+	calmLooks    = 3
 	calmBytes    = 16 << 10
 	calmGrowth   = 16 << 20
 )
@@ -60,8 +59,7 @@ type Guard struct {
 	peak  int               // the most memory of the process at the last look
 	cut   uint64            // how many were ended so far
 
-	dueAt  time.Time // the next look may be
-	wakeAt time.Time // the next look has to be
+	dueAt time.Time // when to look again
 }
 
 // guardState says how soon a guard looks again.
@@ -89,8 +87,8 @@ func (in *zmqInbox) NewGuard() *Guard { return &Guard{inbox: in, known: map[Conn
 
 // WakeAt returns wake, or when the guard has to look if that is earlier.
 func (g *Guard) WakeAt(wake time.Time) time.Time {
-	if g != nil && g.wakeAt.Before(wake) {
-		return g.wakeAt
+	if g != nil && g.state != guardCalm && g.dueAt.Before(wake) {
+		return g.dueAt
 	}
 	return wake
 }
@@ -122,14 +120,10 @@ func (g *Guard) Look(now time.Time) {
 
 // plan sets when to look again.
 func (g *Guard) plan(now time.Time) {
-	soonest, latest := activeInterval, activeInterval
-	switch g.state {
-	case guardCalm:
-		soonest, latest = calmInterval/4, calmInterval
-	case guardPressed:
-		soonest, latest = pressedInterval, pressedInterval
+	g.dueAt = now.Add(activeInterval)
+	if g.state == guardPressed {
+		g.dueAt = now.Add(pressedInterval)
 	}
-	g.dueAt, g.wakeAt = now.Add(soonest), now.Add(latest)
 }
 
 // Judge ends the connections that held too much at the look before, if there was one. read

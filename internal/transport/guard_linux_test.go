@@ -221,7 +221,7 @@ func TestGuard_calm(t *testing.T) {
 		want  []bool
 	}{
 		{false, []int{50 * mebi, 50 * mebi}, []bool{true, true}},
-		{true, []int{50 * mebi, 50 * mebi, 50 * mebi, 60 * mebi, 60 * mebi, 60 * mebi}, []bool{false, false, false, false, false, true}},
+		{true, []int{50 * mebi, 50 * mebi, 60 * mebi, 60 * mebi}, []bool{false, false, false, true}},
 		{true, []int{50 * mebi, 66 * mebi}, []bool{false, true}},
 	} {
 		if got := transport.DueLooks(50*mebi, c.calm, c.peaks); !slices.Equal(got, c.want) {
