@@ -149,7 +149,7 @@ type InterfaceStats struct {
 // counters is what the node counts as it goes.
 type counters struct {
 	received, whispersReceived, shoutsReceived, whispersSent, shoutsSent   uint64
-	pauses, blocked, letGo, stalled, gaps, unsent, networkChanges          uint64
+	pauses, pushedBack, letGo, stalled, gaps, unsent, networkChanges       uint64
 	unknownPeer, unknownGroup, badIdentity, foreign, malformed             uint64
 	unknownCommand, beforeHello, helloRefused, throttled, unreachable      uint64
 	statusMismatch, groupsRefused, lateShouts, badBeacons, ownBeacons      uint64
@@ -208,7 +208,7 @@ func (n *node) stats(now time.Time) Stats {
 
 		Pauses:         c.pauses,
 		LetGo:          c.letGo,
-		PushedBack:     c.blocked,
+		PushedBack:     c.pushedBack,
 		Stalled:        c.stalled,
 		Gaps:           c.gaps,
 		Unsent:         c.unsent,

@@ -99,7 +99,7 @@ func (z *zre) block(now time.Time, p *peer, cause backlogCause) {
 	}
 	z.blocked[p] = true
 	p.intake = intake{since: now, isStalled: z.isStalledHost(now, p)}
-	z.counters.blocked++
+	z.counters.pushedBack++
 	z.port.blockPeer(p.uuid, !z.lettingGo)
 }
 

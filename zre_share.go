@@ -144,7 +144,7 @@ func (z *zre) ownView(now time.Time) View {
 	v := View{
 		UUID: z.id, Peers: z.entered, HalfOpen: len(z.peers) - z.entered, Groups: len(z.groups),
 		Received: c.received, Sent: c.whispersSent + c.shoutsSent, Gaps: c.gaps, Pauses: c.pauses,
-		Waits: c.blocked, Unsent: c.unsent,
+		Waits: c.pushedBack, Unsent: c.unsent,
 	}
 	for _, p := range z.peers {
 		if p.isEntered() {

@@ -34,9 +34,9 @@ const (
 	// than calmBytes on them, calmLooks are left out unless the process comes to need more
 	// memory by calmGrowth than it ever did. An idle process pays most for being woken: a calm
 	// guard looks only when the node wakes for something else, which is once a second.
-	calmLooks    = 3
-	calmBytes    = 16 << 10
-	calmGrowth   = 16 << 20
+	calmLooks  = 3
+	calmBytes  = 16 << 10
+	calmGrowth = 16 << 20
 )
 
 // Deliveries is what a node has read of its peers: how many bytes, by the connection that
