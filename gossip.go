@@ -133,7 +133,8 @@ func (g *gossiping) stats() (s GossipStats) {
 		return s
 	}
 	counts := g.actor.Stats()
-	s.Clients, s.Tuples, s.Refused, s.Evicted = counts.Clients, counts.Tuples, counts.Refused, counts.Evicted
+	s.Clients, s.Tuples = counts.Clients, counts.Tuples
+	s.Refused, s.Evicted, s.Ended = counts.Refused, counts.Evicted, counts.Ended
 	for _, h := range g.actor.Hubs() {
 		s.Hubs = append(s.Hubs, GossipHub(h))
 	}

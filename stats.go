@@ -51,6 +51,7 @@ type GossipStats struct {
 	Tuples  int         // nodes that gossip knows of, this one included
 	Refused uint64      // clients and tuples beyond the limits
 	Evicted uint64      // clients of this node's own hub that gave way to one of another host
+	Ended   uint64      // connections of clients and to hubs, ended because they held more of the node than they may
 }
 
 // GossipHub is the state of a hub that a node is a client of.

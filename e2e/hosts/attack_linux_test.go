@@ -40,6 +40,9 @@ var attackKinds = map[string]func(a *attack, sent func(n int) bool) error{
 	"limit without a key":   func(a *attack, sent func(int) bool) error { return a.frame("CURVE", 64<<20, sent) },
 	"a million frames":      func(a *attack, sent func(int) bool) error { return a.frames(1_000_000, true, sent) },
 	"frames without an end": func(a *attack, sent func(int) bool) error { return a.frames(1<<40, false, sent) },
+
+	"a million frames to a hub":      func(a *attack, sent func(int) bool) error { return a.frames(1_000_000, true, sent) },
+	"frames without an end to a hub": func(a *attack, sent func(int) bool) error { return a.frames(1<<40, false, sent) },
 }
 
 func (a *attack) giantFrame(mechanism string, sent func(int) bool) error {
@@ -170,8 +173,17 @@ func TestNet_strangersBytes(t *testing.T) {
 			if strings.HasSuffix(kind, "key") {
 				cfg.PublicKey, cfg.SecretKey = public, secret
 			}
+			toHub := strings.HasSuffix(kind, "hub")
+			if toHub {
+				cfg.GossipBind = "tcp://10.78.0.1:9999"
+			}
 			h := netns.NewLAN(t, "a", "b", "x")
-			a, b := node(h[0], cfg), node(h[1], cfg)
+			a := node(h[0], cfg)
+			target := a.Started.Endpoint
+			if toHub {
+				target, cfg.GossipBind, cfg.GossipConnect = a.Started.Gossip, "", a.Started.Gossip
+			}
+			b := node(h[1], cfg)
 			within(t, 5*time.Second, "meshed", meshed(a, b), a, b)
 			start, before := time.Now(), a.Process.Usage()
 			x := h[2].Start("attack")
@@ -179,7 +191,7 @@ func TestNet_strangersBytes(t *testing.T) {
 			done := make(chan error, 1)
 			go func() {
 				done <- x.Try("attack", "", attack{
-					Endpoint: a.Started.Endpoint, Kind: kind, Limit: 4 * time.Second, Bytes: 256 << 20,
+					Endpoint: target, Kind: kind, Limit: 4 * time.Second, Bytes: 256 << 20,
 				}, &did)
 			}()
 			slowest := time.Duration(0)
@@ -198,8 +210,8 @@ func TestNet_strangersBytes(t *testing.T) {
 			}
 			after := a.Process.Usage()
 			grown := after.Resident - before.Resident
-			t.Logf("%s: %d connections, %d kB on the wire; memory grew by %d kB at the most, Stats took %v at the most, %d connections cut",
-				kind, did.Connections, did.Bytes>>10, grown>>10, slowest.Round(time.Millisecond), a.Stats().Dropped.ConnectionsCut)
+			t.Logf("%s: %d connections, %d kB on the wire; memory grew by %d kB at the most, Stats took %v at the most, %d connections ended",
+				kind, did.Connections, did.Bytes>>10, grown>>10, slowest.Round(time.Millisecond), a.Stats().Dropped.ConnectionsCut+a.Stats().Gossip.Ended)
 			if grown > mostMemory {
 				t.Errorf("memory grew by %d bytes, want at most %d", grown, mostMemory)
 			}

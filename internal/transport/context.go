@@ -81,6 +81,17 @@ func acquireContext() (*zmqContext, error) {
 	return c, nil
 }
 
+// connectionsOf returns what is known of the connections of the process: the sockets of the
+// shared context share it.
+func connectionsOf(ctx *zmq.Context) *connections {
+	sharedContext.Lock()
+	defer sharedContext.Unlock()
+	if c := sharedContext.zmqContext; c != nil && c.ctx == ctx {
+		return &c.connections
+	}
+	return &connections{}
+}
+
 // release ends one use of the context. The last one ends the context itself and
 // returns when its threads and descriptors are gone, which takes no longer than
 // the longest linger of the sockets closed before. Who acquires meanwhile gets a

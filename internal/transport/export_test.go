@@ -47,15 +47,15 @@ func WantsSources(t *testing.T, in Inbox) bool {
 	return z.wantSources
 }
 
-// IsCalm reports whether nothing happened at the last look of a guard.
-func IsCalm(g *Guard) bool { return g.state == guardCalm }
+// IsIdle reports whether nothing happened at the last look of a guard.
+func IsIdle(g *Guard) bool { return g.state == guardIdle }
 
 // DueLooks are the looks that a guard takes, after one at which the process had needed
 // before bytes of memory, and of later ones peaks.
-func DueLooks(before int, calm bool, peaks []int) (due []bool) {
+func DueLooks(before int, idle bool, peaks []int) (due []bool) {
 	g := &Guard{peak: before}
-	if calm {
-		g.skip = calmLooks
+	if idle {
+		g.skip = idleLooks
 	}
 	for _, p := range peaks {
 		due = append(due, !g.leaveOut(p))
@@ -70,5 +70,5 @@ func SourceOf(t *testing.T, in Inbox, fd int) Conn {
 	if !ok {
 		t.Fatalf("an inbox of type %T", in)
 	}
-	return z.source(fd)
+	return z.Source(fd)
 }

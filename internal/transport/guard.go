@@ -2,7 +2,6 @@ package transport
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/tcpinfo"
@@ -31,12 +30,12 @@ const (
 	pressedInterval = 100 * time.Millisecond // if some held too much at the last one
 
 	// A look takes up to 1 ms. Once one has found no other connections than before, and less
-	// than calmBytes on them, calmLooks are left out unless the process comes to need more
-	// memory by calmGrowth than it ever did. An idle process pays most for being woken: a calm
+	// than idleBytes on them, idleLooks are left out unless the process comes to need more
+	// memory by idleGrowth than it ever did. An idle process pays most for being woken: an idle
 	// guard looks only when the node wakes for something else, which is once a second.
-	calmLooks  = 3
-	calmBytes  = 16 << 10
-	calmGrowth = 16 << 20
+	idleLooks  = 3
+	idleBytes  = 16 << 10
+	idleGrowth = 16 << 20
 )
 
 // Deliveries is what a node has read of its peers: how many bytes, by the connection that
@@ -46,18 +45,18 @@ type Deliveries struct {
 	Drained bool // the inbox was empty of late: what was not read is the beginning of a message
 }
 
-// Guard ends connections that hold more of a node than they may. The node looks before it
-// reads its inbox and judges afterwards, so that whole messages count as read. A nil Guard
+// Guard ends connections that hold more of a socket than they may. Its owner looks before it
+// reads the socket and judges afterwards, so that whole messages count as read. A nil Guard
 // does nothing. One goroutine uses it.
 type Guard struct {
-	inbox *zmqInbox
-	seen  *sight            // the connections of the process at the last look
-	known map[Conn]*guarded // those to the inbox
-	in    []tcpinfo.Reading // the same, since Look and until Judge
-	state guardState        // by the last judgement
-	skip  int               // how many looks are left out from now on
-	peak  int               // the most memory of the process at the last look
-	cut   uint64            // how many were ended so far
+	listener *Listener
+	seen     *sight            // the connections of the process at the last look
+	known    map[Conn]*guarded // those to the inbox
+	in       []tcpinfo.Reading // the same, since Look and until Judge
+	state    guardState        // by the last judgement
+	skip     int               // how many looks are left out from now on
+	peak     int               // the most memory of the process at the last look
+	cut      uint64            // how many were ended so far
 
 	dueAt time.Time // when to look again
 }
@@ -67,7 +66,7 @@ type guardState int
 
 const (
 	guardActive  guardState = iota // something is new on the connections
-	guardCalm                      // nothing is
+	guardIdle                      // nothing is
 	guardPressed                   // some held too much
 )
 
@@ -82,12 +81,9 @@ type guarded struct {
 	offset    uint64 // bytes that had come on it before the peer was known to be heard on it
 }
 
-// NewGuard makes a guard of the inbox.
-func (in *zmqInbox) NewGuard() *Guard { return &Guard{inbox: in, known: map[Conn]*guarded{}} }
-
 // WakeAt returns wake, or when the guard has to look if that is earlier.
 func (g *Guard) WakeAt(wake time.Time) time.Time {
-	if g != nil && g.state != guardCalm && g.dueAt.Before(wake) {
+	if g != nil && g.state != guardIdle && g.dueAt.Before(wake) {
 		return g.dueAt
 	}
 	return wake
@@ -110,12 +106,12 @@ func (g *Guard) Look(now time.Time) {
 	if g.leaveOut(peakMemory()) {
 		return
 	}
-	s := g.inbox.transport.context.connections.look(now)
+	s := g.listener.connections.look(now)
 	if s == g.seen {
 		return // it was judged before
 	}
 	g.seen, g.in = s, g.find(s)
-	g.inbox.askAgain() // or Deliveries.Drained could be older than the look
+	g.listener.wasLooked = true // or Deliveries.Drained could be older than the look
 }
 
 // plan sets when to look again.
@@ -134,21 +130,21 @@ func (g *Guard) Judge(now time.Time, read func(now time.Time) Deliveries) {
 	}
 	in := g.in
 	g.in = nil
-	cut := g.inbox.transport.context.connections.cut.Swap(0)
+	cut := g.listener.connections.cut.Swap(0)
 	g.cut += cut
-	calm := g.recognize(in)
+	idle := g.recognize(in)
 	pressed := g.isSuspect(in)
 	if pressed {
 		g.judge(in, read(now))
 	}
 	// A message tells which connection brought it only if that is asked for. It matters if
 	// more has come on one than was read: libzmq may have connected a peer again by itself.
-	g.inbox.wantSources = pressed && g.isSuspect(in)
+	g.listener.wantSources = pressed && g.isSuspect(in)
 	switch pressed = g.limitStrangers(in) || pressed || cut > 0; {
 	case pressed:
 		g.state = guardPressed
-	case calm:
-		g.state, g.skip = guardCalm, calmLooks
+	case idle:
+		g.state, g.skip = guardIdle, idleLooks
 	default:
 		g.state = guardActive
 	}
@@ -158,7 +154,7 @@ func (g *Guard) Judge(now time.Time, read func(now time.Time) Deliveries) {
 // leaveOut counts down the looks to leave out, and reports whether this is one of them. peak
 // is the most memory that the process has had: if that has grown much, no look is left out.
 func (g *Guard) leaveOut(peak int) bool {
-	if g.skip > 0 && peak < g.peak+calmGrowth {
+	if g.skip > 0 && peak < g.peak+idleGrowth {
 		g.skip--
 		return true
 	}
@@ -169,9 +165,9 @@ func (g *Guard) leaveOut(peak int) bool {
 // find returns the connections to the inbox.
 func (g *Guard) find(s *sight) []tcpinfo.Reading {
 	in := []tcpinfo.Reading{}
-	for _, port := range g.inbox.addresses.ports() {
+	for _, port := range g.listener.addresses.ports() {
 		for _, c := range s.in[port] {
-			if g.inbox.addresses.contains(c.Local()) {
+			if g.listener.addresses.contains(c.Local()) {
 				in = append(in, c)
 			}
 		}
@@ -180,16 +176,16 @@ func (g *Guard) find(s *sight) []tcpinfo.Reading {
 }
 
 // recognize remembers the connections to the inbox, and forgets those that are no more. It
-// is calm if none is new and little has come on all of them.
-func (g *Guard) recognize(in []tcpinfo.Reading) (calm bool) {
-	calm = true
+// is idle if none is new and little has come on all of them.
+func (g *Guard) recognize(in []tcpinfo.Reading) (idle bool) {
+	idle = true
 	came := uint64(0)
 	for _, c := range in {
 		k := g.known[c.Conn]
 		if k == nil {
 			k = &guarded{firstSeen: g.seen.at}
 			g.known[c.Conn] = k
-			calm = false
+			idle = false
 		}
 		came += c.Received - k.received
 		k.seen, k.received = g.seen, c.Received
@@ -199,7 +195,7 @@ func (g *Guard) recognize(in []tcpinfo.Reading) (calm bool) {
 			delete(g.known, c)
 		}
 	}
-	return calm && came < calmBytes
+	return idle && came < idleBytes
 }
 
 // isSuspect reports whether a connection may hold too much, by what is known of it.
@@ -229,7 +225,7 @@ func (g *Guard) judge(in []tcpinfo.Reading, d Deliveries) {
 		k.read, k.isPeers = read, isPeers
 		most := uint64(maxUnfinished)
 		if isPeers {
-			most += uint64(g.inbox.maxMessage)
+			most += uint64(g.listener.maxMessage)
 		}
 		if !d.Drained {
 			most = maxUnread
@@ -287,27 +283,4 @@ func (g *Guard) end(c Conn) {
 	if c.Reset() {
 		g.cut++
 	}
-}
-
-// boundAddresses are where an inbox was ever bound.
-type boundAddresses []netip.AddrPort
-
-// contains reports whether local is the end of a connection that was made to one of them.
-func (b boundAddresses) contains(local netip.AddrPort) bool {
-	for _, a := range b {
-		if a.Port() == local.Port() && (a.Addr().IsUnspecified() || a.Addr().Unmap().WithZone("") == local.Addr().Unmap().WithZone("")) {
-			return true
-		}
-	}
-	return false
-}
-
-// ports lists the ports among them, each once.
-func (b boundAddresses) ports() (all []uint16) {
-	for _, a := range b {
-		if !slices.Contains(all, a.Port()) {
-			all = append(all, a.Port())
-		}
-	}
-	return all
 }

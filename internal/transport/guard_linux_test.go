@@ -213,10 +213,10 @@ func TestGuard_unread(t *testing.T) {
 
 // Where nothing happens the guard leaves out looks, unless the process comes to need more
 // memory.
-func TestGuard_calm(t *testing.T) {
+func TestGuard_idle(t *testing.T) {
 	const mebi = 1 << 20
 	for _, c := range []struct {
-		calm  bool
+		idle  bool
 		peaks []int // of memory, at one look after another
 		want  []bool
 	}{
@@ -224,31 +224,31 @@ func TestGuard_calm(t *testing.T) {
 		{true, []int{50 * mebi, 50 * mebi, 60 * mebi, 60 * mebi}, []bool{false, false, false, true}},
 		{true, []int{50 * mebi, 66 * mebi}, []bool{false, true}},
 	} {
-		if got := transport.DueLooks(50*mebi, c.calm, c.peaks); !slices.Equal(got, c.want) {
-			t.Errorf("calm %t, memory %v: looks %v, want %v", c.calm, c.peaks, got, c.want)
+		if got := transport.DueLooks(50*mebi, c.idle, c.peaks); !slices.Equal(got, c.want) {
+			t.Errorf("idle %t, memory %v: looks %v, want %v", c.idle, c.peaks, got, c.want)
 		}
 	}
 	g, look, at, _ := watched(t, map[transport.Conn]uint64{})
-	untilCalm := func(want bool, when string) {
+	untilIdle := func(want bool, when string) {
 		t.Helper()
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
-		for end := time.Now().Add(patience); transport.IsCalm(g) != want; <-tick.C {
+		for end := time.Now().Add(patience); transport.IsIdle(g) != want; <-tick.C {
 			if look(); time.Now().After(end) {
-				t.Fatalf("%s: calm %t, want %t", when, !want, want)
+				t.Fatalf("%s: idle %t, want %t", when, !want, want)
 			}
 		}
 	}
-	untilCalm(true, "without connections")
+	untilIdle(true, "without connections")
 	r, err := zmtp.Dial(at, transporttest.Identity)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	untilCalm(false, "with a new connection")
-	untilCalm(true, "with one that is silent")
+	untilIdle(false, "with a new connection")
+	untilIdle(true, "with one that is silent")
 	if _, err := r.Write(zmtp.AppendFrame(nil, make([]byte, 32<<10), true)); err != nil {
 		t.Fatal(err)
 	}
-	untilCalm(false, "with one that sends")
+	untilIdle(false, "with one that sends")
 }

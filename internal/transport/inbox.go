@@ -5,14 +5,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
 
-	"github.com/go-zyre/zyre/internal/tcpinfo"
 	"github.com/go-zyre/zyre/internal/zmqmsg"
 	"github.com/go-zyre/zyre/internal/zmqwait"
 )
@@ -24,6 +21,14 @@ const (
 	curveOverhead = 8 + 8 + 1 + 16
 )
 
+// FrameOverhead is how many bytes a frame takes on the wire beside its content, at most.
+func FrameOverhead(secure bool) int {
+	if secure {
+		return frameOverhead + curveOverhead
+	}
+	return frameOverhead
+}
+
 // An unusually long header or list of frames does not stay in memory once it has been read.
 const (
 	maxKeptHeader = 64 << 10
@@ -32,8 +37,7 @@ const (
 
 // Listen makes the inbox of a node: a ROUTER, bound to nothing yet.
 func (t *ZMQ) Listen(opts ListenOptions) (Inbox, error) {
-	in := &zmqInbox{transport: t, more: true, maxMessage: cmp.Or(opts.MaxMessage, DefaultMaxMessage)}
-	in.overhead = frameOverhead
+	in := &zmqInbox{Listener: NewListener(t.context.ctx, cmp.Or(opts.MaxMessage, DefaultMaxMessage)), transport: t, more: true}
 	secure := opts.PublicKey != "" || opts.SecretKey != ""
 	if secure {
 		if err := CheckKeyPair(opts.PublicKey, opts.SecretKey); err != nil {
@@ -44,8 +48,9 @@ func (t *ZMQ) Listen(opts ListenOptions) (Inbox, error) {
 		if err != nil {
 			return nil, fmt.Errorf("zyre: listen: %w", err)
 		}
-		in.domain, in.overhead = domain, frameOverhead+curveOverhead
+		in.domain = domain
 	}
+	in.overhead = FrameOverhead(secure)
 	soc, err := t.socket(zmq.ROUTER, func(s *zmq.Socket) error {
 		err := errors.Join(s.SetRouterHandover(true), s.SetRcvhwm(HighWaterMark), s.SetSndhwm(1), SetKeepalive(s),
 			SetListenLimits(s, in.maxMessage))
@@ -89,17 +94,14 @@ func waiterFor(soc *zmq.Socket) (*zmqwait.Waiter, error) {
 
 // zmqInbox is a ROUTER.
 type zmqInbox struct {
-	transport  *ZMQ
-	soc        *zmq.Socket
-	messages   *zmqmsg.Socket // of soc
-	waiter     *zmqwait.Waiter
-	check      func() bool // readable, made once
-	domain     string      // its ZAP domain; empty without CURVE
-	maxMessage int         // bytes of a message, all frames together
-	overhead   int         // bytes that a frame takes on the wire beside its content
-
-	addresses   boundAddresses
-	wantSources bool // set by the Guard: of every message it is to be told which connection brought it
+	*Listener
+	transport *ZMQ
+	soc       *zmq.Socket
+	messages  *zmqmsg.Socket // of soc
+	waiter    *zmqwait.Waiter
+	check     func() bool // readable, made once
+	domain    string      // its ZAP domain; empty without CURVE
+	overhead  int         // bytes that a frame takes on the wire beside its content
 
 	bound           []string     // the endpoints that it is bound to
 	offer           *inprocOffer // of connections by inproc; nil if it has never made one
@@ -120,11 +122,6 @@ type zmqInbox struct {
 	content bool // they are content, and wanted
 	index   int  // the next of them; 0 is the header
 	bytes   int  // of content so far
-
-	sources    map[int]Conn // by descriptor
-	sourced    int          // messages since sources was emptied
-	lastFD     int
-	lastSource Conn
 }
 
 func (in *zmqInbox) Bind(endpoint string) (string, error) {
@@ -136,21 +133,9 @@ func (in *zmqInbox) Bind(endpoint string) (string, error) {
 		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, err)
 	}
 	in.bound = append(in.bound, bound)
-	if at, err := ParseEndpoint(bound); err == nil && at.IsValid() {
-		in.noteAddress(at)
-	} else if address, err := netip.ParseAddrPort(strings.TrimPrefix(bound, "tcp://")); err == nil {
-		in.noteAddress(address)
-	}
+	in.Bound(bound)
 	in.offerInproc(bound)
 	return bound, nil
-}
-
-// noteAddress remembers where the inbox was bound: connections last longer than that.
-func (in *zmqInbox) noteAddress(at netip.AddrPort) {
-	if !slices.Contains(in.addresses, at) {
-		in.addresses = append(in.addresses, at)
-		in.transport.context.connections.addBound(at, 1)
-	}
 }
 
 func (in *zmqInbox) Unbind(endpoint string) error {
@@ -185,6 +170,10 @@ func (in *zmqInbox) Recv(p *Packet) error {
 
 // begin reads the routing id of the next message into p, in place of what p held.
 func (in *zmqInbox) begin(p *Packet) error {
+	if in.wasLooked {
+		in.wasLooked = false
+		in.askAgain()
+	}
 	clear(p.Frames)
 	p.Frames, p.UserID, p.Conn, p.Excess, p.Wire = p.Frames[:0], "", Conn{}, false, 0
 	if cap(p.Header) > maxKeptHeader {
@@ -223,7 +212,7 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 		p.Header, p.UserID = append(p.Header, frame.Data...), frame.User
 		in.content = HasContent(p.Header)
 		if frame.Source > 0 {
-			p.Conn = in.source(frame.Source)
+			p.Conn = in.Source(frame.Source)
 		}
 	case in.index > MaxFrames || in.bytes > in.maxMessage:
 		p.Excess, p.Frames, in.content = true, nil, false
@@ -232,35 +221,6 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 	}
 	in.index++
 	in.inside = frame.More
-}
-
-// sourceMessages is for how many messages the connection with a descriptor is remembered,
-// or until the next Wait: to ask the system takes longer than to receive a message.
-const sourceMessages = 512
-
-// source returns the connection with a descriptor. A message may be read long after it came,
-// when its connection has ended and its descriptor is used again: for a connection of
-// another socket of the process, or for another one of this inbox, which cannot be told.
-func (in *zmqInbox) source(fd int) Conn {
-	if in.sourced++; in.sourced > sourceMessages {
-		in.sourced = 0
-		clear(in.sources)
-	}
-	if fd == in.lastFD && in.sourced > 1 {
-		return in.lastSource
-	}
-	c, isKnown := in.sources[fd]
-	if !isKnown {
-		if c = tcpinfo.Of(fd); !in.addresses.contains(c.Local()) {
-			c = Conn{}
-		}
-		if in.sources == nil {
-			in.sources = map[int]Conn{}
-		}
-		in.sources[fd] = c
-	}
-	in.lastFD, in.lastSource = fd, c
-	return c
 }
 
 // fill gets what libzmq has, or one message if they come one by one.
@@ -292,7 +252,7 @@ func incomplete(err error) error { return fmt.Errorf("%w: %w", errIncompleteMess
 
 func (in *zmqInbox) Wait(until time.Time) {
 	in.polled = false
-	in.sourced = sourceMessages // other connections may have the descriptors afterwards
+	in.Forget()
 	err := in.waiter.Wait(in.check, until)
 	if !in.polled {
 		in.askAgain() // or an owner that is always woken would never hear of a message
@@ -337,9 +297,7 @@ func (in *zmqInbox) Close() error {
 		in.offer.withdrawn.Store(true)
 	}
 	in.messages.Free()
-	for _, at := range in.addresses {
-		in.transport.context.connections.addBound(at, -1)
-	}
+	in.Listener.Close()
 	err := errors.Join(Unbind(in.transport.context.ctx, in.soc, in.bound...), in.waiter.Close(), in.soc.Close())
 	in.transport.open.Add(-1)
 	// After the ROUTER, or it would let everyone in for its last moments.

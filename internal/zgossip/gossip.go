@@ -74,6 +74,7 @@ type Stats struct {
 	Pings      uint64 // PINGs sent to hubs
 	Invalids   uint64 // INVALIDs received from hubs
 	Reconnects uint64 // connections closed because the hub was silent
+	Ended      uint64 // connections ended because they held more than they may
 }
 
 // Resolver looks up host names; it is a transport.Resolver but in tests.
@@ -105,7 +106,8 @@ type Gossip struct {
 
 	// owned by run
 	table        *table
-	router       Router // nil if this member is no hub
+	router       Router           // nil if this member is no hub
+	guard        *transport.Guard // of its connections
 	clients      map[string]*link
 	hosts        map[string]*host // of the clients, by address
 	hubs         []*hub
@@ -283,6 +285,7 @@ func (g *Gossip) Stats() (s Stats) {
 func (g *Gossip) count() Stats {
 	s := g.stats
 	s.Tuples, s.Clients = g.table.live, len(g.clients)
+	s.Ended += g.guard.Cut()
 	for _, h := range g.hubs {
 		if h.canSend() && h.downSince.IsZero() {
 			s.Hubs++

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/internal/backoff"
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // link is a connection with one neighbour: a client of our ROUTER, or a hub that we are a
@@ -18,6 +19,9 @@ type link struct {
 	host     *host // of a client; those over inproc and ipc share one
 
 	address string // of the host
+
+	conn transport.Conn // that a client is heard on
+	read uint64         // bytes on the wire of its messages there
 
 	heard     time.Time // when the last frame came from it
 	downSince time.Time // when its connection was lost; zero while there is one

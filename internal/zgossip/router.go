@@ -50,6 +50,7 @@ func (g *Gossip) bind(endpoint string) (bound string, err error) {
 		if g.router, err = g.sockets.Router(&g.opts, g.wake); err != nil {
 			return "", err
 		}
+		g.guard = g.router.NewGuard()
 	}
 	return g.router.Bind(endpoint)
 }
@@ -77,6 +78,7 @@ func (g *Gossip) readRouter(now time.Time, limit int) {
 			key, _ := clientKey(parts[0])
 			if c := g.clients[string(key)]; c != nil {
 				c.key = from.Key
+				c.onConnection(from)
 			}
 		}
 	}

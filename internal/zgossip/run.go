@@ -45,16 +45,19 @@ func (g *Gossip) run() {
 			return
 		}
 		now := time.Now()
-		if !now.Before(due) {
+		isTick := !now.Before(due)
+		if isTick {
 			if now.Sub(due) > maxTickDelay {
 				g.resetSilence(now)
 			}
 			g.tick(now)
 			due = now.Add(idleTick)
 		}
+		g.look(now, isTick)
 		g.serveSockets(now)
+		g.judge(now)
 		due = g.nextTick(now, due)
-		timer.Reset(time.Until(due))
+		timer.Reset(time.Until(g.guard.WakeAt(due)))
 	}
 }
 

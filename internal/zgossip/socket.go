@@ -91,35 +91,15 @@ const maxParts = 64
 // middle of it.
 var errPartial = errors.New("zgossip: a message of very many frames")
 
-// Receive reads one message of up to len(parts) frames. n is the number of frames that it
-// had; those beyond parts are dropped.
-func (s *socket) Receive(parts [][]byte) (n int, err error) {
-	return s.receiveParts(parts, func(int) ([]byte, error) { return s.RecvBytes(zmq.DONTWAIT) })
-}
-
-// ReceiveFrom reads one message as Receive does, and returns where its sender is, and its
-// CURVE key; empty over inproc, or without CURVE.
-func (s *socket) ReceiveFrom(parts [][]byte) (n int, from Origin, err error) {
-	const user, address = "User-Id", "Peer-Address"
-	n, err = s.receiveParts(parts, func(i int) ([]byte, error) {
-		if i != 1 {
-			return s.RecvBytes(zmq.DONTWAIT)
-		}
-		b, metadata, err := s.RecvBytesWithMetadata(zmq.DONTWAIT, user, address)
-		from = Origin{Key: metadata[user], Address: metadata[address]}
-		return b, err
-	})
-	return n, from, err
-}
-
-// receiveParts reads one message, or maxParts of it, with a function that reads the frame
-// with a number.
-func (s *socket) receiveParts(parts [][]byte, read func(i int) ([]byte, error)) (n int, err error) {
+// receive reads one message, or maxParts of it, with a function that reads the frame with a
+// number and tells whether another one follows. n is the number of frames that it had; those
+// beyond parts are dropped.
+func (s *socket) receive(parts [][]byte, read func(i int) (b []byte, more bool, err error)) (n int, err error) {
 	if s.inside {
 		parts, n = nil, maxParts
 	}
 	for range maxParts {
-		b, err := read(n)
+		b, more, err := read(n)
 		if err != nil {
 			return n, err
 		}
@@ -127,9 +107,8 @@ func (s *socket) receiveParts(parts [][]byte, read func(i int) ([]byte, error)) 
 			parts[n] = b
 		}
 		n++
-		s.inside, err = s.GetRcvmore()
-		if err != nil || !s.inside {
-			return n, err
+		if s.inside = more; !more {
+			return n, nil
 		}
 	}
 	return n, errPartial

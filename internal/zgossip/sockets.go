@@ -1,14 +1,17 @@
 package zgossip
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
 
 	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/zmqmsg"
 )
 
 // Sockets makes the sockets of a Gossip: those of ZeroMQ, or of a network in memory. Their
@@ -37,6 +40,8 @@ type Router interface {
 	// routing id. n is the number of frames that it had, and from who has sent it. After
 	// errPartial the next call goes on in the middle of the message.
 	ReceiveFrom(parts [][]byte) (n int, from Origin, err error)
+	// NewGuard makes a guard of the connections of clients; nil if they are not of the system.
+	NewGuard() *transport.Guard
 	// SendTo sends a frame to the client with a routing id.
 	SendTo(id, frame []byte) error
 	// Close unbinds the socket, which may go on sending for as long as linger says.
@@ -47,6 +52,9 @@ type Router interface {
 type Origin struct {
 	Key     string // its CURVE key, Z85; empty without CURVE
 	Address string // the IP address of its host; empty over inproc and ipc
+
+	Conn transport.Conn // of a HELLO, and at times of others: the connection that brought it
+	Wire uint64         // bytes that it took there, about
 }
 
 // A Dealer is the socket of a client, by which it talks with one hub.
@@ -54,6 +62,10 @@ type Dealer interface {
 	Polled
 	// Receive reads one message as ReceiveFrom does.
 	Receive(parts [][]byte) (n int, err error)
+	// Look and Judge are those of a transport.DialedGuard. Judge does nothing while there is
+	// something to read.
+	Look()
+	Judge() (ended bool)
 	// Send sends a frame to the hub.
 	Send(frame []byte) error
 	// TellsEvents reports whether Event says what becomes of the connection. Otherwise
@@ -82,8 +94,11 @@ type zmqSockets struct{ ctx *zmq.Context }
 
 type zmqRouter struct {
 	*socket
-	ctx   *zmq.Context
-	bound []string
+	ctx      *zmq.Context
+	messages *zmqmsg.Socket // of socket
+	listener *transport.Listener
+	overhead int // bytes that a frame takes on the wire beside its content
+	bound    []string
 }
 
 func (z zmqSockets) Router(opts *Options, wake chan<- struct{}) (Router, error) {
@@ -106,26 +121,89 @@ func (z zmqSockets) Router(opts *Options, wake chan<- struct{}) (Router, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &zmqRouter{socket: s, ctx: z.ctx}, nil
+	secure := opts.SecretKey != ""
+	r := &zmqRouter{
+		socket: s, ctx: z.ctx, listener: transport.NewListener(z.ctx, maxFrame), overhead: transport.FrameOverhead(secure),
+	}
+	if r.messages, err = zmqmsg.Of(s.Socket, secure); err != nil {
+		return nil, errors.Join(err, s.close(0))
+	}
+	r.messages.Addresses = true
+	return r, nil
 }
 
 func (r *zmqRouter) Bind(endpoint string) (bound string, err error) {
 	if bound, err = transport.Bind(r.Socket, endpoint, false); err == nil {
 		r.bound = append(r.bound, bound)
+		r.listener.Bound(bound)
 	}
 	return bound, err
+}
+
+func (r *zmqRouter) NewGuard() *transport.Guard { return r.listener.NewGuard() }
+
+func (r *zmqRouter) MayHaveInput() bool { return r.messages.Ready() || r.socket.MayHaveInput() }
+
+func (r *zmqRouter) SetDrained() {
+	r.socket.SetDrained()
+	r.listener.Forget()
+}
+
+func (r *zmqRouter) ReceiveFrom(parts [][]byte) (n int, from Origin, err error) {
+	n, err = r.receive(parts, func(i int) (b []byte, more bool, err error) {
+		if !r.messages.Ready() {
+			r.messages.Sources = r.listener.WantsSources()
+			if _, _, err := r.messages.Fill(false); err != nil {
+				return nil, false, errnoOf(err)
+			}
+		}
+		frame := r.messages.Next()
+		switch i {
+		case 0:
+		case 1:
+			from.Key, from.Address = frame.User, frame.Address
+			if frame.Source > 0 {
+				from.Conn = r.listener.Source(frame.Source)
+			}
+			fallthrough
+		default:
+			from.Wire += uint64(len(frame.Data) + r.overhead)
+		}
+		if i < len(parts) {
+			b = bytes.Clone(frame.Data)
+		}
+		return b, frame.More, nil
+	})
+	return n, from, err
+}
+
+// errnoOf returns the error of libzmq that an error of zmqmsg stands for.
+func errnoOf(err error) error {
+	var errno zmq.Errno
+	switch {
+	case errors.Is(err, zmqmsg.ErrAgain):
+		return zmq.Errno(syscall.EAGAIN)
+	case errors.As(err, &errno):
+		return errno
+	}
+	return err
 }
 
 func (r *zmqRouter) SendTo(id, frame []byte) error { return r.send(id, frame) }
 
 func (r *zmqRouter) Close(linger time.Duration) error {
 	// First, so that whoever binds the endpoints afterwards finds them free.
-	return errors.Join(transport.Unbind(r.ctx, r.Socket, r.bound...), r.close(linger))
+	err := transport.Unbind(r.ctx, r.Socket, r.bound...)
+	r.messages.Free()
+	r.listener.Close()
+	return errors.Join(err, r.close(linger))
 }
 
 type zmqDealer struct {
 	*socket
-	monitor *socket // reports connections and disconnections; nil for inproc
+	monitor  *socket // reports connections and disconnections; nil for inproc
+	guard    transport.DialedGuard
+	overhead int // bytes that a frame takes on the wire beside its content
 }
 
 func (z zmqSockets) Dealer(opts DealerOptions, wake chan<- struct{}) (Dealer, error) {
@@ -152,7 +230,7 @@ func (z zmqSockets) Dealer(opts DealerOptions, wake chan<- struct{}) (Dealer, er
 	if err != nil {
 		return nil, err
 	}
-	d := &zmqDealer{socket: s}
+	d := &zmqDealer{socket: s, overhead: transport.FrameOverhead(opts.ServerKey != "")}
 	if !inproc {
 		err = d.watch(z.ctx, fmt.Sprintf("inproc://zgossip-%x", opts.Identity), wake)
 	}
@@ -167,7 +245,7 @@ func (z zmqSockets) Dealer(opts DealerOptions, wake chan<- struct{}) (Dealer, er
 
 // watch has the monitor tell of the connection.
 func (d *zmqDealer) watch(ctx *zmq.Context, events string, wake chan<- struct{}) (err error) {
-	if err = d.Monitor(events, ConnectedEvent()|zmq.EVENT_DISCONNECTED|failureEvents()); err != nil {
+	if err = d.Monitor(events, ConnectedEvent()|zmq.EVENT_CONNECTED|zmq.EVENT_DISCONNECTED|failureEvents()); err != nil {
 		return err
 	}
 	d.monitor, err = openSocket(ctx, zmq.PAIR, wake, func(soc *zmq.Socket) error {
@@ -178,12 +256,31 @@ func (d *zmqDealer) watch(ctx *zmq.Context, events string, wake chan<- struct{})
 
 func (d *zmqDealer) Send(frame []byte) error { return d.send(frame) }
 
+func (d *zmqDealer) Receive(parts [][]byte) (n int, err error) {
+	n, err = d.receive(parts, func(int) (b []byte, more bool, err error) {
+		if b, err = d.RecvBytes(zmq.DONTWAIT); err != nil {
+			return nil, false, err
+		}
+		d.guard.Read(uint64(len(b) + d.overhead))
+		more, err = d.GetRcvmore()
+		return b, more, err
+	})
+	return n, err
+}
+
+func (d *zmqDealer) Look() { d.guard.Look() }
+
+func (d *zmqDealer) Judge() (ended bool) { return !d.MayHaveInput() && d.guard.Judge() }
+
 func (d *zmqDealer) TellsEvents() bool { return d.monitor != nil }
 
 func (d *zmqDealer) MayHaveEvent() bool { return d.monitor != nil && d.monitor.MayHaveInput() }
 
 func (d *zmqDealer) Event() (zmq.Event, error) {
-	event, _, _, err := d.monitor.RecvEvent(zmq.DONTWAIT)
+	event, _, value, err := d.monitor.RecvEvent(zmq.DONTWAIT)
+	if event == zmq.EVENT_CONNECTED {
+		d.guard.Connected(value)
+	}
 	if err != nil && (isAgain(err) || zmq.AsErrno(err) == zmq.ETERM) {
 		d.monitor.SetDrained()
 	}

@@ -19,11 +19,11 @@ type publicSocket struct {
 }
 
 // fill is Socket.Fill. It stops where zyre_fill in C does.
-func (p *publicSocket) fill(one bool) (messages int, more bool, err error) {
+func (p *publicSocket) fill(one, addresses bool) (messages int, more bool, err error) {
 	clear(p.frames)
 	p.frames = p.frames[:0]
 	for bytes := 0; len(p.frames) < batchFrames && bytes < batchBytes && !(one && messages > 0); {
-		f, err := p.receive()
+		f, err := p.receive(addresses)
 		if err != nil {
 			if len(p.frames) == 0 {
 				return 0, false, err
@@ -42,15 +42,20 @@ func (p *publicSocket) fill(one bool) (messages int, more bool, err error) {
 }
 
 // receive returns the next frame.
-func (p *publicSocket) receive() (f Frame, err error) {
+func (p *publicSocket) receive(addresses bool) (f Frame, err error) {
 	err = retry(func() (err error) {
-		if !p.users || p.inside != 1 {
+		if !p.users && !addresses || p.inside != 1 {
 			f.Data, err = p.soc.RecvBytes(zmq.DONTWAIT)
 			return err
 		}
 		var metadata map[string]string
-		f.Data, metadata, err = p.soc.RecvBytesWithMetadata(zmq.DONTWAIT, userID)
-		f.User = metadata[userID]
+		f.Data, metadata, err = p.soc.RecvBytesWithMetadata(zmq.DONTWAIT, userID, peerAddress)
+		if p.users {
+			f.User = metadata[userID]
+		}
+		if addresses {
+			f.Address = metadata[peerAddress]
+		}
 		return err
 	})
 	if err != nil {
@@ -60,8 +65,11 @@ func (p *publicSocket) receive() (f Frame, err error) {
 	return f, publicProblem(err)
 }
 
-// userID is the name of the property by which libzmq tells who sent a message.
-const userID = "User-Id"
+// By these properties libzmq tells who sent a message, and from which host.
+const (
+	userID      = "User-Id"
+	peerAddress = "Peer-Address"
+)
 
 // send is Socket.Send.
 func (p *publicSocket) send(header []byte, frames [][]byte) error {

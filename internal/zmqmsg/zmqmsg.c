@@ -18,7 +18,7 @@ static int is_hello(const zyre_frame *f) {
     return f->size > 2 && ((const unsigned char *)f->data)[2] == 1;
 }
 
-void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users, int sources) {
+void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users, int addresses, int sources) {
     size_t bytes = 0;
     clear(b);
     b->err = 0;
@@ -37,6 +37,7 @@ void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users, int sources)
         f->size = zmq_msg_size(m);
         f->more = zmq_msg_more(m);
         f->user = users && b->inside == 1 ? zmq_msg_gets(m, "User-Id") : NULL;
+        f->address = addresses && b->inside == 1 ? zmq_msg_gets(m, "Peer-Address") : NULL;
         f->source = b->inside == 1 && (sources || is_hello(f)) ? zmq_msg_get(m, ZMQ_SRCFD) : -1;
         b->inside = f->more ? b->inside + 1 : 0;
         b->messages += !f->more;

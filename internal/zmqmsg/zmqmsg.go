@@ -62,6 +62,8 @@ type Socket struct {
 
 	// Sources asks for the connection of every message, not only of a HELLO.
 	Sources bool
+	// Addresses asks for the host that a message came from.
+	Addresses bool
 
 	public *publicSocket // if not nil, it is used instead of all above but next
 }
@@ -104,6 +106,10 @@ type Frame struct {
 	More bool   // another frame of the same message follows
 	User string // the sender's User-Id, in the second frame of a message under CURVE
 
+	// Address is the IP address that a message came from, in its second frame if Addresses
+	// is set; empty over inproc and ipc.
+	Address string
+
 	// Source is the descriptor of the TCP connection that brought it, in the second frame
 	// of a HELLO, and of each message while Sources is set; 0 if that is not known. It may
 	// be closed already, or another one.
@@ -116,7 +122,7 @@ type Frame struct {
 func (s *Socket) Fill(one bool) (messages int, more bool, err error) {
 	if s.public != nil {
 		s.next = 0
-		return s.public.fill(one)
+		return s.public.fill(one, s.Addresses)
 	}
 	if s.raw == nil {
 		return 0, false, ErrSocket
@@ -125,7 +131,7 @@ func (s *Socket) Fill(one bool) (messages int, more bool, err error) {
 		s.batch = (*C.zyre_batch)(C.calloc(1, C.sizeof_zyre_batch)) // never nil, says cgo
 	}
 	s.next = 0
-	C.zyre_fill(s.raw, s.batch, flag(one), s.users, flag(s.Sources))
+	C.zyre_fill(s.raw, s.batch, flag(one), s.users, flag(s.Addresses), flag(s.Sources))
 	runtime.KeepAlive(s)
 	if s.batch.count == 0 {
 		return 0, false, problem(s.batch.err)
@@ -151,6 +157,9 @@ func (s *Socket) Next() Frame {
 	frame := Frame{Data: unsafe.Slice((*byte)(f.data), int(f.size)), More: f.more != 0, Source: max(0, int(f.source))}
 	if f.user != nil {
 		frame.User = C.GoString(f.user)
+	}
+	if f.address != nil {
+		frame.Address = C.GoString(f.address)
 	}
 	return frame
 }

@@ -128,6 +128,8 @@ func (r gossipRouter) SendTo(id, frame []byte) error {
 
 func (r gossipRouter) Close(time.Duration) error { return r.inbox.Close() }
 
+func (gossipRouter) NewGuard() *transport.Guard { return nil }
+
 // gossipDealer is the socket of a client.
 type gossipDealer struct {
 	polled
@@ -158,6 +160,11 @@ func (d *gossipDealer) Receive(parts [][]byte) (n int, err error) {
 	copy(parts, frames)
 	return len(frames), err
 }
+
+// In memory nothing comes but whole messages.
+func (d *gossipDealer) Look() {}
+
+func (d *gossipDealer) Judge() (ended bool) { return false }
 
 func (d *gossipDealer) Send(frame []byte) error { return asErrno(d.box.Send(frame, nil)) }
 
