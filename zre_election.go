@@ -157,12 +157,12 @@ func (z *zre) runElections(now time.Time) {
 func (z *zre) challenge(now time.Time, group string, e *election) {
 	e.retryAt = time.Time{}
 	g := z.groups[group]
-	if p := e.smallestClaimant(); p != nil && e.leader == "" && g != nil {
+	if p := e.smallestClaimant(); p != nil && g != nil && (e.leader == "" || p.id < e.leader) {
 		switch {
 		case z.isContesting(group) && z.id < p.id:
 		case e.claims[p] == claimLeads:
 			z.follow(now, g, e, p.id)
-		case e.supported == "":
+		case e.supported == "" || p.id < e.supported:
 			z.receiveElect(now, p, g, e, p.id)
 		}
 	}

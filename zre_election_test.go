@@ -63,6 +63,54 @@ func TestElection_leaderGoes(t *testing.T) {
 	}
 }
 
+// What a contestant has said while others stood before it counts once they are gone, also if a
+// larger one leads or asks meanwhile.
+func TestElection_claimHolds(t *testing.T) {
+	const first, second, third = 0, 1, 2 // by their UUIDs
+	type word struct {
+		of int
+		id uint8
+	}
+	for i, c := range []struct {
+		words []word
+		batch bool // they come in one round
+	}{
+		{[]word{{third, LeaderID}, {first, ElectID}, {second, ElectID}, {first, LeaveID}}, false},
+		{[]word{{third, LeaderID}, {first, ElectID}, {second, ElectID}, {first, LeaveID}}, true},
+		{[]word{{first, LeaderID}, {second, ElectID}, {first, LeaveID}, {third, ElectID}}, false},
+		{[]word{{first, LeaderID}, {second, ElectID}, {first, LeaveID}, {third, ElectID}}, true},
+	} {
+		b := newZREBench(t)
+		b.z.join(b.now, "G")
+		uuids, next := [][16]byte{{2}, {3}, {4}}, []uint16{2, 2, 2}
+		for i, uuid := range uuids {
+			hello := packetOf(t, uuid, 1, &ZreMsg{
+				id: HelloID, Endpoint: fmt.Sprintf("tcp://10.0.0.%d:9", 8+i), Groups: []string{"G"}, Status: 1,
+			})
+			b.z.receive(b.now, &hello)
+		}
+		b.z.runElections(b.now)
+		for _, w := range c.words {
+			m := &ZreMsg{id: w.id, Group: "G"}
+			if w.id == LeaveID {
+				m.Status = 2
+			} else {
+				m.candidate = uuidString(uuids[w.of])
+			}
+			packet := packetOf(t, uuids[w.of], next[w.of], m)
+			next[w.of]++
+			b.z.receive(b.now, &packet)
+			if !c.batch {
+				b.z.runElections(b.now)
+			}
+		}
+		b.z.runElections(b.now)
+		if e := b.z.elections["G"]; e.supported != uuidString(uuids[second]) {
+			t.Errorf("%d: supported %q, want %q", i, e.supported, uuidString(uuids[second]))
+		}
+	}
+}
+
 // A member that comes and goes causes a bounded number of elections, and the last change
 // counts in the end.
 func TestElection_changesAreLimited(t *testing.T) {
