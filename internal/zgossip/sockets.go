@@ -62,9 +62,10 @@ type Dealer interface {
 	Polled
 	// Receive reads one message as ReceiveFrom does.
 	Receive(parts [][]byte) (n int, err error)
-	// Look and Judge are those of a transport.DialedGuard. Judge does nothing while there is
-	// something to read.
+	// Look asks the system what has come: see transport.DialedGuard.
 	Look()
+	// Judge ends the connection if too much had come that was no message. It does nothing
+	// while there is something to read.
 	Judge() (ended bool)
 	// Send sends a frame to the hub.
 	Send(frame []byte) error
