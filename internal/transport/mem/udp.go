@@ -75,11 +75,10 @@ func (c *udpConn) Join(l netif.Link) error {
 	return nil
 }
 
-func (c *udpConn) Leave(l netif.Link) error {
+func (c *udpConn) Leave(l netif.Link) {
 	c.host.net.mu.Lock()
 	defer c.host.net.mu.Unlock()
 	delete(c.joined, l)
-	return nil
 }
 
 // Send takes a datagram to all sockets with the same port on the LAN or, for lo, on
