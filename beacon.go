@@ -113,8 +113,7 @@ type Signal struct {
 	Addr     string // where it came from
 	Transmit []byte // the datagram
 
-	link     netif.Link // that it came in on
-	sighting sighting   // for a node: what the datagram says
+	sighting sighting // for a node: what the datagram says
 }
 
 // sighting is a node's beacon that was heard.

@@ -98,9 +98,8 @@ func (c *fakeConn) join(l netif.Link) error {
 	return nil
 }
 
-func (c *fakeConn) leave(l netif.Link) error {
+func (c *fakeConn) leave(l netif.Link) {
 	c.net.set(func() { delete(c.joined, l) })
-	return nil
 }
 
 func (c *fakeConn) send(l netif.Link, datagram []byte) error {

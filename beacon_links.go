@@ -110,7 +110,7 @@ func (a *beaconActor) use(chosen netif.Choice, now time.Time) error {
 		}
 		for _, u := range a.used {
 			if s := a.socket(u.Link); s != nil && !slices.Contains(chosen.Links, u.Link) {
-				_ = s.leave(u.Link) // likely the interface is gone
+				s.leave(u.Link)
 			}
 		}
 		a.used = used

@@ -91,7 +91,7 @@ func (b *Beacon) deliver(datagram []byte, src netip.Addr, ifindex int) {
 			return
 		}
 	}
-	signal := &Signal{Addr: src.String(), Transmit: slices.Clone(datagram), link: l, sighting: s}
+	signal := &Signal{Addr: src.String(), Transmit: slices.Clone(datagram), sighting: s}
 	select {
 	case b.Signals <- signal:
 		b.debug("beacon heard", l.Name, len(datagram))

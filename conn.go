@@ -48,7 +48,7 @@ var (
 type beaconConn interface {
 	Close() error
 	join(l netif.Link) error
-	leave(l netif.Link) error
+	leave(l netif.Link)
 	send(l netif.Link, datagram []byte) error
 	// receive gives an interface index of 0 where the system does not tell.
 	receive(buff []byte) (n int, src netip.Addr, ifindex int, err error)

@@ -68,13 +68,12 @@ func (c *IPv4Conn) join(l netif.Link) error {
 	return nil
 }
 
-// leave cannot fail: an interface that is gone took the membership with it.
-func (c *IPv4Conn) leave(l netif.Link) error {
+// leave ignores errors: an interface that is gone took the membership with it.
+func (c *IPv4Conn) leave(l netif.Link) {
 	c.remove(l)
 	if !c.uses(l) {
 		_ = c.conn.LeaveGroup(&net.Interface{Index: l.Index, Name: l.Name}, &net.UDPAddr{IP: gyreGroup})
 	}
-	return nil
 }
 
 // ReadFrom waits for a datagram, on any interface, and copies it to buff. It

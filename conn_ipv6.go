@@ -67,16 +67,12 @@ func (c *IPv6Conn) join(l netif.Link) error {
 	return nil
 }
 
-func (c *IPv6Conn) leave(l netif.Link) error {
+// leave ignores errors: an interface that is gone took the membership with it.
+func (c *IPv6Conn) leave(l netif.Link) {
 	c.remove(l)
-	if c.uses(l) {
-		return nil
+	if !c.uses(l) {
+		_ = c.conn.LeaveGroup(&net.Interface{Index: l.Index, Name: l.Name}, &net.UDPAddr{IP: allNodes})
 	}
-	err := c.conn.LeaveGroup(&net.Interface{Index: l.Index, Name: l.Name}, &net.UDPAddr{IP: allNodes})
-	if err != nil {
-		return fmt.Errorf("zyre: leave %s on %s: %w", allNodes, l.Name, err)
-	}
-	return nil
 }
 
 // ReadFrom waits for a datagram, on any interface, and copies it to buff. It

@@ -12,22 +12,21 @@ import (
 // speak ZRE by themselves. Its methods may be called by any number of goroutines
 // at once.
 type Group struct {
-	name string
-
 	mu    sync.Mutex
 	peers []*Peer // guarded by mu
 }
 
-// NewGroup makes an empty group. It is zyre_group_new of libzyre.
-func NewGroup(name string) *Group { return &Group{name: name} }
+// NewGroup makes an empty group. The name is for who reads the call: a message names its
+// group by itself. It is zyre_group_new of libzyre.
+func NewGroup(name string) *Group { return &Group{} }
 
 // Join adds a peer to the group; adding it twice is harmless. It is
 // zyre_group_join of libzyre.
 func (g *Group) Join(peer *Peer) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if peer != nil {
-		g.add(peer)
+	if peer != nil && !slices.Contains(g.peers, peer) {
+		g.peers = append(g.peers, peer)
 	}
 }
 
@@ -36,7 +35,7 @@ func (g *Group) Join(peer *Peer) {
 func (g *Group) Leave(peer *Peer) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.remove(peer)
+	g.peers = slices.DeleteFunc(g.peers, func(p *Peer) bool { return p == peer })
 }
 
 // Send sends a message to every peer in the group, in the order in which they
@@ -49,23 +48,4 @@ func (g *Group) Send(msg *ZreMsg) {
 	for _, p := range peers {
 		_ = p.Send(msg)
 	}
-}
-
-// add adds p, and says whether it was not in the group before.
-func (g *Group) add(p *Peer) bool {
-	if slices.Contains(g.peers, p) {
-		return false
-	}
-	g.peers = append(g.peers, p)
-	return true
-}
-
-// remove removes p, and says whether it was in the group.
-func (g *Group) remove(p *Peer) bool {
-	i := slices.Index(g.peers, p)
-	if i < 0 {
-		return false
-	}
-	g.peers = slices.Delete(g.peers, i, i+1)
-	return true
 }

@@ -18,8 +18,7 @@ func (n *node) resolve(endpoint string, required bool) bool {
 	if required {
 		return n.resolver.Start(endpoint)
 	}
-	l := n.zre.location // as it is now: another goroutine asks it
-	return n.resolver.StartNamed(endpoint, l.mayBeNamed)
+	return n.resolver.StartNamed(endpoint, n.zre.location.rule())
 }
 
 func (n *node) isAuthorized(key string) bool { return n.policy.Allows(key) }

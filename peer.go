@@ -28,7 +28,6 @@ type Peer struct {
 	mailbox transport.Mailbox // nil if not connected
 	in      sequenceIn
 	out     sequenceOut
-	heardAt time.Time
 }
 
 // NewPeer makes a peer with the given UUID, in hexadecimal, that is not connected.
@@ -138,13 +137,9 @@ func (p *Peer) Send(msg *ZreMsg) error {
 	return opError("send to peer", p.Identity, err)
 }
 
-// Refresh notes that the peer has been heard from. It is zyre_peer_refresh of
-// libzyre.
-func (p *Peer) Refresh() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.heardAt = time.Now()
-}
+// Refresh does nothing: a Peer does not judge for how long its peer has been silent. In
+// libzyre, zyre_peer_refresh puts off the times at which a peer is evasive and expired.
+func (p *Peer) Refresh() {}
 
 // Header returns the value of one of the peer's headers, and whether there is
 // one. It is zyre_peer_header of libzyre.

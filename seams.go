@@ -66,7 +66,7 @@ func seamsOn(h hostnet.Host) seams {
 type hostConn struct{ hostnet.UDPConn }
 
 func (c hostConn) join(l netif.Link) error                  { return c.Join(l) }
-func (c hostConn) leave(l netif.Link) error                 { return c.Leave(l) }
+func (c hostConn) leave(l netif.Link)                       { c.Leave(l) }
 func (c hostConn) send(l netif.Link, datagram []byte) error { return c.Send(l, datagram) }
 
 func (c hostConn) receive(buff []byte) (int, netip.Addr, int, error) { return c.Receive(buff) }

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"regexp"
@@ -43,20 +44,23 @@ func parseSources(t *testing.T) *sourceTree {
 	return s
 }
 
-var parsedSources = sync.OnceValues(func() (*sourceTree, error) {
+var parsedSources = sync.OnceValues(func() (*sourceTree, error) { return parseDir(".") })
+
+// parseDir parses the package in a directory.
+func parseDir(dir string) (*sourceTree, error) {
 	s := &sourceTree{
 		fset: token.NewFileSet(), files: map[string]*ast.File{},
 		info: &types.Info{Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{}},
 	}
 	system := build.Default
 	system.GOOS = "linux"
-	names, err := filepath.Glob("*.go")
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return nil, err
 	}
 	var files []*ast.File
 	for _, name := range names {
-		match, err := system.MatchFile(".", name)
+		match, err := system.MatchFile(filepath.Split(name))
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +78,7 @@ var parsedSources = sync.OnceValues(func() (*sourceTree, error) {
 	checker := types.Config{Importer: noImporter{}, Error: func(error) {}}
 	s.pkg, _ = checker.Check("zyre", s.fset, files, s.info)
 	return s, nil
-})
+}
 
 // file is the name of the file that a position is in.
 func (s *sourceTree) file(pos token.Pos) string { return s.fset.Position(pos).Filename }
@@ -110,7 +114,7 @@ var protocolImports = map[string][]string{
 	"github.com/go-zyre/zyre/internal/ratelimit": nil,
 	"github.com/go-zyre/zyre/internal/wire":      nil,
 	"github.com/go-zyre/zyre/internal/netif":     {"Link"},
-	"github.com/go-zyre/zyre/internal/transport": {"Mailbox", "Packet", "Payload", "Conn", "Moved", "Deliveries", "ErrAgain", "ErrNeedsLookup", "ParseEndpoint", "RawFromZ85"},
+	"github.com/go-zyre/zyre/internal/transport": {"Mailbox", "Packet", "Payload", "Conn", "Moved", "Deliveries", "EndpointRule", "ErrAgain", "ErrNeedsLookup", "ParseEndpoint", "RawFromZ85"},
 }
 
 // The protocol imports only what has no goroutine, socket or clock.
@@ -255,10 +259,38 @@ func TestWalls_nodeCallsMethods(t *testing.T) {
 	}
 }
 
-// A question changes nothing: what is named so sets no field, and calls nothing that does.
+// changingQuestions are the exceptions.
+var changingQuestions = []string{
+	"internal/foreign/foreignnet.HasEntered", // asks by a command to the goroutine that knows
+	"internal/transport/mem.MayHaveInput",    // lets happen what was due on the network in memory
+}
+
+// A question changes nothing: what is named so sets no field, removes nothing, and calls
+// nothing that does.
 func TestWalls_questionsChangeNothing(t *testing.T) {
-	s := parseSources(t)
-	question := regexp.MustCompile(`^(is|has|can|may|needs|holds|outranks|outweighs)([A-Z]|$)`)
+	if asked := questions(t, parseSources(t)); asked < 50 {
+		t.Errorf("questions found = %d, want all", asked)
+	}
+	asked := 0
+	err := filepath.WalkDir("internal", func(dir string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		s, err := parseDir(dir)
+		if err == nil {
+			asked += questions(t, s)
+		}
+		return err
+	})
+	if err != nil || asked < 40 {
+		t.Errorf("questions found below internal = %d, %v, want all", asked, err)
+	}
+}
+
+// questions checks those of a package, and counts them.
+func questions(t *testing.T, s *sourceTree) (asked int) {
+	t.Helper()
+	question := regexp.MustCompile(`^(?i:is|has|can|may|needs|holds|outranks|outweighs)([A-Z]|$)`)
 	bodies := map[types.Object]*ast.FuncDecl{}
 	for _, file := range s.files {
 		for _, d := range file.Decls {
@@ -267,23 +299,24 @@ func TestWalls_questionsChangeNothing(t *testing.T) {
 			}
 		}
 	}
-	asked := 0
 	for object, f := range bodies {
 		if !question.MatchString(f.Name.Name) {
 			continue
 		}
 		asked++
-		if at := s.change(bodies, object, map[types.Object]bool{}); at.IsValid() {
+		excepted := slices.Contains(changingQuestions, filepath.ToSlash(filepath.Dir(s.file(f.Pos())))+"."+f.Name.Name)
+		switch at := s.change(bodies, object, map[types.Object]bool{}); {
+		case at.IsValid() && !excepted:
 			t.Errorf("%s: %s asks, and %s changes something", s.fset.Position(f.Pos()), f.Name.Name, s.fset.Position(at))
+		case excepted && !at.IsValid():
+			t.Errorf("%s: %s changes nothing, and need not be an exception", s.fset.Position(f.Pos()), f.Name.Name)
 		}
 	}
-	if asked < 50 {
-		t.Errorf("questions found = %d, want all", asked)
-	}
+	return asked
 }
 
 // change returns where a function, or one of the package that it calls, sets a field, an
-// element or what a pointer leads to.
+// element or what a pointer leads to, or removes elements of what it has not made itself.
 func (s *sourceTree) change(bodies map[types.Object]*ast.FuncDecl, object types.Object, seen map[types.Object]bool) (at token.Pos) {
 	f := bodies[object]
 	if f == nil || seen[object] {
@@ -303,6 +336,11 @@ func (s *sourceTree) change(bodies map[types.Object]*ast.FuncDecl, object types.
 			}
 		case *ast.IncDecStmt:
 			set(n.X)
+		case *ast.CallExpr:
+			builtin, ok := n.Fun.(*ast.Ident)
+			if ok && (builtin.Name == "delete" || builtin.Name == "clear") && !s.isMadeIn(f, n.Args[0]) && !at.IsValid() {
+				at = n.Pos()
+			}
 		case *ast.Ident:
 			if called, ok := s.info.Uses[n].(*types.Func); ok && !at.IsValid() {
 				at = s.change(bodies, called, seen)
@@ -311,6 +349,12 @@ func (s *sourceTree) change(bodies map[types.Object]*ast.FuncDecl, object types.
 		return true
 	})
 	return at
+}
+
+// isMadeIn reports whether an expression is a variable that a function declares.
+func (s *sourceTree) isMadeIn(f *ast.FuncDecl, e ast.Expr) bool {
+	id, ok := e.(*ast.Ident)
+	return ok && s.info.Uses[id] != nil && s.info.Uses[id].Pos() >= f.Body.Pos()
 }
 
 // readingOrder is the fenced list of files in docs/architecture.md.

@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func TestZRE_exitReasons(t *testing.T) {
 			b.pass(5 * time.Second)
 		}},
 		{ReasonFailed, func(b *zreBench) {
-			b.port.sendErr = errUnreachable
+			b.port.sendErr = errors.New("no such host")
 			b.z.ping(b.now, b.peer())
 			b.pass(time.Second)
 		}},

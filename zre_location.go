@@ -1,7 +1,6 @@
 package zyre
 
 import (
-	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -29,17 +28,15 @@ func hostOf(endpoint string) string {
 	return endpoint[:max(0, strings.LastIndexByte(endpoint, ':'))]
 }
 
-var errUnreachable = errors.New("zyre: endpoint can't be reached")
+// rule says which endpoints others may have this node connect to.
+func (l *location) rule() transport.EndpointRule {
+	return transport.EndpointRule{
+		Links: l.links, Port: l.port, Endpoints: l.endpoints, Advertised: l.advertised, Local: l.local,
+	}
+}
 
 // isOurs reports whether an endpoint is one of the node's own.
-func (l *location) isOurs(endpoint string) bool {
-	if slices.Contains(l.endpoints, endpoint) || l.advertised != "" && l.advertised == endpoint {
-		return true
-	}
-	ap, err := transport.ParseEndpoint(endpoint)
-	return err == nil && ap.IsValid() && ap.Port() == l.port &&
-		slices.ContainsFunc(l.links, func(o netif.Link) bool { return o.Addr == ap.Addr() })
-}
+func (l *location) isOurs(endpoint string) bool { return l.rule().IsOwn(endpoint) }
 
 // isCutOff reports whether there is no network on which a peer could be reached: a HELLO
 // would arrive later, and name an endpoint that is of no use to the peer.
@@ -106,43 +103,6 @@ func (l *location) has(addr netip.Addr) bool {
 		slices.ContainsFunc(l.links, func(o netif.Link) bool { return o.Addr.WithZone("") == addr }))
 }
 
-// isOnLoopback reports whether one of the links is the loopback interface.
-func (l *location) isOnLoopback() bool {
-	return slices.ContainsFunc(l.links, func(o netif.Link) bool { return o.Addr.IsLoopback() })
-}
-
-// mayBeNamed reports whether others may have this node connect to an endpoint with an
-// address.
-func (l *location) mayBeNamed(endpoint string) bool {
-	_, err := l.reachable(endpoint)
-	return err == nil && !l.isOurs(endpoint)
-}
-
-// reachable returns where a HELLO, or gossip, says that a node can be reached, in the
-// form in which endpoints are compared. An IPv6 link-local address gets our zone. A host
-// name comes back as it is, with transport.ErrNeedsLookup. Local endpoints are taken only
-// by a node whose application uses such itself: else a stranger could have it connect to
-// any socket of this host.
-func (l *location) reachable(endpoint string) (string, error) {
-	ap, err := transport.ParseEndpoint(endpoint)
-	addr := ap.Addr().Unmap()
-	switch {
-	case err != nil:
-		return endpoint, err
-	case !ap.IsValid() && l.local:
-		return endpoint, nil
-	case !addr.IsValid(), addr.Zone() != "", addr.IsUnspecified(), addr.IsMulticast(),
-		addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
-		return "", errUnreachable
-	}
-	if addr.IsLoopback() && !l.local && !l.isOnLoopback() {
-		return "", errUnreachable // it is on this host, or has no network
-	}
-	if addr.IsLinkLocalUnicast() && addr.Is6() {
-		if len(l.links) != 1 {
-			return "", errUnreachable // on which link, its beacon will tell
-		}
-		addr = addr.WithZone(l.links[0].Name)
-	}
-	return "tcp://" + netip.AddrPortFrom(addr, ap.Port()).String(), nil
-}
+// reachable returns where a HELLO, or gossip, says that a node can be reached, by the rule
+// for what others name. A host name comes back as it is, with transport.ErrNeedsLookup.
+func (l *location) reachable(endpoint string) (string, error) { return l.rule().Reachable(endpoint) }

@@ -114,17 +114,17 @@ func TestLocation_reachable(t *testing.T) {
 		{"an address", plain, "tcp://10.0.0.9:1", "tcp://10.0.0.9:1", nil},
 		{"mapped into IPv6", plain, "tcp://[::ffff:10.0.0.9]:1", "tcp://10.0.0.9:1", nil},
 		{"a host name", plain, "tcp://somewhere:1", "tcp://somewhere:1", transport.ErrNeedsLookup},
-		{"loopback", plain, "tcp://127.0.0.1:1", "", errUnreachable},
+		{"loopback", plain, "tcp://127.0.0.1:1", "", transport.ErrUnreachable},
 		{"loopback, on loopback", lo, "tcp://127.0.0.1:1", "tcp://127.0.0.1:1", nil},
 		{"loopback, used by the application", local, "tcp://127.0.0.1:1", "tcp://127.0.0.1:1", nil},
-		{"ipc", plain, "ipc:///tmp/x", "", errUnreachable},
+		{"ipc", plain, "ipc:///tmp/x", "", transport.ErrUnreachable},
 		{"ipc, used by the application", local, "ipc:///tmp/x", "ipc:///tmp/x", nil},
 		{"multicast", plain, "tcp://224.0.0.1:1", "", transport.ErrBadEndpoint},
 		{"broadcast", plain, "tcp://255.255.255.255:1", "", transport.ErrBadEndpoint},
-		{"unspecified", plain, "tcp://0.0.0.0:1", "", errUnreachable},
-		{"somebody's zone", plain, "tcp://[fe80::9%eth7]:1", "", errUnreachable},
+		{"unspecified", plain, "tcp://0.0.0.0:1", "", transport.ErrUnreachable},
+		{"somebody's zone", plain, "tcp://[fe80::9%eth7]:1", "", transport.ErrUnreachable},
 		{"link-local, on one link", one6, "tcp://[fe80::9]:1", "tcp://[fe80::9%eth2]:1", nil},
-		{"link-local, on two", location{links: []netif.Link{linkA, link6}}, "tcp://[fe80::9]:1", "", errUnreachable},
+		{"link-local, on two", location{links: []netif.Link{linkA, link6}}, "tcp://[fe80::9]:1", "", transport.ErrUnreachable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := c.location.reachable(c.endpoint)

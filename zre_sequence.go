@@ -81,9 +81,8 @@ func (s *sequenceOut) used(seq uint16, now time.Time) {
 
 // assumeOtherWrap is called when the peer restarts its session. If our count
 // wrapped not long before, the peer has probably lost count there, so the next wrap
-// is the other one: a mistake costs one EXIT at that wrap. It reports whether the
-// assumption changed.
-func (s *sequenceOut) assumeOtherWrap(now time.Time, window time.Duration) bool {
+// is the other one: a mistake costs one EXIT at that wrap.
+func (s *sequenceOut) assumeOtherWrap(now time.Time, window time.Duration) {
 	changed := !s.wrappedAt.IsZero() && now.Sub(s.wrappedAt) < window
 	if changed && s.assumed == wrapAfter65534 {
 		s.assumed = wrapUnknown
@@ -91,5 +90,4 @@ func (s *sequenceOut) assumeOtherWrap(now time.Time, window time.Duration) bool 
 		s.assumed = wrapAfter65534
 	}
 	s.wrappedAt = time.Time{}
-	return changed
 }

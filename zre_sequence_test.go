@@ -122,18 +122,19 @@ func TestSequenceOut_assumeOtherWrap(t *testing.T) {
 		used uint16
 		last uint16
 		wait time.Duration
-		want bool
+		want wrap
 	}{
-		{"never wrapped", 9, 8, 0, false},
-		{"just wrapped to 0", 0, 65534, 0, true},
-		{"just sent 65535", 65535, 65534, 0, true},
-		{"wrapped long ago", 0, 65535, time.Minute, false},
+		{"never wrapped", 9, 8, 0, wrapUnknown},
+		{"just wrapped to 0", 0, 65534, 0, wrapAfter65534},
+		{"just sent 65535", 65535, 65534, 0, wrapAfter65534},
+		{"wrapped long ago", 0, 65535, time.Minute, wrapUnknown},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := sequenceOut{last: c.last}
 			s.used(c.used, now)
-			if got := s.assumeOtherWrap(now.Add(c.wait), time.Second); got != c.want {
-				t.Errorf("assumeOtherWrap = %t, want %t", got, c.want)
+			s.assumeOtherWrap(now.Add(c.wait), time.Second)
+			if s.assumed != c.want {
+				t.Errorf("assumed to wrap %v, want %v", s.assumed, c.want)
 			}
 		})
 	}

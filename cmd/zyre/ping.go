@@ -63,10 +63,9 @@ type pinger struct {
 
 // pingStats is what is known of the pings to one peer.
 type pingStats struct {
-	peer   zyre.PeerInfo
-	sent   int
-	trips  []time.Duration
-	exited bool
+	peer  zyre.PeerInfo
+	sent  int
+	trips []time.Duration
 }
 
 // pingReply is what became of one ping.
@@ -174,7 +173,7 @@ func (p *pinger) take(ctx context.Context, r pingReply) {
 	s := p.stats[r.UUID]
 	switch {
 	case r.err == nil:
-		s.trips, s.exited = append(s.trips, r.trip), false
+		s.trips = append(s.trips, r.trip)
 		r.RTT = milliseconds(r.trip)
 	case errors.Is(r.err, context.DeadlineExceeded):
 		r.Error = fmt.Sprintf("no reply within %v", p.timeout)

@@ -2,6 +2,7 @@ package netns
 
 import (
 	"fmt"
+	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -37,6 +38,19 @@ func (h *Host) Filter(rules ...Rule) {
 		set.WriteString(string(rule))
 	}
 	h.run("nft", set.String())
+}
+
+// BlockBroadcasts has the switches drop the broadcasts of IPv4 to an address, that of a subnet, and to
+// 255.255.255.255, but not those of ARP, as access points do that keep their clients apart.
+// It skips the test where switches cannot filter.
+func (h *Host) BlockBroadcasts(addr string) {
+	h.net.t.Helper()
+	h.net.need("nft")
+	rules := "add table bridge zyre; add chain bridge zyre f { type filter hook forward priority 0; };" +
+		"add rule bridge zyre f ip daddr { " + addr + ", 255.255.255.255 } drop"
+	if out, err := exec.Command("ip", "netns", "exec", h.net.space, "nft", rules).CombinedOutput(); err != nil {
+		h.net.t.Skipf("the switches cannot filter: %v: %s", err, out)
+	}
 }
 
 // Counted returns how many packets the first rule with the word counter has met.

@@ -53,7 +53,7 @@ type UDPConn interface {
 	// Join adds a link to those that Send may use.
 	Join(l netif.Link) error
 	// Leave takes a link away from them.
-	Leave(l netif.Link) error
+	Leave(l netif.Link)
 	// Send broadcasts a datagram on a link.
 	Send(l netif.Link, datagram []byte) error
 	// Receive waits for a datagram, and says where it came from and on which interface it

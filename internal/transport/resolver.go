@@ -79,17 +79,18 @@ func NewResolver(lookup func(ctx context.Context, host string) (addrs []string, 
 // whether it did. It does not if the endpoint has no host name or one that cannot exist, if
 // it is being looked up already, or if too many are. Who needs it tries again.
 func (r *Resolver) Start(endpoint string) bool {
-	return r.start(endpoint, false, func(string) bool { return true })
+	return r.start(endpoint, nil)
 }
 
 // StartNamed is Start for an endpoint that others have named. It is limited in rate, and
-// only endpoints with an address that may be used are connected to, or told. mayUse is
-// called by another goroutine.
-func (r *Resolver) StartNamed(endpoint string, mayUse func(numeric string) bool) bool {
-	return r.start(endpoint, true, mayUse)
+// only endpoints that rule allows are connected to, or told.
+func (r *Resolver) StartNamed(endpoint string, rule EndpointRule) bool {
+	return r.start(endpoint, &rule)
 }
 
-func (r *Resolver) start(endpoint string, named bool, mayUse func(numeric string) bool) bool {
+// start is Start, or StartNamed with a rule.
+func (r *Resolver) start(endpoint string, rule *EndpointRule) bool {
+	named := rule != nil
 	if !errors.Is(CheckEndpoint(endpoint), ErrNeedsLookup) {
 		return false
 	}
@@ -109,7 +110,7 @@ func (r *Resolver) start(endpoint string, named bool, mayUse func(numeric string
 	pending[endpoint] = true
 	result := Resolved{Endpoint: endpoint, Named: named}
 	r.running.Go(func() {
-		r.resolve(host, result, most, mayUse)
+		r.resolve(host, result, most, rule)
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		delete(pending, endpoint)
@@ -118,7 +119,7 @@ func (r *Resolver) start(endpoint string, named bool, mayUse func(numeric string
 }
 
 // resolve looks a host name up and delivers the result.
-func (r *Resolver) resolve(host string, result Resolved, most int, mayUse func(numeric string) bool) {
+func (r *Resolver) resolve(host string, result Resolved, most int, rule *EndpointRule) {
 	ctx, cancel := context.WithTimeout(r.ctx, lookupLimit)
 	defer cancel()
 	addrs, err := r.lookup(ctx, host)
@@ -128,7 +129,7 @@ func (r *Resolver) resolve(host string, result Resolved, most int, mayUse func(n
 	result.Err = err
 	for _, addr := range addrs {
 		numeric := numericEndpoint(result.Endpoint, addr)
-		if CheckEndpoint(numeric) == nil && mayUse(numeric) && len(result.Numeric) < most {
+		if CheckEndpoint(numeric) == nil && (rule == nil || rule.Allows(numeric)) && len(result.Numeric) < most {
 			result.Numeric = append(result.Numeric, numeric)
 		}
 	}

@@ -183,7 +183,7 @@ func testStartNamed(t *testing.T) {
 		}
 		return []string{"127.0.0.1", "::1", "192.0.2.1"}, nil
 	}
-	notLocal := func(numeric string) bool { return !IsLocal(numeric) }
+	var notLocal EndpointRule
 	if !r.StartNamed("tcp://localhost:6379", notLocal) {
 		t.Fatal("StartNamed() = false, want true")
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -187,24 +186,9 @@ func TestDoctor_alone(t *testing.T) {
 	diagnosed.check(t, "against", "not in the subnet")
 }
 
-// blockBroadcasts has the switch drop the broadcasts of the hosts' network, but those of
-// ARP, as access points do that keep their clients apart.
-func blockBroadcasts(t *testing.T, h *netns.Host) {
-	t.Helper()
-	space := strings.TrimSuffix(h.Space(), "-"+h.Name) + "-switch"
-	for _, command := range []string{
-		"add table bridge zyre", "add chain bridge zyre f { type filter hook forward priority 0; }",
-		"add rule bridge zyre f ip daddr { 10.78.0.255, 255.255.255.255 } drop",
-	} {
-		if out, err := exec.Command("ip", "netns", "exec", space, "nft", command).CombinedOutput(); err != nil {
-			t.Skipf("nft %s: %v: %s", command, err, out)
-		}
-	}
-}
-
 func TestDoctor_noBroadcast(t *testing.T) {
 	a, b, _ := network(t, child.Config{})
-	blockBroadcasts(t, a)
+	a.BlockBroadcasts("10.78.0.255")
 	alone := diagnose(t, a)
 	alone.check(t, "no-others", "eats broadcasts")
 	here, there := pairOf(t, a, b, "10.78.0.1", "10.78.0.2")

@@ -25,7 +25,7 @@ type udpConn struct {
 
 	// guarded by net.mu
 	joined map[netif.Link]bool
-	queue  []datagram // in order of arrival
+	queue  []datagram // in order of arrival: one that comes later may be due before others
 	closed bool
 }
 
@@ -75,11 +75,10 @@ func (c *udpConn) Join(l netif.Link) error {
 	return nil
 }
 
-func (c *udpConn) Leave(l netif.Link) error {
+func (c *udpConn) Leave(l netif.Link) {
 	c.host.net.mu.Lock()
 	defer c.host.net.mu.Unlock()
 	delete(c.joined, l)
-	return nil
 }
 
 // Send takes a datagram to all sockets with the same port on the LAN or, for lo, on
@@ -164,9 +163,9 @@ func (c *udpConn) next() (d *datagram, wait time.Duration, err error) {
 	if wait = time.Until(c.queue[0].due); wait > 0 {
 		return nil, wait, nil
 	}
-	d = &c.queue[0]
-	c.queue = slices.Clone(c.queue[1:])
-	return d, 0, nil
+	first := c.queue[0]
+	c.queue = slices.Delete(c.queue, 0, 1)
+	return &first, 0, nil
 }
 
 // wait waits for a datagram to come or, if the time is not negative, to arrive.

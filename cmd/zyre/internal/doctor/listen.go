@@ -45,7 +45,6 @@ type sighting struct {
 	// on the wire only.
 	received bool
 	count    int
-	first    time.Time
 	last     time.Time
 	goodbye  time.Time // when it last said goodbye
 }
@@ -132,7 +131,7 @@ func (l *sightings) add(datagram []byte, from netip.Addr, ifIndex, udpPort int, 
 	case i < 0 && len(l.all) >= maxSightings:
 		return
 	case i < 0:
-		s.addr, s.ifIndex, s.udpPort, s.first = from, ifIndex, udpPort, now
+		s.addr, s.ifIndex, s.udpPort = from, ifIndex, udpPort
 		if ifi, err := net.InterfaceByIndex(ifIndex); err == nil {
 			s.ifName = ifi.Name
 		}
