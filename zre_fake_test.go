@@ -181,7 +181,7 @@ func newSecureBench(t *testing.T) (b *zreBench, key string) {
 	return b, transport.Z85FromRaw([32]byte{7})
 }
 
-// helloWithKey has the peer say HELLO under a key that it has proven to hold.
+// helloWithKey has the peer say HELLO under its key.
 func (b *zreBench) helloWithKey(endpoint, key string) {
 	b.t.Helper()
 	packet := packetOf(b.t, stateUUID, 1, &ZreMsg{id: HelloID, Endpoint: endpoint, Name: "peer", Headers: map[string]string{publicKeyHeader: key}})

@@ -49,7 +49,7 @@ func (b *zreBench) failProbe(pr probe) {
 var handshakeStates = map[string]func(b *zreBench){
 	helloHeld.String(): func(b *zreBench) { b.hello(stateUnresolved) },
 	helloSent.String(): func(b *zreBench) { b.z.sighted(b.now, stateUUID, stateEndpoint) },
-	helloDoubted.String(): func(b *zreBench) {
+	helloUnconfirmed.String(): func(b *zreBench) {
 		b.hello(stateEndpoint)
 		b.pass(b.z.timeouts.expired)
 		b.hello(stateEndpoint)
