@@ -59,9 +59,12 @@ func (b *zreBench) secure() (other string) {
 	return transport.Z85FromRaw([32]byte{8})
 }
 
-// hearOther has another node send a message.
+// otherUUID is that of another node.
+var otherUUID = [16]byte{8}
+
+// hearOther has the other node send a message.
 func (b *zreBench) hearOther(seq uint16, m *ZreMsg) {
-	packet := packetOf(b.t, [16]byte{8}, seq, m)
+	packet := packetOf(b.t, otherUUID, seq, m)
 	b.z.receive(b.now, &packet)
 }
 
@@ -186,7 +189,7 @@ var handshakeInputs = map[string]func(b *zreBench){
 		b.port.revoked = true
 		b.z.authorizationChanged(b.now)
 	},
-	"beacon of another node": func(b *zreBench) { b.z.sighted(b.now, [16]byte{8}, stateEndpoint) },
+	"beacon of another node": func(b *zreBench) { b.z.sighted(b.now, otherUUID, stateEndpoint) },
 	"HELLO of another node":  func(b *zreBench) { b.hearOther(1, &ZreMsg{id: HelloID, Endpoint: stateEndpoint}) },
 	"HELLO and WHISPER of another node": func(b *zreBench) {
 		b.hearOther(1, &ZreMsg{id: HelloID, Endpoint: stateEndpoint})
