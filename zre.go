@@ -258,7 +258,7 @@ func (z *zre) tickPeer(now time.Time, p *peer) {
 		if p.mailbox != nil {
 			z.ping(now, p)
 		}
-	case p.handshake.state == helloDoubted && p.presence.idle(now) < z.timeouts.expired:
+	case p.handshake.state == helloUnconfirmed && p.presence.idle(now) < z.timeouts.expired:
 		// it may answer yet
 	case now.Sub(p.bornAt) >= z.timeouts.expired:
 		z.counters.neverEntered++

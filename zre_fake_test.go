@@ -19,6 +19,7 @@ type fakePort struct {
 	busy    bool                                   // it looks up no more
 	gates   []string                               // peers and groups blocked, and let go on
 	sendErr error                                  // what sending gives
+	revoked bool                                   // no key is authorized any more
 	moves   func() transport.Moved                 // what moves on connections; nil if that cannot be told
 	movesOf func(c transport.Conn) transport.Moved // likewise, by the connection from the peer
 }
@@ -32,7 +33,7 @@ func (f *fakePort) resolve(endpoint string, _ bool) bool {
 	return !f.busy
 }
 
-func (f *fakePort) isAuthorized(string) bool { return true }
+func (f *fakePort) isAuthorized(string) bool { return !f.revoked }
 
 func (f *fakePort) deliver(e *Event) {
 	f.events = append(f.events, e.Type)
@@ -140,6 +141,13 @@ func (b *zreBench) hear(m *ZreMsg) { b.hearAfterGap(m, 0) }
 
 // hearAfterGap has the peer send a message after some that were lost.
 func (b *zreBench) hearAfterGap(m *ZreMsg, lost uint16) {
+	packet := b.packet(m, lost)
+	b.z.receive(b.now, &packet)
+}
+
+// packet is a message of the peer's after some that were lost, as it comes from the inbox.
+func (b *zreBench) packet(m *ZreMsg, lost uint16) transport.Packet {
+	b.t.Helper()
 	seq := uint16(2)
 	switch {
 	case m.id == HelloID:
@@ -147,8 +155,7 @@ func (b *zreBench) hearAfterGap(m *ZreMsg, lost uint16) {
 	case b.peer() != nil && b.peer().handshake.isHelloReceived():
 		seq = b.peer().in.next
 	}
-	packet := packetOf(b.t, stateUUID, seq+lost, m)
-	b.z.receive(b.now, &packet)
+	return packetOf(b.t, stateUUID, seq+lost, m)
 }
 
 // hearID has the peer send a command that has no fields of interest.
@@ -181,7 +188,7 @@ func newSecureBench(t *testing.T) (b *zreBench, key string) {
 	return b, transport.Z85FromRaw([32]byte{7})
 }
 
-// helloWithKey has the peer say HELLO under a key that it has proven to hold.
+// helloWithKey has the peer say HELLO under its key.
 func (b *zreBench) helloWithKey(endpoint, key string) {
 	b.t.Helper()
 	packet := packetOf(b.t, stateUUID, 1, &ZreMsg{id: HelloID, Endpoint: endpoint, Name: "peer", Headers: map[string]string{publicKeyHeader: key}})

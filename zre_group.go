@@ -32,7 +32,7 @@ func (z *zre) confirmPeers(now time.Time, group string) (confirmed int) {
 	count := func(p *peer) {
 		switch {
 		case !p.isEntered():
-		case !p.handshake.isUnconfirmed():
+		case !p.handshake.isEnteredUnconfirmed():
 			confirmed++
 		case !p.presence.isPinged():
 			z.ping(now, p)

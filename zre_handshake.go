@@ -12,9 +12,9 @@ const (
 	helloHeld handshakeState = iota
 	// helloSent: we said HELLO; the peer's own has not come. It has not entered.
 	helloSent
-	// helloDoubted: both have said HELLO, but the peer may not have taken ours. Its HELLO is
+	// helloUnconfirmed: both have said HELLO, but the peer may not have taken ours. Its HELLO is
 	// kept until it shows that it has. It has not entered.
-	helloDoubted
+	helloUnconfirmed
 	// helloReturned: the peer said HELLO first, and we answered it. It has entered. Most
 	// implementations answer every HELLO, so another one may come, which is no restart.
 	helloReturned
@@ -26,7 +26,7 @@ const (
 )
 
 func (s handshakeState) String() string {
-	return [...]string{"held", "sent", "doubted", "returned", "exchanged", "confirmed"}[s]
+	return [...]string{"held", "sent", "unconfirmed", "returned", "exchanged", "confirmed"}[s]
 }
 
 // maxResends is how often the patience is doubled.
@@ -45,10 +45,10 @@ type handshake struct {
 func (h *handshake) isEntered() bool { return h.state >= helloReturned }
 
 // isHelloReceived reports whether what the peer sends follows a HELLO that was taken.
-func (h *handshake) isHelloReceived() bool { return h.state >= helloDoubted }
+func (h *handshake) isHelloReceived() bool { return h.state >= helloUnconfirmed }
 
-// isUnconfirmed reports whether a peer that has entered may not have taken our HELLO.
-func (h *handshake) isUnconfirmed() bool {
+// isEnteredUnconfirmed reports whether a peer that has entered may not have taken our HELLO.
+func (h *handshake) isEnteredUnconfirmed() bool {
 	return h.state == helloReturned || h.state == helloExchanged
 }
 
@@ -58,7 +58,7 @@ func (h *handshake) sent(now time.Time) {
 	switch {
 	case h.isEntered():
 		h.state = helloReturned
-	case h.state != helloDoubted:
+	case h.state != helloUnconfirmed:
 		h.state = helloSent
 	}
 }
@@ -71,8 +71,8 @@ func (h *handshake) resent() {
 // received notes the peer's HELLO, which makes it enter.
 func (h *handshake) received() { h.state = helloExchanged }
 
-// doubted notes that both have said HELLO, and that the peer may not have taken ours.
-func (h *handshake) doubted() { h.state = helloDoubted }
+// unconfirmed notes that both have said HELLO, and that the peer may not have taken ours.
+func (h *handshake) unconfirmed() { h.state = helloUnconfirmed }
 
 // answered notes that our last HELLO answered the peer's.
 func (h *handshake) answered() {
@@ -81,8 +81,8 @@ func (h *handshake) answered() {
 	}
 }
 
-// helloTaken notes that a peer in doubt has a HELLO of ours, which makes it enter. If it
-// was said again, the answer to the last one may be yet to come.
+// helloTaken notes that a peer in helloUnconfirmed has a HELLO of ours, which makes it enter.
+// If that was said again, the answer to the last one may be yet to come.
 func (h *handshake) helloTaken() {
 	h.state = helloExchanged
 	if h.resends > 0 {

@@ -103,9 +103,9 @@ func TestHandshake_questions(t *testing.T) {
 	} {
 		t.Run(c.state.String(), func(t *testing.T) {
 			h := handshake{state: c.state}
-			if h.isEntered() != c.entered || h.isUnconfirmed() != c.unconfirmed {
-				t.Errorf("isEntered, isUnconfirmed = %t, %t, want %t, %t",
-					h.isEntered(), h.isUnconfirmed(), c.entered, c.unconfirmed)
+			if h.isEntered() != c.entered || h.isEnteredUnconfirmed() != c.unconfirmed {
+				t.Errorf("isEntered, isEnteredUnconfirmed = %t, %t, want %t, %t",
+					h.isEntered(), h.isEnteredUnconfirmed(), c.entered, c.unconfirmed)
 			}
 		})
 	}
@@ -123,10 +123,10 @@ func TestHandshake_pingAnswered(t *testing.T) {
 	}
 }
 
-// A peer in doubt that has entered may still answer a HELLO that was said again.
+// A peer that enters from helloUnconfirmed may still answer a HELLO that was said again.
 func TestHandshake_helloTaken(t *testing.T) {
 	for resends, want := range map[uint8]handshakeState{0: helloExchanged, 1: helloReturned} {
-		h := handshake{state: helloDoubted, resends: resends}
+		h := handshake{state: helloUnconfirmed, resends: resends}
 		if h.helloTaken(); h.state != want {
 			t.Errorf("after %d HELLOs again: state = %s, want %s", resends, h.state, want)
 		}

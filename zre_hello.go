@@ -51,7 +51,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	p.pings.answersLost()
 	z.command(now, p, z.ownHello(p.endpoint))
 	p.sentSinceHello = false
-	if p.handshake.state == helloDoubted {
+	if p.handshake.state == helloUnconfirmed {
 		z.startProbe(now, p, probe{kind: probeHello})
 	}
 	return true
@@ -76,7 +76,7 @@ func (z *zre) resendHello(now time.Time, p *peer, reason string) bool {
 	if p.isEntered() {
 		groups := p.groupNames()
 		z.emitExit(now, p, reason)
-		p.doubt(groups)
+		p.awaitAnswer(groups)
 	}
 	return z.sendHello(now, p)
 }
@@ -132,10 +132,10 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 			z.enterIfReached(now, q, its)
 			q.handshake.answered()
 		}
-	case p.handshake.state == helloDoubted && !z.admitRestart(now, uuid):
+	case p.handshake.state == helloUnconfirmed && !z.admitRestart(now, uuid):
 		z.removePeer(now, p, ReasonThrottled)
 	case !p.isEntered() && z.mayLackHello(p, endpoint, reachable):
-		z.keepInDoubt(now, p, its)
+		z.keepUnconfirmed(now, p, its)
 	case !p.isEntered():
 		z.enterIfReached(now, p, its)
 	default:
@@ -143,9 +143,9 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 	}
 }
 
-// outweighsBeacon reports whether the endpoint in a peer's HELLO, which has proven its key,
-// takes the place of the one in a beacon, which anybody can forge. What the application or
-// gossip named is kept, and so is another port of the same host.
+// outweighsBeacon reports whether the endpoint in a peer's HELLO, which only the holder of
+// its key can send, takes the place of the one in a beacon, which anybody can forge. What the
+// application or gossip named is kept, and so is another port of the same host.
 func (z *zre) outweighsBeacon(p *peer, endpoint string) bool {
 	other := z.addressed[endpoint]
 	return z.secure && z.known[p.uuid] == nil && hostOf(endpoint) != hostOf(p.endpoint) && (other == nil || !other.isEntered())

@@ -83,7 +83,7 @@ func TestHello_deadProcess(t *testing.T) {
 	}
 }
 
-// The endpoint in a HELLO that has proven its key takes the place of the one in a beacon,
+// The endpoint in a HELLO under the right key takes the place of the one in a beacon,
 // unless the application or gossip named that.
 func TestHello_outweighsBeacon(t *testing.T) {
 	for known, want := range map[bool]string{false: stateEndpoint, true: "tcp://10.0.0.66:9"} {

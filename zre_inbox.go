@@ -48,7 +48,7 @@ func (z *zre) inboxDrained(now time.Time) {
 	z.inbox.grace, z.inbox.backlogged, z.inbox.drainedAt = 0, false, now
 	for _, uuid := range z.inbox.goodbyes {
 		switch p := z.peers[uuid]; {
-		case p == nil, p.handshake.state == helloDoubted:
+		case p == nil, p.handshake.state == helloUnconfirmed:
 		case p.isEntered():
 			z.startProbe(now, p, probe{kind: probeGoodbye})
 		default:

@@ -17,8 +17,8 @@ func (z *zre) isTrusted(key string) bool {
 }
 
 // isKeyRight reports whether a message came from the holder of the right key: p's, or
-// for a HELLO of a peer that has not entered the one that the HELLO names. key is what
-// the sender has proven to hold.
+// for a HELLO of a peer that has not entered the one that the HELLO names. key is the
+// one that the sender holds, as CURVE has made sure.
 func (z *zre) isKeyRight(p *peer, key string, v *zreView) bool {
 	if !z.secure {
 		return true
@@ -42,10 +42,9 @@ func (z *zre) rejectKey(now time.Time, p *peer, uuid [16]byte, key string, v *zr
 	}
 }
 
-// followProvenKey forgets a peer that was to have another key than the sender of a
-// message has proven to hold: what a beacon names is not proven. It returns the peer, nil
-// if it was forgotten.
-func (z *zre) followProvenKey(p *peer, key string) *peer {
+// forgetIfOtherKey forgets a peer that was to have another key than the sender of a message
+// holds: anybody can name a key in a beacon. It returns the peer, nil if it was forgotten.
+func (z *zre) forgetIfOtherKey(p *peer, key string) *peer {
 	if p != nil && z.secure && p.key != key {
 		z.forgetPeer(p)
 		return nil

@@ -18,7 +18,7 @@ func TestKeys_routingIDTakenOver(t *testing.T) {
 		events  string // likewise
 	}{
 		{"entered", true, "PING HELLO PING HELLO PING", "EXIT"},
-		{"in doubt", false, "HELLO PING HELLO PING", ""},
+		{"not confirmed", false, "HELLO PING HELLO PING", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, key := newSecureBench(t)

@@ -34,7 +34,7 @@ type peer struct {
 	progress  progress
 	probe     probe
 	triedAt   map[string]time.Time // hosts at which it was looked for in vain, at most maxTriedHosts; nil if one
-	held      hello                // what a peer in helloHeld or helloDoubted said
+	held      hello                // what a peer in helloHeld or helloUnconfirmed said
 	lookUps   int                  // of the host name in held.endpoint
 	lookUpAt  time.Time
 	suspects  []*peer // of a peer in helloHeld: the seeds that it may be at, still to be tested

@@ -45,7 +45,7 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.rejectKey(now, z.peers[uuid], uuid, m.UserID, v)
 		return
 	}
-	p := z.followProvenKey(z.peers[uuid], m.UserID)
+	p := z.forgetIfOtherKey(z.peers[uuid], m.UserID)
 	if v.id == HelloID {
 		z.counters.received++
 		if p == nil && z.secure {
@@ -54,7 +54,7 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.receiveHello(now, uuid, p, v, m)
 		return
 	}
-	p = z.proveClaim(now, p, v.sequence, m.From[0])
+	p = z.decideClaim(now, p, v.sequence, m.From[0])
 	if p == nil || !p.handshake.isHelloReceived() || p.routingByte != m.From[0] {
 		z.onMessageBeforeHello(now, p, v, m)
 		return
@@ -72,7 +72,7 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 	}
 	z.counters.received++
 	p.received++
-	if p.handshake.state == helloDoubted {
+	if p.handshake.state == helloUnconfirmed {
 		z.enterIfAnswered(now, p, v.id)
 	}
 	z.confirmHello(now, p, v.id)
@@ -170,7 +170,7 @@ func (z *zre) receiveShout(p *peer, v *zreView, frames [][]byte) {
 
 // goodbye handles a zero-port beacon. Datagrams can be forged, and can come late, from
 // before a peer restarted its session: then, and always to a secure node, silence has to confirm
-// them. A peer in doubt is under a probe already.
+// them. A peer in helloUnconfirmed is under a probe already.
 func (z *zre) goodbye(now time.Time, uuid [16]byte, key string) {
 	p := z.peers[uuid]
 	switch {
@@ -182,7 +182,7 @@ func (z *zre) goodbye(now time.Time, uuid [16]byte, key string) {
 		if !slices.Contains(z.inbox.goodbyes, uuid) {
 			z.inbox.goodbyes = append(z.inbox.goodbyes, uuid)
 		}
-	case p.handshake.state == helloDoubted:
+	case p.handshake.state == helloUnconfirmed:
 	case !p.isEntered():
 		z.forgetPeer(p)
 	case z.secure, now.Sub(p.restartedAt) < z.timeouts.verify():

@@ -91,7 +91,7 @@ func TestSeed_otherAddress(t *testing.T) {
 				packet.Conn = connFrom(t, c.from)
 			}
 			b.z.receive(b.now, &packet)
-			if p := b.peer(); p != nil && p.handshake.state == helloDoubted {
+			if p := b.peer(); p != nil && p.handshake.state == helloUnconfirmed {
 				b.hearID(PingOkID)
 			}
 			b.pass(2 * time.Second) // for a test whether it is at the seed

@@ -22,10 +22,10 @@ type sequenceIn struct {
 	wrap wrap   // learnt when the peer wraps for the first time
 }
 
-// expectHello starts the count anew: the next message is a HELLO.
+// expectHello starts the count again: the next message is a HELLO.
 func (s *sequenceIn) expectHello() { s.next = 1 }
 
-// helloReceived starts the count anew after a HELLO.
+// helloReceived starts the count again after a HELLO.
 func (s *sequenceIn) helloReceived() { s.next = 2 }
 
 // accept counts a message if seq is the expected number, and reports whether it
@@ -54,7 +54,7 @@ type sequenceOut struct {
 	assumed   wrap      // how the peer counts, as far as its silence tells
 }
 
-// restart starts the count anew, for a new connection. What was learnt of the peer's
+// restart starts the count again, for a new connection. What was learnt of the peer's
 // way to count stays.
 func (s *sequenceOut) restart() { s.last = 0 }
 

@@ -241,7 +241,7 @@ func TestNode_modulo65535Unknown(t *testing.T) {
 }
 
 // Whoever loses a message of a peer soon talks with it again, both ways, also if the
-// peer drops us at the HELLO by which we ask it to begin anew.
+// peer drops us at the HELLO by which we ask it to begin again.
 func TestNode_gapHeals(t *testing.T) {
 	for _, kind := range []simKind{simLibzyre, simPyre, simZyreJS} {
 		s := newSim(t, 1)

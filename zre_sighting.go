@@ -24,7 +24,7 @@ func (z *zre) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string)
 			z.noteKeyRefused("sighting", uuid, endpoint, key)
 			return
 		}
-		z.forgetPeer(p) // nobody has proven the key named before
+		z.forgetPeer(p) // nobody has come with the key named before
 	}
 	z.keys[uuid] = key
 	z.sighted(now, uuid, endpoint)
@@ -64,9 +64,9 @@ func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 const maxTriedHosts = 8
 
 // mayTryElsewhere reports whether a peer that has not answered at its endpoint is to be tried
-// at another: after the time that it has to answer. Where a key has to be proven, a host that
-// was not tried yet is tried at once, and then those tried longest ago come first: else forged
-// beacons would keep the true ones away.
+// at another: after the time that it has to answer. Under CURVE, a host that was not tried
+// yet is tried at once, and then those tried longest ago come first: else forged beacons would
+// keep the true ones away.
 func (z *zre) mayTryElsewhere(now time.Time, p *peer, endpoint string) bool {
 	host, present := hostOf(endpoint), hostOf(p.endpoint)
 	since, verify := now.Sub(p.handshake.sentAt), z.timeouts.verify()
@@ -87,7 +87,7 @@ func (z *zre) mayTryElsewhere(now time.Time, p *peer, endpoint string) bool {
 	return true
 }
 
-// noteTried notes, where a key has to be proven, that a peer was tried in vain where it is
+// noteTried notes, under CURVE, that a peer was tried in vain where it is
 // connected to.
 func (z *zre) noteTried(p *peer) {
 	host := hostOf(p.endpoint)
@@ -172,18 +172,18 @@ func (z *zre) connectHeld(now time.Time, p *peer, endpoint string) {
 	}
 }
 
-// proveClaim decides on a claim to an endpoint when the claimant's first message after its
+// decideClaim decides on a claim to an endpoint when the claimant's first message after its
 // HELLO comes, and returns the claimant, which has entered if the claim is right. A node
 // sends messages only once it has our HELLO. We sent the claimant none; but if the holder
 // has not shown that it has the one that we sent to it, the process that came after it at
 // that endpoint has it. It believes us to be connected, so what it sends must not be lost.
-func (z *zre) proveClaim(now time.Time, p *peer, sequence uint16, routingByte byte) *peer {
+func (z *zre) decideClaim(now time.Time, p *peer, sequence uint16, routingByte byte) *peer {
 	if p == nil || p.handshake.state != helloHeld || sequence != 2 ||
 		!p.held.hasCome() || p.held.routingByte != routingByte {
 		return p
 	}
 	holder := z.addressed[p.endpoint]
-	if holder == nil || holder.claimant != p || !holder.handshake.isUnconfirmed() || !holder.probe.isPending() {
+	if holder == nil || holder.claimant != p || !holder.handshake.isEnteredUnconfirmed() || !holder.probe.isPending() {
 		return p
 	}
 	z.removePeer(now, holder, ReasonReplaced)

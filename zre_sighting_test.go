@@ -50,7 +50,7 @@ func TestSighting_claim(t *testing.T) {
 // A claimant that speaks behind its HELLO has a HELLO of ours, which it can only have got in
 // the place of the holder. If the holder never took that, the claimant enters at once, and
 // what it says is not lost.
-func TestSighting_claimProven(t *testing.T) {
+func TestSighting_claimantSpeaks(t *testing.T) {
 	newcomer := [16]byte{8}
 	for _, c := range []struct {
 		name     string

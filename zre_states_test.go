@@ -2,6 +2,8 @@ package zyre
 
 import (
 	"errors"
+	"go/constant"
+	"go/types"
 	"slices"
 	"strings"
 	"testing"
@@ -44,12 +46,34 @@ func (b *zreBench) failProbe(pr probe) {
 	b.reach(b.peer().probe.deadline.Sub(b.now))
 }
 
+// meetInGroup has both join a group.
+func (b *zreBench) meetInGroup() {
+	b.z.join(b.now, "G")
+	b.hearID(JoinID)
+	b.port.forget()
+}
+
+// secure has this node use CURVE, and know the peer by a key. It returns another one.
+func (b *zreBench) secure() (other string) {
+	b.z.secure, b.peer().key = true, transport.Z85FromRaw([32]byte{7})
+	return transport.Z85FromRaw([32]byte{8})
+}
+
+// otherUUID is that of another node.
+var otherUUID = [16]byte{8}
+
+// hearOther has the other node send a message.
+func (b *zreBench) hearOther(seq uint16, m *ZreMsg) {
+	packet := packetOf(b.t, otherUUID, seq, m)
+	b.z.receive(b.now, &packet)
+}
+
 // handshakeStates make a peer in each state of the handshake. HELLO was exchanged just
 // now, and nothing else but what confirms it.
 var handshakeStates = map[string]func(b *zreBench){
 	helloHeld.String(): func(b *zreBench) { b.hello(stateUnresolved) },
 	helloSent.String(): func(b *zreBench) { b.z.sighted(b.now, stateUUID, stateEndpoint) },
-	helloDoubted.String(): func(b *zreBench) {
+	helloUnconfirmed.String(): func(b *zreBench) {
 		b.hello(stateEndpoint)
 		b.pass(b.z.timeouts.expired)
 		b.hello(stateEndpoint)
@@ -123,7 +147,22 @@ var handshakeInputs = map[string]func(b *zreBench){
 		b.keep(b.z.timeouts.verify())
 		b.hearID(WhisperID)
 	},
-	"JOIN": func(b *zreBench) { b.hearID(JoinID) },
+	"SHOUT": func(b *zreBench) { b.meetInGroup(); b.hearID(ShoutID) },
+	"SHOUT, after the verify time": func(b *zreBench) {
+		b.meetInGroup()
+		b.keep(b.z.timeouts.verify())
+		b.hearID(ShoutID)
+	},
+	"JOIN":  func(b *zreBench) { b.hearID(JoinID) },
+	"LEAVE": func(b *zreBench) { b.meetInGroup(); b.hearID(LeaveID) },
+	"ELECT": func(b *zreBench) {
+		b.meetInGroup()
+		b.hear(&ZreMsg{id: ElectID, Group: "G", candidate: b.peer().id})
+	},
+	"LEADER": func(b *zreBench) {
+		b.meetInGroup()
+		b.hear(&ZreMsg{id: LeaderID, Group: "G", candidate: b.peer().id})
+	},
 	"PING": func(b *zreBench) { b.hearID(PingID) },
 	"PING-OK to a ping": func(b *zreBench) {
 		if b.peer().mailbox != nil {
@@ -132,8 +171,39 @@ var handshakeInputs = map[string]func(b *zreBench){
 		b.port.forget()
 		b.hearID(PingOkID)
 	},
-	"PING-OK to no ping":   func(b *zreBench) { b.hearID(PingOkID) },
-	"message after a gap":  func(b *zreBench) { b.hearAfterGap(NewZreMsg(WhisperID), 1) },
+	"PING-OK to no ping":  func(b *zreBench) { b.hearID(PingOkID) },
+	"message after a gap": func(b *zreBench) { b.hearAfterGap(NewZreMsg(WhisperID), 1) },
+	"message that is too large": func(b *zreBench) {
+		packet := b.packet(NewZreMsg(WhisperID), 0)
+		packet.Excess = true
+		b.z.receive(b.now, &packet)
+	},
+	"message under another key": func(b *zreBench) {
+		packet := b.packet(NewZreMsg(WhisperID), 0)
+		packet.UserID = b.secure()
+		b.z.receive(b.now, &packet)
+	},
+	"HELLO under another key": func(b *zreBench) { b.helloWithKey(stateEndpoint, b.secure()) },
+	"key revoked": func(b *zreBench) {
+		b.secure()
+		b.port.revoked = true
+		b.z.authorizationChanged(b.now)
+	},
+	"beacon of another node": func(b *zreBench) { b.z.sighted(b.now, otherUUID, stateEndpoint) },
+	"HELLO of another node":  func(b *zreBench) { b.hearOther(1, &ZreMsg{id: HelloID, Endpoint: stateEndpoint}) },
+	"HELLO and WHISPER of another node": func(b *zreBench) {
+		b.hearOther(1, &ZreMsg{id: HelloID, Endpoint: stateEndpoint})
+		b.hearOther(2, NewZreMsg(WhisperID))
+	},
+	"stalled timeout": func(b *zreBench) {
+		b.meetInGroup()
+		b.port.sendErr = transport.ErrAgain
+		b.shoutTo(1)
+		b.keep(defaultStalled - time.Second)
+		if b.isEntered() {
+			b.pass(time.Second)
+		}
+	},
 	"GOODBYE":              func(b *zreBench) { b.hearID(GoodbyeID) },
 	"goodbye probe fails":  func(b *zreBench) { b.failProbe(probe{kind: probeGoodbye}) },
 	"endpoint probe fails": func(b *zreBench) { b.failProbe(probe{kind: probeEndpoint}) },
@@ -239,8 +309,15 @@ func (b *zreBench) result(state func(p *peer) string) transition {
 			next += ", " + p.probe.kind.String() + " probe"
 		}
 	}
-	return transition{orNothing(b.port.sent), orNothing(b.port.events), next}
+	events := slices.Clone(b.port.events)
+	for _, reason := range b.port.reasons {
+		events[slices.Index(events, EventExit)] = exitWith(reason)
+	}
+	return transition{orNothing(b.port.sent), orNothing(events), next}
 }
+
+// exitWith is how the table writes an EXIT with its reason.
+func exitWith(reason string) string { return EventExit + " (" + reason + ")" }
 
 func orNothing(list []string) string {
 	if len(list) == 0 {
@@ -341,6 +418,32 @@ func TestStates_complete(t *testing.T) {
 	for c := range documented {
 		if _, ok := actual[c]; !ok {
 			t.Errorf("docs/architecture.md has a row for %s in state %s, which are not both known", c.input, c.state)
+		}
+	}
+}
+
+// Every command of ZRE is the input of some row, and every reason to exit is given in one.
+func TestStates_commandsAndReasons(t *testing.T) {
+	commands, events := map[string]bool{}, ""
+	for c, want := range documentedTransitions(t) {
+		command, _, _ := strings.Cut(c.input, ",")
+		commands[command] = true
+		events += want.events
+	}
+	scope := parseSources(t).pkg.Scope()
+	for _, name := range scope.Names() {
+		c, ok := scope.Lookup(name).(*types.Const)
+		switch {
+		case !ok || !c.Exported() || name == "ReasonUnconfirmed": // which is not given any more
+		case strings.HasSuffix(name, "ID"):
+			id, _ := constant.Uint64Val(c.Val())
+			if command := commandNames[uint8(id)]; !commands[command] {
+				t.Errorf("docs/architecture.md has no row for the command %q, %s", command, name)
+			}
+		case strings.HasPrefix(name, "Reason"):
+			if exit := exitWith(constant.StringVal(c.Val())); !strings.Contains(events, exit) {
+				t.Errorf("docs/architecture.md has no row with %s, %s", exit, name)
+			}
 		}
 	}
 }

@@ -20,7 +20,7 @@ type window struct {
 	large     uint64             // bytes sent up to and with the last message that a peer with default settings refuses
 }
 
-// restart begins anew on a fresh connection.
+// restart begins to count again, on a fresh connection.
 func (w *window) restart() { *w = window{limit: w.limit} }
 
 // isFull reports whether nothing more may be sent for now.

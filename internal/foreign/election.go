@@ -64,7 +64,7 @@ func (m *Model) tellOne(e *election, id uint8, candidate string, to [16]byte) {
 	}
 }
 
-// lookAtMembers begins elections anew where members have come, or the leader has gone.
+// lookAtMembers begins elections again where members have come, or the leader has gone.
 func (m *Model) lookAtMembers() {
 	for _, e := range m.elections {
 		before := e.members

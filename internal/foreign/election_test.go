@@ -43,7 +43,7 @@ func TestModel_elections(t *testing.T) {
 			w.log = nil
 			w.m.Goodbye(uuidOf("A"))
 		}, "close A, EXIT A, LEADER M G"},
-		{"a member enters anew", func(w *world) {
+		{"a member enters again", func(w *world) {
 			w.m.Contest("G")
 			w.meet("P", "G")
 			w.hello("P", 1, "G")

@@ -229,7 +229,7 @@ func (m *Model) Stop() {
 	m.peers = nil
 }
 
-// Forget removes a peer and connects to it anew, as after its expiry and its next
+// Forget removes a peer and connects to it again, as after its expiry and its next
 // beacon. It does nothing if there is no such peer.
 func (m *Model) Forget(now time.Time, uuid [16]byte) {
 	p := m.find(uuid)

@@ -171,7 +171,7 @@ var encounters = []struct {
 		header, _ := hello.Append(nil)
 		w.m.Message(w.now, []byte("1PPPPPPPPPPPPPPPP"), header, nil)
 	}, each{"": enterP}},
-	{"forced to begin anew", func(w *world) {
+	{"forced to begin again", func(w *world) {
 		w.meet("P")
 		w.m.Forget(w.now, uuidOf("P"))
 		w.m.Forget(w.now, uuidOf("Q"))

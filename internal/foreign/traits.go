@@ -28,7 +28,7 @@ type Reaction int
 const (
 	// Ignore drops the message, which then does not count in the sequence either.
 	Ignore Reaction = iota
-	// Remove forgets the peer: EXIT. The next beacon makes it anew.
+	// Remove forgets the peer: EXIT. The next beacon makes it again.
 	Remove
 	// Accept goes on as if all were well.
 	Accept
@@ -52,7 +52,7 @@ type Traits struct {
 
 	BeaconRefreshes bool     // a beacon of a known peer counts as a sign of life
 	HelloFirst      bool     // drops a HELLO whose sequence number is not 1
-	RepeatedHello   Reaction // HELLO of a peer that is ready: Accept makes the peer anew, Ignore treats it as any command
+	RepeatedHello   Reaction // HELLO of a peer that is ready: Accept makes the peer again, Ignore treats it as any command
 	Gap             Reaction // a sequence number that was not expected: Remove, or Ignore for ever
 	BeforeHello     Reaction // a command of a peer that has not said HELLO
 	UnknownID       Reaction // Accept counts it and does nothing else

@@ -62,7 +62,7 @@ func (p *Peer) Meet(uuid [16]byte, endpoint string) error {
 	return p.Do(func(m *foreign.Model) { m.Beacon(time.Now(), uuid, endpoint) })
 }
 
-// Forget has the model remove a node and begin anew with it, as after its expiry and
+// Forget has the model remove a node and begin again with it, as after its expiry and
 // the next beacon.
 func (p *Peer) Forget(uuid [16]byte) error {
 	return p.Do(func(m *foreign.Model) { m.Forget(time.Now(), uuid) })

@@ -174,8 +174,8 @@ func TestPeer_nodeStops(t *testing.T) {
 	}
 }
 
-// A peer that is out of sequence, or begins anew, is there again soon.
-func TestPeer_beginsAnew(t *testing.T) {
+// A peer that is out of sequence, or begins again, is there again soon.
+func TestPeer_beginsAgain(t *testing.T) {
 	for name, disturb := range map[string]func(p *pair) error{
 		"forgets": func(p *pair) error { return p.peer.Forget(p.uuid) },
 		"HELLO":   func(p *pair) error { return p.peer.SayHelloAgain(p.uuid) },

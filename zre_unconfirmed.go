@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Where it is in doubt whether a peer has our HELLO, its own is kept (helloDoubted), and it
+// Where it is not certain that a peer has our HELLO, its own is kept (helloUnconfirmed), and it
 // is pinged. It enters when it answers; until then HELLO is said again, ever more rarely.
 // Our application has not seen an ENTER by then. The peer's may have: if our HELLO comes to
 // it twice, it sees EXIT and ENTER.
 //
 // A peer that is heard and cannot be reached, because a firewall lets TCP pass in one
 // direction only, or the endpoint that it announces is wrong, enters once, and exits without
-// an answer. From then on, for a time, it is in doubt.
+// an answer. From then on, for a time, it enters only when it answers.
 const (
 	unreachedTime = 60 * time.Minute // how long that holds
 	maxUnreached  = 10_000           // of such peers; those beyond it enter as others do
@@ -22,7 +22,7 @@ const (
 // says goodbye, or had no time to answer, shows neither.
 func (z *zre) noteReached(now time.Time, p *peer, reason string) {
 	switch {
-	case !p.handshake.isUnconfirmed():
+	case !p.handshake.isEnteredUnconfirmed():
 		delete(z.unreached, p.uuid)
 	case reason != ReasonGoodbye && now.Sub(p.enteredAt) >= z.timeouts.verify() && len(z.unreached) < maxUnreached:
 		z.unreached[p.uuid] = now
@@ -42,7 +42,7 @@ func (z *zre) forgetUnreached(now time.Time) {
 // since.
 func (z *zre) mayLackHello(p *peer, endpoint string, reachable bool) bool {
 	switch {
-	case p.handshake.state == helloDoubted:
+	case p.handshake.state == helloUnconfirmed:
 	case z.throttles[p.uuid] != nil, p.handshake.resends > 0:
 		// It may be a zyre.js that knew us from before, took our HELLO for the end of
 		// that session, and says this HELLO to a node that it believes to be new.
@@ -59,29 +59,29 @@ func (z *zre) mayLackHello(p *peer, endpoint string, reachable bool) bool {
 // enterIfReached makes a peer enter whose HELLO has come, and reports whether it did.
 func (z *zre) enterIfReached(now time.Time, p *peer, its hello) (entered bool) {
 	if _, unreached := z.unreached[p.uuid]; unreached {
-		z.keepInDoubt(now, p, its)
+		z.keepUnconfirmed(now, p, its)
 		return false
 	}
 	z.enter(now, p, its)
 	return true
 }
 
-// keepInDoubt keeps the HELLO of a peer that may not have ours, and asks for an answer.
-func (z *zre) keepInDoubt(now time.Time, p *peer, its hello) {
+// keepUnconfirmed keeps the HELLO of a peer that may not have ours, and asks for an answer.
+func (z *zre) keepUnconfirmed(now time.Time, p *peer, its hello) {
 	z.adoptHello(now, p, its)
-	p.doubt(its.groups)
+	p.awaitAnswer(its.groups)
 	z.startProbe(now, p, probe{kind: probeHello})
 }
 
-// doubt keeps a peer that is in some groups from entering until it shows that it has our
+// awaitAnswer keeps a peer that is in some groups from entering until it shows that it has our
 // HELLO.
-func (p *peer) doubt(groups []string) {
-	p.handshake.doubted()
+func (p *peer) awaitAnswer(groups []string) {
+	p.handshake.unconfirmed()
 	p.held = hello{groups: groups}
 }
 
-// enterIfAnswered makes a peer in doubt enter if its message shows that it has our HELLO.
-// PING, JOIN and LEAVE show nothing: many send them to whoever may be there.
+// enterIfAnswered makes a peer in helloUnconfirmed enter if its message shows that it has our
+// HELLO. PING, JOIN and LEAVE show nothing: many send them to whoever may be there.
 func (z *zre) enterIfAnswered(now time.Time, p *peer, id uint8) {
 	switch id {
 	case PingOkID:

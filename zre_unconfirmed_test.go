@@ -9,14 +9,14 @@ import (
 
 // A peer whose HELLO comes after ours enters at once, unless it may not have taken ours: then
 // it enters when it answers a ping.
-func TestDoubt_mayLackHello(t *testing.T) {
+func TestUnconfirmed_mayLackHello(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		before   func(b *zreBench)
 		endpoint string // in its HELLO
 		want     string // events of HELLO
 	}{
-		{"no doubt", func(*zreBench) {}, stateEndpoint, "ENTER"},
+		{"it must have taken ours", func(*zreBench) {}, stateEndpoint, "ENTER"},
 		{"an endpoint that cannot be used", func(*zreBench) {}, stateUnresolved, "ENTER"},
 		{"from elsewhere", func(*zreBench) {}, stateElsewhere, ""},
 		{"it began a session again", func(b *zreBench) { b.z.admitRestart(b.now, stateUUID) }, stateEndpoint, ""},
