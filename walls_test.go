@@ -7,7 +7,6 @@ import (
 	"go/token"
 	"go/types"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -429,37 +428,4 @@ func (s *sourceTree) ownTypes() map[*ast.Ident]bool {
 		}
 	}
 	return own
-}
-
-// Sources without a test file of their own, and why.
-var testedElsewhere = map[string]string{
-	"conn_ipv4.go": "conn_test.go tests both kinds of Connection alike",
-	"conn_ipv6.go": "conn_test.go tests both kinds of Connection alike",
-	"doc.go":       "no code",
-	"seams.go":     "no decisions: every test of a node runs on one or the other",
-	"view.go":      "types of a View: view_msg_test.go and zre_share_test.go test what is done with them",
-}
-
-// The tests of a file are beside it. Files of up to 40 lines may do without.
-func TestWalls_testsAreBesideSources(t *testing.T) {
-	s := parseSources(t)
-	for name, file := range s.files {
-		stem := strings.TrimSuffix(name, ".go")
-		has := slices.ContainsFunc([]string{"_test.go", "_linux_test.go", "_unix_test.go"}, func(end string) bool {
-			_, err := os.Stat(stem + end)
-			return err == nil
-		})
-		lines := s.fset.File(file.FileStart).LineCount()
-		switch reason := testedElsewhere[name]; {
-		case !has && reason == "" && lines > 40:
-			t.Errorf("%s has no %s_test.go", name, stem)
-		case has && reason != "":
-			t.Errorf("%s_test.go exists, although %s", stem, reason)
-		}
-	}
-	for name := range testedElsewhere {
-		if s.files[name] == nil {
-			t.Errorf("testedElsewhere names %s, which is no file of the package", name)
-		}
-	}
 }
