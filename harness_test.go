@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +14,6 @@ import (
 	"github.com/go-zyre/zyre/internal/hostnet"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/transport/mem"
-	"github.com/go-zyre/zyre/internal/transport/transporttest"
 )
 
 // TestMain keeps the warnings of nodes without a logger out of the tests' output.
@@ -200,37 +198,6 @@ func eventually(t testing.TB, what string, holds func() bool) {
 			t.Fatalf("%s: not within %v", what, patience)
 		}
 	}
-}
-
-// holdings is what a process holds. Of the threads only libzmq's count: the Go
-// runtime keeps its own.
-type holdings struct{ goroutines, descriptors, zmqThreads int }
-
-func countHoldings(t testing.TB) holdings {
-	threads, descriptors, goroutines := transporttest.Resources(t)
-	return holdings{goroutines, descriptors, threads}
-}
-
-// checkLeaks fails the test unless the process ends up holding no more than now.
-func checkLeaks(t *testing.T) {
-	t.Helper()
-	freeUDPPort(t) // Go's poller keeps descriptors from the first use of the network on
-	before := countHoldings(t)
-	t.Cleanup(func() {
-		looks := time.NewTicker(5 * time.Millisecond)
-		defer looks.Stop()
-		for deadline := time.Now().Add(patience); ; <-looks.C {
-			after := countHoldings(t)
-			if after.goroutines <= before.goroutines && after.descriptors <= before.descriptors &&
-				after.zmqThreads <= before.zmqThreads {
-				return
-			}
-			if time.Now().After(deadline) {
-				buf := make([]byte, 1<<20)
-				t.Fatalf("the process held %+v before, %+v after\n%s", before, after, buf[:runtime.Stack(buf, true)])
-			}
-		}
-	})
 }
 
 // must fails the test if there is an error.

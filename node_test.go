@@ -2,7 +2,6 @@ package zyre
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,37 +109,6 @@ func meetPeer(t testing.TB, now time.Time, n *node, in *queueInbox, messages ...
 		in.packets = append(in.packets, packetOf(t, uuid, uint16(i+2), m))
 	}
 	return n.zre.peers[uuid]
-}
-
-// A goodbye is heard when all that had arrived before it has been read.
-func TestNode_goodbyeWaitsForMessages(t *testing.T) {
-	n, in := newQueueNode(t, time.Now())
-	p := meetPeer(t, time.Now(), n, in, &ZreMsg{id: WhisperID, Content: []byte("last words")})
-	goodbye := sighting{beaconOrigin: beaconOrigin{uuid: p.uuid}}
-	if err := n.commands.put(command{kind: cmdTake, news: goodbye}); err != nil {
-		t.Fatal(err)
-	}
-	go n.run()
-	var seen []string
-	for e := range n.events.ch {
-		if seen = append(seen, e.Type); e.Type == EventExit {
-			go n.stop(cmdStop)
-		}
-	}
-	if want := []string{EventEnter, EventWhisper, EventExit, EventStop}; !slices.Equal(seen, want) {
-		t.Errorf("events = %v, want %v", seen, want)
-	}
-}
-
-// A node that stops offers no inproc connection any more: who took one would lose it.
-func TestNode_stopEndsOffers(t *testing.T) {
-	now := time.Now()
-	n, in := newQueueNode(t, now)
-	_ = n.commands.put(command{kind: cmdStop})
-	n.step(now)
-	if in.offering || !n.isFinished(now) {
-		t.Errorf("after Stop: offering %t, finished %t; want false, true", in.offering, n.isFinished(now))
-	}
 }
 
 // A node that reads again after a pause takes nobody for silent before its inbox has made

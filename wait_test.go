@@ -77,36 +77,3 @@ func TestWaitPeers(t *testing.T) {
 		}
 	})
 }
-
-// A Shout right after WaitPeers goes to all.
-func TestWaitPeers_shoutReachesAll(t *testing.T) {
-	const count = 8
-	for range 3 {
-		port := freeUDPPort(t)
-		var nodes []*Zyre
-		var seen []*recorder
-		for i := range count + 1 {
-			z := newLoopbackNode(t, fmt.Sprint("node", i), port)
-			z.Join("hall")
-			nodes = append(nodes, z)
-			mustStart(t, z)
-			seen = append(seen, record(z))
-		}
-		for i, z := range nodes[:2] {
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			must(t, "WaitPeers", z.WaitPeers(ctx, "hall", count))
-			must(t, "ShoutContext", z.ShoutContext(ctx, "hall", fmt.Append(nil, "from ", i)))
-			cancel()
-		}
-		for i, r := range seen {
-			for from := range 2 {
-				if from != i {
-					r.wait(t, fmt.Sprintf("SHOUT node%d hall from %d", from, from), 1)
-				}
-			}
-		}
-		for _, z := range nodes {
-			z.Stop()
-		}
-	}
-}

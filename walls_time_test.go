@@ -46,9 +46,15 @@ func fixedWaits(file *ast.File) []token.Pos {
 func (w *waitFinder) look(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.CallExpr:
+		if expiresSoon(n) {
+			w.found = append(w.found, n.Pos())
+		}
 		return types.ExprString(n.Fun) != "synctest.Test" // there it takes no time
 	case *ast.ForStmt: // for ; !holds(); <-ticker.C {}
 		w.mayWait[n.Post] = true
+		if isUntilTime(n) {
+			w.found = append(w.found, n.Pos())
+		}
 	case *ast.SelectStmt:
 		hasLimit := slices.ContainsFunc(n.Body.List, func(s ast.Stmt) bool {
 			c := s.(*ast.CommClause)
@@ -88,6 +94,42 @@ func (w *waitFinder) isTime(e ast.Expr) bool {
 		return w.channels[e.Name]
 	}
 	return false
+}
+
+// isUntilTime reports whether a loop that begins with end := time.Now().Add(…) ends only
+// when that time has come, unless the test fails before.
+func isUntilTime(loop *ast.ForStmt) bool {
+	begin, ok := loop.Init.(*ast.AssignStmt)
+	if !ok || len(begin.Lhs) != 1 || !strings.HasPrefix(types.ExprString(begin.Rhs[0]), "time.Now().Add(") {
+		return false
+	}
+	end := types.ExprString(begin.Lhs[0])
+	if c := types.ExprString(loop.Cond); c != "time.Now().Before("+end+")" && c != "!time.Now().After("+end+")" {
+		return false
+	}
+	leaves := false
+	ast.Inspect(loop.Body, func(n ast.Node) bool {
+		branch, ok := n.(*ast.BranchStmt)
+		_, returns := n.(*ast.ReturnStmt)
+		leaves = leaves || returns || ok && branch.Tok != token.CONTINUE
+		_, isFunc := n.(*ast.FuncLit)
+		return !isFunc
+	})
+	return !leaves
+}
+
+// expiresSoon reports whether a call sets a limit of a number of milliseconds or less. What
+// has so short a limit is meant to expire; what must come is waited for with patience.
+func expiresSoon(call *ast.CallExpr) bool {
+	f, ok := call.Fun.(*ast.SelectorExpr)
+	limits := []string{"SetDeadline", "SetReadDeadline", "SetWriteDeadline", "WithTimeout", "WithDeadline"}
+	if !ok || !slices.Contains(limits, f.Sel.Name) || len(call.Args) == 0 {
+		return false
+	}
+	limit := types.ExprString(call.Args[len(call.Args)-1])
+	return slices.ContainsFunc([]string{"time.Millisecond", "time.Microsecond", "time.Nanosecond"}, func(unit string) bool {
+		return strings.Contains(limit, unit)
+	})
 }
 
 // fails reports whether statements fail the test, or tell the caller what they found.
@@ -162,7 +204,15 @@ func TestFixedWaits(t *testing.T) {
 		"end := time.After(1); select { case <-done: case <-end: return 1 }": 0,
 		"synctest.Test(t, func(*testing.T) { <-time.After(1) })":             0,
 		"<-done": 0,
-		"for now := range time.Tick(1) { _ = now; break }": 0,
+		"for now := range time.Tick(1) { _ = now; break }":                                            0,
+		"for end := time.Now().Add(1); time.Now().Before(end); { look(func() bool { return true }) }": 1,
+		"for end := time.Now().Add(1); time.Now().Before(end); { if look() { break } }":               0,
+		"for end := time.Now().Add(1); time.Now().Before(end) && !holds(); { look() }":                0,
+		"for end := time.Now().Add(1); time.Now().Before(end); { t.Fatal() }":                         1,
+		"c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))":                                  1,
+		"c.SetWriteDeadline(time.Now().Add(patience))":                                                0,
+		"ctx, _ := context.WithTimeout(ctx, time.Millisecond)":                                        1,
+		"synctest.Test(t, func(*testing.T) { context.WithTimeout(ctx, time.Millisecond) })":           0,
 	} {
 		file, err := parser.ParseFile(token.NewFileSet(), "x.go", "package x; func f() int { "+code+" }", 0)
 		if err != nil {

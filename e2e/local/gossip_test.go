@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	zmq "github.com/pebbe/zmq4"
 
@@ -233,4 +234,45 @@ func peerStats(z *zyre.Zyre, uuid string) zyre.PeerStats {
 		}
 	}
 	return zyre.PeerStats{}
+}
+
+// Stats tell of each hub whether it answers, since when, or why not.
+func TestStats_gossip(t *testing.T) {
+	hub, secure, z := kit.NewStaticNode(t, "hub"), kit.NewStaticNode(t, "secure"), kit.NewStaticNode(t, "z")
+	public, secret := kit.KeyPair(t)
+	wrongKey, _ := kit.KeyPair(t)
+	hub.GossipBind("tcp://127.0.0.1:*")
+	secure.SetZCert(public, secret).GossipBind("tcp://127.0.0.1:*")
+	kit.MustStart(t, hub)
+	kit.MustStart(t, secure)
+	if s := z.Stats().Gossip; s.Hubs != nil {
+		t.Errorf("Stats before Start: %+v, want nothing", s)
+	}
+	before := time.Now()
+	dead := fmt.Sprintf("tcp://127.0.0.1:%d", kit.FreeTCPPort(t))
+	z.GossipConnect("%s", hub.GossipEndpoint()).GossipConnect("%s", dead).GossipConnectCurve(wrongKey, "%s", secure.GossipEndpoint())
+	kit.MustStart(t, z)
+	watch.Until(t, "the states of the hubs", func() bool {
+		h := z.Stats().Gossip.Hubs
+		return len(h) == 3 && h[0].Since.After(before) && h[1].LastError == "nothing answers at this address" &&
+			h[2].LastError == "the handshake failed: is the hub's key right?"
+	})
+	watch.Until(t, "two tuples", func() bool { return z.Stats().Gossip.Tuples == 2 && hub.Stats().Gossip.Clients == 1 })
+	var running zyre.GossipStats = z.Stats().Gossip
+	if h := running.Hubs; h[0].Endpoint != hub.GossipEndpoint() || h[0].Address != h[0].Endpoint || h[0].LastError != "" || !h[1].Since.IsZero() {
+		t.Errorf("Stats: hubs %+v, want the first to answer, at its endpoint", h)
+	}
+	z.Stop()
+	if s := z.Stats().Gossip; len(s.Hubs) != 3 || !s.Hubs[0].Since.Equal(running.Hubs[0].Since) {
+		t.Errorf("Stats after Stop: %+v, want as before", s)
+	}
+	again := kit.NewStaticNode(t, "again")
+	again.GossipConnect("%s", hub.GossipEndpoint())
+	kit.MustStart(t, again)
+	watch.Until(t, "the hub answers", func() bool { return !again.Stats().Gossip.Hubs[0].Since.IsZero() })
+	hub.Stop()
+	watch.Until(t, "the hub is lost", func() bool {
+		var h zyre.GossipHub = again.Stats().Gossip.Hubs[0]
+		return h.Since.IsZero() && h.LastError != ""
+	})
 }

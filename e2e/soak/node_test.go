@@ -197,7 +197,7 @@ func (n *soakNode) whisper(random *rand.Rand, id string) {
 		n.z.Whisper(id, n.toPeer(id, true).encode())
 		return
 	case 1:
-		ctx, cancel = context.WithTimeout(ctx, 300*time.Millisecond)
+		ctx, cancel = context.WithTimeout(ctx, soakExpired/10)
 	}
 	defer cancel()
 	err := n.z.WhisperContext(ctx, id, n.toPeer(id, false).pad(random)...)

@@ -38,11 +38,11 @@ func resident(t *testing.T) int {
 
 // watched runs a guard on an inbox that is read, and of whose connections a test says which
 // belong to peers. At each look the time for it has come.
-func watched(t *testing.T, peers map[transport.Conn]uint64) (g *transport.Guard, look func(), at string, tr *transport.ZMQ) {
+func watched(t *testing.T, peers map[transport.Conn]uint64) (g *transport.Guard, look func(), at string, in transport.Inbox) {
 	t.Helper()
-	tr = transporttest.NewZMQ(t)
+	tr := transporttest.NewZMQ(t)
 	tr.DisableInproc()
-	in, at := transporttest.MustListen(t, tr, transport.ListenOptions{MaxMessage: 1 << 20}, "tcp://127.0.0.1:*")
+	in, at = transporttest.MustListen(t, tr, transport.ListenOptions{MaxMessage: 1 << 20}, "tcp://127.0.0.1:*")
 	g = in.NewGuard()
 	now := time.Now()
 	return g, func() {
@@ -57,7 +57,7 @@ func watched(t *testing.T, peers map[transport.Conn]uint64) (g *transport.Guard,
 			}
 			return transport.Deliveries{Bytes: peers, Drained: true}
 		})
-	}, at, tr
+	}, at, in
 }
 
 // A message without end is ended with its connection before it takes much memory.
@@ -93,7 +93,7 @@ func TestGuard_unfinished(t *testing.T) {
 // Of connections that bring nothing, those of the host that has most of them give way, and the
 // oldest of them first.
 func TestGuard_strangers(t *testing.T) {
-	g, look, at, _ := watched(t, map[transport.Conn]uint64{})
+	g, look, at, in := watched(t, map[transport.Conn]uint64{})
 	const count = 300
 	honest, err := zmtp.DialFrom(netip.MustParseAddr("127.0.0.2"), at, transporttest.Identity)
 	if err != nil {
@@ -129,7 +129,11 @@ func TestGuard_strangers(t *testing.T) {
 	if n := ended(); n != count-256 {
 		t.Errorf("%d of %d connections ended, want %d", n, count, count-256)
 	}
-	if honest.Ended(time.Millisecond) {
+	if _, err := honest.Write(zmtp.AppendFrame(nil, []byte("still here"), false)); err != nil {
+		t.Fatal(err)
+	}
+	var p transport.Packet
+	if !transporttest.RecvBy(t, in, &p, time.Now().Add(patience)) {
 		t.Error("a connection of another host was ended")
 	}
 }

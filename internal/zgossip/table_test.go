@@ -406,45 +406,6 @@ func TestTable_bounded(t *testing.T) {
 	}
 }
 
-// A stranger that publishes and takes back without end has its own tombstones forgotten, not
-// those of others.
-func TestTable_thinTombstones(t *testing.T) {
-	now := time.Now()
-	const limit = 20
-	tb := newTable(limit)
-	other, stranger := &link{pings: true, host: &host{}}, &link{pings: true, host: &host{}}
-	tb.say(other, "k=v", now)
-	tb.say(other, "k=", now)
-	for i := range 10 * limit {
-		tb.say(stranger, fmt.Sprint(i, "=v"), now.Add(time.Duration(i)))
-		tb.say(stranger, fmt.Sprint(i, "="), now.Add(time.Duration(i)))
-	}
-	latest := fmt.Sprint(10*limit - 1)
-	if tb.tuples["k"] == nil || tb.tuples[latest] == nil || len(tb.tuples) > limit+1 {
-		t.Errorf("%d tombstones, with the other's %t, with the stranger's latest %t, want %d at most, with both",
-			len(tb.tuples), tb.tuples["k"] != nil, tb.tuples[latest] != nil, limit+1)
-	}
-}
-
-func TestNewsQueue_coalesce(t *testing.T) {
-	now := time.Now()
-	tb := newTable(100)
-	l := &link{hub: true}
-	for _, kv := range []string{"a=1", "b=1", "c=1", "a=2", "b="} {
-		tb.say(l, kv, now)
-	}
-	if got := tb.takeNews(); got != "+a=2 +c=1" {
-		t.Errorf("news = %q, want %q", got, "+a=2 +c=1")
-	}
-	tb.say(l, "a=", now)
-	tb.tick(now.Add(time.Minute)) // a is removed before the application is told of its end
-	tb.say(l, "a=3", now)
-	tb.say(l, "a=", now)
-	if got := tb.takeNews(); got != "-a" {
-		t.Errorf("news = %q, want %q", got, "-a")
-	}
-}
-
 // Clients of one host share what one may bring; who has most gives way to who has less.
 func TestTable_greediestGivesWay(t *testing.T) {
 	now := time.Now()

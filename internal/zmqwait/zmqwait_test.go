@@ -298,19 +298,36 @@ func TestWaiter_Wait_edges(t *testing.T) {
 	wg.Wait()
 }
 
-// An idle owner does not run: it parks once until its deadline.
+// An idle owner does not run: it parks once, and stays parked until it is woken, while
+// others have messages.
 func TestWaiter_Wait_idle(t *testing.T) {
 	pull, endpoint, w := newPull(t)
 	newPush(t, endpoint)
 	ready := readable(pull)
 	returns, checks := 0, 0
-	for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end); returns++ {
-		if err := w.Wait(func() bool { checks++; return ready() }, end); err != nil {
+	var stop atomic.Bool
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		for until := time.Now().Add(time.Hour); err == nil && !stop.Load(); returns++ {
+			err = w.Wait(func() bool { checks++; return ready() }, until)
+		}
+		done <- err
+	}()
+	others, at, _ := newPull(t)
+	push := newPush(t, at)
+	for range 2000 {
+		if _, err := push.SendBytes(nil, 0); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := others.RecvBytes(0); err != nil {
 			t.Fatal(err)
 		}
 	}
+	stop.Store(true)
+	rouse(t, w, done)
 	if returns > 2 || checks > 8 {
-		t.Errorf("%d returns and %d checks until a deadline, want 1 and a handful while connecting", returns, checks)
+		t.Errorf("%d returns and %d checks until Wake, want 1 and a handful while connecting", returns, checks)
 	}
 }
 

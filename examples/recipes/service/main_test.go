@@ -29,8 +29,9 @@ func TestEndpointOf(t *testing.T) {
 	}
 }
 
-// What one node publishes reaches another that has heard of it by ZRE alone. The sockets
-// of the service are real, so the nodes are as well; they meet on loopback.
+// What one node publishes reaches another that has heard of it by ZRE alone. This is the
+// one recipe that cannot be tested on zyretest: the service is at the address of its node,
+// which the socket of another has to connect to. So the nodes are real, and meet on loopback.
 func TestService(t *testing.T) {
 	alice, bob := localNode(t, "alice"), localNode(t, "bob")
 	pub, err := offer(alice, "127.0.0.1")

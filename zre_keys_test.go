@@ -24,17 +24,6 @@ func keyPair(t testing.TB) (public, secret string) {
 	return public, secret
 }
 
-// newStaticNode makes a node without beacons.
-func newStaticNode(t testing.TB, name string) *Zyre {
-	t.Helper()
-	z := NewZyre(context.Background()).SetName(name).SetInterface("lo")
-	if err := z.SetEndpoint("tcp://127.0.0.1:*"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(z.Stop)
-	return z
-}
-
 // A beacon that names another key for a UUID keeps its owner out no longer than it
 // takes to see that nobody with that key answers.
 func TestNode_forgedBeaconDoesNotKeepOwnerOut(t *testing.T) {

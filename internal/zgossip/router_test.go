@@ -246,3 +246,66 @@ func TestHub_manyFrames(t *testing.T) {
 	r.want("4 =")
 	hub.until("all counted", func() bool { return hub.Stats().Malformed == 21 })
 }
+
+// A client that vanishes is forgotten if it used to send PING.
+func TestGossip_deadClient(t *testing.T) {
+	t.Parallel()
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	b := newMember(t, ctx, quick())
+	b.connect(at)
+
+	dead, quiet := newRaw(t, ctx, at), newRaw(t, ctx, at)
+	for _, r := range []*raw{dead, quiet} {
+		r.send(appendHead(nil, idHello))
+	}
+	dead.send(appendHead(nil, idPing))
+	dead.send(appendPublish(nil, "dead", "1", 0))
+	quiet.send(appendPublish(nil, "quiet", "1", 0))
+	b.has("dead=1", "quiet=1")
+	b.has("quiet=1")
+	late := newMember(t, ctx, quick())
+	late.connect(at)
+	late.has("quiet=1")
+	if n := hub.Stats().Expired; n != 1 {
+		t.Errorf("Stats().Expired = %d, want 1", n)
+	}
+}
+
+// A client that never sends PING is forgotten when its connection is gone for long. Its
+// tuples stay if somebody repeats them.
+func TestGossip_goneClient(t *testing.T) {
+	t.Parallel()
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	gone, back := newRaw(t, ctx, at), newRaw(t, ctx, at)
+	for i, r := range []*raw{gone, back} {
+		r.send(appendHead(nil, idHello))
+		r.send(appendPublish(nil, fmt.Sprint("k", i), "1", 0))
+	}
+	hub.has("k0=1", "k1=1")
+	gone.soc.Close()
+	back.soc.Close()
+	// A change that cannot be sent shows that the connections are gone.
+	turn := 0
+	hub.until("lost connections", func() bool {
+		turn++
+		hub.publish("news", fmt.Sprint(turn))
+		down := 0
+		hub.do(func(time.Time) {
+			for _, c := range hub.clients {
+				if !c.downSince.IsZero() {
+					down++
+				}
+			}
+		})
+		return down == 2
+	})
+	back = newRaw(t, ctx, at)
+	back.send(appendHead(nil, idHello))
+	back.send(appendPublish(nil, "k1", "1", 0))
+	hub.until("two expired clients", func() bool { return hub.Stats().Expired == 2 })
+	hub.has("k1=1")
+}
