@@ -262,8 +262,8 @@ type receipt struct {
 
 func newReceipt() *receipt { return &receipt{done: make(chan struct{})} }
 
-// settle notes that one more peer took the message, or never will.
-func (r *receipt) settle(err error) {
+// noteOutcome notes that one more peer took the message, or never will.
+func (r *receipt) noteOutcome(err error) {
 	if r == nil {
 		return
 	}

@@ -59,7 +59,7 @@ func (b *backlog) isBlocked() bool { return b.queue.Len() > 0 || b.pingQueued ||
 func (b *backlog) clear(err error) {
 	for b.queue.Len() > 0 {
 		o := b.queue.Pop()
-		o.receipt.settle(err)
+		o.receipt.noteOutcome(err)
 		o.release()
 	}
 	*b = backlog{}
@@ -86,7 +86,7 @@ func (b *backlog) count(o *outgoing, more int) {
 func (b *backlog) sent() {
 	o := b.queue.Pop()
 	b.count(&o, -1)
-	o.receipt.settle(nil)
+	o.receipt.noteOutcome(nil)
 	o.release()
 }
 
@@ -228,7 +228,7 @@ func (z *zre) withdrawFrom(p *peer, err error, which func(r *receipt) bool) {
 		o := p.backlog.queue.Pop()
 		if which(o.receipt) {
 			kept.count(&o, -1)
-			o.receipt.settle(err)
+			o.receipt.noteOutcome(err)
 			o.release()
 			continue
 		}

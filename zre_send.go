@@ -87,7 +87,7 @@ func (z *zre) encode(msg *ZreMsg) {
 // may be reused afterwards, the frames not.
 func (z *zre) transmit(now time.Time, p *peer, header []byte, c content, r *receipt) {
 	if p.probe.isRemoval() {
-		r.settle(ErrUnknownPeer) // nothing may follow what was lost
+		r.noteOutcome(ErrUnknownPeer) // nothing may follow what was lost
 		return
 	}
 	p.sentAt, p.spokeAt, p.sentSinceHello = now, now, true
@@ -101,17 +101,17 @@ func (z *zre) transmit(now time.Time, p *peer, header []byte, c content, r *rece
 		}
 	}
 	if z.lettingGo && r != nil {
-		r.settle(ErrPushedBack)
+		r.noteOutcome(ErrPushedBack)
 		return
 	}
 	if p.backlog.queue.Len() >= maxBacklog+p.intake.messages || z.lettingGo && p.backlog.bytes >= z.backlogLimit {
 		z.log.Info("zyre: peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
-		r.settle(ErrPushedBack)
+		r.noteOutcome(ErrPushedBack)
 		z.scheduleRemoval(now, p)
 		return
 	}
 	if p.intake.isStalled && r != nil && r.shout {
-		r.settle(nil) // nobody waits for a stalled peer
+		r.noteOutcome(nil) // nobody waits for a stalled peer
 		r = nil
 	}
 	p.backlog.push(header, c, r, z.keep(p, c))
@@ -123,14 +123,14 @@ func (z *zre) postOrBlock(now time.Time, p *peer, header []byte, c content, r *r
 	err := z.post(now, p, header, c)
 	switch {
 	case err == nil:
-		r.settle(nil)
+		r.noteOutcome(nil)
 		return true
 	case errors.Is(err, transport.ErrAgain):
 		z.block(now, p, waitsForRoom)
 		return false
 	}
 	z.sendFailed(now, p, err)
-	r.settle(ErrUnknownPeer)
+	r.noteOutcome(ErrUnknownPeer)
 	return true
 }
 

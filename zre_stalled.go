@@ -104,7 +104,7 @@ func (z *zre) settleShouts(p *peer) {
 	for range p.backlog.queue.Len() {
 		o := p.backlog.queue.Pop()
 		if o.receipt != nil && o.receipt.shout {
-			o.receipt.settle(nil)
+			o.receipt.noteOutcome(nil)
 			o.receipt = nil
 		}
 		p.backlog.queue.Push(o)

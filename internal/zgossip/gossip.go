@@ -61,7 +61,7 @@ type Stats struct {
 	Learnt     uint64 // tuples that were new
 	Changed    uint64 // tuples that got another value
 	Gone       uint64 // tuples that a neighbour took back
-	Reflected  uint64 // echoes: values that a tuple had before its last change
+	Reflected  uint64 // values that a tuple had before its last change
 	Defended   uint64 // own tuples that another member changed or took back
 	Refused    uint64 // clients and tuples above a limit
 	Evicted    uint64 // clients forgotten to make room for one of another host

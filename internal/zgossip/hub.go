@@ -315,7 +315,7 @@ func (g *Gossip) tickHub(h *hub, now time.Time) {
 	g.sendHello(h, now)
 }
 
-// resyncIfDue exchanges all tuples with h after an echo, and with the other hubs after h has
+// resyncIfDue exchanges all tuples with h after a reflected value, and with the other hubs after h has
 // forgotten tuples: they may own them because of us alone.
 func (g *Gossip) resyncIfDue(h *hub, now time.Time) {
 	if h.isToBeAsked(now) {

@@ -31,12 +31,12 @@ type link struct {
 	joinedAt uint64 // the order of the table at its first HELLO: older tombstones are not sent
 	blocked  bool   // it takes no frames at present; the next tick tries again
 
-	sentAll  time.Time       // when, on this connection, all was sent to it; zero if that is not so yet
-	sentTo   uint64          // the order of the last tuple then, or since
-	askAt    time.Time       // when it is asked for all its tuples, because an echo came; zero for never
-	wasAsked bool            // it was, and has not said HELLO since
-	echoAt   time.Time       // when the last echo came
-	askDelay backoff.Backoff // how long after an echo it is asked: longer each time while they go on
+	sentAll     time.Time       // when, on this connection, all was sent to it; zero if that is not so yet
+	sentTo      uint64          // the order of the last tuple then, or since
+	askAt       time.Time       // when it is asked for all its tuples, because a reflected value came; zero for never
+	wasAsked    bool            // it was, and has not said HELLO since
+	reflectedAt time.Time       // when the last one came
+	askDelay    backoff.Backoff // how long after a reflected value it is asked: longer each time while they go on
 
 	epoch  uint64 // the number of its HELLOs; its tuples are to be repeated after each
 	owned  int    // the number of tuples that it owns
@@ -83,15 +83,15 @@ func (l *link) hasRead(t *tuple, now time.Time) bool {
 		now.Sub(t.changed) >= reflectionWindow && now.Sub(l.sentAll) >= reflectionWindow
 }
 
-// answerEcho sees to it that l, which sent an echo of t, is told the tombstone of t, and is
-// asked for its tuples once it has read that: what it sent may have been no echo. Asked, it
+// answerReflected sees to it that l, which sent a value that t had before, is told the tombstone of t, and is
+// asked for its tuples once it has read that: what it sent may have been new. Asked, it
 // sends tombstones too. Those may end what others have just published again, which brings new
-// echoes; so it is asked later and later, until the others have the time they need.
-func (l *link) answerEcho(t *tuple, now time.Time) {
-	if now.Sub(l.echoAt) > 2*l.askDelay.Current() {
+// reflected values; so it is asked later and later, until the others have the time they need.
+func (l *link) answerReflected(t *tuple, now time.Time) {
+	if now.Sub(l.reflectedAt) > 2*l.askDelay.Current() {
 		l.askDelay = backoff.Backoff{Min: reflectionWindow, Max: maxDelay}
 	}
-	if l.echoAt = now; l.askAt.IsZero() {
+	if l.reflectedAt = now; l.askAt.IsZero() {
 		l.askAt = now.Add(l.askDelay.Next())
 	}
 	if l.joinedAt >= t.order {

@@ -89,7 +89,7 @@ func FuzzHub(f *testing.F) {
 	})
 }
 
-// A client whose publication was taken for an echo is asked for its tuples once it has read the
+// A client whose publication was taken for a reflected value is asked for its tuples once it has read the
 // tombstone, and is believed then.
 func TestHub_asksAfterEcho(t *testing.T) {
 	var o Options

@@ -38,7 +38,7 @@ const (
 //
 // After its end it begins again only with a value that is later than its tombstone. Who told
 // us of the end, or was lost, knows of it. Any other neighbour may have sent the value before
-// it read our tombstone, on another way round a ring of hubs. Such a value is an echo: it is
+// it read our tombstone, on another way round a ring of hubs. Such a value is reflected: it is
 // not taken in, and the neighbour is told the tombstone if it has not been, and asked for all
 // its tuples a little later. If the publisher lives, the tombstone reaches it and it publishes
 // again. A new connection starts without a tombstone read: what was sent on the last one may
@@ -94,7 +94,7 @@ const (
 	tupleChanged           // it has another value now
 	tupleGone              // the neighbour took it back
 	tupleKnown             // it says nothing new
-	tupleReflected         // it is an echo of what the tuple was before
+	tupleReflected         // it is a value that the tuple had before
 	tupleDefended          // it is ours and will be published again
 	tupleRefused           // it is above a limit
 )
@@ -239,7 +239,7 @@ func (tb *table) learn(l *link, key, value []byte, now time.Time) outcome {
 		return tupleKnown
 	case tb.isReflected(t, l, value, gone, now):
 		if l.hub || l.pings {
-			l.answerEcho(t, now)
+			l.answerReflected(t, now)
 		}
 		return tupleReflected
 	case gone:
@@ -279,7 +279,7 @@ func (tb *table) makeRoom(l *link, now time.Time) bool {
 	return true
 }
 
-// isReflected reports whether value, which differs from that of t, is an echo.
+// isReflected reports whether value, which differs from that of t, is one that t had before.
 //
 // A client of CZMQ's kind sends everything that its hub sends it back to the hub: the value
 // before the last change, that soon, is taken for that. Otherwise two quick changes would

@@ -223,13 +223,13 @@ func TestTable_resync(t *testing.T) {
 	}
 }
 
-// A neighbour that sends echo after echo is asked for its tuples later and later.
+// A neighbour that sends one reflected value after another is asked for its tuples later and later.
 func TestTable_asksLater(t *testing.T) {
 	now := time.Now()
 	l, asked := &link{hub: true}, 0
 	for range 600 {
 		now = now.Add(time.Second)
-		l.answerEcho(&tuple{}, now)
+		l.answerReflected(&tuple{}, now)
 		l.sentAll = now.Add(-time.Minute)
 		if l.isToBeAsked(now) {
 			l.askAt = time.Time{}
@@ -240,14 +240,14 @@ func TestTable_asksLater(t *testing.T) {
 		t.Errorf("asked %d times in ten minutes, want about 22", asked)
 	}
 	now, l.askAt = now.Add(2*maxDelay+1), time.Time{}
-	l.answerEcho(&tuple{}, now)
+	l.answerReflected(&tuple{}, now)
 	if got := l.askAt.Sub(now); got != reflectionWindow {
-		t.Errorf("asked %v after an echo that comes later, want %v", got, reflectionWindow)
+		t.Errorf("asked %v after a reflected value that comes later, want %v", got, reflectionWindow)
 	}
 }
 
 // A tuple that was taken back begins again only with a value that is later than its tombstone.
-func TestTable_echo(t *testing.T) {
+func TestTable_reflected(t *testing.T) {
 	start := time.Now()
 	const soon, later = reflectionWindow - 1, reflectionWindow
 	for _, c := range []struct {
@@ -299,7 +299,7 @@ func TestTable_echo(t *testing.T) {
 			t.Errorf("%s: asked for its tuples again %t", c.name, asks)
 		}
 	}
-	// A newcomer is told the tombstone only after it has sent an echo.
+	// A newcomer is told the tombstone only after it has sent a reflected value.
 	tb := newTable(10)
 	tb.say(&link{hub: true}, "k=v", start)
 	tb.say(&link{hub: true}, "k=", start)
