@@ -69,6 +69,15 @@ func TestNet_reasons(t *testing.T) {
 			checkReason(t, a, "another node has this node's UUID.* endpoint=tcp://10.78.0.1:9000 other_endpoint=tcp://10.78.0.2:9000")
 			checkReason(t, b, "another node has this node's UUID.* endpoint=tcp://10.78.0.2:9000 other_endpoint=tcp://10.78.0.1:9000")
 		}},
+		{"one UUID by gossip", func(t *testing.T, h hosts) {
+			cfg := with(func(c *child.Config) { c.UUID = "C0FFEE00C0FFEE00C0FFEE00C0FFEE00" })
+			cfg.GossipBind = "tcp://10.78.0.1:9999"
+			a := node(h[0], cfg)
+			cfg.GossipBind, cfg.GossipConnect = "", cfg.GossipBind
+			b := node(h[1], cfg)
+			checkReason(t, a, "another node has this node's UUID, and publishes it by gossip.* other_endpoint=tcp://10.78.0.2:")
+			checkReason(t, b, "another node has this node's UUID, and publishes it by gossip.* other_endpoint=tcp://10.78.0.1:")
+		}},
 		{"plain and secure", func(t *testing.T, h hosts) {
 			a, b := node(h[0], plain), node(h[1], secure())
 			checkReason(t, a, "heard a node that is secure, and this one is plain.*address=10.78.0.2")

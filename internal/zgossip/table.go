@@ -66,10 +66,25 @@ type tuple struct {
 	changes int             // the number of changes in a row
 	delay   backoff.Backoff // how long a change is held back
 	sendAt  time.Time       // when the change that is held back is sent
+
+	other      string // what another member published last in place of ours
+	otherTimes int    // how often in a row
 }
+
+// contestedTimes is how often another member publishes a value in place of ours until that is
+// no former value of ours, which a member may still have.
+const contestedTimes = 5
 
 func newTuple(key string) *tuple {
 	return &tuple{key: key, delay: backoff.Backoff{Min: minDelay, Max: maxDelay}}
+}
+
+// noteOther notes that another member has published a value in place of ours.
+func (t *tuple) noteOther(value string) {
+	if value != t.other {
+		t.other, t.otherTimes = value, 0
+	}
+	t.otherTimes++
 }
 
 // isStable reports whether t has not changed for so long that the next change does not
@@ -96,6 +111,7 @@ const (
 	tupleKnown             // it says nothing new
 	tupleReflected         // it is a value that the tuple had before
 	tupleDefended          // it is ours and will be published again
+	tupleContested         // the same, and another member publishes it again and again
 	tupleRefused           // it is above a limit
 )
 
@@ -226,7 +242,13 @@ func (tb *table) learn(l *link, key, value []byte, now time.Time) outcome {
 	case t.ours:
 		if t.value != string(value) {
 			tb.holdBack(t, now)
-			return tupleDefended
+			if gone {
+				return tupleDefended
+			}
+			if t.noteOther(string(value)); t.otherTimes < contestedTimes {
+				return tupleDefended
+			}
+			return tupleContested
 		}
 		return tupleKnown
 	case gone && t.gone:

@@ -84,6 +84,27 @@ func TestTable_learn(t *testing.T) {
 	}
 }
 
+// Who publishes one value in place of ours again and again is another member that lives: values
+// of ours that were may still be told once by each neighbour.
+func TestTable_contested(t *testing.T) {
+	now := time.Now()
+	tb := newTable(100)
+	l := &link{hub: true}
+	tb.publish("k", "v", now)
+	for i, c := range []struct {
+		say  string
+		want outcome
+	}{
+		{"k=was", tupleDefended}, {"k=other", tupleDefended}, {"k=other", tupleDefended}, {"k=v", tupleKnown}, {"k=", tupleDefended},
+		{"k=other", tupleDefended}, {"k=other", tupleDefended}, {"k=other", tupleContested}, {"k=other", tupleContested},
+		{"k=was", tupleDefended}, {"k=other", tupleDefended},
+	} {
+		if got := tb.say(l, c.say, now); got != c.want {
+			t.Errorf("%d: learn(%q) = %v, want %v", i, c.say, got, c.want)
+		}
+	}
+}
+
 func TestTable_ours(t *testing.T) {
 	now := time.Now()
 	tb := newTable(100)
