@@ -32,7 +32,7 @@ type Connection interface {
 	// buff is cut. The source does not carry the zone of a link-local address.
 	ReadFrom(buff []byte) (n int, src net.IP, err error)
 	// WriteTo sends buff once on each joined interface, to all its hosts. It
-	// does not wait for the network longer than 20 ms.
+	// does not wait for the network longer than 100 ms.
 	WriteTo(buff []byte) error
 }
 
@@ -64,7 +64,7 @@ const (
 var errNotOpened = fmt.Errorf("zyre: connection for beacons was not opened: %w", net.ErrClosed)
 
 // sendTimeout bounds a send on an interface whose queue is full.
-const sendTimeout = 20 * time.Millisecond
+const sendTimeout = 100 * time.Millisecond
 
 // NewConn opens a connection for beacons on a UDP port: IPv4 or, on a host
 // without it, IPv6. With port 0 the system picks one.
