@@ -39,7 +39,7 @@ type election struct {
 	support   map[*peer]bool   // who supports this node, while nobody smaller is known
 	leader    string           // who leads; empty if nobody does
 	claims    map[*peer]claim  // the last word of each other contestant about itself
-	told      map[*peer]bool   // who has been told of the leader by this node
+	told      map[*peer]bool   // who has been told of the leader by this node, since it asked last
 	changed   bool             // members have come or gone
 	aloneAt   time.Time        // when to lead alone; zero if somebody was here
 	retryAt   time.Time        // when to begin again; zero if this node does not challenge
@@ -195,6 +195,7 @@ func (z *zre) challenge(now time.Time, group string, e *election) {
 		z.win(now, g, e)
 	}
 	z.tellMembers(now, g, &ZreMsg{id: ElectID, Group: group, candidate: z.id})
+	clear(e.told) // a leader whose last word is that it asks is not followed
 }
 
 // receiveElection handles ELECT and LEADER. They count only in groups that both this

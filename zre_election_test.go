@@ -111,6 +111,34 @@ func TestElection_claimHolds(t *testing.T) {
 	}
 }
 
+// A leader whose last word to a member is that it asks to be supported says again that it leads,
+// also if whom it asked has gone.
+func TestElection_leaderAsksAgain(t *testing.T) {
+	b := newZREBench(t)
+	b.hello(stateEndpoint)
+	b.z.join(b.now, "G")
+	b.hearID(JoinID)
+	b.z.contest(b.now, "G")
+	b.hear(&ZreMsg{id: ElectID, Group: "G", candidate: b.z.id})
+	if last := b.port.sent[len(b.port.sent)-1]; last != "LEADER" {
+		t.Fatalf("sent %q, want LEADER last", b.port.sent)
+	}
+	newcomer := [16]byte{9}
+	hello := packetOf(t, newcomer, 1, &ZreMsg{id: HelloID, Endpoint: "tcp://10.0.0.77:9", Groups: []string{"G"}, Status: 1})
+	b.z.receive(b.now, &hello)
+	b.z.runElections(b.now)
+	if !slices.Contains(b.port.sent[len(b.port.sent)-2:], "ELECT") {
+		t.Fatalf("sent %q, want ELECT to both", b.port.sent)
+	}
+	b.port.forget()
+	leave := packetOf(t, newcomer, 2, &ZreMsg{id: LeaveID, Group: "G", Status: 2})
+	b.z.receive(b.now, &leave)
+	b.z.runElections(b.now)
+	if want := []string{"LEADER"}; !slices.Equal(b.port.sent, want) {
+		t.Errorf("sent %q once the newcomer has gone, want %q", b.port.sent, want)
+	}
+}
+
 // A member that comes and goes causes a bounded number of elections, and the last change
 // counts in the end.
 func TestElection_changesAreLimited(t *testing.T) {
