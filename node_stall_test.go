@@ -34,6 +34,16 @@ func TestStall_observe(t *testing.T) {
 // hear about is taken back, the rest waits in memory up to a limit, beyond which the peer
 // exits. When it reads again it meets the peer again.
 func TestNode_stalledApplicationIsLetGo(t *testing.T) {
+	for _, c := range []struct {
+		share int // of the queue limit, that is sent meanwhile
+		exits bool
+	}{{2, false}, {letGoShare + 1, true}} {
+		stalledApplicationIsLetGo(t, c.share, c.exits)
+	}
+}
+
+func stalledApplicationIsLetGo(t *testing.T, share int, exits bool) {
+	t.Helper()
 	s := newSim(t, 1)
 	s.window = minWindow
 	var nodes [2]*simNode
@@ -69,13 +79,13 @@ func TestNode_stalledApplicationIsLetGo(t *testing.T) {
 	if err, done := settled(told); !errors.Is(err, ErrPushedBack) || !done {
 		t.Errorf("a message that waited: %v, done %t; want %v, true", err, done, ErrPushedBack)
 	}
-	flood(a, b, 2*minQueueLimit/len(payload))
+	flood(a, b, share*minQueueLimit/len(payload))
 	a.n.commands.waitEnds()
 	b.n.commands.waitEnds()
 	a.deaf, b.deaf = false, false
 	s.run(simHealing)
-	if a.n.zre.lettingGo || a.count(EventExit, b.uuid) == 0 {
-		t.Errorf("let go %t, EXITs %d; want false and one or more", a.n.zre.lettingGo, a.count(EventExit, b.uuid))
+	if got := a.count(EventExit, b.uuid); a.n.zre.lettingGo || got > 0 != exits {
+		t.Errorf("%d times the queue limit: let go %t, EXITs %d; want false and EXIT %t", share, a.n.zre.lettingGo, got, exits)
 	}
 	simConnected(s)
 }

@@ -29,7 +29,7 @@ type zre struct {
 	timeouts       timeouts
 	stalledTimeout time.Duration // in which a peer takes nothing of what is shouted to it, until EXIT
 	window         uint64        // bytes that may be under way to one peer
-	backlogLimit   int           // bytes that may wait for one peer while the application is let go, and for all stalled ones
+	backlogLimit   int           // bytes that may wait for a peer while the application is let go (see letGoShare), and for all stalled ones
 	port           port
 	log            *slog.Logger
 
@@ -120,7 +120,7 @@ type zreConfig struct {
 	timeouts     timeouts
 	stalled      time.Duration // see zre.stalledTimeout
 	window       int           // bytes that may be under way to one peer
-	backlogLimit int           // bytes that may wait for one peer while the application is let go
+	backlogLimit int           // bytes that may wait for a peer while the application is let go: see letGoShare
 	log          *slog.Logger
 }
 

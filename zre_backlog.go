@@ -14,6 +14,11 @@ import (
 // what was under way by then, and the protocol's own messages.
 const maxBacklog = 16 * maxCommands
 
+// letGoShare is how many times the backlog limit may wait for all peers together while the
+// application is let go, if it is more than the limit for one of them. It is much, so that two
+// applications that send each other all they have before they read lose nothing.
+const letGoShare = 8
+
 // outgoing is a message that waits for room.
 type outgoing struct {
 	header  []byte
@@ -243,7 +248,7 @@ func (z *zre) withdrawFrom(p *peer, err error, which func(r *receipt) bool) {
 // letGo lets everybody go on who waits for a blocked peer: the application does not take
 // its events, perhaps because it waits itself, for a peer whose application does the same.
 // Messages that somebody wants to hear about are taken back with ErrPushedBack; others wait
-// in the backlog, up to its limit in bytes, beyond which the peer is removed.
+// in the backlogs, up to their limit in bytes, beyond which the peer is removed.
 func (z *zre) letGo() {
 	if z.lettingGo {
 		return
@@ -257,6 +262,19 @@ func (z *zre) letGo() {
 	}
 	z.unblockGroups()
 	z.blockAll(false)
+}
+
+// hasTooMuchFor reports whether nothing more may wait for a peer while the application is let
+// go: as much as may wait for each waits for it, and in all as much as may.
+func (z *zre) hasTooMuchFor(p *peer) bool {
+	if p.backlog.bytes < z.backlogLimit {
+		return false
+	}
+	all := 0
+	for p := range z.blocked {
+		all += p.backlog.bytes
+	}
+	return all >= letGoShare*z.backlogLimit
 }
 
 // holdBack ends what letGo began: the application takes its events.

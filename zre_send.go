@@ -104,7 +104,7 @@ func (z *zre) transmit(now time.Time, p *peer, header []byte, c content, r *rece
 		r.noteOutcome(ErrPushedBack)
 		return
 	}
-	if p.backlog.queue.Len() >= maxBacklog+p.intake.messages || z.lettingGo && p.backlog.bytes >= z.backlogLimit {
+	if p.backlog.queue.Len() >= maxBacklog+p.intake.messages || z.lettingGo && z.hasTooMuchFor(p) {
 		z.log.Info("zyre: peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
 		r.noteOutcome(ErrPushedBack)
 		z.scheduleRemoval(now, p)
