@@ -5,11 +5,24 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	zmq "github.com/pebbe/zmq4"
 )
 
 // Whatever is given as a secret, or in the place of one, is shown nowhere.
 func TestSet_secretsAreNotShown(t *testing.T) {
 	public, secret := keyPair(t)
+	secretIsNotShown(t, public, secret)
+	secret = strings.Repeat("0://0", 8) // a key, and much like an endpoint
+	public, err := zmq.AuthCurvePublic(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secretIsNotShown(t, public, secret)
+}
+
+func secretIsNotShown(t *testing.T, public, secret string) {
+	t.Helper()
 	_, other := keyPair(t)
 	id := uuidString([16]byte{7})
 	for name, give := range map[string]func(z *Zyre) error{
