@@ -210,6 +210,7 @@ func TestNet_publicAddress(t *testing.T) {
 	h.Connect("lan", "eth0", "8.8.1.1/24")
 	const warning = "the only address is public"
 	public := node(h, child.Config{Name: "public"})
+	within(t, 5*time.Second, "the warning", func() bool { return logged(public, warning) > 0 }, public)
 	if got := logged(public, warning); got != 1 {
 		t.Errorf("%d warnings, want 1\n%s", got, public)
 	}

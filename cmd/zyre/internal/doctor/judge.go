@@ -40,6 +40,7 @@ func (x *examination) judgeNodes() {
 			x.judgeSilent(n)
 		case n.Source == "beacon" && !x.Beaconing:
 			x.report.fact("beacons", "%s sends beacons, which a node with gossip or an endpoint does not use, unless SetPort or --port is given", n.called())
+		case n.Source == "beacon" && len(x.links) == 0: // no node starts here, and why was said
 		case n.Source == "beacon" && x.judgeBeacons(n): // it has said why
 		case n.Secure != (x.PublicKey != ""), n.Mechanism == "CURVE" && x.PublicKey == "", n.Mechanism == "NULL" && x.PublicKey != "":
 			x.judgeSecurity(n)
