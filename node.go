@@ -196,7 +196,11 @@ func (n *node) sleep(until time.Time) {
 		n.inbox.Wait(until)
 		return
 	}
-	timer := time.NewTimer(time.Until(until))
+	wait := time.Until(until)
+	if wait <= 0 {
+		return
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-n.wakeup:

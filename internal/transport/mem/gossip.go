@@ -50,8 +50,12 @@ func (g gossipSockets) listen(opts transport.ListenOptions, wake chan<- struct{}
 // plan fills the slot when the next message arrives; the caller holds net.mu.
 func (p polled) plan() {
 	now := time.Now()
-	if m, at := p.inbox.next(now); m != nil {
+	switch m, at := p.inbox.next(now); {
+	case m == nil:
+	case at.After(now):
 		time.AfterFunc(at.Sub(now), p.signal)
+	default: // no timer for a time that is over: see after
+		p.signal()
 	}
 }
 

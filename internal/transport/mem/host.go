@@ -94,11 +94,11 @@ func (h *Host) LocalAddr(remote netip.Addr) (netip.Addr, bool) {
 // comes first.
 func (h *Host) LookupHost(ctx context.Context, name string) ([]string, error) {
 	h.net.mu.Lock()
-	timer := time.NewTimer(h.net.latency)
+	arrived, stop := after(h.net.latency)
 	h.net.mu.Unlock()
-	defer timer.Stop()
+	defer stop()
 	select {
-	case <-timer.C:
+	case <-arrived:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -224,9 +224,9 @@ func (in *inbox) wait(until time.Time) (again bool) {
 	}
 	var expired <-chan time.Time
 	if !until.IsZero() {
-		timer := time.NewTimer(until.Sub(now))
-		defer timer.Stop()
-		expired = timer.C
+		over, stop := after(until.Sub(now))
+		defer stop()
+		expired = over
 	}
 	select {
 	case <-in.arrivals:

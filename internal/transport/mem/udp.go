@@ -172,9 +172,9 @@ func (c *udpConn) next() (d *datagram, wait time.Duration, err error) {
 func (c *udpConn) wait(d time.Duration) {
 	var expired <-chan time.Time
 	if d >= 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		expired = timer.C
+		over, stop := after(d)
+		defer stop()
+		expired = over
 	}
 	select {
 	case <-c.arrivals:
