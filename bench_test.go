@@ -50,7 +50,7 @@ func BenchmarkCommandQueue(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		c := command{kind: cmdWhisper, message: message{peer: [16]byte{2}, payload: payload}}
-		if err := q.message(context.Background(), c); err != nil {
+		if err := q.message(context.Background(), &c); err != nil {
 			b.Fatal(err)
 		}
 		commands = q.take(commands)

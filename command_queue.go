@@ -88,7 +88,7 @@ func (q *commandQueue) put(c command) error {
 		q.mu.Unlock()
 		return ErrNotRunning
 	}
-	q.add(c)
+	q.add(&c)
 	return nil
 }
 
@@ -99,14 +99,14 @@ func (q *commandQueue) offer(c command) bool {
 		q.mu.Unlock()
 		return false
 	}
-	q.add(c)
+	q.add(&c)
 	return true
 }
 
 // add queues c, unlocks q.mu, and wakes the node if it may be asleep.
-func (q *commandQueue) add(c command) {
+func (q *commandQueue) add(c *command) {
 	first := len(q.commands) == 0
-	q.commands = append(q.commands, c)
+	q.commands = append(q.commands, *c)
 	q.bytes += c.size()
 	q.mu.Unlock()
 	if first {
@@ -116,7 +116,7 @@ func (q *commandQueue) add(c command) {
 
 // message queues a message, waiting while the receiver is blocked or the queue is full. It
 // releases one that it has not queued.
-func (q *commandQueue) message(ctx context.Context, c command) error {
+func (q *commandQueue) message(ctx context.Context, c *command) error {
 	err := q.messageOrWait(ctx, c)
 	if err != nil {
 		c.release()
@@ -124,14 +124,14 @@ func (q *commandQueue) message(ctx context.Context, c command) error {
 	return err
 }
 
-func (q *commandQueue) messageOrWait(ctx context.Context, c command) error {
+func (q *commandQueue) messageOrWait(ctx context.Context, c *command) error {
 	for {
 		q.mu.Lock()
 		if q.closed {
 			q.mu.Unlock()
 			return ErrNotRunning
 		}
-		wait := q.obstacle(&c)
+		wait := q.obstacle(c)
 		if wait == nil {
 			q.add(c)
 			return nil

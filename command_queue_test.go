@@ -53,7 +53,7 @@ func TestCommandQueue_manySenders(t *testing.T) {
 				if i%2 == 0 {
 					c = command{kind: cmdShout, message: message{group: "G", payload: make([]byte, 500)}}
 				}
-				if err := o.message(context.Background(), c); err != nil {
+				if err := o.message(context.Background(), &c); err != nil {
 					t.Error(err)
 					return
 				}
@@ -116,24 +116,24 @@ func queueBlocks(t *testing.T) {
 	for _, c := range []command{
 		{kind: cmdWhisper, message: message{peer: other}}, {kind: cmdShout, message: message{group: "H"}}, {kind: cmdTake},
 	} {
-		if err := o.message(context.Background(), c); err != nil {
+		if err := o.message(context.Background(), &c); err != nil {
 			t.Errorf("message(%d) = %v, want nil", c.kind, err)
 		}
 	}
-	if err := waits(t, func() error { return o.message(context.Background(), whisper) }, func() { o.blockPeer(peer, false) }); err != nil {
+	if err := waits(t, func() error { return o.message(context.Background(), &whisper) }, func() { o.blockPeer(peer, false) }); err != nil {
 		t.Errorf("message to a peer = %v, want nil", err)
 	}
 	open := func() { o.blockGroup("G", false) }
-	if err := waits(t, func() error { return o.message(context.Background(), shout) }, open); err != nil {
+	if err := waits(t, func() error { return o.message(context.Background(), &shout) }, open); err != nil {
 		t.Errorf("message to a group = %v, want nil", err)
 	}
 	o.blockPeer(peer, true)
 	ctx, cancel := context.WithCancel(t.Context())
-	err := waits(t, func() error { return o.message(ctx, whisper) }, cancel)
+	err := waits(t, func() error { return o.message(ctx, &whisper) }, cancel)
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("message given up = %v, want %v", err, context.Canceled)
 	}
-	err = waits(t, func() error { return o.message(context.Background(), whisper) }, func() {
+	err = waits(t, func() error { return o.message(context.Background(), &whisper) }, func() {
 		o.close()
 	})
 	if !errors.Is(err, ErrNotRunning) {
@@ -154,7 +154,7 @@ func queueRoom(t *testing.T) {
 		o := newCommandQueue(func() {})
 		count := 0
 		for o.obstacle(&fill) == nil {
-			if err := o.message(context.Background(), fill); err != nil {
+			if err := o.message(context.Background(), &fill); err != nil {
 				t.Fatal(err)
 			}
 			count++
@@ -165,7 +165,7 @@ func queueRoom(t *testing.T) {
 		if err := o.put(command{kind: cmdTake}); err != nil {
 			t.Errorf("put = %v, want nil", err)
 		}
-		if err := waits(t, func() error { return o.message(context.Background(), fill) }, func() { o.take(nil) }); err != nil {
+		if err := waits(t, func() error { return o.message(context.Background(), &fill) }, func() { o.take(nil) }); err != nil {
 			t.Errorf("message = %v, want nil", err)
 		}
 		for range 3 * maxCommands {

@@ -91,7 +91,7 @@ func (n *node) send(ctx context.Context, c command) error {
 		c.release()
 		return err
 	}
-	err := n.commands.message(ctx, c)
+	err := n.commands.message(ctx, &c)
 	if errors.Is(err, ErrNotRunning) {
 		return err
 	}

@@ -27,6 +27,12 @@ type outgoing struct {
 	kept    *kept
 }
 
+// ownCopy has room for the header and the frame of nearly every message, in one allocation.
+type ownCopy struct {
+	header [40]byte
+	frames [1][]byte
+}
+
 // isShout reports whether it is a SHOUT, by the third byte of its header.
 func (o *outgoing) isShout() bool { return len(o.header) > 2 && o.header[2] == ShoutID }
 
@@ -73,8 +79,9 @@ func (b *backlog) clear(err error) {
 // push adds a message. The header may be reused afterwards, the frames not.
 func (b *backlog) push(header []byte, c content, r *receipt, k *kept) {
 	c.retain()
-	c.frames = append([][]byte(nil), c.frames...)
-	o := outgoing{header: append([]byte(nil), header...), content: c, receipt: r, kept: k}
+	own := new(ownCopy)
+	o := outgoing{header: append(own.header[:0], header...), content: c, receipt: r, kept: k}
+	o.content.frames = append(own.frames[:0], c.frames...)
 	b.queue.Push(o)
 	b.count(&o, 1)
 }

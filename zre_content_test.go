@@ -101,7 +101,8 @@ func TestContent_isCopiedOnce(t *testing.T) {
 	}
 	n.step(now)
 	checkNoPayloads(t)
-	if err := n.commands.message(t.Context(), shout("hall", make([]byte, largeSize))); err != nil {
+	c := shout("hall", make([]byte, largeSize))
+	if err := n.commands.message(t.Context(), &c); err != nil {
 		t.Fatal(err)
 	}
 	used, _ := zmqmsg.PayloadBytes()
@@ -164,12 +165,14 @@ func (b *zreBench) post(m *message) {
 
 func TestCommandQueue_releases(t *testing.T) {
 	q := newCommandQueue(func() {})
-	if err := q.message(t.Context(), whisper(stateUUID, make([]byte, largeSize))); err != nil {
+	c := whisper(stateUUID, make([]byte, largeSize))
+	if err := q.message(t.Context(), &c); err != nil {
 		t.Fatal(err)
 	}
 	q.close()
 	checkNoPayloads(t)
-	if err := q.message(t.Context(), whisper(stateUUID, make([]byte, largeSize))); !errors.Is(err, ErrNotRunning) {
+	c = whisper(stateUUID, make([]byte, largeSize))
+	if err := q.message(t.Context(), &c); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("message() after close = %v, want %v", err, ErrNotRunning)
 	}
 	checkNoPayloads(t)

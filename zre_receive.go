@@ -41,11 +41,12 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.malformed(uuid, v, err) // and tells nothing about the sequence
 		return
 	}
-	if !z.isKeyRight(z.peers[uuid], m.UserID, v) {
-		z.rejectKey(now, z.peers[uuid], uuid, m.UserID, v)
+	p := z.peers[uuid]
+	if !z.isKeyRight(p, m.UserID, v) {
+		z.rejectKey(now, p, uuid, m.UserID, v)
 		return
 	}
-	p := z.forgetIfOtherKey(z.peers[uuid], m.UserID)
+	p = z.forgetIfOtherKey(p, m.UserID)
 	if v.id == HelloID {
 		z.counters.received++
 		if p == nil && z.secure {

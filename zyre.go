@@ -302,7 +302,8 @@ func (z *Zyre) WhisperFrames(peer string, frames ...[]byte) {
 		n.log.Warn("zyre: not sent", "err", opError("whisper", peer, err))
 		return
 	}
-	_ = n.commands.message(context.Background(), whisper(id, frames...))
+	c := whisper(id, frames...)
+	_ = n.commands.message(context.Background(), &c)
 }
 
 // Whispers sends a text to one peer as Whisper does. The text is formatted as by
@@ -334,7 +335,8 @@ func (z *Zyre) ShoutFrames(group string, frames ...[]byte) {
 		n.log.Warn("zyre: not sent", "err", opError("shout", group, err))
 		return
 	}
-	_ = n.commands.message(context.Background(), shout(group, frames...))
+	c := shout(group, frames...)
+	_ = n.commands.message(context.Background(), &c)
 }
 
 // Shouts sends a text to a group as Shout does. The text is formatted as by

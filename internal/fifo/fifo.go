@@ -5,8 +5,8 @@ package fifo
 // removed on a long queue moves its rest to the front.
 const keep = 1024
 
-// Queue is a queue in a slice. It gives memory back once it has been emptied. The zero
-// value is an empty queue. It is not safe for use by several goroutines at once.
+// Queue is a queue in a slice. Once it has been emptied it keeps memory for few items. The
+// zero value is an empty queue. It is not safe for use by several goroutines at once.
 type Queue[T any] struct {
 	items []T
 	head  int // index of the oldest item
@@ -30,7 +30,7 @@ func (q *Queue[T]) Pop() T {
 	q.head++
 	switch {
 	case q.head == len(q.items) && cap(q.items) > keep:
-		q.items, q.head = nil, 0
+		q.items, q.head = make([]T, 0, keep), 0
 	case q.head == len(q.items):
 		q.items, q.head = q.items[:0], 0
 	case q.head >= keep && 2*q.head >= len(q.items):

@@ -47,7 +47,7 @@ func TestQueue_memory(t *testing.T) {
 	}{
 		"short":            {0, 10, 16},
 		"as long as kept":  {0, keep, keep},
-		"long":             {0, 10 * keep, 0},
+		"long":             {0, 10 * keep, keep},
 		"never empty":      {1, 2, 4 * keep},
 		"never empty long": {keep, 2 * keep, 8 * keep},
 	}
