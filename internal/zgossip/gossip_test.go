@@ -1,154 +1,20 @@
 package zgossip
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
 
 	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/transport/transporttest"
 )
-
-const patience = time.Minute
-
-// quick returns options with time-outs of seconds, not minutes.
-func quick() Options {
-	return Options{PingInterval: 200 * time.Millisecond, ClientTimeout: 4 * time.Second,
-		QuietTimeout: time.Second, HubTimeout: 4 * time.Second}
-}
-
-// member is a Gossip whose news are collected.
-type member struct {
-	*Gossip
-	t    *testing.T
-	mu   sync.Mutex
-	seen map[string]string
-	gone map[string]int
-	more chan struct{} // 1 slot: something changed
-}
-
-func newContext(t *testing.T) *zmq.Context {
-	t.Helper()
-	ctx, err := zmq.NewContext()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := ctx.Term(); err != nil {
-			t.Errorf("Term() = %v, want nil", err)
-		}
-	})
-	return ctx
-}
-
-func newMember(t *testing.T, ctx *zmq.Context, o Options) *member {
-	t.Helper()
-	g, err := New(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return collect(t, g)
-}
-
-// collect reads the news of g until the end of the test.
-func collect(t *testing.T, g *Gossip) *member {
-	t.Helper()
-	m := &member{Gossip: g, t: t, seen: map[string]string{}, gone: map[string]int{}, more: make(chan struct{}, 1)}
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		for n := range g.Tuples() {
-			m.mu.Lock()
-			if n.Gone {
-				delete(m.seen, n.Key)
-				m.gone[n.Key]++
-			} else {
-				m.seen[n.Key] = n.Value
-			}
-			m.mu.Unlock()
-			signal(m.more)
-		}
-	}()
-	t.Cleanup(func() { g.Close(); <-read })
-	return m
-}
-
-func (m *member) bind(endpoint string) string {
-	m.t.Helper()
-	bound, err := m.Bind(endpoint)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	return bound
-}
-
-func (m *member) connect(endpoint string) {
-	m.t.Helper()
-	if err := m.Connect(endpoint, ""); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-func (m *member) publish(key, value string) {
-	m.t.Helper()
-	if err := m.Publish(key, value); err != nil {
-		m.t.Fatal(err)
-	}
-}
-
-// until waits until ok reports true and returns how long it took. ok may look at seen
-// and gone.
-func (m *member) until(what string, ok func() bool) time.Duration {
-	m.t.Helper()
-	start := time.Now()
-	limit := time.NewTimer(patience)
-	defer limit.Stop()
-	tick := time.NewTicker(20 * time.Millisecond) // for conditions on Stats
-	defer tick.Stop()
-	for {
-		m.mu.Lock()
-		done := ok()
-		m.mu.Unlock()
-		if done {
-			return time.Since(start)
-		}
-		select {
-		case <-m.more:
-		case <-tick.C:
-		case <-limit.C:
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			m.t.Fatalf("no %s within %v; has %v, gone %v, stats %+v", what, patience, m.seen, m.gone, m.Stats())
-		}
-	}
-}
-
-// has waits until the keys and values are exactly kv, "key=value" each.
-func (m *member) has(kv ...string) time.Duration {
-	m.t.Helper()
-	want := map[string]string{}
-	for _, s := range kv {
-		k, v, _ := strings.Cut(s, "=")
-		want[k] = v
-	}
-	return m.until(fmt.Sprint(kv), func() bool { return maps.Equal(m.seen, want) })
-}
-
-// hubEndpoints are endpoints at which a hub can be bound, by their transport.
-func hubEndpoints(t *testing.T) map[string]string {
-	return map[string]string{
-		"tcp":    "tcp://127.0.0.1:*",
-		"ipc":    "ipc://" + filepath.Join(t.TempDir(), "hub"),
-		"inproc": "inproc://hub",
-	}
-}
 
 func TestGossip_transports(t *testing.T) {
 	for name, endpoint := range hubEndpoints(t) {
@@ -369,80 +235,6 @@ func TestGossip_slowReader(t *testing.T) {
 	late.until("all tuples", func() bool { return len(late.seen) == keys+1 && late.seen["0"] == "new" })
 }
 
-func TestGossip_names(t *testing.T) {
-	t.Parallel()
-	ctx := newContext(t)
-	hub := newMember(t, ctx, quick())
-	at := hub.bind("tcp://127.0.0.1:*")
-	_, port, _ := strings.Cut(strings.TrimPrefix(at, "tcp://"), ":")
-	name := "tcp://hub.test:" + port
-	for _, endpoint := range []string{name, "tcp://127.0.0.1:0;hub.test:" + port} {
-		// The first try finds nothing, the second one is refused.
-		res := &fakeResolver{results: make(chan transport.Resolved, 1), answers: []*transport.Resolved{
-			{Endpoint: name, Err: errors.New("no such name")},
-			nil,
-			{Endpoint: name, Numeric: []string{"tcp://[ff02::1]:" + port, at}},
-		}}
-		g, err := NewOn(zmqSockets{ctx}, quick(), res)
-		if err != nil {
-			t.Fatal(err)
-		}
-		a := collect(t, g)
-		a.connect(endpoint)
-		a.publish(endpoint, "1")
-		hub.has(endpoint + "=1")
-		if err := a.Close(); err != nil || len(res.answers) > 0 {
-			t.Errorf("Close() = %v; %d look-ups left, want 0", err, len(res.answers))
-		}
-	}
-}
-
-// fakeResolver answers each Start with the next answer; nil stands for a refusal.
-type fakeResolver struct {
-	answers []*transport.Resolved
-	results chan transport.Resolved
-}
-
-func (r *fakeResolver) Start(endpoint string) bool {
-	if len(r.answers) == 0 || endpoint != cmp.Or(r.answers[0], &transport.Resolved{Endpoint: endpoint}).Endpoint {
-		return false
-	}
-	next := r.answers[0]
-	r.answers = r.answers[1:]
-	if next == nil {
-		return false
-	}
-	r.results <- *next
-	return true
-}
-
-func (r *fakeResolver) Results() <-chan transport.Resolved { return r.results }
-
-func (r *fakeResolver) Close() {}
-
-func TestGossip_curve(t *testing.T) {
-	ctx := newContext(t)
-	public, secret, err := zmq.NewCurveKeypair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := quick()
-	o.PublicKey, o.SecretKey = public, secret
-	hub := newMember(t, ctx, o)
-	at := hub.bind("tcp://127.0.0.1:*")
-	a, plain := newMember(t, ctx, quick()), newMember(t, ctx, quick())
-	plain.publish("plain", "1")
-	plain.connect(at)
-	a.publish("a", "1")
-	if err := a.Connect(at, public); err != nil {
-		t.Fatal(err)
-	}
-	hub.has("a=1")
-	if n := plain.Stats().Hubs; n != 0 {
-		t.Errorf("Stats().Hubs without keys = %d, want 0", n)
-	}
-}
-
 func TestGossip_badInput(t *testing.T) {
 	ctx := newContext(t)
 	if _, err := New(ctx, Options{PublicKey: "short", SecretKey: "short"}); !errors.Is(err, ErrKeys) {
@@ -481,4 +273,67 @@ func TestGossip_badInput(t *testing.T) {
 		}
 	}
 	g.Stats()
+}
+
+// A client whose key is taken away loses its place at the next Recheck, and others are told
+// that its tuples are gone. It does not come back. Whose key stays notices nothing.
+func TestGossip_Recheck(t *testing.T) {
+	sockets, err := transport.NewZMQ()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := sockets.Close(); err != nil {
+			t.Errorf("Close() = %v, want nil", err)
+		}
+	})
+	public, secret := transporttest.NewKeys(t)
+	alice, aliceSecret := transporttest.NewKeys(t)
+	bob, bobSecret := transporttest.NewKeys(t)
+	policy := transport.NewPolicy(slog.New(slog.DiscardHandler), true, []string{alice, bob})
+	domain, err := sockets.RegisterPolicy("global", policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := sockets.UnregisterPolicy(domain); err != nil {
+			t.Errorf("UnregisterPolicy() = %v, want nil", err)
+		}
+	})
+	open := func(o Options) *member { return newMember(t, sockets.Context(), o) }
+	hub := open(Options{PublicKey: public, SecretKey: secret, ZapDomain: domain, Allows: policy.Allows})
+	at := hub.bind("tcp://127.0.0.1:*")
+	a := open(Options{PublicKey: alice, SecretKey: aliceSecret, PingInterval: 20 * time.Millisecond})
+	b := open(Options{PublicKey: bob, SecretKey: bobSecret})
+	for name, m := range map[string]*member{"alice": a, "bob": b} {
+		if err := m.Connect(at, public); err != nil {
+			t.Fatal(err)
+		}
+		m.publish(name, "here")
+	}
+	b.has("alice=here")
+	a.has("bob=here")
+	recheck := func(clients int) {
+		t.Helper()
+		if err := hub.Recheck(); err != nil {
+			t.Fatal(err)
+		}
+		if got := hub.Stats().Clients; got != clients {
+			t.Fatalf("Stats().Clients after Recheck = %d, want %d", got, clients)
+		}
+	}
+	recheck(2)
+	policy.SetKeys([]string{bob})
+	recheck(1)
+	b.has()
+	// Alice asks again and again; Bob tells of something that comes behind that.
+	b.publish("later", "here")
+	hub.has("bob=here", "later=here")
+	if s := hub.Stats(); s.Clients != 1 || s.Tuples != 2 {
+		t.Errorf("%d clients and %d tuples, want those of bob: 1 and 2", s.Clients, s.Tuples)
+	}
+	hub.Close()
+	if err := hub.Recheck(); !errors.Is(err, ErrClosed) {
+		t.Errorf("Recheck after Close = %v, want %v", err, ErrClosed)
+	}
 }

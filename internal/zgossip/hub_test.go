@@ -2,8 +2,11 @@ package zgossip
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
+
+	zmq "github.com/pebbe/zmq4"
 
 	"github.com/go-zyre/zyre/internal/transport"
 )
@@ -97,5 +100,76 @@ func TestGossip_nameMoves(t *testing.T) {
 	second.has("a=1")
 	if took := time.Since(start); took > limit {
 		t.Errorf("met again after %v, want within %v", took, limit)
+	}
+}
+
+func TestGossip_names(t *testing.T) {
+	t.Parallel()
+	ctx := newContext(t)
+	hub := newMember(t, ctx, quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	_, port, _ := strings.Cut(strings.TrimPrefix(at, "tcp://"), ":")
+	name := "tcp://hub.test:" + port
+	for _, endpoint := range []string{name, "tcp://127.0.0.1:0;hub.test:" + port} {
+		// The first try finds nothing, the second one is refused.
+		res := &fakeResolver{results: make(chan transport.Resolved, 1), answers: []*transport.Resolved{
+			{Endpoint: name, Err: errors.New("no such name")},
+			nil,
+			{Endpoint: name, Numeric: []string{"tcp://[ff02::1]:" + port, at}},
+		}}
+		g, err := NewOn(zmqSockets{ctx}, quick(), res)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := collect(t, g)
+		a.connect(endpoint)
+		a.publish(endpoint, "1")
+		hub.has(endpoint + "=1")
+		if err := a.Close(); err != nil || len(res.answers) > 0 {
+			t.Errorf("Close() = %v; %d look-ups left, want 0", err, len(res.answers))
+		}
+	}
+}
+
+// A client sends a hub that answers everything with INVALID, or with rubbish, no more than
+// usual.
+func TestClient_hostileHub(t *testing.T) {
+	t.Parallel()
+	ctx := newContext(t)
+	soc, err := ctx.NewSocket(zmq.ROUTER)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer soc.Close()
+	soc.SetLinger(0)
+	soc.SetRcvtimeo(patience)
+	if err := soc.Bind("tcp://127.0.0.1:*"); err != nil {
+		t.Fatal(err)
+	}
+	at, _ := soc.GetLastEndpoint()
+	a := newMember(t, ctx, quick())
+	a.publish("a", "1")
+	start := time.Now()
+	a.connect(at)
+	frames := 0
+	for pings := 0; pings < 20; frames++ {
+		parts, err := soc.RecvMessageBytes(0)
+		if err != nil {
+			t.Fatalf("after %d frames, %d of 20 PINGs among them: %v", frames, pings, err)
+		}
+		var m msg
+		if len(parts) == 2 && m.parse(parts[1]) == nil && m.id == idPing {
+			pings++
+		}
+		soc.SendMessage(parts[0], appendHead(nil, idInvalid))
+		soc.SendMessage(parts[0], "rubbish")
+		soc.SendMessage(parts[0], "", "rubbish")
+	}
+	// With the PINGs go 7 repetitions, and HELLOs with a tuple each.
+	if limit := 20 + 7 + 2*(int(time.Since(start)/minHelloGap)+1); frames > limit {
+		t.Errorf("a client sent %d frames with 20 PINGs, want at most %d", frames, limit)
+	}
+	if s := a.Stats(); s.Malformed == 0 || s.Invalids == 0 {
+		t.Errorf("Stats() = %+v, want Malformed and Invalids", s)
 	}
 }

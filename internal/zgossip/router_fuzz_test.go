@@ -89,50 +89,6 @@ func FuzzHub(f *testing.F) {
 	})
 }
 
-// A client whose publication was taken for a reflected value is asked for its tuples once it has read the
-// tombstone, and is believed then.
-func TestHub_asksAfterEcho(t *testing.T) {
-	var o Options
-	setDefaults(&o)
-	now := time.Unix(1e9, 0)
-	r := &askedRouter{}
-	g := &Gossip{opts: o, log: o.Logger, table: newTable(10), clients: map[string]*link{}, hosts: map[string]*host{}, router: r}
-	say := func(client string, ms ...msg) {
-		for _, m := range ms {
-			g.onClientMessage([]byte(routingTag+client), "", &m, now)
-		}
-	}
-	value, gone := msg{id: idPublish, key: []byte("k"), value: []byte("v")}, msg{id: idPublish, key: []byte("k")}
-	say("client-a0001", msg{id: idHello}, value)
-	say("client-b0001", msg{id: idHello}, gone)
-	g.sendChanges(now)
-	say("client-a0001", value)
-	if g.stats.Reflected != 1 || r.asked != 0 {
-		t.Fatalf("Reflected, INVALIDs = %d, %d at once, want 1, 0", g.stats.Reflected, r.asked)
-	}
-	now = now.Add(reflectionWindow)
-	g.tick(now)
-	say("client-a0001", msg{id: idHello}, value)
-	if g.table.live != 1 || r.asked != 1 {
-		t.Errorf("tuples, INVALIDs = %d, %d after %v, want 1, 1", g.table.live, r.asked, reflectionWindow)
-	}
-}
-
-// askedRouter counts the INVALIDs that it sends.
-type askedRouter struct {
-	Router
-	asked int
-}
-
-func (r *askedRouter) SendTo(_, frame []byte) error {
-	var m msg
-	err := m.parse(frame)
-	if m.id == idInvalid {
-		r.asked++
-	}
-	return err
-}
-
 // checkHub fails the test unless what a hub holds fits together and stays within its limits.
 func checkHub(t *testing.T, g *Gossip) {
 	t.Helper()

@@ -159,49 +159,6 @@ func TestHub_hostile(t *testing.T) {
 	s.want("4 =")
 }
 
-// A client sends a hub that answers everything with INVALID, or with rubbish, no more than
-// usual.
-func TestClient_hostileHub(t *testing.T) {
-	t.Parallel()
-	ctx := newContext(t)
-	soc, err := ctx.NewSocket(zmq.ROUTER)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer soc.Close()
-	soc.SetLinger(0)
-	soc.SetRcvtimeo(patience)
-	if err := soc.Bind("tcp://127.0.0.1:*"); err != nil {
-		t.Fatal(err)
-	}
-	at, _ := soc.GetLastEndpoint()
-	a := newMember(t, ctx, quick())
-	a.publish("a", "1")
-	start := time.Now()
-	a.connect(at)
-	frames := 0
-	for pings := 0; pings < 20; frames++ {
-		parts, err := soc.RecvMessageBytes(0)
-		if err != nil {
-			t.Fatalf("after %d frames, %d of 20 PINGs among them: %v", frames, pings, err)
-		}
-		var m msg
-		if len(parts) == 2 && m.parse(parts[1]) == nil && m.id == idPing {
-			pings++
-		}
-		soc.SendMessage(parts[0], appendHead(nil, idInvalid))
-		soc.SendMessage(parts[0], "rubbish")
-		soc.SendMessage(parts[0], "", "rubbish")
-	}
-	// With the PINGs go 7 repetitions, and HELLOs with a tuple each.
-	if limit := 20 + 7 + 2*(int(time.Since(start)/minHelloGap)+1); frames > limit {
-		t.Errorf("a client sent %d frames with 20 PINGs, want at most %d", frames, limit)
-	}
-	if s := a.Stats(); s.Malformed == 0 || s.Invalids == 0 {
-		t.Errorf("Stats() = %+v, want Malformed and Invalids", s)
-	}
-}
-
 // One host that makes all the connections that a hub takes, and brings all the tuples that it
 // may, keeps out neither clients of other hosts nor their tuples.
 func TestHub_lockOut(t *testing.T) {
@@ -308,4 +265,48 @@ func TestGossip_goneClient(t *testing.T) {
 	back.send(appendPublish(nil, "k1", "1", 0))
 	hub.until("two expired clients", func() bool { return hub.Stats().Expired == 2 })
 	hub.has("k1=1")
+}
+
+// A client whose publication was taken for a reflected value is asked for its tuples once it has read the
+// tombstone, and is believed then.
+func TestHub_asksAfterEcho(t *testing.T) {
+	var o Options
+	setDefaults(&o)
+	now := time.Unix(1e9, 0)
+	r := &askedRouter{}
+	g := &Gossip{opts: o, log: o.Logger, table: newTable(10), clients: map[string]*link{}, hosts: map[string]*host{}, router: r}
+	say := func(client string, ms ...msg) {
+		for _, m := range ms {
+			g.onClientMessage([]byte(routingTag+client), "", &m, now)
+		}
+	}
+	value, gone := msg{id: idPublish, key: []byte("k"), value: []byte("v")}, msg{id: idPublish, key: []byte("k")}
+	say("client-a0001", msg{id: idHello}, value)
+	say("client-b0001", msg{id: idHello}, gone)
+	g.sendChanges(now)
+	say("client-a0001", value)
+	if g.stats.Reflected != 1 || r.asked != 0 {
+		t.Fatalf("Reflected, INVALIDs = %d, %d at once, want 1, 0", g.stats.Reflected, r.asked)
+	}
+	now = now.Add(reflectionWindow)
+	g.tick(now)
+	say("client-a0001", msg{id: idHello}, value)
+	if g.table.live != 1 || r.asked != 1 {
+		t.Errorf("tuples, INVALIDs = %d, %d after %v, want 1, 1", g.table.live, r.asked, reflectionWindow)
+	}
+}
+
+// askedRouter counts the INVALIDs that it sends.
+type askedRouter struct {
+	Router
+	asked int
+}
+
+func (r *askedRouter) SendTo(_, frame []byte) error {
+	var m msg
+	err := m.parse(frame)
+	if m.id == idInvalid {
+		r.asked++
+	}
+	return err
 }

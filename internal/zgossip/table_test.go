@@ -244,29 +244,6 @@ func TestTable_resync(t *testing.T) {
 	}
 }
 
-// A neighbour that sends one reflected value after another is asked for its tuples later and later.
-func TestTable_asksLater(t *testing.T) {
-	now := time.Now()
-	l, asked := &link{hub: true}, 0
-	for range 600 {
-		now = now.Add(time.Second)
-		l.answerReflected(&tuple{}, now)
-		l.sentAll = now.Add(-time.Minute)
-		if l.isToBeAsked(now) {
-			l.askAt = time.Time{}
-			asked++
-		}
-	}
-	if asked < 18 || asked > 25 {
-		t.Errorf("asked %d times in ten minutes, want about 22", asked)
-	}
-	now, l.askAt = now.Add(2*maxDelay+1), time.Time{}
-	l.answerReflected(&tuple{}, now)
-	if got := l.askAt.Sub(now); got != reflectionWindow {
-		t.Errorf("asked %v after a reflected value that comes later, want %v", got, reflectionWindow)
-	}
-}
-
 // A tuple that was taken back begins again only with a value that is later than its tombstone.
 func TestTable_reflected(t *testing.T) {
 	start := time.Now()
