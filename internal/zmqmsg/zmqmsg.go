@@ -107,7 +107,8 @@ type Frame struct {
 	User string // the sender's User-Id, in the second frame of a message under CURVE
 
 	// Address is the IP address that a message came from, in its second frame if Addresses
-	// is set; empty over inproc and ipc.
+	// is set; empty over inproc. Over ipc it is what the system tells of the process, if it
+	// does: localhost:UID:GID:PID.
 	Address string
 
 	// Source is the descriptor of the TCP connection that brought it, in the second frame
