@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/go-zyre/zyre/e2e/child"
 )
@@ -196,6 +199,34 @@ func (h *Host) run(argv ...string) string {
 
 // Prefix is a command that runs another on the host.
 func (h *Host) Prefix() []string { return []string{"ip", "netns", "exec", h.space} }
+
+// Within calls f in a thread that is on the host and ends with f.
+func (h *Host) Within(f func()) {
+	h.net.t.Helper()
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked
+		if err = enter("/var/run/netns/" + h.space); err == nil {
+			f()
+		}
+	}()
+	<-done
+	if err != nil {
+		h.net.t.Fatal(err)
+	}
+}
+
+// enter moves the thread into a network namespace.
+func enter(space string) error {
+	ns, err := os.Open(space)
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	return os.NewSyscallError("setns", unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET))
+}
 
 // Start starts a child on the host.
 func (h *Host) Start(name string) *child.Process {

@@ -2,7 +2,6 @@ package netns
 
 import (
 	"os"
-	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -41,27 +40,14 @@ func carry(from, to *os.File) {
 	}
 }
 
-// openTun makes the interface, in a thread that is on the host and ends with it.
+// openTun makes the interface on the host.
 func openTun(h *Host, ifname string) (end *os.File, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // and never unlocked
-		end, err = openTunHere("/var/run/netns/"+h.space, ifname)
-	}()
-	<-done
+	h.net.t.Helper()
+	h.Within(func() { end, err = openTunHere(ifname) })
 	return end, err
 }
 
-func openTunHere(space, ifname string) (*os.File, error) {
-	ns, err := os.Open(space)
-	if err != nil {
-		return nil, err
-	}
-	defer ns.Close()
-	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-		return nil, os.NewSyscallError("setns", err)
-	}
+func openTunHere(ifname string) (*os.File, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: "/dev/net/tun", Err: err}

@@ -170,15 +170,3 @@ func TestIPv6Subnets(t *testing.T) {
 		}
 	}
 }
-
-func TestLink_IsPublic(t *testing.T) {
-	for addr, want := range map[string]bool{
-		"8.8.8.8/24": true, "51.15.0.1/32": true, "10.0.0.1/8": false, "172.20.0.1/16": false, "192.168.1.7/24": false,
-		"100.64.0.1/10": false, "169.254.1.1/16": false, "127.0.0.1/8": false, "192.0.2.7/24": false, "2001:4860::1/64": false,
-	} {
-		l, _ := netiftest.Interface(1, "eth0", netiftest.LANFlags, addr).Link()
-		if got := l.IsPublic(); got != want {
-			t.Errorf("IsPublic() of %s = %t, want %t", addr, got, want)
-		}
-	}
-}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -45,32 +43,5 @@ func TestParseInet6(t *testing.T) {
 	want := "map[eth0:[fd00::abcd/64] lo:[::1/128]]"
 	if got := fmt.Sprint(parseInet6([]byte(table))); got != want {
 		t.Errorf("parseInet6() = %s, want %s", got, want)
-	}
-}
-
-// What /sys looks like on a router with a LAN bridge, a bond, a VLAN, and containers.
-func TestHasDevice(t *testing.T) {
-	sys := t.TempDir()
-	for _, dir := range []string{
-		"eth0/device", "eth0/brport", "eth1/device", "eth1/bonding_slave", "eth2/device",
-		"br-lan/lower_eth0", "br-lan/lower_tap0", "bond0/lower_eth1", "eth2.5/lower_eth2", "br-deep/lower_bond0",
-		"docker0/lower_veth1", "veth1/brport", "tap0/brport", "tun0", "loop/lower_loop",
-	} {
-		if err := os.MkdirAll(filepath.Join(sys, dir), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, want := range map[string]struct{ hardware, port bool }{
-		"eth0": {true, true}, "eth1": {true, true}, "eth2": {true, false},
-		"br-lan": {true, false}, "bond0": {true, false}, "eth2.5": {true, false}, "br-deep": {true, false},
-		"docker0": {false, false}, "veth1": {false, true}, "tap0": {false, true}, "tun0": {false, false},
-		"loop": {false, false}, "none": {false, false},
-	} {
-		if got := hasDevice(sys, name); got != want.hardware {
-			t.Errorf("hasDevice(%s) = %t, want %t", name, got, want.hardware)
-		}
-		if got := isPort(sys, name); got != want.port {
-			t.Errorf("isPort(%s) = %t, want %t", name, got, want.port)
-		}
 	}
 }

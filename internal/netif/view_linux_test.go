@@ -1,110 +1,87 @@
-package netif
+package netif_test
 
 import (
-	"maps"
 	"net"
 	"net/netip"
-	"os"
-	"os/exec"
-	"runtime"
 	"slices"
-	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/go-zyre/zyre/e2e/netns"
+	"github.com/go-zyre/zyre/internal/netif"
 )
+
+// watchedHost is a host without a network, and a View of its interfaces.
+type watchedHost struct {
+	*netns.Host
+	t    *testing.T
+	view netif.View
+}
+
+func newWatchedHost(t *testing.T) *watchedHost {
+	t.Helper()
+	w := &watchedHost{Host: netns.New(t).Host("a"), t: t}
+	t.Cleanup(w.view.Close)
+	return w
+}
+
+// look returns loopback as the View shows it, and whether the View has looked for that.
+func (w *watchedHost) look() (lo netif.Interface, fresh bool) {
+	w.t.Helper()
+	before := w.view.LookedAt()
+	var host []netif.Interface
+	var err error
+	w.Within(func() { host, err = w.view.Interfaces() })
+	i := slices.IndexFunc(host, func(h netif.Interface) bool { return h.Name == "lo" })
+	if err != nil || i < 0 {
+		w.t.Fatalf("Interfaces() = %v, %v, want lo among them", host, err)
+	}
+	return host[i], w.view.LookedAt() != before
+}
 
 // A change is seen at once, and nothing is looked at where nothing has changed.
 func TestView(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can make network namespaces")
-	}
-	done := make(chan struct{})
-	go func() { // its thread, which is in a namespace of its own, ends with it
-		defer close(done)
-		runtime.LockOSThread()
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			t.Errorf("cannot make a network namespace: %v", err)
-			return
-		}
-		checkView(t)
-	}()
-	<-done
-}
-
-func checkView(t *testing.T) {
-	var v View
-	defer v.Close()
-	look := func() (Interface, bool) {
-		before := v.at
-		host, err := v.Interfaces()
-		i := slices.IndexFunc(host, func(h Interface) bool { return h.Name == "lo" })
-		if err != nil || i < 0 {
-			t.Errorf("Interfaces() = %v, %v, want lo among them", host, err)
-			return Interface{}, false
-		}
-		return host[i], v.at != before
-	}
-	if h, fresh := look(); !fresh || h.Flags&net.FlagUp != 0 {
-		t.Errorf("at first %v, looked %t; want it down, and looked at", h, fresh)
-	}
+	w := newWatchedHost(t)
 	added := netip.MustParsePrefix("10.1.2.3/24")
-	for _, change := range []struct {
-		args string
-		want func(h Interface) bool
+	hasAddr := func(h netif.Interface) bool { return slices.Contains(h.Prefixes, added) }
+	isUp := func(h netif.Interface) bool { return h.Flags&net.FlagUp != 0 }
+	for _, c := range []struct {
+		what   string
+		change func()
+		want   func(h netif.Interface) bool
 	}{
-		{"link set lo up", func(h Interface) bool { return h.Flags&net.FlagUp != 0 }},
-		{"address add 10.1.2.3/24 dev lo", func(h Interface) bool { return slices.Contains(h.Prefixes, added) }},
+		{"the start", func() {}, isUp},
+		{"an address", func() { w.AddAddr("lo", added.String()) }, hasAddr},
 		// That it is there cannot be seen: /proc/net is that of the process, not of the thread.
-		{"route add default via 10.1.2.4 metric 7", func(Interface) bool { return true }},
-		{"address del 10.1.2.3/24 dev lo", func(h Interface) bool { return !slices.Contains(h.Prefixes, added) }},
-		{"link set lo down", func(h Interface) bool { return h.Flags&net.FlagUp == 0 }},
+		{"a route", func() { w.DefaultRoute("10.1.2.4") }, hasAddr},
+		{"the end of the address", func() { w.RemoveAddr("lo", added.String()) }, func(h netif.Interface) bool { return !hasAddr(h) }},
+		{"down", func() { w.Down("lo") }, func(h netif.Interface) bool { return !isUp(h) }},
+		{"up", func() { w.Up("lo") }, isUp},
 	} {
-		if out, err := exec.Command("ip", strings.Fields(change.args)...).CombinedOutput(); err != nil {
-			t.Errorf("ip %s: %v: %s", change.args, err, out)
-			return
+		c.change()
+		if h, fresh := w.look(); !fresh || !c.want(h) {
+			t.Errorf("after %s: %v, looked %t; want the change, and a look", c.what, h, fresh)
 		}
-		if h, fresh := look(); !fresh || !change.want(h) {
-			t.Errorf("after %q: %v, looked %t", change.args, h, fresh)
+		if h, fresh := w.look(); fresh || !c.want(h) {
+			t.Errorf("a moment after %s: %v, looked %t; want it as before, and no look", c.what, h, fresh)
 		}
-		if h, fresh := look(); fresh || !change.want(h) {
-			t.Errorf("a moment after %q: %v, looked %t; want it as before, and no look", change.args, h, fresh)
-		}
-	}
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	defer null.Close()
-	// As if the kernel refused to go on.
-	if err := unix.Dup3(int(null.Fd()), v.changes.socket, unix.O_CLOEXEC); err != nil {
-		t.Error(err)
-		return
-	}
-	for range 2 {
-		if _, fresh := look(); !fresh {
-			t.Error("no look, though nothing tells of changes")
-		}
-	}
-	if _, fresh := look(); fresh {
-		t.Error("looked after it had subscribed again")
 	}
 }
 
-func TestParseRoutes(t *testing.T) {
-	const table = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n" +
-		"eth0\t00000000\t010200C0\t0003\t0\t0\t600\t00000000\t0\t0\t0\n" +
-		"eth0\t00000000\t020200C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n" +
-		"eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n" +
-		"tun0\t00000000\t00000000\t0001\t0\t0\t50\t00000080\t0\t0\t0\n" +
-		"gone\t00000000\t00000000\t0002\t0\t0\t50\t00000000\t0\t0\t0\n" +
-		"lo\t00000000\t00000000\t0201\t0\t0\t50\t00000000\t0\t0\t0\n" +
-		"bad\t00000000\t00000000\tzzzz\t0\t0\t50\t00000000\n" +
-		"bad\t00000000\t00000000\t0001\t0\t0\tx\t00000000\n" +
-		"short\t00000000\n\n"
-	want := map[string]int{"eth0": 100}
-	if got := parseRoutes([]byte(table)); !maps.Equal(got, want) {
-		t.Errorf("parseRoutes() = %v, want %v", got, want)
+// A View that is closed looks, and can be used again.
+func TestView_Close(t *testing.T) {
+	w := newWatchedHost(t)
+	w.look()
+	if !w.view.Subscribed() {
+		t.Error("Subscribed() = false after a look, want true")
+	}
+	w.view.Close()
+	w.view.Close()
+	if w.view.Subscribed() {
+		t.Error("Subscribed() = true after Close, want false")
+	}
+	for _, want := range []bool{true, false} {
+		if _, fresh := w.look(); fresh != want {
+			t.Errorf("looked after Close %t, want %t", fresh, want)
+		}
 	}
 }
