@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 
@@ -99,15 +98,5 @@ func TestExamination_judgeDescriptors(t *testing.T) {
 		if len(x.report.Faults) != want || len(x.report.Facts) != 1 {
 			t.Errorf("with %d descriptors: %+v, want %d faults", limit, x.report.Faults, want)
 		}
-	}
-}
-
-// If nobody is heard, what the host runs in most likely is why.
-func TestExamination_judgeSilence(t *testing.T) {
-	x := &examination{Config: Config{Beaconing: true}, report: &Report{}, around: []string{"WSL: broadcasts do not reach it"}}
-	x.judgeSilence()
-	says := func(f Fault) bool { return f.ID == "no-others" && strings.Contains(f.What, "this host is WSL") }
-	if !slices.ContainsFunc(x.report.Faults, says) {
-		t.Errorf("faults %+v, want no-others, with WSL in it", x.report.Faults)
 	}
 }
