@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strings"
 	"sync"
@@ -46,16 +47,21 @@ func (x *examination) openHubs() *hubWatch {
 	return w
 }
 
-// take takes note of a tuple: the endpoint of a node and, if it is secure, its key.
+// take takes note of a tuple: the endpoint of a node and, if it is secure, its key. Other
+// programs may publish at the hub what is no node.
 func (w *hubWatch) take(t zgossip.Tuple) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	endpoint, _, _ := strings.Cut(t.Value, "|")
-	if t.Gone || endpoint == "" {
-		delete(w.tuples, t.Key)
+	if raw, err := hex.DecodeString(t.Key); err != nil || len(raw) != 16 {
 		return
 	}
-	w.tuples[t.Key] = endpoint
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	uuid := strings.ToUpper(t.Key)
+	endpoint, _, _ := strings.Cut(t.Value, "|")
+	if t.Gone || endpoint == "" {
+		delete(w.tuples, uuid)
+		return
+	}
+	w.tuples[uuid] = endpoint
 }
 
 // endpoints are those that the hubs told of.

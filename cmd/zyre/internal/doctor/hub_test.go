@@ -8,7 +8,7 @@ import (
 	"github.com/go-zyre/zyre/internal/zgossip"
 )
 
-// Of what hubs tell the latest endpoint of each node is kept.
+// Of what hubs tell only nodes are kept, with the latest endpoint of each.
 func TestHubWatch_take(t *testing.T) {
 	a, b := uuidOf("A"), uuidOf("B")
 	for _, c := range []struct {
@@ -21,6 +21,8 @@ func TestHubWatch_take(t *testing.T) {
 		{"it moves", []zgossip.Tuple{{Key: a, Value: "tcp://10.0.0.9:5"}, {Key: a, Value: "tcp://10.0.0.9:6"}}, map[string]string{a: "tcp://10.0.0.9:6"}},
 		{"it is gone", []zgossip.Tuple{{Key: a, Value: "x"}, {Key: b, Value: "y"}, {Key: a, Gone: true}}, map[string]string{b: "y"}},
 		{"it has no endpoint any more", []zgossip.Tuple{{Key: a, Value: "x"}, {Key: a, Value: "|key"}}, nil},
+		{"lower case", []zgossip.Tuple{{Key: uuidOf("a"), Value: "x"}}, map[string]string{a: "x"}},
+		{"what another program publishes", []zgossip.Tuple{{Key: "x", Value: "y"}, {Key: a[1:], Value: "y"}, {Key: uuidOf("x"), Value: "y"}}, nil},
 	} {
 		w := &hubWatch{tuples: map[string]string{}}
 		for _, tuple := range c.tuples {
