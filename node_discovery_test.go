@@ -12,7 +12,7 @@ import (
 	"github.com/go-zyre/zyre/internal/zgossip"
 )
 
-// A peer begins anew elsewhere: who waits for its endpoint gets it at once.
+// A peer restarts at another endpoint: the node that waits for the old one gets it at once.
 func TestNode_claimantOfPeerThatMoved(t *testing.T) {
 	s := newSim(t, 1)
 	a, b := s.nodes(2)[0], s.hosts[1].(*simNode)
@@ -54,7 +54,7 @@ func TestNode_claimantOfEndpoint(t *testing.T) {
 	}
 }
 
-// A goodbye of a peer that just began anew may be late, from before: it needs
+// A goodbye of a peer that has just restarted may be late, from before: it needs
 // confirmation. Twice, for a stranger or for ourselves it does nothing.
 func TestNode_goodbye(t *testing.T) {
 	s := newSim(t, 1)

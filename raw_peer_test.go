@@ -48,7 +48,7 @@ func newRawPeer(t *testing.T, name, target string) *rawPeer {
 	return r
 }
 
-// hello says HELLO and begins to count anew.
+// hello says HELLO and restarts the sequence.
 func (r *rawPeer) hello() {
 	r.sequence = 0
 	r.send(&ZreMsg{id: HelloID, Endpoint: r.endpoint, Name: r.name})

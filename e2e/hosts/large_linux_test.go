@@ -31,8 +31,8 @@ func slowPair(t *testing.T) (h []*netns.Host, a, b *child.Node, sent time.Time) 
 	return h, a, b, sent
 }
 
-// checkCalm fails the test if a node has reported another's silence.
-func checkCalm(t *testing.T, n *child.Node, peer string) {
+// checkStayedAlive fails the test if a node has taken another for evasive, silent or gone.
+func checkStayedAlive(t *testing.T, n *child.Node, peer string) {
 	t.Helper()
 	for _, event := range []string{"EVASIVE ", "SILENT ", "EXIT "} {
 		if got := len(n.Since(time.Time{}, event+peer)); got != 0 {
@@ -56,8 +56,8 @@ func TestNet_largeMessage(t *testing.T) {
 	if got := b.Count("WHISPER a large"); got != 1 {
 		t.Errorf("the large message arrived %d times, want once", got)
 	}
-	checkCalm(t, a, "b")
-	checkCalm(t, b, "a")
+	checkStayedAlive(t, a, "b")
+	checkStayedAlive(t, b, "a")
 }
 
 // The same with large messages in both directions at once.
@@ -68,8 +68,8 @@ func TestNet_largeMessagesBothWays(t *testing.T) {
 	b.Whisper("a", "large %s", strings.Repeat("y", largeSize))
 	arrived := func() bool { return a.Count("WHISPER b large") == 1 && b.Count("WHISPER a large") == 1 }
 	within(t, 40*time.Second, "both messages arrived", arrived, a, b)
-	checkCalm(t, a, "b")
-	checkCalm(t, b, "a")
+	checkStayedAlive(t, a, "b")
+	checkStayedAlive(t, b, "a")
 }
 
 // A process or host that goes away in the middle of a large message exits in time.
@@ -93,8 +93,8 @@ func TestNet_largeMessageCut(t *testing.T) {
 			t.Parallel()
 			h, a, b, _ := slowPair(t)
 			beacon(t, 10, a) // longer than the evasive timeout
-			checkCalm(t, a, "b")
-			checkCalm(t, b, "a")
+			checkStayedAlive(t, a, "b")
+			checkStayedAlive(t, b, "a")
 			test.cut(h, a, b)
 			gone := func() bool { return !(test.atA && a.Has("b")) && !(test.atB && b.Has("a")) }
 			took := within(t, a.Config.Expired+time.Second+test.onItsWay, "the peer exits", gone, a, b)
