@@ -198,44 +198,6 @@ func TestModel_slots(t *testing.T) {
 	}
 }
 
-// What is dropped is in the picture with its reason, and in the time line not too often.
-func TestModel_drops(t *testing.T) {
-	n := newFakeNetwork(1, 0)
-	n.step(time.Second)
-	for range 30 {
-		n.drop.KeysRefused += 2
-		n.step(time.Second)
-	}
-	drops := n.model.State(n.now).Drops
-	if len(drops) != 1 || drops[0].What != "KeysRefused" || drops[0].Count != 60 || drops[0].Last != n.now.UnixMilli() {
-		t.Errorf("dropped = %+v, want 60 keys", drops)
-	}
-	count := 0
-	for _, kind := range types(n.model) {
-		if kind == EntryDropped {
-			count++
-		}
-	}
-	if count < 1 || count > 4 {
-		t.Errorf("entries = %d in 30 s, want one in 10 s", count)
-	}
-}
-
-// Every counter of zyre.Dropped is explained.
-func TestDrops_explained(t *testing.T) {
-	names := dropNames()
-	for _, name := range names {
-		if whyDropped[name] == "" {
-			t.Errorf("%s is not explained", name)
-		}
-	}
-	for name := range whyDropped {
-		if !slices.Contains(names, name) {
-			t.Errorf("%s is explained and does not exist", name)
-		}
-	}
-}
-
 // Whatever goes on, the model keeps no more than its limits.
 func TestModel_bounded(t *testing.T) {
 	t.Parallel()
@@ -289,79 +251,6 @@ func TestModel_bounded(t *testing.T) {
 	if s.Totals.Hidden == 0 || s.Nodes[1].AllGroups < 60 {
 		t.Errorf("hidden = %d, groups of a node = %d, want many of both, or the test shows nothing", s.Totals.Hidden, s.Nodes[1].AllGroups)
 	}
-}
-
-func TestTimeline_since(t *testing.T) {
-	var l timeline
-	for range maxEntries + 10 {
-		l.add(Entry{})
-	}
-	for _, c := range []struct {
-		after         uint64
-		limit         int
-		first, missed uint64
-		count         int
-	}{
-		{0, 5, 11, 10, 5},
-		{10, 5, 11, 0, 5},
-		{3, 3000, 11, 7, maxEntries},
-		{maxEntries + 8, 5, maxEntries + 9, 0, 2},
-		{maxEntries + 10, 5, 0, 0, 0},
-		{maxEntries + 99, 2, 11, 0, 2}, // of another run
-	} {
-		entries, missed := l.since(c.after, c.limit)
-		first := uint64(0)
-		if len(entries) > 0 {
-			first = entries[0].ID
-		}
-		if len(entries) != c.count || missed != c.missed || first != c.first {
-			t.Errorf("since(%d, %d) = %d entries from %d on, %d missed, want %d from %d on, %d missed",
-				c.after, c.limit, len(entries), first, missed, c.count, c.first, c.missed)
-		}
-	}
-	if got := l.last(3); len(got) != 3 || got[2].ID != maxEntries+10 {
-		t.Errorf("last(3) = %+v", got)
-	}
-}
-
-func TestPrintable(t *testing.T) {
-	for _, c := range []struct{ in, want string }{
-		{"", ""},
-		{"plain, with Ünï¢ödé and 日本", "plain, with Ünï¢ödé and 日本"},
-		{"\x1b[31mred\a\r\n\t\x00", `\x1b[31mred\x07\x0d\x0a\x09\x00`},
-		{"\x9b31m", `\x9b31m`},
-		{"\u009b31m", `\x9b31m`},
-		{"\u202eevil\u2066\ufeff\u200f", `\u202eevil\u2066\ufeff\u200f`},
-		{"שלום", "שלום"},
-		{"\xff\xc0\x80", `\xff\xc0\x80`},
-		{`back\slash`, `back\\slash`},
-		{"e" + strings.Repeat("\u0301", 50), "e" + strings.Repeat("\u0301", maxMarks)},
-		{"\u0301", `\u0301`},
-		{"\U000e0041\u2028", `\U000e0041\u2028`},
-		{strings.Repeat("x", 255), strings.Repeat("x", 255)},
-		{strings.Repeat("x", 256), strings.Repeat("x", 255) + "…"},
-		{strings.Repeat("é", 128), strings.Repeat("é", 127) + "…"},
-		{"<script>alert(1)</script>", "<script>alert(1)</script>"},
-	} {
-		if got := Printable(c.in); got != c.want {
-			t.Errorf("Printable(%q) = %q, want %q", c.in, got, c.want)
-		}
-	}
-	if got := asHex([]byte{0, 255, 16}); got != "00 ff 10" {
-		t.Errorf("asHex = %q", got)
-	}
-}
-
-// Whatever comes in, what goes out is printable.
-func FuzzPrintable(f *testing.F) {
-	f.Add("a\x1b\u202e\xff\u0301")
-	f.Fuzz(func(t *testing.T, s string) {
-		for _, r := range Printable(s) {
-			if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0xad || r >= 0x200b && r <= 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-				t.Errorf("Printable(%q) has %q", s, r)
-			}
-		}
-	})
 }
 
 // Peers that come and go leave nothing behind: neither they, nor their groups, nor who sees

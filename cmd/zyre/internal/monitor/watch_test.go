@@ -2,9 +2,6 @@ package monitor
 
 import (
 	"context"
-	"errors"
-	"log/slog"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -121,67 +118,4 @@ func TestWatch_nodeStops(t *testing.T) {
 			t.Errorf("asked %v, want nobody", f.asked)
 		}
 	})
-}
-
-// Lines are all entries in their order; a slow reader is told how many it has missed.
-func TestLines(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := NewStream(NewModel(ownUUID, time.Now()), time.Now)
-		shout := func(n int) {
-			for range n {
-				s.Event(func(m *Model, now time.Time) { m.Event(now, &zyre.Event{Type: "JOIN", Group: "g"}) })
-			}
-		}
-		var ids []uint64
-		var missed uint64
-		blocked, goOn, last := make(chan struct{}), make(chan struct{}), make(chan struct{})
-		done := make(chan error, 1)
-		go func() {
-			done <- Lines(t.Context(), s, func(v any) error {
-				switch v := v.(type) {
-				case *Entry:
-					ids = append(ids, v.ID)
-					if len(ids) == 1 {
-						close(blocked)
-						<-goOn
-					}
-					if v.ID == maxEntries+8 {
-						close(last)
-					}
-				case Missed:
-					missed += v.Count
-				}
-				return nil
-			})
-		}()
-		shout(1)
-		<-blocked
-		shout(maxEntries + 7)
-		close(goOn)
-		<-last
-		s.End()
-		if err := <-done; err != nil {
-			t.Errorf("Lines = %v, want nil", err)
-		}
-		if missed != 7 || uint64(len(ids))+missed != maxEntries+8 || ids[len(ids)-1] != maxEntries+8 {
-			t.Errorf("%d lines, %d missed, want %d together", len(ids), missed, maxEntries+8)
-		}
-		want := errors.New("no more")
-		if err := Lines(t.Context(), s, func(any) error { return want }); !errors.Is(err, want) {
-			t.Errorf("Lines = %v, want the error of write", err)
-		}
-	})
-}
-
-// Warnings of the node are in the time line, printable.
-func TestLogHandler(t *testing.T) {
-	s := NewStream(NewModel(ownUUID, t0), func() time.Time { return t0 })
-	log := slog.New(LogHandler(s)).With("node", "A1")
-	log.Info("not this")
-	log.Warn("zyre: a warning", "peer", "x\x1b[31m\n\u202e")
-	_, entries := s.State(10)
-	if len(entries) != 1 || entries[0].Type != EntryLog || !strings.HasPrefix(entries[0].Reason, `msg="zyre: a warning" node=A1 peer=`) ||
-		strings.ContainsAny(entries[0].Reason, "\x1b\n\u202e") {
-		t.Errorf("entries = %+v, want the warning in one line", entries)
-	}
 }
