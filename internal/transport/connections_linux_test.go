@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-zyre/zyre/internal/tcpinfo"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/transport/transporttest"
 )
@@ -101,30 +100,4 @@ func TestMailbox_Moved_broken(t *testing.T) {
 			t.Fatal("Moved().Broken = false, want true after the inbox was closed")
 		}
 	}
-}
-
-// A descriptor that belongs to the connection of another inbox by now tells nothing.
-func TestInbox_source(t *testing.T) {
-	tr := transporttest.NewZMQ(t)
-	tr.DisableInproc()
-	one, _ := transporttest.MustListen(t, tr, transport.ListenOptions{}, "tcp://127.0.0.1:*")
-	other, at := transporttest.MustListen(t, tr, transport.ListenOptions{}, "tcp://127.0.0.1:*")
-	m := transporttest.MustDial(t, tr, at, transport.DialOptions{})
-	var p transport.Packet
-	transporttest.MustSend(t, m, []byte{0xaa, 0xa1, 1, 2})
-	transporttest.MustRecv(t, other, &p)
-	const descriptors = 1000
-	for fd := range descriptors {
-		if tcpinfo.Of(fd) != p.Conn {
-			continue
-		}
-		if got := transport.SourceOf(t, other, fd); got != p.Conn {
-			t.Errorf("connection of a message = %v, want %v", got, p.Conn)
-		}
-		if got := transport.SourceOf(t, one, fd); got != (transport.Conn{}) {
-			t.Errorf("connection of a message to another inbox = %v, want none", got)
-		}
-		return
-	}
-	t.Errorf("no descriptor below %d is that of %v", descriptors, p.Conn)
 }
