@@ -88,7 +88,7 @@ func (z *zre) retryKnownNodes(now time.Time) {
 			p = z.seedPeer(uuid, k)
 		}
 		switch {
-		case p != nil && p.isEntered():
+		case p != nil && p.isEntered() && (p.endpoint == k.endpoint || !z.isNothingSaid(p)):
 			k.entered(now)
 			if k.seed {
 				z.checkHolder(now, p)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // A known node is tried after longer and longer pauses, and soon again once it was here.
@@ -244,6 +246,38 @@ func TestZRE_gossiped_correction(t *testing.T) {
 			}
 			if at() != want {
 				t.Errorf("connected to %q, want %s", at(), want)
+			}
+		})
+	}
+}
+
+// A peer that has entered by its HELLO, and is not found where that said, is looked for where
+// gossip says, without an EXIT: it had another address when it said HELLO. Gossip tells of it
+// once, as soon as the peer knows.
+func TestZRE_gossiped_whereHelloWasWrong(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		broken bool
+		says   bool // the application says something to the peer
+		want   string
+	}{
+		{"not found there", true, false, "tcp://10.0.0.9:9"},
+		{"connected there", false, false, stateEndpoint},
+		{"something was said", true, true, stateEndpoint},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newZREBench(t)
+			handshakeStates[helloReturned.String()](b)
+			b.port.moves = func() transport.Moved { return transport.Moved{Broken: c.broken} }
+			b.port.forget()
+			if c.says {
+				b.post(&message{peer: stateUUID, payload: []byte("hello")})
+			}
+			b.z.gossiped(b.now, stateUUID, "tcp://10.0.0.9:9", "")
+			b.keep(b.z.timeouts.verify())
+			b.z.retryKnownNodes(b.now)
+			if got := b.peer().endpoint; got != c.want || len(b.port.events) != 0 {
+				t.Errorf("peer at %s, events %q, want %s, none", got, b.port.events, c.want)
 			}
 		})
 	}

@@ -47,17 +47,23 @@ func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 		z.connectHeld(now, p, endpoint)
 	case p.endpoint == endpoint:
 		// nothing new
-	case !p.isEntered():
+	case !p.isEntered(), z.isNothingSaid(p):
 		if z.mayTryElsewhere(now, p, endpoint) {
 			z.noteTried(p)
 			z.readdress(p, endpoint)
 			if !z.sendHello(now, p) {
-				z.forgetPeer(p)
+				z.removePeer(now, p, ReasonFailed)
 			}
 		}
 	case p.presence.idle(now) >= z.timeouts.evasive:
 		z.startProbe(now, p, probe{kind: probeMoved, movedTo: endpoint})
 	}
+}
+
+// isNothingSaid reports whether a peer that has entered lacks our HELLO, and nothing else was
+// said to it: then it can be said elsewhere without a loss, and without an EXIT.
+func (z *zre) isNothingSaid(p *peer) bool {
+	return p.handshake.isEnteredUnconfirmed() && !p.sentSinceHello && p.mailbox != nil && p.mailbox.Moved(p.conn).Broken
 }
 
 // maxTriedHosts is how many hosts are tried independently of each other for one peer.

@@ -101,6 +101,11 @@ var handshakeInputs = map[string]func(b *zreBench){
 		b.keep(b.z.timeouts.verify())
 		b.z.sighted(b.now, stateUUID, stateElsewhere)
 	},
+	"beacon, other endpoint, while there is no connection": func(b *zreBench) {
+		b.port.moves = func() transport.Moved { return transport.Moved{Broken: true} }
+		b.keep(b.z.timeouts.verify())
+		b.z.sighted(b.now, stateUUID, stateElsewhere)
+	},
 	"beacon, other endpoint, after an evasive silence": func(b *zreBench) {
 		b.pass(b.z.timeouts.evasive)
 		b.port.forget()
