@@ -231,6 +231,13 @@ func roundTrip(size, count int) measurement {
 				func(string) (*process, error) { return h.c(ctx, "echo", n) },
 				func(e string) (*process, error) { return h.c(ctx, "ping", e, n, size) }, "µs", 1)
 		}},
+		{name: "zmq4, actor", run: func(ctx context.Context, h *host) (sample, error) {
+			return latencies(
+				func(string) (*process, error) { return h.worker(ctx, "actor-echo", p) },
+				func(e string) (*process, error) {
+					return h.worker(ctx, "actor-ping", params{Count: count, Size: size, Endpoints: []string{e}})
+				}, "µs", 1)
+		}},
 		{name: "zyre, GOMAXPROCS=1", run: ours(1)},
 	}}
 }
