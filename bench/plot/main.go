@@ -166,7 +166,7 @@ func (r *report) latency() *chart {
 						v = append(v, s.Quantiles[q])
 					}
 				}
-				c.add(side, strings.Contains(side, "GOMAXPROCS"), place(q), v)
+				c.add(side, strings.Contains(side, ", "), place(q), v)
 			}
 		}
 	}

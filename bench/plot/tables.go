@@ -30,7 +30,7 @@ func insert(file, tables string) error {
 }
 
 // sides in the order of the tables.
-var sides = []string{"zyre", "zmq4", "libzmq in C", "zyre, GOMAXPROCS=1"}
+var sides = []string{"zyre", "zmq4", "zmq4, actor", "libzmq in C", "zyre, GOMAXPROCS=1"}
 
 // markdown writes the results as tables.
 func (r *report) markdown() string {
