@@ -3,6 +3,7 @@ package zyre
 import (
 	"log/slog"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -66,7 +67,7 @@ type zre struct {
 	stalledBytes     int             // that wait for stalled peers: see intake
 	isShouting       bool            // a SHOUT is being sent: what of it waits for stalled peers counts once
 	shoutKept        *kept           // that count; nil if none of it waits
-	stalledHosts     map[string]time.Time
+	stalledHosts     map[netip.Addr]time.Time
 	lettingGo        bool   // nobody is made to wait: see letGo
 	electionsChanged bool   // an election has something to do
 	enteredChanges   uint64 // counts ENTERs, EXITs and moves to another endpoint
@@ -156,7 +157,7 @@ func newZRE(cfg zreConfig, out port) *zre {
 		sameNames:     map[string]bool{},
 		blocked:       map[*peer]bool{},
 		blockedGroups: map[string]bool{},
-		stalledHosts:  map[string]time.Time{},
+		stalledHosts:  map[netip.Addr]time.Time{},
 		unreached:     map[[16]byte]time.Time{},
 
 		halfOpen: ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},

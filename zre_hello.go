@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -18,6 +19,7 @@ type hello struct {
 
 	routingByte byte           // the first of the routing id under which it came
 	conn        transport.Conn // that it came on
+	from        netip.Addr     // of the host that it came from; invalid over inproc and ipc
 }
 
 // hasCome reports whether there is one: a peer in helloHeld may be known by its beacon alone.
@@ -113,7 +115,7 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 	}
 	its := hello{
 		endpoint: string(v.endpoint), name: string(v.name), headers: v.headerMap(),
-		groups: v.groupNames(), status: v.status, routingByte: m.From[0], conn: m.Conn,
+		groups: v.groupNames(), status: v.status, routingByte: m.From[0], conn: m.Conn, from: m.Address,
 	}
 	if reachable {
 		p = z.answerSeed(now, uuid, p, endpoint, m)
@@ -148,7 +150,7 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 // application or gossip named is kept, and so is another port of the same host.
 func (z *zre) outweighsBeacon(p *peer, endpoint string) bool {
 	other := z.addressed[endpoint]
-	return z.secure && z.known[p.uuid] == nil && hostOf(endpoint) != hostOf(p.endpoint) && (other == nil || !other.isEntered())
+	return z.secure && z.known[p.uuid] == nil && placeOf(endpoint) != placeOf(p.endpoint) && (other == nil || !other.isEntered())
 }
 
 // onFirstHello handles the HELLO of a peer that we have not heard of.

@@ -23,8 +23,8 @@ type location struct {
 	via    netip.Addr                // our address for the first of them; invalid if there is none
 }
 
-// hostOf is the host of an endpoint.
-func hostOf(endpoint string) string {
+// placeOf is an endpoint without its port.
+func placeOf(endpoint string) string {
 	return endpoint[:max(0, strings.LastIndexByte(endpoint, ':'))]
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/ratelimit"
 	"github.com/go-zyre/zyre/internal/transport"
 )
@@ -23,6 +24,7 @@ type peer struct {
 	name          string
 	headers       map[string]string
 	helloEndpoint string
+	from          netip.Addr // of the host that it came from; invalid over inproc and ipc
 	groups        map[string]*group
 	groupBytes    int  // of their names
 	status        byte // its count of joins and leaves
@@ -75,6 +77,17 @@ func (z *zre) newPeer(uuid [16]byte, endpoint string, now time.Time) *peer {
 	}
 }
 
+// host returns what the peer's host is counted by: the address that its HELLO came from, which
+// it cannot choose as it can the endpoint in it, or the one to connect to if none has come.
+func (p *peer) host() netip.Addr {
+	for _, from := range [...]netip.Addr{p.held.from, p.from} {
+		if from.IsValid() {
+			return netif.HostOf(from)
+		}
+	}
+	return netif.HostOf(p.address.Addr())
+}
+
 // isEntered reports whether the application knows the peer: between ENTER and EXIT.
 func (p *peer) isEntered() bool { return p.handshake.isEntered() }
 
@@ -85,7 +98,7 @@ func (p *peer) onlyHelloSoFar() bool { return p.receivedAt.IsZero() }
 // adopt takes over what the peer says of itself in HELLO.
 func (p *peer) adopt(its hello) {
 	p.helloEndpoint, p.name, p.headers, p.status = its.endpoint, its.name, its.headers, its.status
-	p.routingByte = its.routingByte
+	p.routingByte, p.from = its.routingByte, its.from
 	if p.conn != its.conn {
 		p.conn, p.bytesRead = its.conn, 0
 	}

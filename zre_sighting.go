@@ -74,7 +74,7 @@ const maxTriedHosts = 8
 // yet is tried at once, and then those tried longest ago come first: else forged beacons would
 // keep the true ones away.
 func (z *zre) mayTryElsewhere(now time.Time, p *peer, endpoint string) bool {
-	host, present := hostOf(endpoint), hostOf(p.endpoint)
+	host, present := placeOf(endpoint), placeOf(p.endpoint)
 	since, verify := now.Sub(p.handshake.sentAt), z.timeouts.verify()
 	switch at, tried := p.triedAt[host]; {
 	case z.addressed[endpoint] != nil:
@@ -96,7 +96,7 @@ func (z *zre) mayTryElsewhere(now time.Time, p *peer, endpoint string) bool {
 // noteTried notes, under CURVE, that a peer was tried in vain where it is
 // connected to.
 func (z *zre) noteTried(p *peer) {
-	host := hostOf(p.endpoint)
+	host := placeOf(p.endpoint)
 	if _, tried := p.triedAt[host]; !z.secure || !tried && len(p.triedAt) >= maxTriedHosts {
 		return
 	}

@@ -116,20 +116,12 @@ func (z *zre) holdsShouts(p *peer) bool {
 	return p.backlog.isBlocked() && !(p.intake.isStalled && z.stalledBytes < z.backlogLimit)
 }
 
-// stalledHost is what a host is remembered by.
-func stalledHost(p *peer) string {
-	if at := p.conn.Remote(); at.IsValid() {
-		return at.Addr().String()
-	}
-	return hostOf(p.endpoint)
-}
-
 // isStalledHost reports whether a peer of the same host has stalled of late, until it exited.
 func (z *zre) isStalledHost(now time.Time, p *peer) bool {
 	if len(z.stalledHosts) == 0 {
 		return false
 	}
-	at, known := z.stalledHosts[stalledHost(p)]
+	at, known := z.stalledHosts[p.host()]
 	return known && now.Sub(at) < stalledMemory
 }
 
@@ -140,6 +132,6 @@ func (z *zre) noteStalledHost(now time.Time, p *peer) {
 		}
 	}
 	if len(z.stalledHosts) < maxStalledHosts {
-		z.stalledHosts[stalledHost(p)] = now
+		z.stalledHosts[p.host()] = now
 	}
 }

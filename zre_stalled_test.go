@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"errors"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -137,12 +138,12 @@ func TestStalled_hostIsRemembered(t *testing.T) {
 func TestStalled_hostsAreBounded(t *testing.T) {
 	b := newZREBench(t)
 	for i := range 2 * maxStalledHosts {
-		b.z.noteStalledHost(b.now, &peer{endpoint: "tcp://10.0.0." + string(rune('0'+i)) + ":1"})
+		b.z.noteStalledHost(b.now, &peer{from: netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})})
 	}
 	if got := len(b.z.stalledHosts); got != maxStalledHosts {
 		t.Errorf("%d hosts remembered, want %d", got, maxStalledHosts)
 	}
-	b.z.noteStalledHost(b.now.Add(stalledMemory), &peer{endpoint: "tcp://10.0.1.1:1"})
+	b.z.noteStalledHost(b.now.Add(stalledMemory), &peer{from: netip.MustParseAddr("10.1.0.1")})
 	if got := len(b.z.stalledHosts); got != 1 {
 		t.Errorf("%d hosts remembered after a while, want 1", got)
 	}

@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/ratelimit"
@@ -114,23 +115,23 @@ func (z *zre) isRequired(uuid [16]byte) bool {
 // that a host that makes many takes places from itself alone. One that the application requires keeps its
 // place.
 func (z *zre) oldestHalfOpen() *peer {
-	hosts := map[string]int{}
-	most := ""
-	each := func(do func(p *peer, host string)) {
+	hosts := map[netip.Addr]int{}
+	var most netip.Addr
+	each := func(do func(p *peer, host netip.Addr)) {
 		for uuid, p := range z.peers {
 			if !p.isEntered() && !z.isRequired(uuid) {
-				do(p, hostOf(p.endpoint))
+				do(p, p.host())
 			}
 		}
 	}
-	each(func(_ *peer, host string) {
+	each(func(_ *peer, host netip.Addr) {
 		hosts[host]++
-		if n := hosts[host]; n > hosts[most] || n == hosts[most] && host < most {
+		if n := hosts[host]; n > hosts[most] || n == hosts[most] && host.Less(most) {
 			most = host
 		}
 	})
 	var oldest *peer
-	each(func(p *peer, host string) {
+	each(func(p *peer, host netip.Addr) {
 		if host == most && (oldest == nil || p.bornAt.Before(oldest.bornAt)) {
 			oldest = p
 		}

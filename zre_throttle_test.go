@@ -3,6 +3,7 @@ package zyre
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -140,5 +141,35 @@ func TestAdmit_greediestGivesWay(t *testing.T) {
 	}
 	if !b.z.admit(b.now, numberedUUID(mine)) || b.z.admit(b.now, numberedUUID(others)) {
 		t.Error("a required peer is refused for the rate of others, or others are not")
+	}
+}
+
+// All addresses of an IPv6 subnet are one host, and a node is counted by where its HELLO came
+// from, not by the endpoint in it, which it can choose.
+func TestAdmit_countsHosts(t *testing.T) {
+	for name, flood := range map[string]func(b *zreBench, i int){
+		"by addresses of one subnet": func(b *zreBench, i int) {
+			b.z.sighted(b.now, numberedUUID(10+i), fmt.Sprintf("tcp://[2001:db8::%x]:9", 1+i))
+		},
+		"by what HELLO names": func(b *zreBench, i int) {
+			uuid := numberedUUID(10 + i)
+			p := b.z.newPeer(uuid, fmt.Sprintf("tcp://10.1.%d.%d:9", i>>8, i&255), b.now)
+			p.held.from = netip.MustParseAddr("192.0.2.1")
+			if b.z.admit(b.now, uuid) {
+				b.z.peers[uuid] = p
+			}
+		},
+	} {
+		b := newZREBench(t)
+		honest := numberedUUID(1)
+		b.z.peers[honest] = b.z.newPeer(honest, "tcp://10.0.0.5:9", b.now)
+		for i := range 2 * maxHalfOpen {
+			flood(b, i)
+			b.pass(10 * time.Millisecond)
+		}
+		if b.z.peers[honest] == nil || len(b.z.peers) > maxHalfOpen {
+			t.Errorf("%s: of %d peers one of another host is there: %t, want it to keep its place",
+				name, len(b.z.peers), b.z.peers[honest] != nil)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/tcpinfo"
 )
 
@@ -251,7 +252,7 @@ func (g *Guard) limitStrangers(in []tcpinfo.Reading) (any bool) {
 	total := 0
 	for _, c := range in {
 		if !g.known[c.Conn].isPeers {
-			host := c.Remote().Addr()
+			host := netif.HostOf(c.Remote().Addr())
 			hosts[host] = append(hosts[host], c.Conn)
 			total++
 		}

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -176,6 +177,7 @@ func (in *zmqInbox) begin(p *Packet) error {
 	}
 	clear(p.Frames)
 	p.Frames, p.UserID, p.Conn, p.Excess, p.Wire = p.Frames[:0], "", Conn{}, false, 0
+	p.Address = netip.Addr{}
 	if cap(p.Header) > maxKeptHeader {
 		p.Header = nil
 	}
@@ -211,6 +213,9 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 	case in.index == 0:
 		p.Header, p.UserID = append(p.Header, frame.Data...), frame.User
 		in.content = HasContent(p.Header)
+		if frame.Address != "" {
+			p.Address, _ = netip.ParseAddr(frame.Address) // over ipc it is none
+		}
 		if frame.Source > 0 {
 			p.Conn = in.Source(frame.Source)
 		}

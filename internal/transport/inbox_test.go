@@ -2,10 +2,13 @@ package transport_test
 
 import (
 	"errors"
+	"maps"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/foreign/zmtp"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/transport/transporttest"
 )
@@ -54,5 +57,45 @@ func TestInbox_Recv_notPolled(t *testing.T) {
 	in.Wait(time.Now())
 	if err := in.Recv(&p); !errors.Is(err, transport.ErrAgain) || errors.Is(err, transport.ErrNotPolled) {
 		t.Errorf("Recv() after Wait = %v, want %v", err, transport.ErrAgain)
+	}
+}
+
+// A HELLO says from which address it came, also where its connection has ended since.
+func TestInbox_Recv_address(t *testing.T) {
+	for name, set := range map[string]func(*transport.ZMQ){
+		"batches": func(*transport.ZMQ) {}, "public functions": (*transport.ZMQ).UsePublicOnly,
+	} {
+		t.Run(name, func(t *testing.T) {
+			tr := transporttest.NewZMQ(t)
+			set(tr)
+			in, endpoint := transporttest.MustListen(t, tr, transport.ListenOptions{}, "tcp://127.0.0.1:*")
+			file := "ipc://" + t.TempDir() + "/s"
+			if _, err := in.Bind(file); err != nil {
+				t.Fatal(err)
+			}
+			hello := []byte{0xAA, 0xA1, 1}
+			r, err := zmtp.Dial(endpoint, []byte("tcp"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = r.Write(zmtp.AppendFrame(nil, hello, false))
+			if err = errors.Join(err, r.Close()); err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]netip.Addr{"tcp": netip.MustParseAddr("127.0.0.1"), "ipc": {}, "inproc": {}}
+			for name, endpoint := range map[string]string{"ipc": file, "inproc": endpoint} {
+				m := transporttest.MustDial(t, tr, endpoint, transport.DialOptions{Identity: []byte(name)})
+				transporttest.MustSend(t, m, hello)
+			}
+			got := map[string]netip.Addr{}
+			for range want {
+				var p transport.Packet
+				transporttest.MustRecv(t, in, &p)
+				got[string(p.From)] = p.Address
+			}
+			if !maps.Equal(got, want) {
+				t.Errorf("HELLOs came from %v, want %v", got, want)
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ package transport
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/tcpinfo"
@@ -42,13 +43,14 @@ const HighWaterMark = 1000
 // A Packet is one message as it came from a peer. The frames are the caller's to
 // keep; all else is reused by the next Recv into the same packet.
 type Packet struct {
-	From   []byte   // routing id, of any length: 1 and the UUID if the peer is a proper one
-	Header []byte   // first frame, not yet parsed
-	Frames [][]byte // content of WHISPER and SHOUT; empty for other commands
-	UserID string   // Z85 public key of the sender under CURVE; empty without, and over inproc
-	Conn   Conn     // of a HELLO, and at times of others: the connection that brought it, and will bring what follows
-	Wire   uint64   // bytes that it took on its connection, about
-	Excess bool     // it had more frames or bytes than an inbox takes; Frames is empty
+	From    []byte     // routing id, of any length: 1 and the UUID if the peer is a proper one
+	Header  []byte     // first frame, not yet parsed
+	Frames  [][]byte   // content of WHISPER and SHOUT; empty for other commands
+	UserID  string     // Z85 public key of the sender under CURVE; empty without, and over inproc
+	Conn    Conn       // of a HELLO, and at times of others: the connection that brought it, and will bring what follows
+	Address netip.Addr // of the host that a HELLO came from; invalid over inproc and ipc
+	Wire    uint64     // bytes that it took on its connection, about
+	Excess  bool       // it had more frames or bytes than an inbox takes; Frames is empty
 }
 
 // Conn is the connection that a message came on. It is comparable; the zero Conn is one

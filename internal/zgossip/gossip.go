@@ -109,7 +109,7 @@ type Gossip struct {
 	router       Router           // nil if this member is no hub
 	guard        *transport.Guard // of its connections
 	clients      map[string]*link
-	hosts        map[string]*host // of the clients, by address
+	hosts        map[string]*host // of the clients, by the address that it is counted by
 	hubs         []*hub
 	clientPublic string // the keys for hubs that have a key
 	clientSecret string

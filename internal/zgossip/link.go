@@ -18,7 +18,7 @@ type link struct {
 	instance string
 	host     *host // of a client; those over inproc and ipc share one
 
-	address string // of the host
+	address string // that the host is counted by
 
 	conn transport.Conn // that a client is heard on
 	read uint64         // bytes on the wire of its messages there
@@ -43,7 +43,7 @@ type link struct {
 	forgot bool   // tuples ended because it did not repeat them
 }
 
-// host is the clients of a hub that are at one address. What they use up is charged to all of
+// host is the clients of a hub that are on one host. What they use up is charged to all of
 // them together: an attacker makes as many connections as it likes.
 type host struct {
 	clients int

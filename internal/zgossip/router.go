@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
+
+	"github.com/go-zyre/zyre/internal/netif"
 )
 
 const (
@@ -121,6 +124,7 @@ func (g *Gossip) onClientMessage(id []byte, address string, m *msg, now time.Tim
 // tuples are sent to it.
 func (g *Gossip) onHello(c *link, id, key []byte, address string, pings bool, now time.Time) {
 	if c == nil {
+		address = hostOf(address)
 		at := g.hosts[address]
 		if at == nil {
 			at = &host{}
@@ -144,6 +148,15 @@ func (g *Gossip) onHello(c *link, id, key []byte, address string, pings bool, no
 	}
 	c.id = bytes.Clone(id)
 	c.sent, c.blocked, c.wasAsked = 0, false, false
+}
+
+// hostOf returns what the host at an IP address is counted by; empty over inproc and ipc.
+func hostOf(address string) string {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return ""
+	}
+	return netif.HostOf(addr).String()
 }
 
 // makeRoom forgets the client that was heard longest ago of the host that has most of them,

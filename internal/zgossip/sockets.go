@@ -162,7 +162,7 @@ func (r *zmqRouter) ReceiveFrom(parts [][]byte) (n int, from Origin, err error) 
 		switch i {
 		case 0:
 		case 1:
-			from.Key, from.Address = frame.User, hostOf(frame.Address)
+			from.Key, from.Address = frame.User, ipAddress(frame.Address)
 			if frame.Source > 0 {
 				from.Conn = r.listener.Source(frame.Source)
 			}
@@ -178,9 +178,9 @@ func (r *zmqRouter) ReceiveFrom(parts [][]byte) (n int, from Origin, err error) 
 	return n, from, err
 }
 
-// hostOf returns the IP address of the host that a message came from. Over ipc libzmq tells
+// ipAddress returns the IP address of the host that a message came from. Over ipc libzmq tells
 // of the process instead, as localhost:UID:GID:PID: all of them are at one host.
-func hostOf(address string) string {
+func ipAddress(address string) string {
 	if strings.HasPrefix(address, "localhost:") {
 		return ""
 	}

@@ -44,7 +44,7 @@ func (p *publicSocket) fill(one, addresses bool) (messages int, more bool, err e
 // receive returns the next frame.
 func (p *publicSocket) receive(addresses bool) (f Frame, err error) {
 	err = retry(func() (err error) {
-		if !p.users && !addresses || p.inside != 1 {
+		if p.inside != 1 {
 			f.Data, err = p.soc.RecvBytes(zmq.DONTWAIT)
 			return err
 		}
@@ -53,7 +53,7 @@ func (p *publicSocket) receive(addresses bool) (f Frame, err error) {
 		if p.users {
 			f.User = metadata[userID]
 		}
-		if addresses {
+		if addresses || isHello(f.Data) {
 			f.Address = metadata[peerAddress]
 		}
 		return err
@@ -118,3 +118,6 @@ func publicProblem(err error) error {
 	}
 	return fmt.Errorf("zmqmsg: %w", err)
 }
+
+// isHello reports what is_hello does in C.
+func isHello(header []byte) bool { return len(header) > 2 && header[2] == 1 }

@@ -37,7 +37,7 @@ void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users, int addresse
         f->size = zmq_msg_size(m);
         f->more = zmq_msg_more(m);
         f->user = users && b->inside == 1 ? zmq_msg_gets(m, "User-Id") : NULL;
-        f->address = addresses && b->inside == 1 ? zmq_msg_gets(m, "Peer-Address") : NULL;
+        f->address = b->inside == 1 && (addresses || is_hello(f)) ? zmq_msg_gets(m, "Peer-Address") : NULL;
         f->source = b->inside == 1 && (sources || is_hello(f)) ? zmq_msg_get(m, ZMQ_SRCFD) : -1;
         b->inside = f->more ? b->inside + 1 : 0;
         b->messages += !f->more;

@@ -62,7 +62,7 @@ type Socket struct {
 
 	// Sources asks for the connection of every message, not only of a HELLO.
 	Sources bool
-	// Addresses asks for the host that a message came from.
+	// Addresses asks for the host that every message came from, not only a HELLO.
 	Addresses bool
 
 	public *publicSocket // if not nil, it is used instead of all above but next
@@ -106,9 +106,9 @@ type Frame struct {
 	More bool   // another frame of the same message follows
 	User string // the sender's User-Id, in the second frame of a message under CURVE
 
-	// Address is the IP address that a message came from, in its second frame if Addresses
-	// is set; empty over inproc. Over ipc it is what the system tells of the process, if it
-	// does: localhost:UID:GID:PID.
+	// Address is the IP address that a message came from, in the second frame of a HELLO, and
+	// of each message while Addresses is set; empty over inproc. Over ipc it is what the
+	// system tells of the process, if it does: localhost:UID:GID:PID.
 	Address string
 
 	// Source is the descriptor of the TCP connection that brought it, in the second frame

@@ -16,7 +16,7 @@ typedef struct {
     void *data;
     size_t size;
     const char *user;    // who sent it, in the second frame of a message under CURVE
-    const char *address; // of the host it came from, in the second frame
+    const char *address; // of the host it came from, in the second frame of a HELLO, or of all
     int more;         // another frame of the same message follows
     // source is the descriptor of the connection that brought it, in the second frame of a
     // HELLO, and of every message if sources was set; else -1.
@@ -34,7 +34,7 @@ typedef struct {
 
 // zyre_fill replaces what is in the batch by what can be received at once: one
 // message, or as many as fit. users asks for the User-Id of each, addresses for the
-// Peer-Address, sources for the connection.
+// Peer-Address, sources for the connection; of a HELLO, both are told.
 void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users, int addresses, int sources);
 
 // zyre_free closes the messages of a batch and frees it.
