@@ -18,7 +18,7 @@ func (n *node) resolve(endpoint string, required bool) bool {
 	if required {
 		return n.resolver.Start(endpoint)
 	}
-	return n.resolver.StartNamed(endpoint, n.zre.location.rule())
+	return n.resolver.StartNamed(endpoint, "", n.zre.location.rule())
 }
 
 func (n *node) isAuthorized(key string) bool { return n.policy.Allows(key) }

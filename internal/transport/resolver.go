@@ -16,9 +16,14 @@ import (
 const (
 	maxLookups  = 8
 	lookupLimit = 5 * time.Second
-	// What others name is looked up so often in a second, in the long run and at once.
+	// What others name is looked up so often in a second, in the long run and at once: for
+	// each of those who name it, and beyond that for all of them together.
+	ownRate    = 1
+	ownBurst   = 4
 	namedRate  = 10
 	namedBurst = 32
+	// maxNamers is how many of those who name something are told apart.
+	maxNamers = 1024
 	// maxNamedAddresses is how many addresses are used of a name that others have named.
 	maxNamedAddresses = 4
 	// maxAddresses is how many addresses of one name are used.
@@ -51,11 +56,29 @@ type Resolver struct {
 	results chan Resolved
 
 	mu     sync.Mutex
-	asked  map[string]bool  // endpoints under way that the application asked for
-	named  map[string]bool  // and those that others have named
-	names  ratelimit.Bucket // for those
+	asked  map[string]*pendingLookup // those under way that the application asked for, by their endpoint
+	named  map[string]*pendingLookup // and those that others have named
+	namers map[string]*namer         // those others; "" stands for all beyond maxNamers, too
+	names  ratelimit.Bucket          // for what is beyond their own
 	closed bool
 }
+
+// pendingLookup is one that is under way.
+type pendingLookup struct {
+	by      *namer // who has named it; nil if the application asks
+	begun   time.Time
+	giveWay context.CancelFunc
+}
+
+// namer is somebody who has endpoints looked up, by naming them to the node.
+type namer struct {
+	places int              // look-ups under way
+	own    ratelimit.Bucket // what others cannot use up
+}
+
+// ErrGaveWay is the error of a look-up that was given up, so that somebody else who names
+// fewer endpoints gets its place.
+var ErrGaveWay = errors.New("zyre: look-up gave way to that of another")
 
 // NewResolver returns a resolver that finds the addresses of a name by lookup; nil stands
 // for the system's.
@@ -67,8 +90,9 @@ func NewResolver(lookup func(ctx context.Context, host string) (addrs []string, 
 		lookup:  lookup,
 		connect: connectOnce,
 		results: make(chan Resolved, 2*maxLookups),
-		asked:   map[string]bool{},
-		named:   map[string]bool{},
+		asked:   map[string]*pendingLookup{},
+		named:   map[string]*pendingLookup{},
+		namers:  map[string]*namer{},
 		names:   ratelimit.Bucket{Rate: namedRate, Burst: namedBurst},
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -79,17 +103,18 @@ func NewResolver(lookup func(ctx context.Context, host string) (addrs []string, 
 // whether it did. It does not if the endpoint has no host name or one that cannot exist, if
 // it is being looked up already, or if too many are. Who needs it tries again.
 func (r *Resolver) Start(endpoint string) bool {
-	return r.start(endpoint, nil)
+	return r.start(endpoint, "", nil)
 }
 
-// StartNamed is Start for an endpoint that others have named. It is limited in rate, and
-// only endpoints that rule allows are connected to, or told.
-func (r *Resolver) StartNamed(endpoint string, rule EndpointRule) bool {
-	return r.start(endpoint, &rule)
+// StartNamed is Start for an endpoint that somebody else has named. It is limited in rate, and
+// only endpoints that rule allows are connected to, or told. If all places are taken, who has
+// most of them gives way to one that has fewer.
+func (r *Resolver) StartNamed(endpoint, by string, rule EndpointRule) bool {
+	return r.start(endpoint, by, &rule)
 }
 
 // start is Start, or StartNamed with a rule.
-func (r *Resolver) start(endpoint string, rule *EndpointRule) bool {
+func (r *Resolver) start(endpoint, by string, rule *EndpointRule) bool {
 	named := rule != nil
 	if !errors.Is(CheckEndpoint(endpoint), ErrNeedsLookup) {
 		return false
@@ -104,27 +129,102 @@ func (r *Resolver) start(endpoint string, rule *EndpointRule) bool {
 	if named {
 		pending, most = r.named, maxNamedAddresses
 	}
-	if r.closed || pending[endpoint] || len(pending) >= maxLookups || named && !r.names.Take(time.Now()) {
+	now := time.Now()
+	l := &pendingLookup{begun: now}
+	switch {
+	case r.closed, pending[endpoint] != nil, !named && len(pending) >= maxLookups:
 		return false
+	case named:
+		if l.by = r.admit(by, now); l.by == nil {
+			return false
+		}
+		l.by.places++
 	}
-	pending[endpoint] = true
+	var ctx context.Context
+	ctx, l.giveWay = context.WithCancel(r.ctx)
+	pending[endpoint] = l
 	result := Resolved{Endpoint: endpoint, Named: named}
 	r.running.Go(func() {
-		r.resolve(host, result, most, rule)
+		r.resolve(ctx, host, result, most, rule)
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		delete(pending, endpoint)
+		r.end(pending, endpoint, l)
 	})
 	return true
 }
 
+// end frees the place of a look-up, unless it has given way before. The caller holds mu.
+func (r *Resolver) end(pending map[string]*pendingLookup, endpoint string, l *pendingLookup) {
+	l.giveWay()
+	if pending[endpoint] != l {
+		return
+	}
+	delete(pending, endpoint)
+	if l.by != nil {
+		l.by.places--
+	}
+}
+
+// admit returns who names an endpoint if there is a place for a look-up, and it is not too
+// early; else nil. The caller holds mu.
+func (r *Resolver) admit(by string, now time.Time) *namer {
+	n := r.namer(by, now)
+	isFull := len(r.named) >= maxLookups
+	latest := ""
+	for endpoint, l := range r.named {
+		if l.by.places > n.places+1 && (latest == "" || l.isBefore(r.named[latest])) {
+			latest = endpoint
+		}
+	}
+	if isFull && latest == "" || !n.own.Take(now) && !r.names.Take(now) {
+		return nil
+	}
+	if isFull {
+		r.end(r.named, latest, r.named[latest])
+	}
+	return n
+}
+
+// isBefore reports whether a look-up gives way before another one: that of who has more, and
+// then the later one, which has had less time.
+func (l *pendingLookup) isBefore(other *pendingLookup) bool {
+	if l.by.places != other.by.places {
+		return l.by.places > other.by.places
+	}
+	return l.begun.After(other.begun)
+}
+
+// namer returns who goes by a name. Those who have named nothing for so long that it makes no
+// difference are forgotten. The caller holds mu.
+func (r *Resolver) namer(by string, now time.Time) *namer {
+	if r.namers[by] == nil && len(r.namers) >= maxNamers {
+		for other, n := range r.namers {
+			if n.places == 0 && now.Sub(n.own.Last()) >= ownBurst*time.Second/ownRate {
+				delete(r.namers, other)
+			}
+		}
+		if len(r.namers) >= maxNamers {
+			by = ""
+		}
+	}
+	n := r.namers[by]
+	if n == nil {
+		n = &namer{own: ratelimit.Bucket{Rate: ownRate, Burst: ownBurst}}
+		r.namers[by] = n
+	}
+	return n
+}
+
 // resolve looks a host name up and delivers the result.
-func (r *Resolver) resolve(host string, result Resolved, most int, rule *EndpointRule) {
-	ctx, cancel := context.WithTimeout(r.ctx, lookupLimit)
+func (r *Resolver) resolve(ctx context.Context, host string, result Resolved, most int, rule *EndpointRule) {
+	limited, cancel := context.WithTimeout(ctx, lookupLimit)
 	defer cancel()
-	addrs, err := r.lookup(ctx, host)
+	addrs, err := r.lookup(limited, host)
 	if err == nil && len(addrs) == 0 {
 		err = &net.DNSError{Err: "no address", Name: host, IsNotFound: true}
+	}
+	if err != nil && ctx.Err() != nil {
+		err = ErrGaveWay // or Close was called, and nobody waits for it
 	}
 	result.Err = err
 	for _, addr := range addrs {
@@ -134,7 +234,7 @@ func (r *Resolver) resolve(host string, result Resolved, most int, rule *Endpoin
 		}
 	}
 	if len(result.Numeric) > 1 {
-		result.Numeric = r.answering(result.Numeric)
+		result.Numeric = r.answering(ctx, result.Numeric)
 	}
 	select {
 	case r.results <- result:
@@ -144,8 +244,8 @@ func (r *Resolver) resolve(host string, result Resolved, most int, rule *Endpoin
 
 // answering returns those of several endpoints that a connection can be made to, or all of
 // them if there are none. A mailbox has one address, and would try a dead one for ever.
-func (r *Resolver) answering(numeric []string) []string {
-	ctx, cancel := context.WithTimeout(r.ctx, probeLimit)
+func (r *Resolver) answering(ctx context.Context, numeric []string) []string {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
 	var probes sync.WaitGroup
 	answered := make(chan int, len(numeric)) // -1: there was no answer

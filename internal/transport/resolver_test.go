@@ -184,7 +184,7 @@ func testStartNamed(t *testing.T) {
 		return []string{"127.0.0.1", "::1", "192.0.2.1"}, nil
 	}
 	var notLocal EndpointRule
-	if !r.StartNamed("tcp://localhost:6379", notLocal) {
+	if !r.StartNamed("tcp://localhost:6379", "ann", notLocal) {
 		t.Fatal("StartNamed() = false, want true")
 	}
 	got := <-r.Results()
@@ -193,7 +193,7 @@ func testStartNamed(t *testing.T) {
 		t.Errorf("resolved %+v after %d connections, want %q and none", got, connected.Load(), want)
 	}
 	begun := 0
-	for r.StartNamed(fmt.Sprintf("tcp://slow.example:%d", begun+1), notLocal) {
+	for r.StartNamed(fmt.Sprintf("tcp://slow.example:%d", begun+1), "ann", notLocal) {
 		begun++
 	}
 	if begun != maxLookups {
@@ -213,13 +213,89 @@ func testStartNamed(t *testing.T) {
 	begun = 0
 	for range 100 * seconds {
 		bubble.Sleep(10 * time.Millisecond)
-		if r.StartNamed("tcp://ann.example:1", notLocal) {
+		if r.StartNamed("tcp://ann.example:1", "ann", notLocal) {
 			begun++
 			<-r.Results()
 			synctest.Wait()
 		}
 	}
-	if most := namedBurst + namedRate*seconds; begun > most || begun < namedRate*seconds {
+	if most := namedBurst + ownBurst + (namedRate+ownRate)*seconds; begun > most || begun < namedRate*seconds {
 		t.Errorf("%d look-ups in %d s, want at most %d", begun, seconds, most)
 	}
+}
+
+// Who has many names looked up, which time out, takes neither places nor the rate of others.
+func TestResolver_StartNamed_greediestGivesWay(t *testing.T) {
+	synctest.Test(t, testGreediestGivesWay)
+}
+
+func testGreediestGivesWay(t *testing.T) {
+	r := NewResolver(nil)
+	defer r.Close()
+	r.lookup = func(ctx context.Context, host string) ([]string, error) {
+		if host == "ann.example" {
+			return []string{"192.0.2.1"}, nil
+		}
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	found, gaveWay := 0, 0
+	taken := make(chan struct{})
+	go func() {
+		defer close(taken)
+		for got := range r.Results() {
+			switch {
+			case got.Err == nil:
+				found++
+			case errors.Is(got.Err, ErrGaveWay):
+				gaveWay++
+			}
+		}
+	}()
+	tries := 0
+	for i := range 1200 { // 12 s
+		greedy := fmt.Sprint("greedy", i%2)
+		r.StartNamed(fmt.Sprintf("tcp://n%d.example:1", i), greedy, EndpointRule{})
+		if i%100 == 99 {
+			tries++
+			if !r.StartNamed("tcp://ann.example:1", "ann", EndpointRule{}) {
+				t.Errorf("after %d look-ups of others a first one is refused, want a place for it", i)
+			}
+			synctest.Wait()
+		}
+		r.mu.Lock()
+		n := len(r.named)
+		r.mu.Unlock()
+		if n > maxLookups {
+			t.Fatalf("%d look-ups at once, want at most %d", n, maxLookups)
+		}
+		bubble.Sleep(10 * time.Millisecond)
+	}
+	r.Close()
+	<-taken
+	if found != tries || gaveWay < tries {
+		t.Errorf("%d of %d look-ups answered, %d of others gave way, want %[2]d at least", found, tries, gaveWay)
+	}
+	for name, n := range r.namers {
+		if n.places != 0 {
+			t.Errorf("%s has %d places at the end, want none", name, n.places)
+		}
+	}
+}
+
+// However many name something, what is remembered of them is bounded.
+func TestResolver_StartNamed_manyNamers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := NewResolver(func(context.Context, string) ([]string, error) { return nil, nil })
+		defer r.Close()
+		for i := range 3 * maxNamers {
+			if r.StartNamed("tcp://ann.example:1", fmt.Sprint(i), EndpointRule{}) {
+				<-r.Results()
+				synctest.Wait()
+			}
+		}
+		if n := len(r.namers); n > maxNamers+1 {
+			t.Errorf("%d are remembered, want at most %d", n, maxNamers+1)
+		}
+	})
 }

@@ -78,7 +78,7 @@ func newHub(endpoint, serverKey string, pingInterval time.Duration, now time.Tim
 	random := make([]byte, instanceLen-len(routingTag))
 	rand.Read(random)
 	h := &hub{
-		link:         link{hub: true, downSince: now, instance: routingTag + string(random)},
+		link:         link{hub: true, address: endpoint, downSince: now, instance: routingTag + string(random)},
 		endpoint:     endpoint,
 		serverKey:    serverKey,
 		silenceLimit: backoff.Backoff{Min: silentPings * pingInterval, Max: maxSilence},

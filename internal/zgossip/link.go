@@ -18,7 +18,7 @@ type link struct {
 	instance string
 	host     *host // of a client; those over inproc and ipc share one
 
-	address string // that the host is counted by
+	address string // that the host is counted by, or the endpoint of a hub
 
 	conn transport.Conn // that a client is heard on
 	read uint64         // bytes on the wire of its messages there

@@ -7,6 +7,9 @@ type Tuple struct {
 	Key   string // 1 to 255 bytes
 	Value string // the last known one when Gone
 	Gone  bool   // it was taken back, or the member that published it is gone
+	// From is what the host of the client that brought it is counted by, or the endpoint of
+	// the hub; empty if Gone, and for a client over inproc or ipc.
+	From string
 }
 
 // newsQueue holds the news that the application has not taken yet: only the latest of
@@ -27,6 +30,9 @@ func newNewsQueue() newsQueue { return newsQueue{latest: map[string]newsItem{}} 
 // put adds the present value of t, or that it is gone.
 func (q *newsQueue) put(t *tuple) {
 	n := newsItem{Tuple{Key: t.key, Value: t.value, Gone: t.gone}, t}
+	if t.owner != nil {
+		n.From = t.owner.address
+	}
 	if t.gone {
 		n.Value = t.previous
 		if !t.delivered {

@@ -430,3 +430,27 @@ func TestTable_greediestGivesWay(t *testing.T) {
 		t.Errorf("a further tuple of the greedy host: %v, want %v", got, tupleRefused)
 	}
 }
+
+// News tells which neighbour a tuple came from, but not of one that is gone.
+func TestTable_newsSource(t *testing.T) {
+	now := time.Now()
+	tb := newTable(10)
+	client, hub := &link{host: &host{}, address: "10.0.0.1"}, &link{hub: true, address: "tcp://hub:9"}
+	next := func() (n Tuple) {
+		n, _ = tb.news.front()
+		tb.news.pop()
+		return n
+	}
+	tb.say(client, "a=1", now)
+	if n := next(); n != (Tuple{Key: "a", Value: "1", From: "10.0.0.1"}) {
+		t.Errorf("news of a client's tuple = %+v", n)
+	}
+	tb.say(hub, "b=1", now)
+	if n := next(); n != (Tuple{Key: "b", Value: "1", From: "tcp://hub:9"}) {
+		t.Errorf("news of a hub's tuple = %+v", n)
+	}
+	tb.say(client, "a=", now)
+	if n := next(); n != (Tuple{Key: "a", Value: "1", Gone: true}) {
+		t.Errorf("news of its end = %+v", n)
+	}
+}
