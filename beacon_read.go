@@ -165,6 +165,14 @@ func (b *Beacon) isOnLink(src netip.Addr, ifindex int) bool {
 	return subnets != nil && slices.ContainsFunc((*subnets)[ifindex], func(p netip.Prefix) bool { return p.Contains(src) })
 }
 
+// host returns what the host's interfaces were at the last look; none before the first.
+func (b *Beacon) host() []netif.Interface {
+	if looks := b.looks.Load(); looks != nil {
+		return looks[0]
+	}
+	return nil
+}
+
 // isForeign reports whether an address is of another host: no interface has it, or had it at
 // the look before. From there comes a datagram that is the same as ours if a node on another
 // host has our UUID and port.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -128,7 +129,7 @@ func (n *node) tuple(now time.Time, t zgossip.Tuple) {
 		n.zre.ungossiped(uuid)
 	default:
 		endpoint, key, _ := strings.Cut(t.Value, "|")
-		n.zre.gossiped(now, uuid, endpoint, key)
+		n.zre.gossiped(now, uuid, endpoint, key, t.From)
 	}
 }
 
@@ -166,7 +167,7 @@ func (n *node) interfaces() ([]netif.Interface, error) {
 	case n.seams.interfaces != nil:
 		return n.seams.interfaces()
 	case n.beacon != nil && len(n.routing.targets) == 0:
-		return nil, nil // the beacon looks at them, and nobody else has to
+		return n.beacon.host(), nil
 	}
 	return n.host.Interfaces()
 }
@@ -246,6 +247,10 @@ func (n *node) relocate(now time.Time, base []netif.Link) {
 func (n *node) updateLocation() {
 	l := n.binder.location(n.cfg.local())
 	l.routes, l.via = n.routing.local, n.routing.via
+	l.hostAddrs = func() []netip.Addr {
+		host, _ := n.interfaces() // without it, the addresses in use are known
+		return netif.Addrs(host)
+	}
 	n.zre.location = l
 }
 

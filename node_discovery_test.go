@@ -228,7 +228,7 @@ func TestNode_localEndpoints(t *testing.T) {
 	} {
 		n := newSim(t, 1).node(func(cfg *config, _ *simSite) { c.change(cfg) }).n
 		for _, endpoint := range []string{lan, host, "tcp://[::1]:9", "ipc:///run/a", "inproc://a"} {
-			_, err := n.zre.location.reachable(endpoint)
+			_, err := n.zre.reachable(endpoint, transport.NamedHere)
 			if taken := err == nil; taken != (c.taken || endpoint == lan) {
 				t.Errorf("%s: reachable(%s) = %v", name, endpoint, err)
 			}

@@ -14,11 +14,11 @@ func (n *node) dial(endpoint, serverKey string) (transport.Mailbox, error) {
 	return n.seams.transport.Dial(endpoint, o)
 }
 
-func (n *node) resolve(endpoint string, required bool) bool {
-	if required {
+func (n *node) resolve(endpoint string, l lookup) bool {
+	if l.required {
 		return n.resolver.Start(endpoint)
 	}
-	return n.resolver.StartNamed(endpoint, "", n.zre.location.rule())
+	return n.resolver.StartNamed(endpoint, l.charged, n.zre.location.rule(l.by))
 }
 
 func (n *node) isAuthorized(key string) bool { return n.policy.Allows(key) }

@@ -98,7 +98,7 @@ type port interface {
 	// resolve starts to look up the host name in an endpoint, which the application
 	// requires or others have named, and reports whether it did. The answer comes to
 	// zre.resolved.
-	resolve(endpoint string, required bool) bool
+	resolve(endpoint string, l lookup) bool
 	// isAuthorized reports whether the holder of a CURVE public key may talk with us.
 	isAuthorized(key string) bool
 	// deliver gives the application an event.

@@ -28,7 +28,7 @@ func (f *fakePort) dial(endpoint, _ string) (transport.Mailbox, error) {
 	return &fakeMailbox{port: f, endpoint: endpoint}, nil
 }
 
-func (f *fakePort) resolve(endpoint string, _ bool) bool {
+func (f *fakePort) resolve(endpoint string, _ lookup) bool {
 	f.lookups = append(f.lookups, endpoint)
 	return !f.busy
 }

@@ -86,7 +86,7 @@ func (z *zre) resendHello(now time.Time, p *peer, reason string) bool {
 // followHelloEndpoint turns to where a peer's HELLO says that it is, after it was not
 // found where a beacon, gossip or the application said, and reports whether it did.
 func (z *zre) followHelloEndpoint(p *peer) (turned bool) {
-	endpoint, err := z.location.reachable(p.helloEndpoint)
+	endpoint, err := z.reachable(p.helloEndpoint, z.namedBy(p.from).by)
 	if err != nil || endpoint == p.endpoint || z.addressed[endpoint] != nil || z.location.isOurs(endpoint) {
 		return false
 	}
@@ -100,10 +100,10 @@ func (z *zre) followHelloEndpoint(p *peer) (turned bool) {
 // then on the peer is heard under the routing id of this HELLO alone: a node that uses
 // another first byte before its UUID has another connection, and is the same peer.
 func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m *transport.Packet) {
-	endpoint, err := z.location.reachable(string(v.endpoint))
+	endpoint, err := z.reachable(string(v.endpoint), z.namedBy(m.Address).by)
 	reachable := err == nil
 	switch {
-	case v.sequence != 1, reachable && z.location.isOurs(endpoint):
+	case v.sequence != 1, mayBeOurs(err) && z.location.isOurs(endpoint):
 		z.counters.helloRefused++
 		return
 	case v.groupCount > maxPeerGroups, v.longGroup:

@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/backoff"
@@ -24,8 +25,10 @@ const (
 // knownNode is a node that gossip or the application says can be reached somewhere.
 type knownNode struct {
 	endpoint string
-	key      string // CURVE public key, Z85; empty on a plain network
-	required bool   // by RequirePeer: never given up
+	key      string     // CURVE public key, Z85; empty on a plain network
+	required bool       // by RequirePeer: never given up
+	source   string     // if it is not: the neighbour in gossip that has told of it
+	metAt    netip.Addr // the host at which it has entered, if it has since it is known by this endpoint
 	next     time.Time
 	retry    backoff.Backoff
 	turn     int  // of the addresses of its host name
@@ -43,6 +46,15 @@ func newKnownNode(endpoint, key string, required bool) *knownNode {
 		endpoint: endpoint, key: key, required: required,
 		retry: backoff.Backoff{Min: knownNodeShortest, Max: knownNodeLongest},
 	}
+}
+
+// naming returns who has named the endpoint. Look-ups for a node that has entered are charged to
+// its host: others that the same neighbour tells of take none of them.
+func (k *knownNode) naming() naming {
+	if k.metAt.IsValid() {
+		return naming{transport.NamedInGossip, k.metAt.String()}
+	}
+	return naming{transport.NamedInGossip, k.source}
 }
 
 // tried plans the next try.
@@ -63,6 +75,9 @@ func (z *zre) addKnownNode(now time.Time, uuid [16]byte, k *knownNode) {
 	}
 	if old != nil {
 		k.correctedAt = old.correctedAt
+		if k.endpoint == old.endpoint {
+			k.metAt = old.metAt
+		}
 		k.corrects = old.endpoint != k.endpoint && now.Sub(k.correctedAt) >= knownNodeShortest
 	}
 	z.known[uuid] = k
@@ -75,7 +90,7 @@ func (z *zre) tryConnect(now time.Time, uuid [16]byte, k *knownNode) {
 	if needsLookup(k.endpoint) {
 		z.counters.unreachable++ // until it has been looked up
 	}
-	z.resolveAndConnect(now, k.endpoint, lookup{uuid, k.key, k.turn, k.required})
+	z.resolveAndConnect(now, k.endpoint, lookup{uuid, k.key, k.turn, k.required, k.naming()})
 	k.turn++ // unless it enters, the next try is for another address
 }
 
@@ -90,6 +105,7 @@ func (z *zre) retryKnownNodes(now time.Time) {
 		switch {
 		case p != nil && p.isEntered() && (p.endpoint == k.endpoint || !z.isNothingSaid(p)):
 			k.entered(now)
+			k.metAt = p.host()
 			if k.seed {
 				z.checkHolder(now, p)
 			}
@@ -112,6 +128,7 @@ type lookup struct {
 	key      string
 	turn     int  // which of the addresses is to be tried
 	required bool // the application has named the endpoint
+	naming        // or who else has
 }
 
 // lookupKey is what a look-up is known by. What the application requires is looked up
@@ -130,7 +147,7 @@ func (z *zre) resolveAndConnect(now time.Time, endpoint string, l lookup) {
 		key := lookupKey{endpoint, l.required}
 		switch _, underWay := z.lookups[key]; {
 		case underWay:
-		case z.port.resolve(endpoint, l.required):
+		case z.port.resolve(endpoint, l):
 			z.lookups[key] = l
 		default:
 			z.counters.lookupsRefused++
@@ -148,12 +165,15 @@ func (z *zre) resolveAndConnect(now time.Time, endpoint string, l lookup) {
 func (z *zre) resolved(now time.Time, key lookupKey, numeric []string, err error) {
 	l, ok := z.lookups[key]
 	delete(z.lookups, key)
+	if errors.Is(err, transport.ErrGaveWay) {
+		z.counters.lookupsRefused++
+	}
 	if !ok {
 		return
 	}
 	var those []string
 	for _, e := range numeric {
-		reachable, err := z.location.reachable(e)
+		reachable, err := z.reachable(e, l.by)
 		switch {
 		case l.required:
 			those = append(those, e)
@@ -178,18 +198,19 @@ func (z *zre) lookUpHeld(now time.Time, p *peer) {
 		return
 	}
 	p.lookUpAt = now.Add(lookupRetry)
-	z.resolveAndConnect(now, p.held.endpoint, lookup{p.uuid, p.key, p.lookUps, false})
+	z.resolveAndConnect(now, p.held.endpoint, lookup{p.uuid, p.key, p.lookUps, false, z.namedBy(p.held.from)})
 	p.lookUps++
 }
 
-// gossiped handles news from gossip: where a node can be reached, and under which key.
+// gossiped handles news from gossip: where a node can be reached, and under which key. source
+// is the neighbour that it came from: the host of a client, or a hub.
 // A peer that has entered stays as long as it answers, whatever gossip says.
-func (z *zre) gossiped(now time.Time, uuid [16]byte, endpoint, key string) {
+func (z *zre) gossiped(now time.Time, uuid [16]byte, endpoint, key, source string) {
 	if uuid == z.uuid {
 		return
 	}
 	told := endpoint
-	endpoint, err := z.location.reachable(endpoint)
+	endpoint, err := z.reachable(endpoint, transport.NamedInGossip)
 	if err != nil && !errors.Is(err, transport.ErrNeedsLookup) {
 		z.counters.unreachable++
 		z.log.Warn("zyre: gossip tells of a node with an endpoint that cannot be used from here",
@@ -200,7 +221,9 @@ func (z *zre) gossiped(now time.Time, uuid [16]byte, endpoint, key string) {
 		z.noteKeyRefused("tuple", uuid, endpoint, key)
 		return
 	}
-	z.addKnownNode(now, uuid, newKnownNode(endpoint, key, false))
+	k := newKnownNode(endpoint, key, false)
+	k.source = source
+	z.addKnownNode(now, uuid, k)
 }
 
 // ungossiped handles the news from gossip that a node is gone.

@@ -113,7 +113,7 @@ func TestKnown_gossiped(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newZREBench(t)
-			b.z.gossiped(b.now, c.uuid, c.endpoint, "")
+			b.z.gossiped(b.now, c.uuid, c.endpoint, "", "hub")
 			if got := len(b.z.known); got != c.known {
 				t.Errorf("known nodes = %d, want %d", got, c.known)
 			}
@@ -162,7 +162,7 @@ type lookupPort struct {
 	asked []string
 }
 
-func (l *lookupPort) resolve(endpoint string, _ bool) bool {
+func (l *lookupPort) resolve(endpoint string, _ lookup) bool {
 	l.asked = append(l.asked, endpoint)
 	return true
 }
@@ -220,9 +220,9 @@ func TestZRE_gossiped_correction(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s, a, _ := lookupNode(t)
 			uuid := [16]byte{1}
-			a.n.zre.gossiped(s.now, uuid, first, "")
+			a.n.zre.gossiped(s.now, uuid, first, "", "hub")
 			s.advance(c.after)
-			a.n.zre.gossiped(s.now, uuid, second, "")
+			a.n.zre.gossiped(s.now, uuid, second, "", "hub")
 			if c.answers {
 				a.hear(uuid, 1, simHello(first))
 			}
@@ -273,7 +273,7 @@ func TestZRE_gossiped_whereHelloWasWrong(t *testing.T) {
 			if c.says {
 				b.post(&message{peer: stateUUID, payload: []byte("hello")})
 			}
-			b.z.gossiped(b.now, stateUUID, "tcp://10.0.0.9:9", "")
+			b.z.gossiped(b.now, stateUUID, "tcp://10.0.0.9:9", "", "hub")
 			b.keep(b.z.timeouts.verify())
 			b.z.retryKnownNodes(b.now)
 			if got := b.peer().endpoint; got != c.want || len(b.port.events) != 0 {
@@ -290,7 +290,7 @@ func TestZRE_gossiped_flips(t *testing.T) {
 	uuid := [16]byte{1}
 	used := map[string]bool{}
 	for i := range 100 {
-		a.n.zre.gossiped(s.now, uuid, fmt.Sprintf("tcp://10.0.0.8:%d", 1000+i), "")
+		a.n.zre.gossiped(s.now, uuid, fmt.Sprintf("tcp://10.0.0.8:%d", 1000+i), "", "hub")
 		s.advance(50 * time.Millisecond)
 		if p := a.n.zre.peers[uuid]; p != nil {
 			used[p.endpoint] = true
@@ -304,8 +304,8 @@ func TestZRE_gossiped_flips(t *testing.T) {
 	its, _ := keyPair(t)
 	anothers, _ := keyPair(t)
 	a = s.node(func(cfg *config, _ *simSite) { cfg.curve.publicKey, cfg.curve.secretKey = public, secret })
-	a.n.zre.gossiped(s.now, uuid, "tcp://10.0.0.8:9", its)
-	a.n.zre.gossiped(s.now, uuid, "tcp://10.0.0.9:9", anothers)
+	a.n.zre.gossiped(s.now, uuid, "tcp://10.0.0.8:9", its, "hub")
+	a.n.zre.gossiped(s.now, uuid, "tcp://10.0.0.9:9", anothers, "hub")
 	s.advance(2 * correctionTime)
 	if p := a.n.zre.peers[uuid]; p == nil || p.key != its {
 		t.Errorf("peer = %+v, want one with the key that was told first", p)

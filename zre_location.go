@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -19,6 +20,8 @@ type location struct {
 	advertised string       // by SetAdvertisedEndpoint: told to others instead
 	local      bool         // the application uses endpoints that only this host can reach
 
+	hostAddrs func() []netip.Addr // lists all addresses of this host, without zones; nil if they are not known
+
 	routes map[netip.Addr]netip.Addr // our address, by that of a hub or required peer
 	via    netip.Addr                // our address for the first of them; invalid if there is none
 }
@@ -28,15 +31,27 @@ func placeOf(endpoint string) string {
 	return endpoint[:max(0, strings.LastIndexByte(endpoint, ':'))]
 }
 
-// rule says which endpoints others may have this node connect to.
-func (l *location) rule() transport.EndpointRule {
+// rule says which endpoints somebody may have this node connect to.
+func (l *location) rule(by transport.Namer) transport.EndpointRule {
+	rule := l.ownRule()
+	rule.Namer = by
+	if l.hostAddrs != nil {
+		rule.Host = l.hostAddrs()
+	}
+	return rule
+}
+
+// ownRule is enough of a rule to tell which endpoints are the node's own.
+func (l *location) ownRule() transport.EndpointRule {
 	return transport.EndpointRule{
 		Links: l.links, Port: l.port, Endpoints: l.endpoints, Advertised: l.advertised, Local: l.local,
 	}
 }
 
 // isOurs reports whether an endpoint is one of the node's own.
-func (l *location) isOurs(endpoint string) bool { return l.rule().IsOwn(endpoint) }
+func (l *location) isOurs(endpoint string) bool {
+	return l.ownRule().IsOwn(endpoint)
+}
 
 // isCutOff reports whether there is no network on which a peer could be reached: a HELLO
 // would arrive later, and name an endpoint that is of no use to the peer.
@@ -103,6 +118,37 @@ func (l *location) has(addr netip.Addr) bool {
 		slices.ContainsFunc(l.links, func(o netif.Link) bool { return o.Addr.WithZone("") == addr }))
 }
 
-// reachable returns where a HELLO, or gossip, says that a node can be reached, by the rule
-// for what others name. A host name comes back as it is, with transport.ErrNeedsLookup.
-func (l *location) reachable(endpoint string) (string, error) { return l.rule().Reachable(endpoint) }
+// naming is who has named an endpoint to this node.
+type naming struct {
+	by      transport.Namer
+	charged string // whom look-ups for it are charged to
+}
+
+// namedBy returns who has named the endpoint in a HELLO, by where it came from. Nobody can
+// make a TCP connection from an address that is not its own.
+func (z *zre) namedBy(from netip.Addr) naming {
+	if !from.IsValid() {
+		return naming{by: transport.NamedHere} // by inproc or ipc
+	}
+	n := naming{transport.NamedElsewhere, netif.HostOf(from).String()}
+	if z.location.rule(n.by).IsThisHost(from) {
+		n.by = transport.NamedHere
+	}
+	return n
+}
+
+// reachable returns where somebody says that a node can be reached, in the form in which
+// endpoints are compared. A host name comes back as it is, with transport.ErrNeedsLookup. What
+// the node is connected to already, because somebody else has named it, may be named by
+// everybody: a node whose port is forwarded to it by this host says that it is at this host.
+func (z *zre) reachable(endpoint string, by transport.Namer) (string, error) {
+	endpoint, err := z.location.rule(by).Reachable(endpoint)
+	if errors.Is(err, transport.ErrThisHost) && z.addressed[endpoint] != nil {
+		return endpoint, nil
+	}
+	return endpoint, err
+}
+
+// mayBeOurs reports whether an endpoint that came back with an error, or none, from reachable
+// is of the form in which it can be compared with the node's own.
+func mayBeOurs(err error) bool { return err == nil || errors.Is(err, transport.ErrThisHost) }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/transport"
@@ -127,7 +128,7 @@ func TestLocation_reachable(t *testing.T) {
 		{"link-local, on two", location{links: []netif.Link{linkA, link6}}, "tcp://[fe80::9]:1", "", transport.ErrUnreachable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := c.location.reachable(c.endpoint)
+			got, err := c.location.rule(transport.NamedHere).Reachable(c.endpoint)
 			if c.want != "" && got != c.want || !errors.Is(err, c.err) {
 				t.Errorf("reachable(%q) = %q, %v, want %q, %v", c.endpoint, got, err, c.want, c.err)
 			}
@@ -151,5 +152,99 @@ func TestLocation_toward(t *testing.T) {
 				t.Errorf("toward(%q) = %v, want %v", c.endpoint, got, want)
 			}
 		})
+	}
+}
+
+// What is on this host is connected to only if somebody on this host says so, or its beacon,
+// and by gossip where this node is itself.
+func TestNaming_thisHost(t *testing.T) {
+	const (
+		used, unused = "tcp://10.0.0.1:6379", "tcp://172.17.0.1:6379"
+		lan          = "tcp://10.0.0.9:9"
+	)
+	own, other := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.9")
+	hello := func(from netip.Addr, endpoint string) func(b *zreBench) {
+		return func(b *zreBench) {
+			m := b.packet(&ZreMsg{id: HelloID, Endpoint: endpoint, Name: "peer"}, 0)
+			m.Address = from
+			b.z.receive(b.now, &m)
+		}
+	}
+	gossip := func(endpoint string) func(b *zreBench) {
+		return func(b *zreBench) { b.z.gossiped(b.now, stateUUID, endpoint, "", "hub") }
+	}
+	named := func(from netip.Addr, numeric string) func(b *zreBench) {
+		return func(b *zreBench) {
+			hello(from, stateUnresolved)(b)
+			b.z.resolved(b.now, lookupKey{stateUnresolved, false}, []string{numeric}, nil)
+		}
+	}
+	for _, c := range []struct {
+		what  string
+		do    []func(b *zreBench)
+		wants string // where it is connected to; empty if to nothing
+	}{
+		{"a HELLO of another host, about that", []func(*zreBench){hello(other, lan)}, lan},
+		{"a HELLO of another host, about this one", []func(*zreBench){hello(other, used)}, ""},
+		{"the same, about another interface", []func(*zreBench){hello(other, unused)}, ""},
+		{"a HELLO of this host", []func(*zreBench){hello(own, used)}, used},
+		{"the same, mapped into IPv6", []func(*zreBench){hello(netip.MustParseAddr("::ffff:10.0.0.1"), used)}, used},
+		{"a HELLO by another address of this host", []func(*zreBench){hello(netip.MustParseAddr("172.17.0.1"), used)}, used},
+		{"a HELLO of this process", []func(*zreBench){hello(netip.Addr{}, used)}, used},
+		{"a HELLO of another host, then a beacon of this one", []func(*zreBench){
+			hello(other, used), func(b *zreBench) { b.z.sighted(b.now, stateUUID, used) },
+		}, used},
+		{"gossip, about where this node is", []func(*zreBench){gossip(used)}, used},
+		{"gossip, about another interface", []func(*zreBench){gossip(unused)}, ""},
+		{"gossip, and a HELLO through a port of this host", []func(*zreBench){gossip(used), hello(other, used)}, used},
+		{"a name in a HELLO of another host", []func(*zreBench){named(other, used)}, ""},
+		{"a name in a HELLO of this host", []func(*zreBench){named(own, used)}, used},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			b := newZREBench(t)
+			b.z.location.hostAddrs = func() []netip.Addr { return []netip.Addr{own, netip.MustParseAddr("172.17.0.1")} }
+			for _, do := range c.do {
+				do(b)
+			}
+			p := b.peer()
+			if got := p != nil && p.mailbox != nil; got != (c.wants != "") || got && p.endpoint != c.wants {
+				t.Errorf("connected: %t, to %+v, want %q", got, p, c.wants)
+			}
+		})
+	}
+}
+
+// A node that a HELLO of another host says to be this one is refused, as before.
+func TestNaming_ourselves(t *testing.T) {
+	b := newZREBench(t)
+	m := b.packet(&ZreMsg{id: HelloID, Endpoint: "tcp://10.0.0.1:1000", Name: "peer"}, 0)
+	m.Address = netip.MustParseAddr("10.0.0.9")
+	b.z.receive(b.now, &m)
+	if b.peer() != nil || b.z.counters.helloRefused != 1 {
+		t.Errorf("peer %+v, %d HELLOs refused, want none and 1", b.peer(), b.z.counters.helloRefused)
+	}
+}
+
+// A look-up is charged to the host that a HELLO came from, and of gossip to the neighbour that
+// has told of it until the node enters: from then on to its own host.
+func TestNaming_charged(t *testing.T) {
+	b := newZREBench(t)
+	if got := b.z.namedBy(netip.MustParseAddr("2001:db8::7")).charged; got != "2001:db8::" {
+		t.Errorf("charged to %q, want the subnet", got)
+	}
+	b.z.gossiped(b.now, stateUUID, stateUnresolved, "", "tcp://hub:9")
+	b.z.resolved(b.now, lookupKey{stateUnresolved, false}, []string{stateEndpoint}, nil)
+	k := b.z.known[stateUUID]
+	if got := k.naming().charged; got != "tcp://hub:9" {
+		t.Errorf("charged to %q, want the hub", got)
+	}
+	b.hello(stateEndpoint)
+	b.pass(2 * time.Second)
+	if got := k.naming().charged; got != "10.0.0.9" {
+		t.Errorf("after it has entered charged to %q, want its host", got)
+	}
+	b.z.gossiped(b.now, stateUUID, "tcp://other:9", "", "tcp://hub:9")
+	if got := b.z.known[stateUUID].naming().charged; got != "tcp://hub:9" {
+		t.Errorf("another endpoint is charged to %q, want the hub", got)
 	}
 }

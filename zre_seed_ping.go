@@ -74,7 +74,7 @@ func (z *zre) testSeeds(now time.Time) {
 			continue
 		}
 		p.suspects = nil
-		if endpoint, err := z.location.reachable(p.held.endpoint); err == nil && z.peers[p.uuid] == p {
+		if endpoint, err := z.reachable(p.held.endpoint, z.namedBy(p.held.from).by); err == nil && z.peers[p.uuid] == p {
 			z.connectHeld(now, p, endpoint)
 		}
 	}

@@ -145,7 +145,10 @@ func (a *attack) run() (done attacked, err error) {
 }
 
 // attackVerbs are what children of these tests can do besides.
-var attackVerbs = child.Verbs{"attack": verb((*attack).run), "members": verb((*members).run)}
+var attackVerbs = child.Verbs{
+	"attack": verb((*attack).run), "members": verb((*members).run),
+	"service": verb((*service).run), "name": verb((*namings).run),
+}
 
 // verb makes a command of what is done with its arguments.
 func verb[T, R any](run func(with *T) (R, error)) func(*child.Reporter, child.Command) (any, error) {

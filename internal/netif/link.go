@@ -132,6 +132,16 @@ func (h Interface) linkAt(p netip.Prefix) Link {
 	return l
 }
 
+// Addrs lists the addresses of interfaces, without zones.
+func Addrs(host []Interface) (addrs []netip.Addr) {
+	for _, h := range host {
+		for _, p := range h.Prefixes {
+			addrs = append(addrs, p.Addr())
+		}
+	}
+	return addrs
+}
+
 // broadcastOf gives the broadcast address of an IPv4 subnet: the one directed
 // to it or, where the prefix leaves no room for one, the limited one.
 func broadcastOf(p netip.Prefix) netip.Addr {

@@ -8,8 +8,26 @@ import (
 	"github.com/go-zyre/zyre/internal/netif"
 )
 
-// ErrUnreachable marks an endpoint that is of no use from here, or that others must not name.
-var ErrUnreachable = errors.New("zyre: endpoint can't be reached")
+// Why others must not name an endpoint.
+var (
+	// ErrUnreachable marks an endpoint that is of no use from here.
+	ErrUnreachable = errors.New("zyre: endpoint can't be reached")
+	// ErrThisHost marks an endpoint on this host that somebody on another host has named.
+	ErrThisHost = errors.New("zyre: endpoint is on this host, but named by another")
+)
+
+// Namer is who names an endpoint. Only who is on a host is to have the node connect to it, if
+// that is the node's own: others could so reach what serves this host alone.
+type Namer int
+
+const (
+	// NamedElsewhere is for a node on another host.
+	NamedElsewhere Namer = iota
+	// NamedInGossip is for a tuple, of which it is not known who has published it.
+	NamedInGossip
+	// NamedHere is for a process on this host.
+	NamedHere
+)
 
 // EndpointRule says which endpoints others may have a node connect to, by what the node is
 // at one time. Its slices are shared with others, and nobody changes them.
@@ -19,6 +37,8 @@ type EndpointRule struct {
 	Endpoints  []string     // of the node
 	Advertised string       // one more, or ""
 	Local      bool         // the application uses endpoints that only this host can reach
+	Host       []netip.Addr // all addresses of this host, without zones
+	Namer      Namer        // who names the endpoint
 }
 
 // Allows reports whether others may have the node connect to an endpoint with an address:
@@ -41,14 +61,16 @@ func (r EndpointRule) IsOwn(endpoint string) bool {
 // Reachable returns where a HELLO, or gossip, says that a node can be reached, in the
 // form in which endpoints are compared. An IPv6 link-local address gets our zone. A host
 // name comes back as it is, with ErrNeedsLookup. Local endpoints are taken only by a node
-// whose application uses such itself: else a stranger could have it connect to any socket
-// of this host.
+// whose application uses such itself. One on this host that may not be named by whom it is
+// comes back with ErrThisHost.
 func (r EndpointRule) Reachable(endpoint string) (string, error) {
 	ap, err := ParseEndpoint(endpoint)
 	addr := ap.Addr().Unmap()
 	switch {
 	case err != nil:
 		return endpoint, err
+	case !ap.IsValid() && r.Local && r.Namer == NamedElsewhere:
+		return endpoint, ErrThisHost
 	case !ap.IsValid() && r.Local:
 		return endpoint, nil
 	case !addr.IsValid(), addr.Zone() != "", addr.IsUnspecified(), addr.IsMulticast(),
@@ -64,7 +86,38 @@ func (r EndpointRule) Reachable(endpoint string) (string, error) {
 		}
 		addr = addr.WithZone(r.Links[0].Name)
 	}
-	return "tcp://" + netip.AddrPortFrom(addr, ap.Port()).String(), nil
+	endpoint = "tcp://" + netip.AddrPortFrom(addr, ap.Port()).String()
+	if r.IsThisHost(addr) && !r.mayNameThisHost(addr) {
+		return endpoint, ErrThisHost
+	}
+	return endpoint, nil
+}
+
+// IsThisHost reports whether an address is one of this host.
+func (r EndpointRule) IsThisHost(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	return addr.IsLoopback() || r.isUsed(addr) || slices.Contains(r.Host, addr.WithZone(""))
+}
+
+// mayNameThisHost reports whether an address of this host may be named by whom it is. In
+// gossip, that is one at which the node itself is: there are others of this host. If the
+// application uses local endpoints, they may be at any.
+func (r EndpointRule) mayNameThisHost(addr netip.Addr) bool {
+	return r.Namer == NamedHere || r.Namer == NamedInGossip && (r.Local || r.isUsed(addr))
+}
+
+// isUsed reports whether the node itself is at an address of this host. On loopback, all
+// addresses are one.
+func (r EndpointRule) isUsed(addr netip.Addr) bool {
+	if addr.IsLoopback() {
+		return r.isOnLoopback()
+	}
+	isIt := func(a netip.Addr) bool { return a.IsValid() && a.WithZone("") == addr.WithZone("") }
+	return slices.ContainsFunc(r.Links, func(l netif.Link) bool { return isIt(l.Addr) }) ||
+		slices.ContainsFunc(r.Endpoints, func(e string) bool {
+			ap, _ := ParseEndpoint(e)
+			return isIt(ap.Addr())
+		})
 }
 
 // isOnLoopback reports whether one of the links is the loopback interface.

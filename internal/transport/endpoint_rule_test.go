@@ -12,9 +12,11 @@ func TestEndpointRule_Allows(t *testing.T) {
 	rule := EndpointRule{
 		Links: []netif.Link{link("eth0", "10.0.0.1"), link("eth1", "fe80::1%eth1")}, Port: 7,
 		Endpoints: []string{"tcp://10.9.0.1:7"}, Advertised: "tcp://203.0.113.5:8",
+		Host: []netip.Addr{netip.MustParseAddr("172.17.0.1"), netip.MustParseAddr("2001:db8::1")}, Namer: NamedHere,
 	}
 	local, onLo, one6 := rule, rule, rule
 	local.Local = true
+	by := func(r EndpointRule, n Namer) EndpointRule { r.Namer = n; return r }
 	onLo.Links = []netif.Link{link("lo", "127.0.0.1")}
 	one6.Links = rule.Links[1:]
 	for _, c := range []struct {
@@ -25,6 +27,23 @@ func TestEndpointRule_Allows(t *testing.T) {
 	}{
 		{"another's", rule, "tcp://10.0.0.2:7", true},
 		{"another's at our address", rule, "tcp://10.0.0.1:8", true},
+		{"the same, in gossip", by(rule, NamedInGossip), "tcp://10.0.0.1:8", true},
+		{"the same, mapped, in gossip", by(rule, NamedInGossip), "tcp://[::ffff:10.0.0.1]:8", true},
+		{"the same, by another host", by(rule, NamedElsewhere), "tcp://10.0.0.1:8", false},
+		{"the same, mapped, by another host", by(rule, NamedElsewhere), "tcp://[::ffff:10.0.0.1]:8", false},
+		{"where we are bound, by another host", by(rule, NamedElsewhere), "tcp://10.9.0.1:8", false},
+		{"our link-local address, by another host", by(one6, NamedElsewhere), "tcp://[fe80::1]:8", false},
+		{"another's, by another host", by(rule, NamedElsewhere), "tcp://10.0.0.2:8", true},
+		{"an interface that is not used", rule, "tcp://172.17.0.1:8", true},
+		{"the same, in gossip", by(rule, NamedInGossip), "tcp://172.17.0.1:8", false},
+		{"the same, in gossip, if the application uses loopback", by(local, NamedInGossip), "tcp://172.17.0.1:8", true},
+		{"the same, by another host", by(rule, NamedElsewhere), "tcp://172.17.0.1:8", false},
+		{"an address of IPv6 that is not used, by another host", by(rule, NamedElsewhere), "tcp://[2001:db8::1]:8", false},
+		{"another of its subnet", by(rule, NamedElsewhere), "tcp://[2001:db8::2]:8", true},
+		{"loopback, used by the application, by another host", by(local, NamedElsewhere), "tcp://127.0.0.1:9", false},
+		{"the same, in gossip", by(local, NamedInGossip), "tcp://127.0.0.1:9", true},
+		{"loopback, on loopback, in gossip", by(onLo, NamedInGossip), "tcp://127.0.0.2:9", true},
+		{"a file, used by the application, by another host", by(local, NamedElsewhere), "ipc:///tmp/x", false},
 		{"ours on a link", rule, "tcp://10.0.0.1:7", false},
 		{"ours where it is bound", rule, "tcp://10.9.0.1:7", false},
 		{"ours that is advertised", rule, "tcp://203.0.113.5:8", false},
