@@ -248,3 +248,18 @@ func TestNaming_charged(t *testing.T) {
 		t.Errorf("another endpoint is charged to %q, want the hub", got)
 	}
 }
+
+// Nodes of one host meet by their link-local address of IPv6, too.
+func TestNaming_linkLocal(t *testing.T) {
+	for from, want := range map[string]string{"fe80::2%eth2": "tcp://[fe80::2%eth2]:9", "fe80::3%eth2": ""} {
+		b := newZREBench(t)
+		b.z.location.links = []netif.Link{testLink("eth2", "fe80::2/64")}
+		b.z.location.hostAddrs = func() []netip.Addr { return []netip.Addr{netip.MustParseAddr("fe80::2")} }
+		m := b.packet(&ZreMsg{id: HelloID, Endpoint: "tcp://[fe80::2]:9", Name: "peer"}, 0)
+		m.Address = netip.MustParseAddr(from)
+		b.z.receive(b.now, &m)
+		if got := b.peer().endpoint; got != want {
+			t.Errorf("a HELLO from %s leads to %q, want %q", from, got, want)
+		}
+	}
+}
