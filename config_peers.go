@@ -29,7 +29,7 @@ func (z *Zyre) RequirePeer(uuid, endpoint, publicKey string) error {
 		n.cfg.require(peer)
 		n.routing.setTargets(&n.cfg)
 		n.followRoutes(now)
-		n.updateLocation() // the endpoint may be a local one
+		n.zre.location = n.binder.location(n.cfg.local(), &n.routing) // the endpoint may be a local one
 		n.zre.addKnownNode(now, peer.uuid, peer.known())
 	})
 	return nil

@@ -67,12 +67,13 @@ func (b *binder) isAtAddress() bool {
 	return host != "*" && !addr.IsUnspecified()
 }
 
-// location returns where the node can be reached now. local says whether the application
-// uses endpoints that only this host can reach.
-func (b *binder) location(local bool) location {
+// location returns where the node can be reached now, on the ways that are known. local says
+// whether the application uses endpoints that only this host can reach.
+func (b *binder) location(local bool, r *routing) location {
 	return location{
 		links: b.links, port: b.port, endpoints: slices.Clone(b.endpoints),
 		fixed: b.fixed, advertised: b.advertised, local: local,
+		routes: r.local, via: r.via,
 	}
 }
 

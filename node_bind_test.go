@@ -117,7 +117,7 @@ func TestBinder_rebind(t *testing.T) {
 		}
 	}
 	delete(in.taken, place)
-	if err := b.rebind(); err != nil || b.failed || !slices.Equal(b.location(false).endpoints, []string{place}) {
+	if err := b.rebind(); err != nil || b.failed || !slices.Equal(b.location(false, &routing{}).endpoints, []string{place}) {
 		t.Errorf("rebind() = %v, failed %t, endpoints %q; want nil, false and %s", err, b.failed, b.endpoints, place)
 	}
 	if log.warnings() != 1 {

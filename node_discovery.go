@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -236,27 +235,16 @@ func (n *node) relocate(now time.Time, base []netif.Link) {
 		n.log.Info("zyre: network changed", "from", n.binder.links, "to", links)
 		n.zre.counters.networkChanges++
 		if n.binder.move(links) != nil {
-			n.updateLocation()
+			n.zre.location = n.binder.location(n.cfg.local(), &n.routing)
 			return
 		}
 	}
 	n.publish()
 }
 
-// updateLocation tells the protocol where the node can be reached.
-func (n *node) updateLocation() {
-	l := n.binder.location(n.cfg.local())
-	l.routes, l.via = n.routing.local, n.routing.via
-	l.hostAddrs = func() []netip.Addr {
-		host, _ := n.interfaces() // without it, the addresses in use are known
-		return netif.Addrs(host)
-	}
-	n.zre.location = l
-}
-
 // publish has the beacon and gossip announce where the node can be reached.
 func (n *node) publish() {
-	n.updateLocation()
+	n.zre.location = n.binder.location(n.cfg.local(), &n.routing)
 	n.warned.look(n.log, &n.zre.location, n.zre.secure, n.routing.isElsewhere())
 	if n.beacon != nil && n.binder.port != 0 {
 		n.beacon.announceLatest(beaconDatagram(n.uuid, n.binder.port, n.cfg.curve.publicKey))

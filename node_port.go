@@ -1,6 +1,11 @@
 package zyre
 
-import "github.com/go-zyre/zyre/internal/transport"
+import (
+	"net/netip"
+
+	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/transport"
+)
 
 // This file is the way from the protocol to the rest of the node: see the type port.
 
@@ -18,7 +23,12 @@ func (n *node) resolve(endpoint string, l lookup) bool {
 	if l.required {
 		return n.resolver.Start(endpoint)
 	}
-	return n.resolver.StartNamed(endpoint, l.charged, n.zre.location.rule(l.by))
+	return n.resolver.StartNamed(endpoint, l.charged, n.zre.endpointRule(l.by))
+}
+
+func (n *node) hostAddrs() []netip.Addr {
+	host, _ := n.interfaces() // without it, the addresses in use are known
+	return netif.Addrs(host)
 }
 
 func (n *node) isAuthorized(key string) bool { return n.policy.Allows(key) }

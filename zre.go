@@ -99,6 +99,8 @@ type port interface {
 	// requires or others have named, and reports whether it did. The answer comes to
 	// zre.resolved.
 	resolve(endpoint string, l lookup) bool
+	// hostAddrs lists all addresses of this host that are known, without zones.
+	hostAddrs() []netip.Addr
 	// isAuthorized reports whether the holder of a CURVE public key may talk with us.
 	isAuthorized(key string) bool
 	// deliver gives the application an event.

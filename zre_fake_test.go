@@ -19,6 +19,7 @@ type fakePort struct {
 	busy    bool                                   // it looks up no more
 	gates   []string                               // peers and groups blocked, and let go on
 	sendErr error                                  // what sending gives
+	host    []netip.Addr                           // addresses of this host
 	revoked bool                                   // no key is authorized any more
 	moves   func() transport.Moved                 // what moves on connections; nil if that cannot be told
 	movesOf func(c transport.Conn) transport.Moved // likewise, by the connection from the peer
@@ -32,6 +33,8 @@ func (f *fakePort) resolve(endpoint string, _ lookup) bool {
 	f.lookups = append(f.lookups, endpoint)
 	return !f.busy
 }
+
+func (f *fakePort) hostAddrs() []netip.Addr { return f.host }
 
 func (f *fakePort) isAuthorized(string) bool { return !f.revoked }
 

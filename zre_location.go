@@ -20,8 +20,6 @@ type location struct {
 	advertised string       // by SetAdvertisedEndpoint: told to others instead
 	local      bool         // the application uses endpoints that only this host can reach
 
-	hostAddrs func() []netip.Addr // lists all addresses of this host, without zones; nil if they are not known
-
 	routes map[netip.Addr]netip.Addr // our address, by that of a hub or required peer
 	via    netip.Addr                // our address for the first of them; invalid if there is none
 }
@@ -31,13 +29,10 @@ func placeOf(endpoint string) string {
 	return endpoint[:max(0, strings.LastIndexByte(endpoint, ':'))]
 }
 
-// rule says which endpoints somebody may have this node connect to.
-func (l *location) rule(by transport.Namer) transport.EndpointRule {
-	rule := l.ownRule()
-	rule.Namer = by
-	if l.hostAddrs != nil {
-		rule.Host = l.hostAddrs()
-	}
+// endpointRule says which endpoints somebody may have this node connect to.
+func (z *zre) endpointRule(by transport.Namer) transport.EndpointRule {
+	rule := z.location.ownRule()
+	rule.Namer, rule.Host = by, z.port.hostAddrs()
 	return rule
 }
 
@@ -131,7 +126,7 @@ func (z *zre) namedBy(from netip.Addr) naming {
 		return naming{by: transport.NamedHere} // by inproc or ipc
 	}
 	n := naming{transport.NamedElsewhere, netif.HostOf(from).String()}
-	if z.location.rule(n.by).IsThisHost(from) {
+	if z.endpointRule(n.by).IsThisHost(from) {
 		n.by = transport.NamedHere
 	}
 	return n
@@ -142,7 +137,7 @@ func (z *zre) namedBy(from netip.Addr) naming {
 // the node is connected to already, because somebody else has named it, may be named by
 // everybody: a node whose port is forwarded to it by this host says that it is at this host.
 func (z *zre) reachable(endpoint string, by transport.Namer) (string, error) {
-	endpoint, err := z.location.rule(by).Reachable(endpoint)
+	endpoint, err := z.endpointRule(by).Reachable(endpoint)
 	if errors.Is(err, transport.ErrThisHost) && z.addressed[endpoint] != nil {
 		return endpoint, nil
 	}

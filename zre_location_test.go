@@ -128,7 +128,9 @@ func TestLocation_reachable(t *testing.T) {
 		{"link-local, on two", location{links: []netif.Link{linkA, link6}}, "tcp://[fe80::9]:1", "", transport.ErrUnreachable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := c.location.rule(transport.NamedHere).Reachable(c.endpoint)
+			rule := c.location.ownRule()
+			rule.Namer = transport.NamedHere
+			got, err := rule.Reachable(c.endpoint)
 			if c.want != "" && got != c.want || !errors.Is(err, c.err) {
 				t.Errorf("reachable(%q) = %q, %v, want %q, %v", c.endpoint, got, err, c.want, c.err)
 			}
@@ -202,7 +204,7 @@ func TestNaming_thisHost(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			b := newZREBench(t)
-			b.z.location.hostAddrs = func() []netip.Addr { return []netip.Addr{own, netip.MustParseAddr("172.17.0.1")} }
+			b.port.host = []netip.Addr{own, netip.MustParseAddr("172.17.0.1")}
 			for _, do := range c.do {
 				do(b)
 			}
@@ -254,7 +256,7 @@ func TestNaming_linkLocal(t *testing.T) {
 	for from, want := range map[string]string{"fe80::2%eth2": "tcp://[fe80::2%eth2]:9", "fe80::3%eth2": ""} {
 		b := newZREBench(t)
 		b.z.location.links = []netif.Link{testLink("eth2", "fe80::2/64")}
-		b.z.location.hostAddrs = func() []netip.Addr { return []netip.Addr{netip.MustParseAddr("fe80::2")} }
+		b.port.host = []netip.Addr{netip.MustParseAddr("fe80::2")}
 		m := b.packet(&ZreMsg{id: HelloID, Endpoint: "tcp://[fe80::2]:9", Name: "peer"}, 0)
 		m.Address = netip.MustParseAddr(from)
 		b.z.receive(b.now, &m)
