@@ -107,7 +107,7 @@ func (n *node) start(now time.Time) error {
 		return errors.Join(err, n.seams.transport.Close())
 	}
 	n.inbox = in
-	n.guard = in.NewGuard()
+	n.guard = in.Guard()
 	n.binder = newBinder(&n.cfg, in, n.log)
 	n.plannedAt = now
 	if err := n.startDiscovery(now); err != nil {
@@ -148,9 +148,9 @@ func (n *node) step(now time.Time) (busy bool) {
 	n.plannedAt = now
 	n.guard.Look(now)
 	n.taken = n.commands.take(n.taken)
-	busy = n.drain(now) // first: what a peer sent before its goodbye comes before it
+	busy, drained := n.drain(now) // first: what a peer sent before its goodbye comes before it
 	n.handle(now, n.taken)
-	n.guard.Judge(now, n.zre.deliveries)
+	n.guard.Judge(now, drained, n.zre.connections)
 	if n.zre.isTickDue(now) {
 		n.watch(now)
 	}
@@ -229,9 +229,10 @@ func (n *node) yield() bool {
 	return n.commands.isPending()
 }
 
-// drain reads what has arrived, up to a batch, and reports whether there may be more. It
-// reads nothing while the application is too far behind.
-func (n *node) drain(now time.Time) (more bool) {
+// drain reads what has arrived, up to a batch, and reports whether there may be more, and
+// whether it is known that nothing is left. It reads nothing while the application is too far
+// behind.
+func (n *node) drain(now time.Time) (more, drained bool) {
 	frames, bytes := 0, 0
 	for range receiveBatch {
 		if n.events.isFull() {
@@ -239,22 +240,22 @@ func (n *node) drain(now time.Time) (more bool) {
 		}
 		if n.events.isFull() {
 			n.pause()
-			return false
+			return false, false
 		}
 		err := n.inbox.Recv(&n.packet)
 		if errors.Is(err, transport.ErrPartial) {
 			break // of a message of very many frames; everything else gets its turn first
 		}
 		if errors.Is(err, transport.ErrAgain) {
-			if !errors.Is(err, transport.ErrNotPolled) {
+			if drained = !errors.Is(err, transport.ErrNotPolled); drained {
 				n.zre.inboxDrained(now)
 			}
-			return false
+			return false, drained
 		}
 		if err != nil {
 			n.zre.counters.receiveErrors++
 			n.log.Warn("zyre: receive", "err", err)
-			return false
+			return false, false
 		}
 		n.zre.receive(now, &n.packet)
 		n.zre.inboxRead(now)
@@ -264,7 +265,7 @@ func (n *node) drain(now time.Time) (more bool) {
 		}
 	}
 	n.zre.inboxBacklogged()
-	return true
+	return true, false
 }
 
 // pause stops reading the inbox.

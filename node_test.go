@@ -34,7 +34,7 @@ func (in *queueInbox) Recv(p *transport.Packet) error {
 
 func (in *queueInbox) Bind(endpoint string) (string, error) { return endpoint, nil }
 func (in *queueInbox) Unbind(string) error                  { return nil }
-func (in *queueInbox) NewGuard() *transport.Guard           { return nil }
+func (in *queueInbox) Guard() *transport.Guard              { return nil }
 func (in *queueInbox) StopOffering()                        { in.offering = false }
 func (in *queueInbox) Close() error                         { return nil }
 

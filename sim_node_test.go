@@ -127,7 +127,7 @@ func (in *simInbox) Recv(p *transport.Packet) error {
 func (in *simInbox) Bind(string) (string, error) { return in.host.endpoint, nil }
 func (in *simInbox) Unbind(string) error         { return nil }
 func (in *simInbox) StopOffering()               {}
-func (in *simInbox) NewGuard() *transport.Guard  { return nil }
+func (in *simInbox) Guard() *transport.Guard     { return nil }
 func (in *simInbox) Wait(time.Time)              {}
 func (in *simInbox) Wake()                       {}
 func (in *simInbox) Close() error                { return nil }

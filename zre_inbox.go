@@ -10,7 +10,6 @@ import (
 // does, a peer's silence may be the node's own doing.
 type inboxLag struct {
 	backlogged bool       // something is left in the inbox
-	drainedAt  time.Time  // the last round in which nothing was left
 	grace      int        // messages to read, after a pause, until silence means something again
 	goodbyes   [][16]byte // peers whose goodbye beacon overtook what they had sent
 }
@@ -45,7 +44,7 @@ func (z *zre) inboxRead(now time.Time) {
 
 // inboxDrained notes that nothing is left in the inbox: who is silent now is silent.
 func (z *zre) inboxDrained(now time.Time) {
-	z.inbox.grace, z.inbox.backlogged, z.inbox.drainedAt = 0, false, now
+	z.inbox.grace, z.inbox.backlogged = 0, false
 	for _, uuid := range z.inbox.goodbyes {
 		switch p := z.peers[uuid]; {
 		case p == nil, p.handshake.state == helloUnconfirmed:
@@ -58,25 +57,11 @@ func (z *zre) inboxDrained(now time.Time) {
 	z.inbox.goodbyes = nil
 }
 
-// deliveries tells what has been read of the peers whose HELLO was taken, by the end of the
-// round that began now.
-func (z *zre) deliveries(now time.Time) transport.Deliveries {
-	d := transport.Deliveries{Bytes: make(map[transport.Conn]uint64, z.entered), Drained: z.inbox.drainedAt.Equal(now)}
-	heardLast := make(map[transport.Conn]time.Time, z.entered)
+// connections lists those that peers are heard on whose HELLO was taken.
+func (z *zre) connections(yield func(transport.Conn) bool) {
 	for _, p := range z.peers {
-		if p.handshake.isHelloReceived() && p.conn != (transport.Conn{}) && !p.presence.messageAt.Before(heardLast[p.conn]) {
-			heardLast[p.conn] = p.presence.messageAt // see isOthers
-			d.Bytes[p.conn] = p.bytesRead
+		if p.handshake.isHelloReceived() && p.conn != (transport.Conn{}) && !yield(p.conn) {
+			return
 		}
 	}
-	return d
-}
-
-// onConnection notes which connection a peer is heard on: another one than that of its HELLO
-// if libzmq has connected again by itself.
-func (p *peer) onConnection(m *transport.Packet) {
-	if m.Conn != (transport.Conn{}) && m.Conn != p.conn {
-		p.conn, p.bytesRead = m.Conn, 0
-	}
-	p.bytesRead += m.Wire
 }

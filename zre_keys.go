@@ -37,7 +37,7 @@ func (z *zre) rejectKey(now time.Time, p *peer, uuid [16]byte, key string, v *zr
 		// libzmq has given the routing id to the newer connection, and hears p no
 		// more: bytes that come on its own mean nothing, and only a HELLO makes it
 		// connect again.
-		p.conn, p.bytesRead = transport.Conn{}, 0
+		p.conn = transport.Conn{}
 		z.startProbe(now, p, probe{kind: probeIdentity})
 	}
 }

@@ -43,15 +43,14 @@ type peer struct {
 	tested    bool    // of a seed: it was tested whether a peer that has entered is there
 	claimant  *peer   // another node that claims the same endpoint; it gets it if the probe fails
 
-	in        sequenceIn
-	out       sequenceOut
-	conn      transport.Conn    // that it is heard on
-	bytesRead uint64            // on conn
-	mailbox   transport.Mailbox // nil in helloHeld
-	window    window
-	backlog   backlog
-	intake    intake
-	batch     batch
+	in      sequenceIn
+	out     sequenceOut
+	conn    transport.Conn    // that it is heard on
+	mailbox transport.Mailbox // nil in helloHeld
+	window  window
+	backlog backlog
+	intake  intake
+	batch   batch
 
 	bornAt      time.Time // when we first heard of it
 	enteredAt   time.Time
@@ -98,10 +97,7 @@ func (p *peer) onlyHelloSoFar() bool { return p.receivedAt.IsZero() }
 // adopt takes over what the peer says of itself in HELLO.
 func (p *peer) adopt(its hello) {
 	p.helloEndpoint, p.name, p.headers, p.status = its.endpoint, its.name, its.headers, its.status
-	p.routingByte, p.from = its.routingByte, its.from
-	if p.conn != its.conn {
-		p.conn, p.bytesRead = its.conn, 0
-	}
+	p.routingByte, p.from, p.conn = its.routingByte, its.from, its.conn
 	p.held = hello{}
 }
 

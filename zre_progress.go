@@ -52,7 +52,7 @@ func (pr *progress) isAnswer(p *probe) bool {
 // for a sign of life.
 func (z *zre) watchProgress(now time.Time, p *peer) {
 	if z.isOthers(p) {
-		p.conn, p.bytesRead = transport.Conn{}, 0
+		p.conn = transport.Conn{}
 	}
 	if p.mailbox != nil && p.progress.see(now, p.mailbox.Moved(p.conn)) {
 		p.presence.progressed(now, p.progress.movedBy)

@@ -36,7 +36,7 @@ func TestProgress_descriptorUsedAgain(t *testing.T) {
 	if !slices.Equal(b.port.events, []string{EventEvasive, EventSilent, EventExit}) {
 		t.Errorf("events = %v, want EVASIVE, SILENT and EXIT of the dead peer", b.port.events)
 	}
-	if d := b.z.deliveries(b.now); len(d.Bytes) != 1 {
-		t.Errorf("deliveries = %v, want those of the living peer", d.Bytes)
+	if got := slices.Collect(b.z.connections); !slices.Equal(got, []transport.Conn{conn}) {
+		t.Errorf("connections = %v, want that of the living peer", got)
 	}
 }

@@ -60,7 +60,9 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.onMessageBeforeHello(now, p, v, m)
 		return
 	}
-	p.onConnection(m)
+	if m.Conn != (transport.Conn{}) {
+		p.conn = m.Conn // another one than before if libzmq has connected again by itself
+	}
 	switch {
 	case m.Excess:
 		z.counters.tooLarge++

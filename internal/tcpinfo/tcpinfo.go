@@ -3,21 +3,27 @@
 //
 // It asks the kernel about descriptors of this process that belong to somebody else, who
 // may close them at any time, and may open others under the same numbers. So each answer
-// counts only if the addresses of the connection are still the same. Only Reset changes
-// anything.
+// counts only if the connection is still the same. Only Reset changes anything.
 package tcpinfo
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // A Conn is a TCP connection of this process. The zero value is one that is not known.
 type Conn struct {
 	fd            int
+	inode         uint64 // which no other socket has, nor a later one
 	local, remote netip.AddrPort
 }
 
 // Imagined returns a connection that the kernel does not know of, for a network in memory:
 // it is told from others by its addresses, and never exists.
-func Imagined(local, remote netip.AddrPort) Conn { return Conn{-1, local, remote} }
+func Imagined(local, remote netip.AddrPort) Conn { return Conn{fd: -1, local: local, remote: remote} }
+
+// FD returns the descriptor of the connection, which is another's once it has ended.
+func (c Conn) FD() int { return c.fd }
 
 // Remote returns the address at the other end; an invalid one if that is not known.
 func (c Conn) Remote() netip.AddrPort { return c.remote }
@@ -41,6 +47,9 @@ func (c Conn) Count() (count Count, exists bool) {
 	return count, true
 }
 
+// Unread returns how many bytes have come that the process has not taken.
+func (c Conn) Unread() uint64 { return unread(c.fd) }
+
 // Local returns the address of this process's end; it is invalid if the connection is not
 // known.
 func (c Conn) Local() netip.AddrPort { return c.local }
@@ -55,6 +64,12 @@ type Reading struct {
 // 4 µs for each.
 func All() []Reading { return all() }
 
-// Reset ends a connection at once, and reports whether it still was there. Whoever the
-// descriptor belongs to finds the connection ended, and closes it.
-func (c Conn) Reset() bool { return c != (Conn{}) && reset(c) }
+// Keepalive is how a socket probes a connection on which nothing is sent.
+type Keepalive struct {
+	Idle, Interval time.Duration // in whole seconds
+	Probes         int
+}
+
+// Reset ends a connection at once if it probes as k says, and reports whether it still was
+// there and did. Whoever the descriptor belongs to finds the connection ended, and closes it.
+func (c Conn) Reset(k Keepalive) bool { return c != (Conn{}) && reset(c, k) }

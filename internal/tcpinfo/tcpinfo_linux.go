@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 	"strconv"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,11 @@ func Of(fd int) Conn {
 	if err != nil {
 		return Conn{}
 	}
-	c := Conn{fd, addrPort(local), addrPort(remote)}
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return Conn{}
+	}
+	c := Conn{fd, stat.Ino, addrPort(local), addrPort(remote)}
 	if !c.local.IsValid() || !c.remote.IsValid() {
 		return Conn{}
 	}
@@ -60,9 +65,17 @@ func all() (found []Reading) {
 	return found
 }
 
+func unread(fd int) uint64 {
+	n, err := unix.IoctlGetInt(fd, unix.SIOCINQ)
+	if err != nil {
+		return 0
+	}
+	return uint64(n)
+}
+
 // reset works on a duplicate of the descriptor: it stays the same connection, whoever
 // closes and opens others meanwhile, so that no other can be hit.
-func reset(c Conn) bool {
+func reset(c Conn, k Keepalive) bool {
 	fd, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return false
@@ -70,7 +83,26 @@ func reset(c Conn) bool {
 	defer unix.Close(fd)
 	found := Of(fd)
 	found.fd = c.fd
-	return found == c && disconnect(fd) == nil
+	return found == c && keepalive(fd) == k && disconnect(fd) == nil
+}
+
+// keepalive returns how a socket probes; nothing if it does not.
+func keepalive(fd int) Keepalive {
+	seconds := func(option int) time.Duration {
+		n, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, option)
+		if err != nil {
+			return 0
+		}
+		return time.Duration(n) * time.Second
+	}
+	if on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE); err != nil || on == 0 {
+		return Keepalive{}
+	}
+	probes, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT)
+	if err != nil {
+		return Keepalive{}
+	}
+	return Keepalive{seconds(unix.TCP_KEEPIDLE), seconds(unix.TCP_KEEPINTVL), probes}
 }
 
 // disconnect resets a connection. shutdown(2) would not do: what the other host goes on to

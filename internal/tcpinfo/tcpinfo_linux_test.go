@@ -8,6 +8,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // connect makes a connection over loopback and returns both of its ends.
@@ -130,15 +131,22 @@ func BenchmarkAll(b *testing.B) {
 	}
 }
 
+// probes is how sockets of the tests probe.
+var probes = Keepalive{Idle: 77 * time.Second, Interval: 7 * time.Second, Probes: 5}
+
 // A connection is reset at once, whatever the other side goes on to send, and no other one
-// with its descriptor is.
+// with its descriptor is, nor one that probes differently.
 func TestConn_Reset(t *testing.T) {
 	dialed, accepted := connect(t)
 	c := Of(descriptor(t, accepted))
 	if !slices.ContainsFunc(All(), func(r Reading) bool { return r.Conn == c }) {
 		t.Errorf("All() is without %v", c)
 	}
-	if !c.Reset() {
+	if c.Reset(probes) || c.Reset(Keepalive{}) {
+		t.Error("Reset() of a connection that probes differently = true, want false")
+	}
+	setProbes(t, accepted)
+	if !c.Reset(probes) {
 		t.Fatal("Reset() = false, want true")
 	}
 	if _, err := dialed.Read(make([]byte, 1)); err == nil {
@@ -147,16 +155,59 @@ func TestConn_Reset(t *testing.T) {
 	if n, err := accepted.Read(make([]byte, 1)); err == nil {
 		t.Errorf("Read() = %d bytes, want an error", n)
 	}
-	if c.Reset() || (Conn{}).Reset() {
+	if c.Reset(probes) || (Conn{}).Reset(probes) {
 		t.Error("Reset() of a connection that is gone = true, want false")
 	}
 	other, _ := connect(t)
-	wrong := Of(descriptor(t, other))
-	wrong.remote = netip.MustParseAddrPort("192.0.2.1:1")
-	if wrong.Reset() {
+	setProbes(t, other)
+	moved, next := Of(descriptor(t, other)), Of(descriptor(t, other))
+	moved.remote = netip.MustParseAddrPort("192.0.2.1:1")
+	next.inode++ // with the same addresses
+	if moved.Reset(probes) || next.Reset(probes) {
 		t.Error("Reset() of another connection with the descriptor = true, want false")
 	}
 	if _, err := other.Write([]byte("x")); err != nil {
 		t.Errorf("Write() on the other connection = %v, want nil", err)
+	}
+}
+
+func setProbes(t *testing.T, c *net.TCPConn) {
+	t.Helper()
+	err := c.SetKeepAliveConfig(net.KeepAliveConfig{
+		Enable: true, Idle: probes.Idle, Interval: probes.Interval, Count: probes.Probes,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A connection that has the descriptor and the addresses of one before is another one.
+func TestOf_again(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var from *net.TCPAddr
+	var before Conn
+	for range 2 {
+		dialer := net.Dialer{}
+		if from != nil {
+			dialer.LocalAddr = from
+		}
+		d, err := dialer.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := d.(*net.TCPConn)
+		now := Of(descriptor(t, c))
+		if now == before {
+			t.Errorf("Of() = %v twice, want another one", now)
+		}
+		if err := c.SetLinger(0); err != nil { // so that the port is free at once
+			t.Fatal(err)
+		}
+		before, from = now, c.LocalAddr().(*net.TCPAddr)
+		c.Close()
 	}
 }

@@ -9,4 +9,6 @@ func read(int) (c Conn, count Count) { return Conn{}, Count{} }
 
 func all() []Reading { return nil }
 
-func reset(Conn) bool { return false }
+func unread(int) uint64 { return 0 }
+
+func reset(Conn, Keepalive) bool { return false }

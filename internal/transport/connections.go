@@ -29,16 +29,17 @@ type connections struct {
 	latest   *sight
 	looking  bool               // somebody does
 	nextAt   time.Time          // when the next look may be
-	answered map[Conn]*answered // those of mailboxes
+	answered map[Conn]*answered // those that may be of mailboxes
 	cut      atomic.Uint64      // how many of these were ended, until a guard counts them
 }
 
 // sight is what was seen at one look. It is not changed afterwards.
 type sight struct {
 	at      time.Time
+	begun   time.Time                            // the same, by the clock
 	isKnown bool                                 // the system tells
-	in      map[uint16][]tcpinfo.Reading         // made to a port of an inbox
-	out     map[netip.AddrPort][]tcpinfo.Reading // made by mailboxes, by where they lead
+	in      map[uint16][]tcpinfo.Reading         // by port: those at one where an inbox is or was
+	out     map[netip.AddrPort][]tcpinfo.Reading // by where they lead: those to where mailboxes connect
 }
 
 // answered is how much has come on the connection of a mailbox.
@@ -66,6 +67,7 @@ func (l *connections) look(now time.Time) *sight {
 	l.mu.Lock()
 	l.looking, l.nextAt = false, now.Add(max(sightInterval, sightShare*took))
 	l.latest = l.sort(now, all)
+	l.latest.begun = begun
 	return l.latest
 }
 
@@ -76,7 +78,8 @@ func (l *connections) sort(now time.Time, all []tcpinfo.Reading) *sight {
 	for _, c := range all {
 		if port := c.Local().Port(); l.bound[port] > 0 {
 			s.in[port] = append(s.in[port], c)
-		} else if to := plain(c.Remote()); l.dialed[to] > 0 {
+		}
+		if to := plain(c.Remote()); l.dialed[to] > 0 {
 			s.out[to] = append(s.out[to], c)
 			l.limitAnswers(s, c)
 		}
@@ -89,7 +92,8 @@ func (l *connections) sort(now time.Time, all []tcpinfo.Reading) *sight {
 	return s
 }
 
-// limitAnswers ends the connection of a mailbox if much comes back on it.
+// limitAnswers ends the connection of a mailbox if much comes back on it. Others of the process
+// lead to the same address if somebody names it as a peer's: it ends none of these.
 func (l *connections) limitAnswers(s *sight, c tcpinfo.Reading) {
 	a := l.answered[c.Conn]
 	if a == nil {
@@ -100,7 +104,7 @@ func (l *connections) limitAnswers(s *sight, c tcpinfo.Reading) {
 		l.answered[c.Conn] = a
 	}
 	a.seen = s
-	if c.Received > a.base+maxAnswered && c.Reset() {
+	if c.Received > a.base+maxAnswered && c.Reset(mailboxKeepalive()) {
 		l.cut.Add(1)
 	}
 	if s.at.Sub(a.baseAt) >= answeredTime {

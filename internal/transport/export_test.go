@@ -1,6 +1,12 @@
 package transport
 
-import "testing"
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/tcpinfo"
+)
 
 // ConnectedTo returns the endpoint that a mailbox of ZMQ is connected to.
 func ConnectedTo(t *testing.T, m Mailbox) string {
@@ -37,16 +43,6 @@ func (t *ZMQ) AnswersZAP() bool {
 	return z.quit != nil || len(z.entries) != 0
 }
 
-// WantsSources reports whether an inbox of ZMQ asks of each message which connection brought it.
-func WantsSources(t *testing.T, in Inbox) bool {
-	t.Helper()
-	z, ok := in.(*zmqInbox)
-	if !ok {
-		t.Fatalf("an inbox of type %T", in)
-	}
-	return z.wantSources
-}
-
 // IsIdle reports whether nothing happened at the last look of a guard.
 func IsIdle(g *Guard) bool { return g.state == guardIdle }
 
@@ -63,12 +59,33 @@ func DueLooks(before int, idle bool, peaks []int) (due []bool) {
 	return due
 }
 
-// SourceOf returns the connection that an inbox of ZMQ takes a descriptor for.
-func SourceOf(t *testing.T, in Inbox, fd int) Conn {
-	t.Helper()
-	z, ok := in.(*zmqInbox)
-	if !ok {
-		t.Fatalf("an inbox of type %T", in)
+// SetMaxHeld sets how much memory libzmq may take for the connections of a guard.
+func SetMaxHeld(g *Guard, bytes int) { g.maxHeld = float64(bytes) }
+
+// Held returns how many bytes a guard takes its connections to hold, and how many there are.
+func Held(g *Guard) (bytes uint64, connections int) {
+	for _, k := range g.known {
+		bytes += k.held
 	}
-	return z.Source(fd)
+	return bytes, len(g.known)
 }
+
+// ExcessOf returns which of some strangers have to give way. Each is at the host with its
+// number, and came a second after the one before.
+func ExcessOf(hosts []int) (numbers []int) {
+	var strangers []*guarded
+	for i, h := range hosts {
+		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(h >> 8), byte(h)}), uint16(i))
+		c := tcpinfo.Imagined(netip.MustParseAddrPort("10.0.0.1:1000"), from)
+		k := &guarded{firstSeen: time.Unix(int64(i), 0)}
+		k.Conn = c
+		strangers = append(strangers, k)
+	}
+	for _, k := range excess(strangers) {
+		numbers = append(numbers, int(k.firstSeen.Unix()))
+	}
+	return numbers
+}
+
+// HasConnection reports whether a guard takes a connection for that of its socket.
+func HasConnection(g *DialedGuard) bool { return g.conn != Conn{} }

@@ -6,17 +6,34 @@ import "github.com/go-zyre/zyre/internal/tcpinfo"
 // holds more than a message may have. Its owner looks before it reads the socket, and judges
 // once there is nothing left to read. One goroutine uses it.
 type DialedGuard struct {
+	endpoint string
+	secure   bool
+
 	conn   Conn
-	read   uint64 // bytes on the wire of the messages that were read of it
+	read   uint64 // bytes on the wire of the messages that were read of it, at least
 	came   uint64 // bytes that had come at the last look
 	looked bool
 }
 
-// Connected notes that the socket has a connection with a descriptor. Nothing of it was read.
-func (g *DialedGuard) Connected(fd int) { *g = DialedGuard{conn: tcpinfo.Of(fd)} }
+// NewDialedGuard makes a guard of a socket that connects to an endpoint, under CURVE if it is
+// secure.
+func NewDialedGuard(endpoint string, secure bool) DialedGuard {
+	return DialedGuard{endpoint: endpoint, secure: secure}
+}
 
-// Read notes that a message was read, which took so many bytes on the wire.
-func (g *DialedGuard) Read(wire uint64) { g.read += wire }
+// Connected notes that the socket has a connection with a descriptor. Nothing of it was read.
+// The descriptor may be another connection's by now: one that does not lead to the endpoint is
+// none of ours.
+func (g *DialedGuard) Connected(fd int) {
+	*g = NewDialedGuard(g.endpoint, g.secure)
+	c := tcpinfo.Of(fd)
+	if at, ok := addressOf(g.endpoint); ok && plain(c.Remote()) == plain(at) {
+		g.conn = c
+	}
+}
+
+// Read notes that a frame was read.
+func (g *DialedGuard) Read(size int) { g.read += wireSize(size, g.secure) }
 
 // Look asks the system what has come.
 func (g *DialedGuard) Look() {
@@ -27,7 +44,7 @@ func (g *DialedGuard) Look() {
 // Judge ends the connection if more had come at the look before than was read since, and
 // than a message may have that has not come to its end. It reports whether it did.
 func (g *DialedGuard) Judge() (ended bool) {
-	ended = g.looked && g.came > g.read+maxUnfinished && g.conn.Reset()
+	ended = g.looked && g.came > g.read+maxUnfinished && g.conn.Reset(keepalive())
 	g.looked = false
 	return ended
 }

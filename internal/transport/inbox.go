@@ -15,21 +15,6 @@ import (
 	"github.com/go-zyre/zyre/internal/zmqwait"
 )
 
-// What a frame takes on the wire besides its content: a flag and its length, and with CURVE
-// the name of a command, a nonce, a flag and what proves who sent it.
-const (
-	frameOverhead = 9
-	curveOverhead = 8 + 8 + 1 + 16
-)
-
-// FrameOverhead is how many bytes a frame takes on the wire beside its content, at most.
-func FrameOverhead(secure bool) int {
-	if secure {
-		return frameOverhead + curveOverhead
-	}
-	return frameOverhead
-}
-
 // An unusually long header or list of frames does not stay in memory once it has been read.
 const (
 	maxKeptHeader = 64 << 10
@@ -38,8 +23,9 @@ const (
 
 // Listen makes the inbox of a node: a ROUTER, bound to nothing yet.
 func (t *ZMQ) Listen(opts ListenOptions) (Inbox, error) {
-	in := &zmqInbox{Listener: NewListener(t.context.ctx, cmp.Or(opts.MaxMessage, DefaultMaxMessage)), transport: t, more: true}
 	secure := opts.PublicKey != "" || opts.SecretKey != ""
+	in := &zmqInbox{transport: t, maxMessage: cmp.Or(opts.MaxMessage, DefaultMaxMessage), more: true}
+	in.guard = NewGuard(t.context.ctx, in.maxMessage, secure)
 	if secure {
 		if err := CheckKeyPair(opts.PublicKey, opts.SecretKey); err != nil {
 			return nil, fmt.Errorf("zyre: listen: %w", err)
@@ -51,7 +37,6 @@ func (t *ZMQ) Listen(opts ListenOptions) (Inbox, error) {
 		}
 		in.domain = domain
 	}
-	in.overhead = FrameOverhead(secure)
 	soc, err := t.socket(zmq.ROUTER, func(s *zmq.Socket) error {
 		err := errors.Join(s.SetRouterHandover(true), s.SetRcvhwm(HighWaterMark), s.SetSndhwm(1), SetKeepalive(s),
 			SetListenLimits(s, in.maxMessage))
@@ -95,14 +80,14 @@ func waiterFor(soc *zmq.Socket) (*zmqwait.Waiter, error) {
 
 // zmqInbox is a ROUTER.
 type zmqInbox struct {
-	*Listener
-	transport *ZMQ
-	soc       *zmq.Socket
-	messages  *zmqmsg.Socket // of soc
-	waiter    *zmqwait.Waiter
-	check     func() bool // readable, made once
-	domain    string      // its ZAP domain; empty without CURVE
-	overhead  int         // bytes that a frame takes on the wire beside its content
+	transport  *ZMQ
+	soc        *zmq.Socket
+	messages   *zmqmsg.Socket // of soc
+	waiter     *zmqwait.Waiter
+	check      func() bool // readable, made once
+	domain     string      // its ZAP domain; empty without CURVE
+	maxMessage int         // bytes of content, all frames together
+	guard      *Guard
 
 	bound           []string     // the endpoints that it is bound to
 	offer           *inprocOffer // of connections by inproc; nil if it has never made one
@@ -134,7 +119,7 @@ func (in *zmqInbox) Bind(endpoint string) (string, error) {
 		return "", fmt.Errorf("zyre: bind %s: %w", endpoint, err)
 	}
 	in.bound = append(in.bound, bound)
-	in.Bound(bound)
+	in.guard.Bound(bound)
 	in.offerInproc(bound)
 	return bound, nil
 }
@@ -142,6 +127,7 @@ func (in *zmqInbox) Bind(endpoint string) (string, error) {
 func (in *zmqInbox) Unbind(endpoint string) error {
 	in.transport.context.inproc.remove(endpoint, in.offer)
 	in.bound = slices.DeleteFunc(in.bound, func(b string) bool { return b == endpoint })
+	in.guard.Unbound(endpoint)
 	return Unbind(in.transport.context.ctx, in.soc, endpoint)
 }
 
@@ -171,12 +157,12 @@ func (in *zmqInbox) Recv(p *Packet) error {
 
 // begin reads the routing id of the next message into p, in place of what p held.
 func (in *zmqInbox) begin(p *Packet) error {
-	if in.wasLooked {
-		in.wasLooked = false
+	if in.guard.wasLooked {
+		in.guard.wasLooked = false
 		in.askAgain()
 	}
 	clear(p.Frames)
-	p.Frames, p.UserID, p.Conn, p.Excess, p.Wire = p.Frames[:0], "", Conn{}, false, 0
+	p.Frames, p.UserID, p.Conn, p.Excess = p.Frames[:0], "", Conn{}, false
 	p.Address = netip.Addr{}
 	if cap(p.Header) > maxKeptHeader {
 		p.Header = nil
@@ -208,16 +194,16 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 	if in.index > 0 {
 		in.bytes += len(frame.Data)
 	}
-	p.Wire += uint64(len(frame.Data) + in.overhead)
+	if in.index == 0 {
+		p.Conn = in.guard.Source(frame.Source, frame.Data)
+	}
+	in.guard.Read(len(frame.Data))
 	switch {
 	case in.index == 0:
 		p.Header, p.UserID = append(p.Header, frame.Data...), frame.User
 		in.content = HasContent(p.Header)
 		if frame.Address != "" {
 			p.Address, _ = netip.ParseAddr(frame.Address) // over ipc it is none
-		}
-		if frame.Source > 0 {
-			p.Conn = in.Source(frame.Source)
 		}
 	case in.index > MaxFrames || in.bytes > in.maxMessage:
 		p.Excess, p.Frames, in.content = true, nil, false
@@ -231,7 +217,6 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 // fill gets what libzmq has, or one message if they come one by one.
 func (in *zmqInbox) fill() error {
 	in.polled = true
-	in.messages.Sources = in.wantSources
 	in.single = in.single && in.taken == 0
 	count, more, err := in.messages.Fill(in.single)
 	if err == nil {
@@ -257,7 +242,6 @@ func incomplete(err error) error { return fmt.Errorf("%w: %w", errIncompleteMess
 
 func (in *zmqInbox) Wait(until time.Time) {
 	in.polled = false
-	in.Forget()
 	err := in.waiter.Wait(in.check, until)
 	if !in.polled {
 		in.askAgain() // or an owner that is always woken would never hear of a message
@@ -290,6 +274,8 @@ func (in *zmqInbox) readable() bool {
 // it was asked last.
 func (in *zmqInbox) askAgain() { in.more, in.empty = true, false }
 
+func (in *zmqInbox) Guard() *Guard { return in.guard }
+
 func (in *zmqInbox) Wake() { in.waiter.Wake() }
 
 func (in *zmqInbox) Close() error {
@@ -302,7 +288,7 @@ func (in *zmqInbox) Close() error {
 		in.offer.withdrawn.Store(true)
 	}
 	in.messages.Free()
-	in.Listener.Close()
+	in.guard.Close()
 	err := errors.Join(Unbind(in.transport.context.ctx, in.soc, in.bound...), in.waiter.Close(), in.soc.Close())
 	in.transport.open.Add(-1)
 	// After the ROUTER, or it would let everyone in for its last moments.

@@ -48,7 +48,7 @@ func (t *ZMQ) Dial(endpoint string, opts DialOptions) (Mailbox, error) {
 			s.SetReconnectIvlMax(reconnectIntervalMax),
 			s.SetConnectTimeout(connectTimeout),
 			s.SetImmediate(false), // queue from the start, before the connection stands
-			SetKeepalive(s),
+			setKeepalive(s, mailboxKeepalive()),
 		)
 		return errors.Join(err, setClientKeys(s, opts))
 	})

@@ -47,9 +47,8 @@ type Packet struct {
 	Header  []byte     // first frame, not yet parsed
 	Frames  [][]byte   // content of WHISPER and SHOUT; empty for other commands
 	UserID  string     // Z85 public key of the sender under CURVE; empty without, and over inproc
-	Conn    Conn       // of a HELLO, and at times of others: the connection that brought it, and will bring what follows
+	Conn    Conn       // the connection that brought it, and will bring what follows
 	Address netip.Addr // of the host that a HELLO came from; invalid over inproc and ipc
-	Wire    uint64     // bytes that it took on its connection, about
 	Excess  bool       // it had more frames or bytes than an inbox takes; Frames is empty
 }
 
@@ -82,8 +81,8 @@ type Inbox interface {
 	// from now on gets a connection that outlives it, to the next inbox at the same
 	// endpoint.
 	StopOffering()
-	// NewGuard makes a guard of the inbox's connections; nil if they are not of the system.
-	NewGuard() *Guard
+	// Guard returns the guard of the inbox's connections; nil if they are not of the system.
+	Guard() *Guard
 	// Wait parks the owner until there is a message, Wake has been called, or
 	// until has passed (the zero time never passes). It may return too early.
 	Wait(until time.Time)

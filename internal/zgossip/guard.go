@@ -24,7 +24,7 @@ func (g *Gossip) look(now time.Time, isTick bool) {
 
 // judge ends the connections on which too much came that was no message.
 func (g *Gossip) judge(now time.Time) {
-	g.guard.Judge(now, g.deliveries)
+	g.guard.Judge(now, g.router == nil || !g.router.MayHaveInput(), g.connections)
 	for _, h := range g.hubs {
 		if h.dealer != nil && h.dealer.Judge() {
 			g.stats.Ended++
@@ -32,23 +32,11 @@ func (g *Gossip) judge(now time.Time) {
 	}
 }
 
-// deliveries tells what has been read of the clients, by their connections.
-func (g *Gossip) deliveries(time.Time) transport.Deliveries {
-	d := transport.Deliveries{Bytes: make(map[transport.Conn]uint64, len(g.clients)), Drained: !g.router.MayHaveInput()}
-	heardLast := make(map[transport.Conn]time.Time, len(g.clients))
+// connections lists those that clients are heard on.
+func (g *Gossip) connections(yield func(transport.Conn) bool) {
 	for _, c := range g.clients {
-		if c.conn != (transport.Conn{}) && !c.heard.Before(heardLast[c.conn]) {
-			heardLast[c.conn] = c.heard // an address is used again
-			d.Bytes[c.conn] = c.read
+		if c.conn != (transport.Conn{}) && !yield(c.conn) {
+			return
 		}
 	}
-	return d
-}
-
-// onConnection notes which connection a client is heard on, and how much was read of it.
-func (l *link) onConnection(from Origin) {
-	if from.Conn != (transport.Conn{}) && from.Conn != l.conn {
-		l.conn, l.read = from.Conn, 0
-	}
-	l.read += from.Wire
 }

@@ -21,7 +21,6 @@ type link struct {
 	address string // that the host is counted by, or the endpoint of a hub
 
 	conn transport.Conn // that a client is heard on
-	read uint64         // bytes on the wire of its messages there
 
 	heard     time.Time // when the last frame came from it
 	downSince time.Time // when its connection was lost; zero while there is one

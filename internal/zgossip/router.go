@@ -10,6 +10,7 @@ import (
 	zmq "github.com/pebbe/zmq4"
 
 	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 const (
@@ -53,7 +54,7 @@ func (g *Gossip) bind(endpoint string) (bound string, err error) {
 		if g.router, err = g.sockets.Router(&g.opts, g.wake); err != nil {
 			return "", err
 		}
-		g.guard = g.router.NewGuard()
+		g.guard = g.router.Guard()
 	}
 	return g.router.Bind(endpoint)
 }
@@ -81,7 +82,9 @@ func (g *Gossip) readRouter(now time.Time, limit int) {
 			key, _ := clientKey(parts[0])
 			if c := g.clients[string(key)]; c != nil {
 				c.key = from.Key
-				c.onConnection(from)
+				if from.Conn != (transport.Conn{}) {
+					c.conn = from.Conn
+				}
 			}
 		}
 	}

@@ -40,8 +40,8 @@ type Router interface {
 	// routing id. n is the number of frames that it had, and from who has sent it. After
 	// errPartial the next call goes on in the middle of the message.
 	ReceiveFrom(parts [][]byte) (n int, from Origin, err error)
-	// NewGuard makes a guard of the connections of clients; nil if they are not of the system.
-	NewGuard() *transport.Guard
+	// Guard returns the guard of the connections of clients; nil if they are not of the system.
+	Guard() *transport.Guard
 	// SendTo sends a frame to the client with a routing id.
 	SendTo(id, frame []byte) error
 	// Close unbinds the socket, which may go on sending for as long as linger says.
@@ -53,8 +53,7 @@ type Origin struct {
 	Key     string // its CURVE key, Z85; empty without CURVE
 	Address string // the IP address of its host; empty over inproc and ipc
 
-	Conn transport.Conn // of a HELLO, and at times of others: the connection that brought it
-	Wire uint64         // bytes that it took there, about
+	Conn transport.Conn // the connection that brought it
 }
 
 // A Dealer is the socket of a client, by which it talks with one hub.
@@ -97,8 +96,7 @@ type zmqRouter struct {
 	*socket
 	ctx      *zmq.Context
 	messages *zmqmsg.Socket // of socket
-	listener *transport.Listener
-	overhead int // bytes that a frame takes on the wire beside its content
+	guard    *transport.Guard
 	bound    []string
 }
 
@@ -123,9 +121,7 @@ func (z zmqSockets) Router(opts *Options, wake chan<- struct{}) (Router, error) 
 		return nil, err
 	}
 	secure := opts.SecretKey != ""
-	r := &zmqRouter{
-		socket: s, ctx: z.ctx, listener: transport.NewListener(z.ctx, maxFrame), overhead: transport.FrameOverhead(secure),
-	}
+	r := &zmqRouter{socket: s, ctx: z.ctx, guard: transport.NewGuard(z.ctx, maxFrame, secure)}
 	if r.messages, err = zmqmsg.Of(s.Socket, secure); err != nil {
 		return nil, errors.Join(err, s.close(0))
 	}
@@ -136,39 +132,28 @@ func (z zmqSockets) Router(opts *Options, wake chan<- struct{}) (Router, error) 
 func (r *zmqRouter) Bind(endpoint string) (bound string, err error) {
 	if bound, err = transport.Bind(r.Socket, endpoint, false); err == nil {
 		r.bound = append(r.bound, bound)
-		r.listener.Bound(bound)
+		r.guard.Bound(bound)
 	}
 	return bound, err
 }
 
-func (r *zmqRouter) NewGuard() *transport.Guard { return r.listener.NewGuard() }
+func (r *zmqRouter) Guard() *transport.Guard { return r.guard }
 
 func (r *zmqRouter) MayHaveInput() bool { return r.messages.Ready() || r.socket.MayHaveInput() }
-
-func (r *zmqRouter) SetDrained() {
-	r.socket.SetDrained()
-	r.listener.Forget()
-}
 
 func (r *zmqRouter) ReceiveFrom(parts [][]byte) (n int, from Origin, err error) {
 	n, err = r.receive(parts, func(i int) (b []byte, more bool, err error) {
 		if !r.messages.Ready() {
-			r.messages.Sources = r.listener.WantsSources()
 			if _, _, err := r.messages.Fill(false); err != nil {
 				return nil, false, errnoOf(err)
 			}
 		}
 		frame := r.messages.Next()
-		switch i {
-		case 0:
-		case 1:
-			from.Key, from.Address = frame.User, ipAddress(frame.Address)
-			if frame.Source > 0 {
-				from.Conn = r.listener.Source(frame.Source)
-			}
-			fallthrough
-		default:
-			from.Wire += uint64(len(frame.Data) + r.overhead)
+		if i == 1 {
+			from = Origin{frame.User, ipAddress(frame.Address), r.guard.Source(frame.Source, frame.Data)}
+		}
+		if i > 0 {
+			r.guard.Read(len(frame.Data))
 		}
 		if i < len(parts) {
 			b = bytes.Clone(frame.Data)
@@ -205,15 +190,14 @@ func (r *zmqRouter) Close(linger time.Duration) error {
 	// First, so that whoever binds the endpoints afterwards finds them free.
 	err := transport.Unbind(r.ctx, r.Socket, r.bound...)
 	r.messages.Free()
-	r.listener.Close()
+	r.guard.Close()
 	return errors.Join(err, r.close(linger))
 }
 
 type zmqDealer struct {
 	*socket
-	monitor  *socket // reports connections and disconnections; nil for inproc
-	guard    transport.DialedGuard
-	overhead int // bytes that a frame takes on the wire beside its content
+	monitor *socket // reports connections and disconnections; nil for inproc
+	guard   transport.DialedGuard
 }
 
 func (z zmqSockets) Dealer(opts DealerOptions, wake chan<- struct{}) (Dealer, error) {
@@ -240,7 +224,7 @@ func (z zmqSockets) Dealer(opts DealerOptions, wake chan<- struct{}) (Dealer, er
 	if err != nil {
 		return nil, err
 	}
-	d := &zmqDealer{socket: s, overhead: transport.FrameOverhead(opts.ServerKey != "")}
+	d := &zmqDealer{socket: s, guard: transport.NewDialedGuard(opts.Endpoint, opts.ServerKey != "")}
 	if !inproc {
 		err = d.watch(z.ctx, fmt.Sprintf("inproc://zgossip-%x", opts.Identity), wake)
 	}
@@ -271,7 +255,7 @@ func (d *zmqDealer) Receive(parts [][]byte) (n int, err error) {
 		if b, err = d.RecvBytes(zmq.DONTWAIT); err != nil {
 			return nil, false, err
 		}
-		d.guard.Read(uint64(len(b) + d.overhead))
+		d.guard.Read(len(b))
 		more, err = d.GetRcvmore()
 		return b, more, err
 	})

@@ -3,6 +3,7 @@ package zmqmsg
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	zmq "github.com/pebbe/zmq4"
 
@@ -49,13 +50,14 @@ func (p *publicSocket) receive(addresses bool) (f Frame, err error) {
 			return err
 		}
 		var metadata map[string]string
-		f.Data, metadata, err = p.soc.RecvBytesWithMetadata(zmq.DONTWAIT, userID, peerAddress)
+		f.Data, metadata, err = p.soc.RecvBytesWithMetadata(zmq.DONTWAIT, userID, peerAddress, source)
 		if p.users {
 			f.User = metadata[userID]
 		}
 		if addresses || isHello(f.Data) {
 			f.Address = metadata[peerAddress]
 		}
+		f.Source, _ = strconv.Atoi(metadata[source])
 		return err
 	})
 	if err != nil {
@@ -65,10 +67,12 @@ func (p *publicSocket) receive(addresses bool) (f Frame, err error) {
 	return f, publicProblem(err)
 }
 
-// By these properties libzmq tells who sent a message, and from which host.
+// By these properties libzmq tells who sent a message, from which host, and on which
+// connection.
 const (
 	userID      = "User-Id"
 	peerAddress = "Peer-Address"
+	source      = "__fd"
 )
 
 // send is Socket.Send.

@@ -12,13 +12,12 @@ static void clear(zyre_batch *b) {
     b->count = b->messages = 0;
 }
 
-// A HELLO of ZRE: two bytes of signature, and its id. Other messages are asked where they
-// came from only on demand, for that takes longer than to receive one.
+// A HELLO of ZRE: two bytes of signature, and its id.
 static int is_hello(const zyre_frame *f) {
     return f->size > 2 && ((const unsigned char *)f->data)[2] == 1;
 }
 
-void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users, int addresses, int sources) {
+void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users, int addresses) {
     size_t bytes = 0;
     clear(b);
     b->err = 0;
@@ -38,7 +37,7 @@ void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users, int addresse
         f->more = zmq_msg_more(m);
         f->user = users && b->inside == 1 ? zmq_msg_gets(m, "User-Id") : NULL;
         f->address = b->inside == 1 && (addresses || is_hello(f)) ? zmq_msg_gets(m, "Peer-Address") : NULL;
-        f->source = b->inside == 1 && (sources || is_hello(f)) ? zmq_msg_get(m, ZMQ_SRCFD) : -1;
+        f->source = b->inside == 1 ? zmq_msg_get(m, ZMQ_SRCFD) : -1;
         b->inside = f->more ? b->inside + 1 : 0;
         b->messages += !f->more;
         bytes += f->size;

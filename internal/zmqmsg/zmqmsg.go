@@ -60,8 +60,6 @@ type Socket struct {
 	next  int            // the frame that Next returns
 	users C.int          // whether to ask for the User-Id of messages
 
-	// Sources asks for the connection of every message, not only of a HELLO.
-	Sources bool
 	// Addresses asks for the host that every message came from, not only a HELLO.
 	Addresses bool
 
@@ -111,9 +109,8 @@ type Frame struct {
 	// system tells of the process, if it does: localhost:UID:GID:PID.
 	Address string
 
-	// Source is the descriptor of the TCP connection that brought it, in the second frame
-	// of a HELLO, and of each message while Sources is set; 0 if that is not known. It may
-	// be closed already, or another one.
+	// Source is the descriptor of the TCP connection that brought it, in the second frame of
+	// a message; 0 if that is not known. It may be closed already, or another one.
 	Source int
 }
 
@@ -132,7 +129,7 @@ func (s *Socket) Fill(one bool) (messages int, more bool, err error) {
 		s.batch = (*C.zyre_batch)(C.calloc(1, C.sizeof_zyre_batch)) // never nil, says cgo
 	}
 	s.next = 0
-	C.zyre_fill(s.raw, s.batch, flag(one), s.users, flag(s.Addresses), flag(s.Sources))
+	C.zyre_fill(s.raw, s.batch, flag(one), s.users, flag(s.Addresses))
 	runtime.KeepAlive(s)
 	if s.batch.count == 0 {
 		return 0, false, problem(s.batch.err)

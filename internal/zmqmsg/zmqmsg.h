@@ -17,10 +17,8 @@ typedef struct {
     size_t size;
     const char *user;    // who sent it, in the second frame of a message under CURVE
     const char *address; // of the host it came from, in the second frame of a HELLO, or of all
-    int more;         // another frame of the same message follows
-    // source is the descriptor of the connection that brought it, in the second frame of a
-    // HELLO, and of every message if sources was set; else -1.
-    int source;
+    int more;            // another frame of the same message follows
+    int source;          // the descriptor of the connection that brought it, in the second frame; else -1
 } zyre_frame;
 
 typedef struct {
@@ -34,8 +32,8 @@ typedef struct {
 
 // zyre_fill replaces what is in the batch by what can be received at once: one
 // message, or as many as fit. users asks for the User-Id of each, addresses for the
-// Peer-Address, sources for the connection; of a HELLO, both are told.
-void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users, int addresses, int sources);
+// Peer-Address, which is told of a HELLO in any case.
+void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users, int addresses);
 
 // zyre_free closes the messages of a batch and frees it.
 void zyre_free(zyre_batch *b);
@@ -46,3 +44,7 @@ int zyre_part(zyre_socket *soc, const char *data, size_t size, int first, int mo
 // zyre_send queues a header and, unless frames is 0, one frame.
 int zyre_send(zyre_socket *soc, const char *header, size_t header_size, const char *frame,
               size_t size, int frames);
+
+// zyre_memory tells how many bytes of memory this process has allocated in C, without large
+// blocks; 0 if the C library does not tell.
+size_t zyre_memory(void);

@@ -132,7 +132,7 @@ func (r gossipRouter) SendTo(id, frame []byte) error {
 
 func (r gossipRouter) Close(time.Duration) error { return r.inbox.Close() }
 
-func (gossipRouter) NewGuard() *transport.Guard { return nil }
+func (gossipRouter) Guard() *transport.Guard { return nil }
 
 // gossipDealer is the socket of a client.
 type gossipDealer struct {

@@ -187,7 +187,7 @@ func (in *inbox) Unbind(endpoint string) error {
 // StopOffering does nothing: an inbox offers nothing beside its endpoints.
 func (in *inbox) StopOffering() {}
 
-func (in *inbox) NewGuard() *transport.Guard { return nil }
+func (in *inbox) Guard() *transport.Guard { return nil }
 
 // notify has Wait look again; the caller holds net.mu.
 func (in *inbox) notify() {

@@ -23,10 +23,10 @@ func TestInbox_source(t *testing.T) {
 		if tcpinfo.Of(fd) != p.Conn {
 			continue
 		}
-		if got := transport.SourceOf(t, other, fd); got != p.Conn {
+		if got := other.Guard().Source(fd, nil); got != p.Conn {
 			t.Errorf("connection of a message = %v, want %v", got, p.Conn)
 		}
-		if got := transport.SourceOf(t, one, fd); got != (transport.Conn{}) {
+		if got := one.Guard().Source(fd, nil); got != (transport.Conn{}) {
 			t.Errorf("connection of a message to another inbox = %v, want none", got)
 		}
 		return

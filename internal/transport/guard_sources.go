@@ -1,0 +1,183 @@
+package transport
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-zyre/zyre/internal/tcpinfo"
+)
+
+// source is a connection that messages were read of.
+type source struct {
+	fd   int
+	conn Conn   // zero if it is not known
+	read uint64 // bytes on the wire since they were counted
+}
+
+// Source notes that a message is read which a descriptor brought, and returns the connection;
+// head is its first frame. A message may be read long after it came, when its connection has
+// ended and its descriptor is used again: for a connection of another socket of the process,
+// or for another one of this socket, which cannot be told.
+//
+// The system is asked only about HELLO, which often comes on a new connection, and about a
+// descriptor that was not seen at the last look: it takes as long as several messages.
+func (g *Guard) Source(fd int, head []byte) Conn {
+	if fd <= 0 {
+		g.current = nil
+		return Conn{}
+	}
+	s := g.current
+	if s == nil || s.fd != fd {
+		s = g.sources[fd]
+	}
+	if s == nil || isHello(head) {
+		if c := g.connOf(fd); s == nil || s.conn != c {
+			s = &source{fd: fd, conn: c}
+			g.sources[fd] = s
+		}
+	}
+	g.current = s
+	return s.conn
+}
+
+// isHello reports whether a message begins as a HELLO does, of ZRE or of gossip: two bytes of
+// signature, and its id.
+func isHello(head []byte) bool { return len(head) > 2 && head[2] == 1 }
+
+// Read notes that a frame was read of a message, but for its routing id. It counts the fewest
+// bytes that it can have taken on the wire.
+func (g *Guard) Read(size int) {
+	if g.current != nil {
+		g.current.read += wireSize(size, g.secure)
+	}
+}
+
+// wireSize is how many bytes a frame takes on the wire, at least: with its flags and length, and
+// with CURVE the name of a command, a nonce, flags and what proves who sent it.
+func wireSize(size int, secure bool) uint64 {
+	if secure {
+		size += 8 + 8 + 1 + 16
+	}
+	if size < 256 {
+		return uint64(1 + 1 + size)
+	}
+	return uint64(1 + 8 + size)
+}
+
+// connOf asks the system which of the socket's connections a descriptor is.
+func (g *Guard) connOf(fd int) Conn {
+	c := tcpinfo.Of(fd)
+	if g.known[c] == nil && !g.isBound(c.Local()) {
+		return Conn{}
+	}
+	return c
+}
+
+// matchSources sees to it that what is read from now on, and what was read since the last look,
+// counts for the connections that were seen. Whose descriptor another connection has since is
+// gone; and the look may be a little older than a connection.
+func (g *Guard) matchSources() {
+	seen := make(map[int]Conn, len(g.in))
+	for _, k := range g.in {
+		seen[k.FD()] = k.Conn
+	}
+	for fd, c := range seen {
+		if s := g.sources[fd]; s == nil {
+			g.sources[fd] = &source{fd: fd, conn: c}
+		} else if s.conn != c {
+			s.conn = g.connOf(fd)
+		}
+	}
+	for fd, s := range g.sources {
+		if s.conn == seen[fd] {
+			continue
+		}
+		if s.conn = g.connOf(fd); s.conn == (Conn{}) {
+			delete(g.sources, fd)
+		}
+	}
+	g.current = nil
+}
+
+// count adds what was read to the connections that it came on.
+func (g *Guard) count() {
+	g.countedAt = time.Now()
+	for _, k := range g.in {
+		if s := g.sources[k.FD()]; s != nil && s.conn == k.Conn {
+			k.read += s.read
+			s.read = 0
+		}
+	}
+}
+
+// boundAddress is where the socket is bound, or was.
+type boundAddress struct {
+	netip.AddrPort
+	left bool // it is not any more
+}
+
+// Bound notes where the socket was bound.
+func (g *Guard) Bound(endpoint string) {
+	at, ok := addressOf(endpoint)
+	if !ok {
+		return
+	}
+	for i, b := range g.bound {
+		if b.AddrPort == at {
+			g.bound[i].left = false
+			return
+		}
+	}
+	g.bound = append(g.bound, boundAddress{AddrPort: at})
+	g.connections.addBound(at, 1)
+}
+
+// Unbound notes that the socket has left an endpoint. Connections last longer: those that were
+// seen before are still guarded. Whatever else has that port from now on is somebody else's.
+func (g *Guard) Unbound(endpoint string) {
+	at, ok := addressOf(endpoint)
+	for i, b := range g.bound {
+		if ok && b.AddrPort == at {
+			g.bound[i].left = true
+		}
+	}
+}
+
+// addressOf returns the address of an endpoint that is bound; with * it is not of one family.
+func addressOf(endpoint string) (at netip.AddrPort, ok bool) {
+	at, err := ParseEndpoint(endpoint)
+	if err == nil && at.IsValid() {
+		return at, true
+	}
+	at, err = netip.ParseAddrPort(strings.TrimPrefix(endpoint, "tcp://"))
+	return at, err == nil
+}
+
+// Close notes that the socket was closed.
+func (g *Guard) Close() {
+	for _, b := range g.bound {
+		g.connections.addBound(b.AddrPort, -1)
+	}
+	g.bound = nil
+}
+
+// isBound reports whether local is the end of a connection that was made to where the socket is
+// bound.
+func (g *Guard) isBound(local netip.AddrPort) bool {
+	return slices.ContainsFunc(g.bound, func(b boundAddress) bool {
+		return !b.left && b.Port() == local.Port() &&
+			(b.Addr().IsUnspecified() || plain(b.AddrPort) == plain(local))
+	})
+}
+
+// ports lists the ports where the socket is bound, and was, each once.
+func (g *Guard) ports() (all []uint16) {
+	for _, b := range g.bound {
+		if !slices.Contains(all, b.Port()) {
+			all = append(all, b.Port())
+		}
+	}
+	return all
+}
