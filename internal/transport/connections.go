@@ -16,9 +16,10 @@ const (
 	answeredTime = 10 * time.Second
 
 	// The connections are looked at once in sightInterval at most, and for no more than one
-	// part in sightShare of the time.
+	// part in sightShare of the time; but once in sightLatest if a look takes very long.
 	sightInterval = pressedInterval / 2
 	sightShare    = 100
+	sightLatest   = time.Second
 )
 
 // connections are those of this process, looked at once for all of its nodes.
@@ -65,7 +66,7 @@ func (l *connections) look(now time.Time) *sight {
 	all := tcpinfo.All()
 	took := time.Since(begun)
 	l.mu.Lock()
-	l.looking, l.nextAt = false, now.Add(max(sightInterval, sightShare*took))
+	l.looking, l.nextAt = false, now.Add(min(max(sightInterval, sightShare*took), sightLatest))
 	l.latest = l.sort(now, all)
 	l.latest.begun = begun
 	return l.latest
