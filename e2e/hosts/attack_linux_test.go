@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/go-zyre/zyre/e2e/child"
 	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/netns"
+	"github.com/go-zyre/zyre/internal/foreign"
 	"github.com/go-zyre/zyre/internal/foreign/zmtp"
 )
 
@@ -24,6 +26,8 @@ type attack struct {
 	Kind     string
 	Limit    time.Duration // how long it goes on
 	Bytes    int           // and how many bytes it sends at most
+
+	kept chan net.Conn // connections that stay open until the end
 }
 
 // attacked is what it did.
@@ -40,6 +44,9 @@ var attackKinds = map[string]func(a *attack, sent func(n int) bool) error{
 	"limit without a key":   func(a *attack, sent func(int) bool) error { return a.frame("CURVE", 64<<20, sent) },
 	"a million frames":      func(a *attack, sent func(int) bool) error { return a.frames(1_000_000, true, sent) },
 	"frames without an end": func(a *attack, sent func(int) bool) error { return a.frames(1<<40, false, sent) },
+
+	"frames without an end, of peers":          func(a *attack, sent func(int) bool) error { return a.frames(1<<40, false, sent) },
+	"little without an end on each connection": func(a *attack, sent func(int) bool) error { return a.frames(400_000, false, sent) },
 
 	"a million frames to a hub":      func(a *attack, sent func(int) bool) error { return a.frames(1_000_000, true, sent) },
 	"frames without an end to a hub": func(a *attack, sent func(int) bool) error { return a.frames(1<<40, false, sent) },
@@ -76,12 +83,25 @@ func (a *attack) frames(count int, end bool, sent func(int) bool) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close()
+	if end {
+		defer r.Close()
+	} else {
+		a.kept <- r
+	}
 	chunk := []byte{}
 	for range 32 << 10 {
 		chunk = zmtp.AppendFrame(chunk, nil, true)
 	}
 	first := zmtp.AppendFrame(nil, whisperHeader, true)
+	if strings.HasSuffix(a.Kind, "peers") {
+		host := r.LocalAddr().(*net.TCPAddr)
+		hello := foreign.Message{ID: foreign.HelloID, Sequence: 1, Endpoint: fmt.Sprint("tcp://", host.IP, ":", 1+host.Port%30000), Name: "x"}
+		header, err := hello.Append(nil)
+		if err != nil {
+			return err
+		}
+		first = append(zmtp.AppendFrame(nil, header, false), first...)
+	}
 	if _, err := r.Write(first); err != nil {
 		return err
 	}
@@ -119,6 +139,7 @@ func (a *attack) run() (done attacked, err error) {
 	const atOnce = 8
 	end := time.Now().Add(a.Limit)
 	results := make(chan attacked, atOnce)
+	a.kept = make(chan net.Conn, 10_000)
 	for range atOnce {
 		go func() {
 			var mine attacked
@@ -137,6 +158,9 @@ func (a *attack) run() (done attacked, err error) {
 		r := <-results
 		done.Connections += r.Connections
 		done.Bytes += r.Bytes
+	}
+	for range len(a.kept) {
+		(<-a.kept).Close()
 	}
 	if done.Connections == 0 {
 		err = errors.New("no connection was possible")
