@@ -60,7 +60,7 @@ func (z *zre) inboxDrained(now time.Time) {
 // connections lists those that peers are heard on whose HELLO was taken.
 func (z *zre) connections(yield func(transport.Conn) bool) {
 	for _, p := range z.peers {
-		if p.handshake.isHelloReceived() && p.conn != (transport.Conn{}) && !yield(p.conn) {
+		if p.handshake.isHelloReceived() && p.conn.IsKnown() && !yield(p.conn) {
 			return
 		}
 	}

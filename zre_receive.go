@@ -60,7 +60,7 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		z.onMessageBeforeHello(now, p, v, m)
 		return
 	}
-	if m.Conn != (transport.Conn{}) {
+	if m.Conn.IsKnown() {
 		p.conn = m.Conn // another one than before if libzmq has connected again by itself
 	}
 	switch {

@@ -22,6 +22,9 @@ type Conn struct {
 // it is told from others by its addresses, and never exists.
 func Imagined(local, remote netip.AddrPort) Conn { return Conn{fd: -1, local: local, remote: remote} }
 
+// IsKnown reports whether c is not the zero Conn.
+func (c Conn) IsKnown() bool { return c.fd != 0 }
+
 // FD returns the descriptor of the connection, which is another's once it has ended.
 func (c Conn) FD() int { return c.fd }
 

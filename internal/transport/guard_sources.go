@@ -94,7 +94,7 @@ func (g *Guard) matchSources() {
 		if s.conn == seen[fd] {
 			continue
 		}
-		if s.conn = g.connOf(fd); s.conn == (Conn{}) {
+		if s.conn = g.connOf(fd); !s.conn.IsKnown() {
 			delete(g.sources, fd)
 		}
 	}

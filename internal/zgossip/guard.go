@@ -35,7 +35,7 @@ func (g *Gossip) judge(now time.Time) {
 // connections lists those that clients are heard on.
 func (g *Gossip) connections(yield func(transport.Conn) bool) {
 	for _, c := range g.clients {
-		if c.conn != (transport.Conn{}) && !yield(c.conn) {
+		if c.conn.IsKnown() && !yield(c.conn) {
 			return
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	zmq "github.com/pebbe/zmq4"
 
 	"github.com/go-zyre/zyre/internal/netif"
-	"github.com/go-zyre/zyre/internal/transport"
 )
 
 const (
@@ -82,7 +81,7 @@ func (g *Gossip) readRouter(now time.Time, limit int) {
 			key, _ := clientKey(parts[0])
 			if c := g.clients[string(key)]; c != nil {
 				c.key = from.Key
-				if from.Conn != (transport.Conn{}) {
+				if from.Conn.IsKnown() {
 					c.conn = from.Conn
 				}
 			}
