@@ -16,8 +16,8 @@ const (
 	activeInterval  = 250 * time.Millisecond // between two looks
 	pressedInterval = 100 * time.Millisecond // if some may have held too much at the last one
 
-	// A look takes up to 1 ms. Once one has found no other connections than before, and less
-	// than idleBytes on them, idleLooks are left out unless the process comes to need more
+	// A look takes up to 1 ms. Once one has found no other connections than before, all of them
+	// peers', and less than idleBytes on them, idleLooks are left out unless the process comes to need more
 	// memory by idleGrowth than it ever did. An idle process pays most for being woken: an idle
 	// guard looks only when the node wakes for something else, which is once a second.
 	idleLooks  = 3
@@ -175,12 +175,12 @@ func (g *Guard) Judge(now time.Time, drained bool, heardOn iter.Seq[Conn]) {
 	}
 	g.count()
 	g.cut += g.connections.cut.Swap(0)
-	held, strangers := g.sum()
+	held, strangers, mute := g.sum()
 	if held <= maxUnfinished {
 		g.memoryBefore = zmqmsg.Memory()
 	}
 	pressed := held > maxUnfinished || strangers > maxStrangersOfHost
-	if pressed || now.Sub(g.recognizedAt) >= handshakeLimit {
+	if pressed || mute > 0 || now.Sub(g.recognizedAt) >= handshakeLimit {
 		g.recognize(now, heardOn)
 		if drained {
 			g.endUnfinished()
@@ -192,7 +192,7 @@ func (g *Guard) Judge(now time.Time, drained bool, heardOn iter.Seq[Conn]) {
 	switch {
 	case pressed:
 		g.state = guardPressed
-	case g.quiet:
+	case g.quiet && strangers == 0:
 		g.state, g.skip = guardIdle, idleLooks
 	default:
 		g.state = guardActive

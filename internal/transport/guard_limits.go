@@ -27,9 +27,9 @@ const (
 	handshakeBytes = 1 << 10
 )
 
-// sum finds out how many bytes each connection holds, and returns how many they hold together
-// and how many of the connections are strangers'.
-func (g *Guard) sum() (held uint64, strangers int) {
+// sum finds out how many bytes each connection holds, and returns how many they hold together,
+// how many of the connections are strangers', and how many of these are mute.
+func (g *Guard) sum() (held uint64, strangers, mute int) {
 	for _, k := range g.in {
 		k.held = 0
 		if other := k.read + k.unread + handshakeBytes; k.Received > other {
@@ -39,16 +39,23 @@ func (g *Guard) sum() (held uint64, strangers int) {
 		if !k.isPeers {
 			strangers++
 		}
+		if g.isMute(k) {
+			mute++
+		}
 	}
-	return held, strangers
+	return held, strangers, mute
+}
+
+// isMute reports whether a connection is a stranger's that does not move.
+func (g *Guard) isMute(k *guarded) bool {
+	return !k.mayBePeers && g.seen.at.Sub(k.movedAt) >= handshakeLimit
 }
 
 // endUnfinished ends the connections that hold more than a message may have, the socket being
 // drained, and those of strangers that do not move.
 func (g *Guard) endUnfinished() {
 	g.in = slices.DeleteFunc(g.in, func(k *guarded) bool {
-		isMute := !k.mayBePeers && g.seen.at.Sub(k.movedAt) >= handshakeLimit
-		return (isMute || k.held > g.allowance(k)+maxUnfinished) && g.end(k)
+		return (g.isMute(k) || k.held > g.allowance(k)+maxUnfinished) && g.end(k)
 	})
 }
 
@@ -63,7 +70,7 @@ func (g *Guard) allowance(k *guarded) uint64 {
 // limitMemory ends the connections that hold most, those of strangers first, until libzmq takes
 // no more than it may.
 func (g *Guard) limitMemory() {
-	held, _ := g.sum()
+	held, _, _ := g.sum()
 	if held == 0 {
 		return
 	}

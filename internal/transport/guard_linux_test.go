@@ -509,8 +509,9 @@ func TestGuard_idle(t *testing.T) {
 	idle := func(want bool) func() bool { return func() bool { return transport.IsIdle(w.g) == want } }
 	w.lookUntil("idle without connections", idle(true))
 	r := w.dial("", 1)
-	w.lookUntil("not idle with a new connection", idle(false))
-	w.lookUntil("idle with one that is silent", idle(true))
+	w.lookUntil("not idle with a stranger", idle(false))
+	w.enter(r)
+	w.lookUntil("idle with a peer that is silent", idle(true))
 	mustWrite(t, r, zmtp.AppendFrame(nil, make([]byte, 32<<10), true))
 	w.lookUntil("not idle with one that sends", idle(false))
 }
