@@ -180,7 +180,7 @@ func (g *Guard) Judge(now time.Time, drained bool, heardOn iter.Seq[Conn]) {
 		g.memoryBefore = zmqmsg.Memory()
 	}
 	pressed := held > maxUnfinished || strangers > maxStrangersOfHost
-	if pressed || mute > 0 || now.Sub(g.recognizedAt) >= handshakeLimit {
+	if pressed || mute > 0 || g.quiet && strangers > 0 || now.Sub(g.recognizedAt) >= handshakeLimit {
 		g.recognize(now, heardOn)
 		if drained {
 			g.endUnfinished()

@@ -135,3 +135,33 @@ func TestHub_strangers(t *testing.T) {
 		t.Errorf("the honest client said HELLO %d times, want once", s.Hellos)
 	}
 }
+
+// What a hub refuses counts as read all the same: the connection stays.
+func TestHub_refusedCounts(t *testing.T) {
+	hub := newMember(t, newContext(t), quick())
+	at := hub.bind("tcp://127.0.0.1:*")
+	r, err := zmtp.Dial(at, []byte("\x01ZG1refused"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := r.Write(zmtp.AppendFrame(nil, appendHead(nil, idHello), false)); err != nil {
+		t.Fatal(err)
+	}
+	hub.until("client", func() bool { return hub.Stats().Clients == 1 })
+	const count = 100
+	malformed := zmtp.AppendFrame(nil, make([]byte, 40<<10), false)
+	for i := range count { // 4 MB
+		if _, err := r.Write(malformed); err != nil {
+			t.Fatalf("after %d messages: %v", i, err)
+		}
+	}
+	hub.until("read", func() bool { return hub.Stats().Malformed == count })
+	if _, err := r.Write(zmtp.AppendFrame(nil, appendPublish(nil, "k", "v", 0), false)); err != nil {
+		t.Fatal(err)
+	}
+	hub.has("k=v")
+	if s := hub.Stats(); s.Ended != 0 {
+		t.Errorf("%d connections were ended, want none", s.Ended)
+	}
+}
