@@ -1,8 +1,13 @@
 package transport_test
 
 import (
+	"io"
+	"net"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/go-zyre/zyre/internal/foreign/zmtp"
 	"github.com/go-zyre/zyre/internal/tcpinfo"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/transport/transporttest"
@@ -32,4 +37,107 @@ func TestInbox_source(t *testing.T) {
 		return
 	}
 	t.Errorf("no descriptor below %d is that of %v", descriptors, p.Conn)
+}
+
+// What a peer says is counted as read: it goes on for as long as its messages end.
+func TestGuard_peer(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		tr := transporttest.NewZMQ(t)
+		tr.DisableInproc()
+		listen, dial := transport.ListenOptions{MaxMessage: 1 << 20}, transport.DialOptions{}
+		if secure {
+			public, secret := transporttest.NewKeys(t)
+			listen.PublicKey, listen.SecretKey = public, secret
+			dial = transport.DialOptions{ServerKey: public, PublicKey: public, SecretKey: secret}
+		}
+		in, at := transporttest.MustListen(t, tr, listen, "tcp://127.0.0.1:*")
+		w := &watched{t: t, in: in, at: at, g: in.Guard(), now: time.Now()}
+		m := transporttest.MustDial(t, tr, at, dial)
+		transporttest.MustSend(t, m, hello)
+		heard := 0
+		w.said = func(p *transport.Packet) {
+			heard++
+			w.peers = map[transport.Conn]bool{p.Conn: true}
+		}
+		for i := range 40 {
+			// Of the sizes at which a frame comes to take more for its head, and large ones.
+			transporttest.MustSend(t, m, transporttest.WhisperHeader, make([]byte, 200+i*3))
+			transporttest.MustSend(t, m, transporttest.WhisperHeader, make([]byte, 1000<<10))
+			w.lookUntil("two messages", func() bool { return heard == 2*i+3 })
+		}
+		var held uint64
+		w.lookUntil("all counted", func() bool { held, _ = transport.Held(w.g); return held == 0 })
+		if w.g.Cut() != 0 {
+			t.Errorf("secure %t: %d connections were ended, want none: all messages have ended", secure, w.g.Cut())
+		}
+	}
+}
+
+// A peer that libzmq has connected again, without a HELLO, may send a message of the largest
+// size, also as the first one.
+func TestGuard_reconnected(t *testing.T) {
+	for _, pings := range []bool{true, false} {
+		w := watch(t)
+		r := w.dial("127.0.0.2", 1)
+		w.enter(r)
+		r.Close()
+		r = w.dial("127.0.0.2", 1)
+		heard := 0
+		w.said = func(p *transport.Packet) {
+			heard++
+			w.peers = map[transport.Conn]bool{p.Conn: true}
+		}
+		if pings {
+			mustWrite(t, r, zmtp.AppendFrame(nil, transporttest.PingHeader, false))
+			w.lookUntil("PING", func() bool { return heard == 1 })
+			heard = 0
+		}
+		frame := zmtp.AppendFrame(zmtp.AppendFrame(nil, transporttest.WhisperHeader, true), make([]byte, 1<<20), true)
+		mustWrite(t, r, frame)
+		until := w.now.Add(20 * time.Second)
+		w.lookUntil("20 s", func() bool { return w.now.After(until) })
+		mustWrite(t, r, zmtp.AppendFrame(nil, make([]byte, 1<<10), false))
+		w.lookUntil("the message", func() bool { return heard == 1 })
+		if w.g.Cut() != 0 {
+			t.Errorf("pings %t: the connection of a peer was ended", pings)
+		}
+	}
+}
+
+// A port that the socket has left is somebody else's.
+func TestGuard_leftPort(t *testing.T) {
+	w := watch(t)
+	if err := w.in.Unbind(w.at); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", strings.TrimPrefix(w.at, "tcp://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ended := make(chan error, 1)
+	go func() {
+		c, err := l.Accept()
+		if err == nil {
+			_, err = io.Copy(io.Discard, c)
+		}
+		ended <- err
+	}()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write(make([]byte, 3<<20)); err != nil {
+		t.Fatal(err)
+	}
+	until := w.now.Add(20 * time.Second)
+	w.lookUntil("20 s", func() bool { return w.now.After(until) })
+	if _, n := transport.Held(w.g); n != 0 || w.g.Cut() != 0 {
+		t.Errorf("%d connections are guarded, and %d were ended; want none", n, w.g.Cut())
+	}
+	c.Close()
+	if err := <-ended; err != nil {
+		t.Errorf("the connection of another listener: %v", err)
+	}
 }
