@@ -96,9 +96,11 @@ func (g *Guard) matchSources() {
 		}
 		if s.conn = g.connOf(fd); !s.conn.IsKnown() {
 			delete(g.sources, fd)
+			if g.current == s {
+				g.current = nil
+			}
 		}
 	}
-	g.current = nil
 }
 
 // count adds what was read to the connections that it came on.

@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -140,4 +141,28 @@ func TestGuard_leftPort(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Errorf("the connection of another listener: %v", err)
 	}
+}
+
+// All frames of a message count that is not read at once.
+func TestGuard_partial(t *testing.T) {
+	w := watch(t)
+	r := w.dial("", 1)
+	w.enter(r)
+	message := zmtp.AppendFrame(nil, transporttest.WhisperHeader, true)
+	for range transport.MaxFrames - 1 {
+		message = zmtp.AppendFrame(message, make([]byte, 100), true)
+	}
+	mustWrite(t, r, zmtp.AppendFrame(message, nil, false))
+	var p transport.Packet
+	for err := transport.ErrAgain; err != nil; {
+		w.isBehind = true
+		w.look() // also in the middle
+		if err = w.in.Recv(&p); err != nil && !errors.Is(err, transport.ErrAgain) {
+			t.Fatal(err)
+		}
+	}
+	if len(p.Frames) != transport.MaxFrames {
+		t.Fatalf("%d frames, want %d", len(p.Frames), transport.MaxFrames)
+	}
+	w.lookUntil("all of the message counts as read", func() bool { held, _ := transport.Held(w.g); return held == 0 })
 }
