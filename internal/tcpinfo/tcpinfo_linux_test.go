@@ -188,13 +188,10 @@ func TestOf_again(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	var from *net.TCPAddr
+	from := &net.TCPAddr{IP: net.IPv4(127, 77, 77, 77)} // where nobody else takes the port meanwhile
 	var before Conn
 	for range 2 {
-		dialer := net.Dialer{}
-		if from != nil {
-			dialer.LocalAddr = from
-		}
+		dialer := net.Dialer{LocalAddr: from}
 		d, err := dialer.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
