@@ -162,8 +162,7 @@ func (in *zmqInbox) begin(p *Packet) error {
 		in.askAgain()
 	}
 	clear(p.Frames)
-	p.Frames, p.UserID, p.Conn, p.Excess = p.Frames[:0], "", Conn{}, false
-	p.Address = netip.Addr{}
+	p.Frames, p.Excess = p.Frames[:0], false
 	if cap(p.Header) > maxKeptHeader {
 		p.Header = nil
 	}
@@ -184,6 +183,9 @@ func (in *zmqInbox) begin(p *Packet) error {
 	frame := in.messages.Next()
 	p.From, p.Header = append(p.From[:0], frame.Data...), p.Header[:0]
 	in.inside, in.content, in.index, in.bytes = frame.More, false, 0, 0
+	if !in.inside {
+		p.UserID, p.Conn, p.Address = "", Conn{}, netip.Addr{}
+	}
 	return nil
 }
 
@@ -200,7 +202,7 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 	in.guard.Read(len(frame.Data))
 	switch {
 	case in.index == 0:
-		p.Header, p.UserID = append(p.Header, frame.Data...), frame.User
+		p.Header, p.UserID, p.Address = append(p.Header, frame.Data...), frame.User, netip.Addr{}
 		in.content = HasContent(p.Header)
 		if frame.Address != "" {
 			p.Address, _ = netip.ParseAddr(frame.Address) // over ipc it is none

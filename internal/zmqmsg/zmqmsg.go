@@ -58,6 +58,7 @@ type Socket struct {
 	raw   *C.zyre_socket // zmq4's C socket; nil after Free
 	batch *C.zyre_batch  // frames received; nil before the first Fill
 	next  int            // the frame that Next returns
+	frame Frame          // what it returned last
 	users C.int          // whether to ask for the User-Id of messages
 
 	// Addresses asks for the host that every message came from, not only a HELLO.
@@ -145,18 +146,19 @@ func (s *Socket) Ready() bool {
 	return s.batch != nil && s.next < int(s.batch.count)
 }
 
-// Next returns the next frame of the batch; there must be one.
-func (s *Socket) Next() Frame {
+// Next returns the next frame of the batch; there must be one. It is valid until the next
+// Next.
+func (s *Socket) Next() *Frame {
 	s.next++
 	if s.public != nil {
-		return s.public.frames[s.next-1]
+		return &s.public.frames[s.next-1]
 	}
-	f := &s.batch.frame[s.next-1]
-	frame := Frame{Data: unsafe.Slice((*byte)(f.data), int(f.size)), More: f.more != 0, Source: max(0, int(f.source))}
-	if f.user != nil {
+	f, frame := &s.batch.frame[s.next-1], &s.frame
+	frame.Data, frame.More, frame.Source = unsafe.Slice((*byte)(f.data), int(f.size)), f.more != 0, max(0, int(f.source))
+	if frame.User != "" || f.user != nil {
 		frame.User = C.GoString(f.user)
 	}
-	if f.address != nil {
+	if frame.Address != "" || f.address != nil {
 		frame.Address = C.GoString(f.address)
 	}
 	return frame
