@@ -169,23 +169,17 @@ func (n *node) step(now time.Time) (busy bool) {
 // plan returns when the next round has to begin even if nothing arrives, and remembers
 // it: a round that begins much later shows that the process was stopped.
 func (n *node) plan(now time.Time) time.Time {
-	n.plannedAt = n.guard.WakeAt(n.nextWake(now))
-	return n.plannedAt
-}
-
-func (n *node) nextWake(now time.Time) time.Time {
 	wake := n.zre.tickAt
 	if !n.stopAt.IsZero() && n.stopAt.Before(wake) {
 		wake = n.stopAt
 	}
 	if !n.events.isBehind() && !n.zre.isWaitingForRoom() && !n.paused {
 		n.poll.Reset()
-		return wake
-	}
-	if again := now.Add(n.poll.Next()); again.Before(wake) {
+	} else if again := now.Add(n.poll.Next()); again.Before(wake) {
 		wake = again
 	}
-	return wake
+	n.plannedAt = n.guard.WakeAt(wake)
+	return n.plannedAt
 }
 
 // sleep parks the node until there may be work, at the latest until a given time. A node

@@ -27,14 +27,14 @@ func (n *node) resolve(endpoint string, l lookup) bool {
 }
 
 func (n *node) hostAddrs() []netip.Addr {
-	host, _ := n.interfaces() // without it, the addresses in use are known
+	host, _ := n.interfaces() // without it, those in use are known
 	return netif.Addrs(host)
 }
 
-func (n *node) isAuthorized(key string) bool { return n.policy.Allows(key) }
+func (n *node) isOfProcess(endpoint string) bool { return n.seams.transport.IsOfProcess(endpoint) }
+func (n *node) isAuthorized(key string) bool     { return n.policy.Allows(key) }
 
 func (n *node) deliver(e *Event) { n.events.push(e) }
 
 func (n *node) blockPeer(uuid [16]byte, blocked bool) { n.commands.blockPeer(uuid, blocked) }
-
-func (n *node) blockGroup(name string, blocked bool) { n.commands.blockGroup(name, blocked) }
+func (n *node) blockGroup(name string, blocked bool)  { n.commands.blockGroup(name, blocked) }

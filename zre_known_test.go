@@ -276,6 +276,7 @@ func TestZRE_gossiped_whereHelloWasWrong(t *testing.T) {
 			b.z.gossiped(b.now, stateUUID, "tcp://10.0.0.9:9", "", "hub")
 			b.keep(b.z.timeouts.verify())
 			b.z.retryKnownNodes(b.now)
+			b.pass(b.z.timeouts.verify())
 			if got := b.peer().endpoint; got != c.want || len(b.port.events) != 0 {
 				t.Errorf("peer at %s, events %q, want %s, none", got, b.port.events, c.want)
 			}

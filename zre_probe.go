@@ -10,6 +10,7 @@ const (
 	probeGoodbye               // a goodbye beacon, which can be forged or late: EXIT
 	probeEndpoint              // another node claims its endpoint: EXIT, and the claimant gets it
 	probeMoved                 // its beacons come from another endpoint: EXIT, connect there
+	probeElsewhere             // it was sighted elsewhere, and seems not to have our HELLO: HELLO there, without EXIT
 	probeHello                 // it may not have taken our HELLO: EXIT if it has entered, HELLO again
 	probeIdentity              // another node used its UUID, which ends its connection: EXIT, HELLO again
 	scheduledRemoval           // its connection failed: EXIT at the next tick, whatever it says
@@ -28,6 +29,7 @@ var probeKinds = [...]struct {
 	probeGoodbye:     {"goodbye", ReasonGoodbye, false, true, true},
 	probeEndpoint:    {"endpoint", ReasonReplaced, false, true, false},
 	probeMoved:       {"moved", ReasonMoved, false, true, true},
+	probeElsewhere:   {"elsewhere", ReasonMoved, false, true, true},
 	probeHello:       {"hello", ReasonNoHello, true, true, true},
 	probeIdentity:    {"identity", ReasonIdentity, true, false, false},
 	scheduledRemoval: {"removal", ReasonFailed, false, false, false},
@@ -42,7 +44,7 @@ type probe struct {
 	kind      probeKind
 	startedAt time.Time
 	deadline  time.Time
-	movedTo   string // of probeMoved: the endpoint in its beacons
+	movedTo   string // of probeMoved and probeElsewhere: where it was sighted
 }
 
 func (pr *probe) isPending() bool { return pr.kind != noProbe }
@@ -51,9 +53,9 @@ func (pr *probe) isPending() bool { return pr.kind != noProbe }
 func (pr *probe) isRemoval() bool { return pr.kind == scheduledRemoval }
 
 // outranks reports whether the probe goes on when a further suspicion comes up. EXIT
-// outweighs HELLO again.
+// outweighs HELLO again, and anything else HELLO elsewhere.
 func (pr *probe) outranks(other probeKind) bool {
-	return pr.isPending() && (!pr.kind.resendsHello() || other.resendsHello())
+	return pr.isPending() && (pr.kind != probeElsewhere || other == probeElsewhere) && (!pr.kind.resendsHello() || other.resendsHello())
 }
 
 func (pr *probe) shift(by time.Duration) {
@@ -103,6 +105,10 @@ func (z *zre) probeFailed(now time.Time, p *peer) {
 		if !z.admitRestart(now, p.uuid) || !z.resendHello(now, p, reason) {
 			z.removePeer(now, p, reason)
 		}
+	case pr.kind == probeElsewhere && z.isNothingSaid(p) && z.addressed[pr.movedTo] == nil:
+		z.sayHelloElsewhere(now, p, pr.movedTo)
+	case pr.kind == probeElsewhere:
+		// it was found after all, or something was said meanwhile
 	case pr.kind == probeMoved:
 		uuid := p.uuid
 		z.removePeer(now, p, reason)

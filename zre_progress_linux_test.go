@@ -20,7 +20,7 @@ func TestProgress_descriptorUsedAgain(t *testing.T) {
 	hello := func(endpoint string) *ZreMsg { return &ZreMsg{id: HelloID, Endpoint: endpoint, Name: endpoint} }
 	const dead, alive = 11, 12
 	hear(alive, 1, hello("tcp://10.0.0.2:2"))
-	hear(dead, 1, hello("tcp://10.0.0.1:1"))
+	hear(dead, 1, hello("tcp://10.0.0.3:3"))
 	var bytes uint64
 	b.port.movesOf = func(c transport.Conn) (m transport.Moved) {
 		if bytes++; c == conn {

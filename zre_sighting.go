@@ -47,16 +47,26 @@ func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 		z.connectHeld(now, p, endpoint)
 	case p.endpoint == endpoint:
 		// nothing new
-	case !p.isEntered(), z.isNothingSaid(p):
+	case !p.isEntered():
 		if z.mayTryElsewhere(now, p, endpoint) {
-			z.noteTried(p)
-			z.readdress(p, endpoint)
-			if !z.sendHello(now, p) {
-				z.removePeer(now, p, ReasonFailed)
-			}
+			z.sayHelloElsewhere(now, p, endpoint)
+		}
+	case z.isNothingSaid(p):
+		if z.mayTryElsewhere(now, p, endpoint) {
+			z.startProbe(now, p, probe{kind: probeElsewhere, movedTo: endpoint})
 		}
 	case p.presence.idle(now) >= z.timeouts.evasive:
 		z.startProbe(now, p, probe{kind: probeMoved, movedTo: endpoint})
+	}
+}
+
+// sayHelloElsewhere turns to another endpoint of a peer that was not found where it was said to
+// be.
+func (z *zre) sayHelloElsewhere(now time.Time, p *peer, endpoint string) {
+	z.noteTried(p)
+	z.readdress(p, endpoint)
+	if !z.sendHello(now, p) {
+		z.removePeer(now, p, ReasonFailed)
 	}
 }
 

@@ -209,10 +209,15 @@ var handshakeInputs = map[string]func(b *zreBench){
 			b.pass(time.Second)
 		}
 	},
-	"GOODBYE":              func(b *zreBench) { b.hearID(GoodbyeID) },
-	"goodbye probe fails":  func(b *zreBench) { b.failProbe(probe{kind: probeGoodbye}) },
-	"endpoint probe fails": func(b *zreBench) { b.failProbe(probe{kind: probeEndpoint}) },
-	"moved probe fails":    func(b *zreBench) { b.failProbe(probe{kind: probeMoved, movedTo: stateElsewhere}) },
+	"GOODBYE":               func(b *zreBench) { b.hearID(GoodbyeID) },
+	"goodbye probe fails":   func(b *zreBench) { b.failProbe(probe{kind: probeGoodbye}) },
+	"endpoint probe fails":  func(b *zreBench) { b.failProbe(probe{kind: probeEndpoint}) },
+	"moved probe fails":     func(b *zreBench) { b.failProbe(probe{kind: probeMoved, movedTo: stateElsewhere}) },
+	"elsewhere probe fails": func(b *zreBench) { b.failProbe(probe{kind: probeElsewhere, movedTo: stateElsewhere}) },
+	"elsewhere probe fails, while there is no connection": func(b *zreBench) {
+		b.port.moves = func() transport.Moved { return transport.Moved{Broken: true} }
+		b.failProbe(probe{kind: probeElsewhere, movedTo: stateElsewhere})
+	},
 	"hello probe fails":    func(b *zreBench) { b.failProbe(probe{kind: probeHello}) },
 	"identity probe fails": func(b *zreBench) { b.failProbe(probe{kind: probeIdentity}) },
 	"hello probe fails, while there is no connection": func(b *zreBench) {

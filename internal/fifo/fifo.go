@@ -5,8 +5,8 @@ package fifo
 // removed on a long queue moves its rest to the front.
 const keep = 1024
 
-// Queue is a queue in a slice. Once it has been emptied it keeps memory for few items. The
-// zero value is an empty queue. It is not safe for use by several goroutines at once.
+// Queue is a queue in a slice. Once it has been emptied it keeps memory for 1,024 items at most.
+// The zero value is an empty queue. It is not safe for use by several goroutines at once.
 type Queue[T any] struct {
 	items []T
 	head  int // index of the oldest item

@@ -25,6 +25,9 @@ func Imagined(local, remote netip.AddrPort) Conn { return Conn{fd: -1, local: lo
 // IsKnown reports whether c is not the zero Conn.
 func (c Conn) IsKnown() bool { return c.fd != 0 }
 
+// IsCurrent reports whether its descriptor still is this connection.
+func (c Conn) IsCurrent() bool { return isCurrent(c) }
+
 // FD returns the descriptor of the connection, which is another's once it has ended.
 func (c Conn) FD() int { return c.fd }
 

@@ -31,6 +31,11 @@ func Of(fd int) Conn {
 	return c
 }
 
+func isCurrent(c Conn) bool {
+	var stat unix.Stat_t
+	return c.IsKnown() && unix.Fstat(c.fd, &stat) == nil && stat.Ino == c.inode
+}
+
 func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	switch sa := sa.(type) {
 	case *unix.SockaddrInet4:
@@ -116,7 +121,8 @@ func disconnect(fd int) error {
 	return nil
 }
 
-// descriptors lists those of this process; package os would take twice as long.
+// descriptors lists those of this process, or nil if not all can be told; package os would take
+// twice as long.
 func descriptors() (fds []int) {
 	dir, err := unix.Open("/proc/self/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -130,7 +136,10 @@ func descriptors() (fds []int) {
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
-		if err != nil || n <= 0 {
+		if err != nil {
+			return nil
+		}
+		if n <= 0 {
 			return fds
 		}
 		_, _, names = unix.ParseDirent(buffer[:n], -1, names[:0])

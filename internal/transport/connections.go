@@ -114,10 +114,10 @@ func (l *connections) limitAnswers(s *sight, c tcpinfo.Reading) {
 }
 
 // to returns what the connections to an address have moved, all together, and how many
-// there are, now or a moment ago; -1 if that cannot be told.
-func (l *connections) to(remote netip.AddrPort, now time.Time) (sum tcpinfo.Count, connected int) {
+// there are, now or a moment ago, but not before the first was made; -1 if that cannot be told.
+func (l *connections) to(remote netip.AddrPort, made, now time.Time) (sum tcpinfo.Count, connected int) {
 	s := l.look(now)
-	if !s.isKnown {
+	if !s.isKnown || s.begun.Before(made) {
 		return sum, -1
 	}
 	found := s.out[plain(remote)]

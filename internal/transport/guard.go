@@ -3,13 +3,13 @@ package transport
 import (
 	"iter"
 	"net/netip"
+	"slices"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
 
 	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/tcpinfo"
-	"github.com/go-zyre/zyre/internal/zmqmsg"
 )
 
 const (
@@ -42,6 +42,7 @@ type Guard struct {
 	bound   []boundAddress  // where the socket is, and was
 	sources map[int]*source // of what is read, by descriptor
 	current *source         // of the message that is being read
+	batch   uint64          // counts the batches in which messages are read
 
 	seen         *sight            // the connections of the process at the last look
 	known        map[Conn]*guarded // those to the socket
@@ -50,7 +51,7 @@ type Guard struct {
 	quiet        bool              // nothing new was seen
 	countedAt    time.Time         // when it was counted last what was read, by the clock
 	recognizedAt time.Time         // when it was asked last which connections are peers'
-	memoryBefore int               // what the process had in C when little was held
+	memoryBefore memory            // what the process had when little was held
 	state        guardState        // by the last judgement
 	skip         int               // how many looks are left out from now on
 	peak         int               // the most memory of the process at the last look
@@ -86,7 +87,7 @@ type guarded struct {
 func NewGuard(ctx *zmq.Context, maxMessage int, secure bool) *Guard {
 	return &Guard{
 		connections: connectionsOf(ctx), maxMessage: maxMessage, maxHeld: maxHeld, secure: secure,
-		sources: map[int]*source{}, known: map[Conn]*guarded{}, memoryBefore: zmqmsg.Memory(),
+		sources: map[int]*source{}, known: map[Conn]*guarded{}, memoryBefore: memoryNow(),
 	}
 }
 
@@ -116,8 +117,8 @@ func (g *Guard) Look(now time.Time) {
 		return
 	}
 	s := g.connections.look(now)
-	if s == g.seen {
-		return // it was judged before
+	if s == g.seen || !s.isKnown {
+		return // it was judged before, or shows nothing
 	}
 	g.see(s)
 	g.matchSources()
@@ -177,7 +178,7 @@ func (g *Guard) Judge(now time.Time, drained bool, heardOn iter.Seq[Conn]) {
 	g.cut += g.connections.cut.Swap(0)
 	held, strangers, mute := g.sum()
 	if held <= maxUnfinished {
-		g.memoryBefore = zmqmsg.Memory()
+		g.memoryBefore = memoryNow()
 	}
 	pressed := held > maxUnfinished || strangers > maxStrangersOfHost
 	if pressed || mute > 0 || g.quiet && strangers > 0 || now.Sub(g.recognizedAt) >= handshakeLimit {
@@ -206,16 +207,23 @@ func (g *Guard) recognize(now time.Time, heardOn iter.Seq[Conn]) {
 	for _, k := range g.in {
 		k.isPeers = false
 	}
-	gone := map[netip.Addr]bool{}
+	gone := map[netip.Addr]int{} // peers whose connection is, by their host
 	for c := range heardOn {
 		if k := g.known[c]; k != nil {
 			k.isPeers = true
 		} else {
-			gone[netif.HostOf(c.Remote().Addr())] = true
+			gone[netif.HostOf(c.Remote().Addr())]++
 		}
 	}
-	for _, k := range g.in {
-		k.mayBePeers = k.isPeers || gone[netif.HostOf(k.Remote().Addr())]
+	if len(gone) > 0 {
+		slices.SortFunc(g.in, func(a, b *guarded) int { return b.firstSeen.Compare(a.firstSeen) })
+	}
+	for _, k := range g.in { // the newest may be those that came in place of the ones that are gone
+		host := netif.HostOf(k.Remote().Addr())
+		k.mayBePeers = k.isPeers || gone[host] > 0
+		if !k.isPeers {
+			gone[host]--
+		}
 	}
 }
 

@@ -74,8 +74,8 @@ func (g *Guard) limitMemory() {
 	if held == 0 {
 		return
 	}
-	grown := float64(zmqmsg.Memory() - g.memoryBefore)
-	factor := min(max(1, grown/float64(held)), heldFactor) // of memory to bytes on the wire
+	grown := memoryNow().since(g.memoryBefore)
+	factor := min(max(1, float64(grown)/float64(held)), heldFactor) // of memory to bytes on the wire
 	takes := func(k *guarded) float64 {
 		return factor*float64(k.held) - float64(min(k.held, g.allowance(k)))
 	}
@@ -134,6 +134,19 @@ func excess(strangers []*guarded) []*guarded {
 		stay--
 	}
 	return strangers[stay:]
+}
+
+// memory is how much of it the process has, in bytes.
+type memory struct {
+	allocated int // in C, which counts a frame as soon as it is announced
+	resident  int // of the process, which counts what was freed, too
+}
+
+func memoryNow() memory { return memory{zmqmsg.Memory(), residentMemory()} }
+
+// since returns how much of what was allocated since before can be in memory.
+func (m memory) since(before memory) int {
+	return min(m.allocated-before.allocated, m.resident-before.resident)
 }
 
 func (g *Guard) end(k *guarded) (ended bool) {

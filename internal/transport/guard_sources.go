@@ -11,18 +11,22 @@ import (
 
 // source is a connection that messages were read of.
 type source struct {
-	fd   int
-	conn Conn   // zero if it is not known
-	read uint64 // bytes on the wire since they were counted
+	fd    int
+	conn  Conn   // zero if it is not known
+	read  uint64 // bytes on the wire since they were counted
+	batch uint64 // in which it was last asked whether the descriptor still is that connection
 }
+
+// NewBatch notes that messages are read from now on that may have come on other connections.
+func (g *Guard) NewBatch() { g.batch++ }
 
 // Source notes that a message is read which a descriptor brought, and returns the connection;
 // head is its first frame. A message may be read long after it came, when its connection has
 // ended and its descriptor is used again: for a connection of another socket of the process,
 // or for another one of this socket, which cannot be told.
 //
-// The system is asked only about HELLO, which often comes on a new connection, and about a
-// descriptor that was not seen at the last look: it takes as long as several messages.
+// The system is asked once in each batch, and about HELLO, which often comes on a new
+// connection: to ask for each message would take as long as the message.
 func (g *Guard) Source(fd int, head []byte) Conn {
 	if fd <= 0 {
 		g.current = nil
@@ -32,11 +36,12 @@ func (g *Guard) Source(fd int, head []byte) Conn {
 	if s == nil || s.fd != fd {
 		s = g.sources[fd]
 	}
-	if s == nil || isHello(head) {
-		if c := g.connOf(fd); s == nil || s.conn != c {
-			s = &source{fd: fd, conn: c}
+	if s == nil || s.batch != g.batch || isHello(head) {
+		if s == nil || !s.conn.IsCurrent() {
+			s = &source{fd: fd, conn: g.connOf(fd)}
 			g.sources[fd] = s
 		}
+		s.batch = g.batch
 	}
 	g.current = s
 	return s.conn
@@ -87,14 +92,17 @@ func (g *Guard) matchSources() {
 		if s := g.sources[fd]; s == nil {
 			g.sources[fd] = &source{fd: fd, conn: c}
 		} else if s.conn != c {
-			s.conn = g.connOf(fd)
+			s.conn, s.read = g.connOf(fd), 0
 		}
 	}
 	for fd, s := range g.sources {
 		if s.conn == seen[fd] {
 			continue
 		}
-		if s.conn = g.connOf(fd); !s.conn.IsKnown() {
+		if c := g.connOf(fd); c != s.conn {
+			s.conn, s.read = c, 0
+		}
+		if !s.conn.IsKnown() {
 			delete(g.sources, fd)
 			if g.current == s {
 				g.current = nil

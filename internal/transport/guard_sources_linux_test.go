@@ -4,9 +4,12 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/go-zyre/zyre/internal/foreign/zmtp"
 	"github.com/go-zyre/zyre/internal/tcpinfo"
@@ -102,6 +105,77 @@ func TestGuard_reconnected(t *testing.T) {
 		if w.g.Cut() != 0 {
 			t.Errorf("pings %t: the connection of a peer was ended", pings)
 		}
+	}
+}
+
+// For each peer whose connection is gone one of its host may be its next, and no more.
+func TestGuard_oneForEachGone(t *testing.T) {
+	w := watch(t)
+	r := w.dial("127.0.0.2", 1)
+	w.enter(r)
+	r.Close()
+	unfinished := zmtp.AppendFrame(nil, transporttest.WhisperHeader, true)
+	for range 3 {
+		unfinished = zmtp.AppendFrame(unfinished, make([]byte, 1<<19), true)
+	}
+	for i := range byte(4) {
+		r = w.dial("127.0.0.2", 2+i)
+		mustWrite(t, r, unfinished)
+	}
+	w.lookUntil("all but one end", func() bool { return w.g.Cut() == 3 })
+	until := w.now.Add(20 * time.Second)
+	w.lookUntil("20 s", func() bool { return w.now.After(until) })
+	if w.g.Cut() != 3 {
+		t.Errorf("%d connections were ended, want 3 of 4", w.g.Cut())
+	}
+}
+
+// While the process has no descriptor left, nothing can be seen, and nothing is forgotten of what
+// was read.
+func TestGuard_noDescriptors(t *testing.T) {
+	w := watch(t)
+	r := w.dial("", 1)
+	w.enter(r)
+	heard := 0
+	w.said = func(*transport.Packet) { heard++ }
+	for range 5 {
+		mustWrite(t, r, zmtp.AppendFrame(zmtp.AppendFrame(nil, transporttest.WhisperHeader, true), make([]byte, 900<<10), false))
+	}
+	w.lookUntil("all messages", func() bool { return heard == 5 })
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	none := limit
+	none.Cur = 4
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		w.look()
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	until := w.now.Add(10 * time.Second)
+	w.lookUntil("10 s", func() bool { return w.now.After(until) })
+	if w.g.Cut() != 0 {
+		t.Error("the connection of a peer was ended, whose messages had come")
+	}
+}
+
+// A descriptor is asked about in each batch: the connection that it was may have ended since.
+func TestGuard_descriptorUsedAgain(t *testing.T) {
+	w := watch(t)
+	r := w.dial("", 1)
+	conn := w.enter(r)
+	r.Close()
+	for end := time.Now().Add(patience); conn.IsCurrent() && time.Now().Before(end); runtime.Gosched() {
+		w.read()
+	}
+	w.g.NewBatch()
+	if got := w.g.Source(conn.FD(), transporttest.PingHeader); got == conn {
+		t.Error("a message is said to have come on a connection that had ended before")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
@@ -205,7 +206,7 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 		p.Header, p.UserID, p.Address = append(p.Header, frame.Data...), frame.User, netip.Addr{}
 		in.content = HasContent(p.Header)
 		if frame.Address != "" {
-			p.Address, _ = netip.ParseAddr(frame.Address) // over ipc it is none
+			p.Address = senderOf(frame.Address)
 		}
 	case in.index > MaxFrames || in.bytes > in.maxMessage:
 		p.Excess, p.Frames, in.content = true, nil, false
@@ -220,6 +221,7 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 func (in *zmqInbox) fill() error {
 	in.polled = true
 	in.single = in.single && in.taken == 0
+	in.guard.NewBatch()
 	count, more, err := in.messages.Fill(in.single)
 	if err == nil {
 		in.taken += count
@@ -298,4 +300,14 @@ func (in *zmqInbox) Close() error {
 		return fmt.Errorf("zyre: close inbox: %w", err)
 	}
 	return nil
+}
+
+// senderOf returns the address of the host that libzmq tells of. Over ipc it tells of a process
+// of this one.
+func senderOf(address string) netip.Addr {
+	if strings.HasPrefix(address, "localhost:") {
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	addr, _ := netip.ParseAddr(address)
+	return addr
 }

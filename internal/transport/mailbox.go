@@ -55,7 +55,7 @@ func (t *ZMQ) Dial(endpoint string, opts DialOptions) (Mailbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("zyre: dial %s: %w", endpoint, err)
 	}
-	m := &zmqMailbox{transport: t, soc: soc, endpoint: endpoint}
+	m := &zmqMailbox{transport: t, soc: soc, endpoint: endpoint, dialedAt: time.Now()}
 	if err = m.connect(!secure); err == nil {
 		m.messages, err = t.messages(soc, false)
 	}
@@ -88,6 +88,7 @@ type zmqMailbox struct {
 	messages  *zmqmsg.Socket // of soc
 	endpoint  string
 	offer     *inprocOffer // the one it is connected by; nil if by endpoint
+	dialedAt  time.Time
 	closed    bool
 }
 
@@ -123,7 +124,7 @@ func (m *zmqMailbox) Moved(from Conn) (moved Moved) {
 	if m.offer != nil || !isTCP || err != nil {
 		return moved
 	}
-	out, connected := m.transport.context.connections.to(remote, time.Now())
+	out, connected := m.transport.context.connections.to(remote, m.dialedAt, time.Now())
 	moved.Sent, moved.Waiting, moved.Broken = out.Acked, out.Waiting, connected == 0
 	moved.Replaced = from != Conn{} && !exists && out != tcpinfo.Count{}
 	return moved

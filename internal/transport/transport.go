@@ -48,7 +48,7 @@ type Packet struct {
 	Frames  [][]byte   // content of WHISPER and SHOUT; empty for other commands
 	UserID  string     // Z85 public key of the sender under CURVE; empty without, and over inproc
 	Conn    Conn       // the connection that brought it, and will bring what follows
-	Address netip.Addr // of the host that a HELLO came from; invalid over inproc and ipc
+	Address netip.Addr // of the host that a HELLO came from; invalid over inproc, and where the peer speaks ZMTP 2
 	Excess  bool       // it had more frames or bytes than an inbox takes; Frames is empty
 }
 
@@ -136,6 +136,8 @@ type Transport interface {
 	// Dial makes a mailbox that connects in the background, and again whenever the
 	// connection breaks.
 	Dial(endpoint string, opts DialOptions) (Mailbox, error)
+	// IsOfProcess reports whether an endpoint is known to be an inbox of this process.
+	IsOfProcess(endpoint string) bool
 	// Close releases what the sockets shared. They have all been closed before.
 	Close() error
 }
