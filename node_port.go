@@ -31,8 +31,7 @@ func (n *node) hostAddrs() []netip.Addr {
 	return netif.Addrs(host)
 }
 
-func (n *node) isOfProcess(endpoint string) bool { return n.seams.transport.IsOfProcess(endpoint) }
-func (n *node) isAuthorized(key string) bool     { return n.policy.Allows(key) }
+func (n *node) isAuthorized(key string) bool { return n.policy.Allows(key) }
 
 func (n *node) deliver(e *Event) { n.events.push(e) }
 

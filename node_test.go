@@ -60,9 +60,7 @@ type queueTransport struct {
 func (tr *queueTransport) Listen(transport.ListenOptions) (transport.Inbox, error) {
 	return tr.inbox, nil
 }
-func (tr *queueTransport) Close() error            { return nil }
-func (tr *queueTransport) IsOfProcess(string) bool { return false }
-
+func (tr *queueTransport) Close() error { return nil }
 func (tr *queueTransport) Dial(endpoint string, _ transport.DialOptions) (transport.Mailbox, error) {
 	return tr.dial(endpoint)
 }

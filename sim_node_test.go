@@ -99,8 +99,6 @@ func (tr *simTransport) Listen(transport.ListenOptions) (transport.Inbox, error)
 	return &tr.owner.inbox, nil
 }
 
-func (tr *simTransport) IsOfProcess(string) bool { return true }
-
 func (tr *simTransport) Dial(endpoint string, _ transport.DialOptions) (transport.Mailbox, error) {
 	return tr.net.dial(&tr.owner.simSite, endpoint), nil
 }

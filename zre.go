@@ -101,8 +101,6 @@ type port interface {
 	resolve(endpoint string, l lookup) bool
 	// hostAddrs lists all addresses of this host that are known, without zones.
 	hostAddrs() []netip.Addr
-	// isOfProcess reports whether an endpoint is that of another node of this process.
-	isOfProcess(endpoint string) bool
 	// isAuthorized reports whether the holder of a CURVE public key may talk with us.
 	isAuthorized(key string) bool
 	// deliver gives the application an event.

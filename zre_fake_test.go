@@ -20,7 +20,6 @@ type fakePort struct {
 	gates   []string                               // peers and groups blocked, and let go on
 	sendErr error                                  // what sending gives
 	host    []netip.Addr                           // addresses of this host
-	sibling string                                 // endpoint of another node of this process
 	revoked bool                                   // no key is authorized any more
 	moves   func() transport.Moved                 // what moves on connections; nil if that cannot be told
 	movesOf func(c transport.Conn) transport.Moved // likewise, by the connection from the peer
@@ -36,8 +35,6 @@ func (f *fakePort) resolve(endpoint string, _ lookup) bool {
 }
 
 func (f *fakePort) hostAddrs() []netip.Addr { return f.host }
-
-func (f *fakePort) isOfProcess(endpoint string) bool { return endpoint == f.sibling }
 
 func (f *fakePort) isAuthorized(string) bool { return !f.revoked }
 

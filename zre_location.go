@@ -123,7 +123,7 @@ type naming struct {
 // make a TCP connection from an address that is not its own.
 func (z *zre) namedBy(from netip.Addr) naming {
 	if !from.IsValid() {
-		return naming{by: transport.NamedElsewhere} // it may be
+		return naming{by: transport.NamedHere} // by inproc, or by ZMTP 2: see SECURITY.md
 	}
 	n := naming{transport.NamedElsewhere, netif.HostOf(from).String()}
 	if z.endpointRule(n.by).IsThisHost(from) {
@@ -136,10 +136,9 @@ func (z *zre) namedBy(from netip.Addr) naming {
 // endpoints are compared. A host name comes back as it is, with transport.ErrNeedsLookup. What
 // the node is connected to already, because somebody else has named it, may be named by
 // everybody: a node whose port is forwarded to it by this host says that it is at this host.
-// So may other nodes of this process.
 func (z *zre) reachable(endpoint string, by transport.Namer) (string, error) {
 	endpoint, err := z.endpointRule(by).Reachable(endpoint)
-	if errors.Is(err, transport.ErrThisHost) && (z.addressed[endpoint] != nil || z.port.isOfProcess(endpoint)) {
+	if errors.Is(err, transport.ErrThisHost) && z.addressed[endpoint] != nil {
 		return endpoint, nil
 	}
 	return endpoint, err

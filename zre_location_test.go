@@ -192,10 +192,7 @@ func TestNaming_thisHost(t *testing.T) {
 		{"a HELLO of this host", []func(*zreBench){hello(own, used)}, used},
 		{"the same, mapped into IPv6", []func(*zreBench){hello(netip.MustParseAddr("::ffff:10.0.0.1"), used)}, used},
 		{"a HELLO by another address of this host", []func(*zreBench){hello(netip.MustParseAddr("172.17.0.1"), used)}, used},
-		{"a HELLO that does not tell where it is from", []func(*zreBench){hello(netip.Addr{}, used)}, ""},
-		{"the same, about a node of this process", []func(*zreBench){
-			func(b *zreBench) { b.port.sibling = used }, hello(netip.Addr{}, used),
-		}, used},
+		{"a HELLO of this process", []func(*zreBench){hello(netip.Addr{}, used)}, used},
 		{"a HELLO of another host, then a beacon of this one", []func(*zreBench){
 			hello(other, used), func(b *zreBench) { b.z.sighted(b.now, stateUUID, used) },
 		}, used},

@@ -49,13 +49,6 @@ func (s *inprocOffers) add(endpoint string, offer *inprocOffer) {
 	s.offers[endpoint] = offer
 }
 
-// has reports whether there is an offer for an endpoint.
-func (s *inprocOffers) has(endpoint string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.offers[endpoint] != nil
-}
-
 // connect takes the offer for an endpoint and returns it; nil if there is none.
 // Meanwhile nothing withdraws it: libzmq would wait for somebody to bind it again.
 func (s *inprocOffers) connect(soc *zmq.Socket, endpoint string) (*inprocOffer, error) {

@@ -136,8 +136,6 @@ type Transport interface {
 	// Dial makes a mailbox that connects in the background, and again whenever the
 	// connection breaks.
 	Dial(endpoint string, opts DialOptions) (Mailbox, error)
-	// IsOfProcess reports whether an endpoint is known to be an inbox of this process.
-	IsOfProcess(endpoint string) bool
 	// Close releases what the sockets shared. They have all been closed before.
 	Close() error
 }

@@ -30,9 +30,6 @@ func NewZMQ() (*ZMQ, error) {
 	return &ZMQ{context: ctx}, nil
 }
 
-// IsOfProcess reports whether an endpoint is that of a plain inbox of this process.
-func (t *ZMQ) IsOfProcess(endpoint string) bool { return t.context.inproc.has(endpoint) }
-
 // Close releases the context. With a socket still open libzmq would wait for it
 // for ever, so Close refuses and may be called again.
 func (t *ZMQ) Close() error {

@@ -113,9 +113,6 @@ func (h *Host) LookupHost(ctx context.Context, name string) ([]string, error) {
 	return nil, &net.DNSError{Err: "no such node", Name: name, IsNotFound: true}
 }
 
-// IsOfProcess is never asked about: all messages tell of the host that they come from.
-func (h *Host) IsOfProcess(string) bool { return false }
-
 // Close does nothing: a host outlives its node, which may start again.
 func (h *Host) Close() error { return nil }
 
