@@ -89,53 +89,21 @@ func (a *actor) receive() ([]byte, error) {
 
 // actorEcho does what zmqEcho does.
 func actorEcho(w *output, p params) error {
-	in, endpoint, err := listen()
+	in, out, err := answerer(w)
 	if err != nil {
-		return err
-	}
-	w.send(message{Endpoint: endpoint})
-	back, err := recvBare(in)
-	if err != nil {
-		return err
-	}
-	out, err := dial(string(back))
-	if err != nil {
-		return err
-	}
-	if err := sendBare(out, back); err != nil {
 		return err
 	}
 	a, err := newActor(in, out)
 	if err != nil {
 		return err
 	}
-	for range p.Count {
-		payload, err := a.receive()
-		if err != nil {
-			return err
-		}
-		if err := a.send(payload); err != nil {
-			return err
-		}
-	}
-	w.wait()
-	return nil
+	return echo(w, p, a.send, a.receive)
 }
 
 // actorPing does what zmqPing does.
 func actorPing(w *output, p params) error {
-	in, endpoint, err := listen()
+	in, out, err := asker(p)
 	if err != nil {
-		return err
-	}
-	out, err := dial(p.Endpoints[0])
-	if err != nil {
-		return err
-	}
-	if err := sendBare(out, []byte(endpoint)); err != nil {
-		return err
-	}
-	if _, err := recvBare(in); err != nil {
 		return err
 	}
 	a, err := newActor(in, out)

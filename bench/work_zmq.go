@@ -158,32 +158,46 @@ func zmqSend(w *output, p params) error {
 	return nil
 }
 
-// zmqEcho answers on a connection back to the endpoint in the first message.
-func zmqEcho(w *output, p params) error {
+// answerer listens, tells its endpoint, and connects back to the one in the first message.
+func answerer(w *output) (in, out *zmq.Socket, err error) {
 	in, endpoint, err := listen()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer in.Close()
 	w.send(message{Endpoint: endpoint})
 	back, err := recvBare(in)
 	if err != nil {
-		return err
+		return in, nil, err
 	}
-	out, err := dial(string(back))
+	if out, err = dial(string(back)); err == nil {
+		err = sendBare(out, back)
+	}
+	return in, out, err
+}
+
+// asker listens, connects to an answerer, and tells it where to connect back to.
+func asker(p params) (in, out *zmq.Socket, err error) {
+	in, endpoint, err := listen()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer out.Close()
-	if err := sendBare(out, back); err != nil {
-		return err
+	if out, err = dial(p.Endpoints[0]); err == nil {
+		err = sendBare(out, []byte(endpoint))
 	}
+	if err == nil {
+		_, err = recvBare(in)
+	}
+	return in, out, err
+}
+
+// echo sends back what comes, in whatever way messages are sent and received.
+func echo(w *output, p params, send func(payload []byte) error, receive func() ([]byte, error)) error {
 	for range p.Count {
-		payload, err := recvBare(in)
+		payload, err := receive()
 		if err != nil {
 			return err
 		}
-		if err := sendBare(out, payload); err != nil {
+		if err := send(payload); err != nil {
 			return err
 		}
 	}
@@ -191,22 +205,19 @@ func zmqEcho(w *output, p params) error {
 	return nil
 }
 
+// zmqEcho answers on a connection back to the endpoint in the first message.
+func zmqEcho(w *output, p params) error {
+	in, out, err := answerer(w)
+	if err != nil {
+		return err
+	}
+	return echo(w, p, func(payload []byte) error { return sendBare(out, payload) }, func() ([]byte, error) { return recvBare(in) })
+}
+
 // zmqPing measures round trips to zmqEcho.
 func zmqPing(w *output, p params) error {
-	in, endpoint, err := listen()
+	in, out, err := asker(p)
 	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := dial(p.Endpoints[0])
-	if err != nil {
-		return err
-	}
-	defer out.Close()
-	if err := sendBare(out, []byte(endpoint)); err != nil {
-		return err
-	}
-	if _, err := recvBare(in); err != nil {
 		return err
 	}
 	return pings(w, p, func(payload []byte) error { return sendBare(out, payload) }, func() ([]byte, error) { return recvBare(in) })
