@@ -17,6 +17,7 @@ type gossiping struct {
 	actor     *zgossip.Gossip
 	bound     []string          // endpoints of the hub
 	announces chan announcement // the latest one; one slot
+	routed    chan struct{}     // closed when the node knows its own address on the way to its hubs
 	takenBack bool              // the application has taken the node's own tuple back
 	zmq       *transport.ZMQ    // nil on a network in memory
 	domain    string            // ZAP domain of a secure hub; else empty
@@ -30,7 +31,7 @@ type announcement struct {
 
 // openGossip binds the hub and connects to others, as configured.
 func openGossip(t *transport.ZMQ, id string, cfg *config, policy *transport.Policy, log *slog.Logger) (*gossiping, error) {
-	g := &gossiping{id: id, log: log, zmq: t, announces: make(chan announcement, 1)}
+	g := &gossiping{id: id, log: log, zmq: t, announces: make(chan announcement, 1), routed: make(chan struct{})}
 	if cfg.curve.enabled() && len(cfg.gossip.binds) > 0 {
 		domain, err := t.RegisterPolicy(cfg.curve.zapDomain, policy)
 		if err != nil {
@@ -47,7 +48,7 @@ func openGossip(t *transport.ZMQ, id string, cfg *config, policy *transport.Poli
 
 // openGossipOn does the same on a network in memory.
 func openGossipOn(h hostnet.Host, id string, cfg *config, policy *transport.Policy, log *slog.Logger) (*gossiping, error) {
-	g := &gossiping{id: id, log: log, announces: make(chan announcement, 1), domain: cfg.curve.zapDomain}
+	g := &gossiping{id: id, log: log, announces: make(chan announcement, 1), routed: make(chan struct{}), domain: cfg.curve.zapDomain}
 	actor, err := zgossip.NewOn(h.GossipSockets(policy), g.options(cfg, policy), transport.NewResolver(h.LookupHost))
 	if err != nil {
 		return nil, fmt.Errorf("gossip: %w", err)
@@ -85,6 +86,15 @@ func (g *gossiping) open(cfg *gossipConfig) error {
 		}
 	}
 	return nil
+}
+
+// letTuplesCome has the node told what others announce: it can say now where it is itself.
+func (g *gossiping) letTuplesCome() {
+	select {
+	case <-g.routed:
+	default:
+		close(g.routed)
+	}
 }
 
 // announceLatest has something announced, in place of what was given before and not yet

@@ -249,7 +249,11 @@ func (n *node) publish() {
 	if n.beacon != nil && n.binder.port != 0 {
 		n.beacon.announceLatest(beaconDatagram(n.uuid, n.binder.port, n.cfg.curve.publicKey))
 	}
-	if n.gossip == nil || n.gossip.takenBack || n.routing.isPending() {
+	if n.gossip == nil || n.routing.isPending() {
+		return
+	}
+	n.gossip.letTuplesCome()
+	if n.gossip.takenBack {
 		return
 	}
 	endpoint := n.zre.location.announced("")

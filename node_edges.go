@@ -33,8 +33,14 @@ func (e *edges) forwardBeacon(b *Beacon) {
 }
 
 // forwardTuples passes on what gossip tells, one after the other: what the node has no
-// time for stays with gossip, which keeps only the latest of each key.
+// time for stays with gossip, which keeps only the latest of each key. None comes before the
+// node knows its own address on the way to its hubs, for its HELLO has to say that.
 func (e *edges) forwardTuples(g *gossiping) {
+	select {
+	case <-g.routed:
+	case <-e.quit:
+		return
+	}
 	for t := range g.actor.Tuples() {
 		c := command{kind: cmdTake, news: t, done: make(chan struct{})}
 		if e.commands.put(c) != nil {

@@ -37,8 +37,9 @@ type routing struct {
 }
 
 type routingName struct {
-	pending bool // it is being looked up for the first time
-	next    time.Time
+	pending  bool // it has not been looked up yet
+	underWay bool // it is being looked up
+	next     time.Time
 }
 
 // setTargets takes over whom the configuration names.
@@ -81,11 +82,11 @@ func (r *routing) isPending() bool {
 // startLookups looks up the host names of hubs for which it is time.
 func (r *routing) startLookups(now time.Time, start func(endpoint string) bool) {
 	for endpoint, n := range r.names {
-		if now.Before(n.next) {
+		if n.underWay || now.Before(n.next) {
 			continue
 		}
-		n.next = now.Add(routeNameRetry)
-		n.pending = start(endpoint) && n.pending
+		n.next, n.underWay = now.Add(routeNameRetry), start(endpoint)
+		n.pending = n.pending && n.underWay
 	}
 }
 
@@ -93,7 +94,7 @@ func (r *routing) startLookups(now time.Time, start func(endpoint string) bool) 
 func (r *routing) resolved(now time.Time, endpoint string, numeric []string) {
 	n := r.names[endpoint]
 	if n != nil {
-		n.pending = false
+		n.pending, n.underWay = false, false
 	}
 	if !slices.Contains(r.targets, endpoint) || len(numeric) == 0 {
 		return

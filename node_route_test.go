@@ -95,3 +95,36 @@ func TestRouting_refresh(t *testing.T) {
 	now = now.Add(routeMaxAge)
 	expect("after a while", 5)
 }
+
+// The address of a hub is pending until its name has been looked up, however long that takes,
+// or cannot be.
+func TestRouting_isPending(t *testing.T) {
+	const hub = "tcp://hub.test:9"
+	cfg := config{gossip: gossipConfig{hubs: []gossipHub{{endpoint: hub}}}}
+	for _, test := range []struct {
+		name   string
+		starts bool
+		wait   time.Duration // between two attempts to look it up
+		want   int           // look-ups that were started
+	}{
+		{name: "under way", starts: true, wait: 2 * routeNameRetry, want: 1},
+		{name: "too many are under way", wait: routeNameRetry, want: 2},
+		{name: "too early", wait: routeNameRetry - 1, want: 1},
+	} {
+		r, now, started := routing{}, time.Unix(1e9, 0), 0
+		start := func(string) bool {
+			started++
+			return test.starts
+		}
+		r.setTargets(&cfg)
+		r.startLookups(now, start)
+		r.startLookups(now.Add(test.wait), start)
+		if started != test.want || r.isPending() != test.starts {
+			t.Errorf("%s: %d look-ups, pending %t; want %d, %t", test.name, started, r.isPending(), test.want, test.starts)
+		}
+		r.resolved(now, hub, nil)
+		if r.isPending() {
+			t.Errorf("%s: pending after the answer", test.name)
+		}
+	}
+}

@@ -54,7 +54,7 @@ func (n *soakNode) note(e *zyre.Event) {
 		n.wrong(e, "it is not here")
 	case e.Type == "EXIT":
 		n.exits[p.run]++
-		n.came[p.run] = append(n.came[p.run], soakClock()+" EXIT")
+		n.came[p.run] = append(n.came[p.run], soakClock()+" EXIT, "+e.Reason)
 		delete(n.peers, e.PeerUUID)
 	case e.Type == "JOIN", e.Type == "LEAVE":
 		n.noteGroup(e, p)
