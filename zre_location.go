@@ -123,7 +123,7 @@ type naming struct {
 // make a TCP connection from an address that is not its own.
 func (z *zre) namedBy(from netip.Addr) naming {
 	if !from.IsValid() {
-		return naming{by: transport.NamedHere} // by inproc, or by ZMTP 2: see SECURITY.md
+		return naming{by: transport.NamedHere} // by inproc or ipc
 	}
 	n := naming{transport.NamedElsewhere, netif.HostOf(from).String()}
 	if z.endpointRule(n.by).IsThisHost(from) {

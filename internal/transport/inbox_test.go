@@ -100,3 +100,35 @@ func TestInbox_Recv_address(t *testing.T) {
 		})
 	}
 }
+
+// Who speaks a version of ZMTP of which libzmq tells no host is refused, for nothing could be
+// charged to it. Others are not, whether or not something in the process answers ZAP.
+func TestInbox_oldZMTP(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		tr := transporttest.NewZMQ(t)
+		if secure {
+			public, key := transporttest.NewKeys(t)
+			transporttest.MustListen(t, tr, transport.ListenOptions{PublicKey: public, SecretKey: key}, "tcp://127.0.0.1:*")
+		}
+		in, endpoint := transporttest.MustListen(t, tr, transport.ListenOptions{}, "tcp://127.0.0.1:*")
+		for version := 1; version <= 3; version++ {
+			r, err := zmtp.DialOld(version, endpoint, []byte("old"))
+			if version == 3 {
+				r, err = zmtp.Dial(endpoint, []byte("new"))
+			}
+			if err != nil {
+				t.Fatalf("ZMTP %d: %v", version, err)
+			}
+			_, _ = r.Write(zmtp.AppendFrame(nil, []byte{0xAA, 0xA1, 1}, false)) // or it is refused already
+			if version < 3 && !r.Ended(patience) {
+				t.Errorf("beside secure %t: ZMTP %d is not refused", secure, version)
+			}
+			defer r.Close()
+		}
+		var p transport.Packet
+		transporttest.MustRecv(t, in, &p)
+		if string(p.From) != "new" || !p.Address.IsValid() {
+			t.Errorf("beside secure %t: a message from %q at %v, want new at an address", secure, p.From, p.Address)
+		}
+	}
+}

@@ -70,6 +70,24 @@ func dialGreeting(from netip.Addr, endpoint, mechanism string) (Raw, error) {
 	return Raw{c}, nil
 }
 
+// DialOld connects as a DEALER with a routing id by version 2 of the protocol, which libzmq 3
+// spoke, or by version 1, which libzmq 2 did.
+func DialOld(version int, endpoint string, identity []byte) (Raw, error) {
+	dialer := net.Dialer{Timeout: patience}
+	c, err := dialer.Dial("tcp", strings.TrimPrefix(endpoint, "tcp://"))
+	if err != nil {
+		return Raw{}, err
+	}
+	greeting := append([]byte{byte(len(identity) + 1), 0}, identity...)
+	if version == 2 {
+		greeting = AppendFrame([]byte("\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f\x01\x05"), identity, false)
+	}
+	if _, err = c.Write(greeting); err != nil {
+		return Raw{}, errors.Join(err, c.Close())
+	}
+	return Raw{c}, nil
+}
+
 // AppendFrame adds a frame with its length; more says that another of the same message
 // follows.
 func AppendFrame(b, data []byte, more bool) []byte {
