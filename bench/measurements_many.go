@@ -21,13 +21,8 @@ func mesh(nodes int) measurement {
 		}
 	}
 	m := measurement{name: fmt.Sprintf("mesh-of-%d", nodes), runs: 3, sides: []side{
-		{name: "zyre", run: one("zyre-mesh")},
+		{name: "zyre", run: one("zyre-mesh")}, {name: "zmq4", run: one("zmq-mesh")},
 	}}
-	if processes == 1 {
-		m.sides = append(m.sides, side{name: "zmq4", run: one("zmq-mesh")})
-	} else {
-		m.runs = 1
-	}
 	return m
 }
 
@@ -43,8 +38,12 @@ func runMesh(ctx context.Context, h *host, role string, nodes, processes int) (p
 	if p.Port, err = freePort("udp"); err != nil {
 		return ps, s, err
 	}
+	if p.TCP, err = freePort("tcp"); err != nil {
+		return ps, s, err
+	}
 	for i := range processes {
-		p.Nodes = (nodes*(i+1))/processes - nodes*i/processes
+		p.First = nodes * i / processes
+		p.Nodes = nodes*(i+1)/processes - p.First
 		w, err := h.worker(ctx, role, p)
 		if err != nil {
 			return ps, s, err

@@ -33,6 +33,7 @@ type params struct {
 	Peers     int      // how many others there are
 	Talking   int      // how many of them send and are sent to; 0 for all
 	Nodes     int      // of a mesh of Peers nodes, how many run in this process
+	First     int      // and which is the first of them
 	Count     int      // messages or rounds
 	Size      int      // bytes of each payload
 	Endpoints []string // of those to connect to

@@ -294,27 +294,31 @@ func zmqNewcomer(w *output, p params) error {
 }
 
 // zmqMesh connects Peers ROUTERs with each other and passes one message on every
-// connection, as a mesh of nodes does with HELLO.
+// connection, as a mesh of nodes does with HELLO. Nodes of them are of this process, and all
+// have one TCP port, each at an address of its own.
 func zmqMesh(w *output, p params) error {
-	w.send(message{})
-	w.wait()
 	zmq.SetMaxSockets(65535)
-	base, begin, cpu := memory().rss, time.Now(), cpuTime()
+	at := func(node int) string { return fmt.Sprintf("tcp://127.1.%d.%d:%d", node/250, node%250+1, p.TCP) }
 	var in, out []*zmq.Socket
-	var endpoints []string
-	for range p.Peers {
-		s, endpoint, err := listen()
+	for i := range p.Nodes {
+		s, err := openSocket(zmq.ROUTER)
 		if err != nil {
 			return err
 		}
-		in, endpoints = append(in, s), append(endpoints, endpoint)
+		if err := s.Bind(at(p.First + i)); err != nil {
+			return err
+		}
+		in = append(in, s)
 	}
+	w.send(message{})
+	w.wait()
+	base, begin, cpu := memory().rss, time.Now(), cpuTime()
 	for i := range in {
-		for j, e := range endpoints {
-			if i == j {
+		for other := range p.Peers {
+			if other == p.First+i {
 				continue
 			}
-			s, err := dial(e)
+			s, err := dial(at(other))
 			if err != nil {
 				return err
 			}
