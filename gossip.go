@@ -17,7 +17,7 @@ type gossiping struct {
 	actor     *zgossip.Gossip
 	bound     []string          // endpoints of the hub
 	announces chan announcement // the latest one; one slot
-	routed    chan struct{}     // closed when the node knows its own address on the way to its hubs
+	routed    chan struct{}     // closed when the node knows its own address on the way to its hubs, or does without
 	takenBack bool              // the application has taken the node's own tuple back
 	zmq       *transport.ZMQ    // nil on a network in memory
 	domain    string            // ZAP domain of a secure hub; else empty

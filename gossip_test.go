@@ -44,35 +44,43 @@ func TestZyre_gossipFlood(t *testing.T) {
 }
 
 // Before a node knows its own address on the way to its hub it says HELLO to nobody that
-// gossip tells of: the HELLO would name another address.
+// gossip tells of: the HELLO would name another address. It does not wait for long.
 func TestZyre_gossipWaitsForRoute(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		network := mem.New(1)
-		a, hub := newMemNode(network, "alice"), newMemNode(network, "hub")
-		mustStart(t, hub.GossipBind("tcp://*:9999"))
-		found, made := make(chan struct{}), a.seams
-		a.seams = func() (seams, error) {
-			s, err := made()
-			lookup := s.lookup
-			s.lookup = func(ctx context.Context, name string) ([]string, error) {
-				select { // gossip looks the name up by itself
-				case <-found:
-				case <-ctx.Done():
+	for _, answers := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			network := mem.New(1)
+			a, hub := newMemNode(network, "alice"), newMemNode(network, "hub")
+			mustStart(t, hub.GossipBind("tcp://*:9999"))
+			found, made := make(chan struct{}), a.seams
+			a.seams = func() (seams, error) {
+				s, err := made()
+				lookup := s.lookup
+				s.lookup = func(ctx context.Context, name string) ([]string, error) {
+					select { // gossip looks the name up by itself
+					case <-found:
+					case <-ctx.Done():
+					}
+					return lookup(ctx, name)
 				}
-				return lookup(ctx, name)
+				return s, err
 			}
-			return s, err
-		}
-		mustStart(t, a.GossipConnect("tcp://hub:9999"))
-		events, n := record(hub), a.node.Load()
-		eventually(t, "alice's actor knows the hub", func() bool { return n.gossip.actor.Stats().Tuples == 1 })
-		bubble.Sleep(3 * time.Second)
-		if got := events.count("ENTER alice"); got != 0 {
-			t.Error("HELLO came before the node knew its address")
-		}
-		close(found)
-		events.wait(t, "ENTER alice", 1)
-		a.Stop()
-		hub.Stop()
-	})
+			begin := time.Now()
+			mustStart(t, a.GossipConnect("tcp://hub:9999"))
+			events, n := record(hub), a.node.Load()
+			eventually(t, "alice's actor knows the hub", func() bool { return n.gossip.actor.Stats().Tuples == 1 })
+			bubble.Sleep(routeNameWait / 2)
+			if got := events.count("ENTER alice"); got != 0 {
+				t.Error("HELLO came before the node knew its address")
+			}
+			if answers {
+				close(found)
+			}
+			events.wait(t, "ENTER alice", 1)
+			if took := time.Since(begin); took > routeNameWait+2*watchInterval {
+				t.Errorf("the name is looked up %t: met after %v", answers, took)
+			}
+			a.Stop()
+			hub.Stop()
+		})
+	}
 }

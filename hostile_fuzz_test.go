@@ -151,7 +151,7 @@ func (f *fuzzNode) do(c command) {
 // message gives the node a message with a few frames of content, or as many as it may have;
 // some are said to have had more than that.
 func (f *fuzzNode) message(from, header []byte, frames byte) {
-	m := transport.Packet{From: from, Header: header, Excess: frames >= 48}
+	m := transport.Packet{From: from, Header: header, Excess: frames >= 48, Address: thisHost}
 	if transport.HasContent(header) {
 		for range frames % 4 {
 			m.Frames = append(m.Frames, []byte("content"))

@@ -150,7 +150,7 @@ func (n *node) step(now time.Time) (busy bool) {
 	n.taken = n.commands.take(n.taken)
 	busy, drained := n.drain(now) // first: what a peer sent before its goodbye comes before it
 	n.handle(now, n.taken)
-	n.guard.Judge(now, drained, n.zre.connections)
+	n.guard.Judge(now, drained, n.zre.heard)
 	if n.zre.isTickDue(now) {
 		n.watch(now)
 	}

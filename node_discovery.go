@@ -249,7 +249,7 @@ func (n *node) publish() {
 	if n.beacon != nil && n.binder.port != 0 {
 		n.beacon.announceLatest(beaconDatagram(n.uuid, n.binder.port, n.cfg.curve.publicKey))
 	}
-	if n.gossip == nil || n.routing.isPending() {
+	if n.gossip == nil || n.routing.isPending() && !n.binder.isAtAddress() {
 		return
 	}
 	n.gossip.letTuplesCome()

@@ -34,7 +34,7 @@ func (e *edges) forwardBeacon(b *Beacon) {
 
 // forwardTuples passes on what gossip tells, one after the other: what the node has no
 // time for stays with gossip, which keeps only the latest of each key. None comes before the
-// node knows its own address on the way to its hubs, for its HELLO has to say that.
+// node knows its own address on the way to its hubs, or has done without it: its HELLO says that.
 func (e *edges) forwardTuples(g *gossiping) {
 	select {
 	case <-g.routed:

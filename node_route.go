@@ -15,6 +15,7 @@ const (
 	routeMaxAge    = 10 * time.Second // until the routes are looked up again
 	routeNameAge   = 30 * time.Second // until the host name of a hub is
 	routeNameRetry = 3 * time.Second  // the same, if that has failed
+	routeNameWait  = 2 * time.Second  // until the node does without: one dead name must not keep it from its other hubs
 	maxRoutes      = 64               // addresses of hubs and required peers whose route is looked up
 )
 
@@ -37,8 +38,9 @@ type routing struct {
 }
 
 type routingName struct {
-	pending  bool // it has not been looked up yet
+	pending  bool // it has not been looked up yet, and is waited for
 	underWay bool // it is being looked up
+	since    time.Time
 	next     time.Time
 }
 
@@ -69,7 +71,7 @@ func withoutSource(endpoint string) string {
 	return endpoint
 }
 
-// isPending reports whether a look-up that may change what is announced is under way.
+// isPending reports whether a look-up that may change what is announced is waited for.
 func (r *routing) isPending() bool {
 	for _, n := range r.names {
 		if n.pending {
@@ -79,14 +81,14 @@ func (r *routing) isPending() bool {
 	return false
 }
 
-// startLookups looks up the host names of hubs for which it is time.
+// startLookups looks up the host names of hubs for which it is time, and waits no longer for
+// those that take long.
 func (r *routing) startLookups(now time.Time, start func(endpoint string) bool) {
 	for endpoint, n := range r.names {
-		if n.underWay || now.Before(n.next) {
-			continue
+		if !n.underWay && !now.Before(n.next) {
+			n.next, n.since, n.underWay = now.Add(routeNameRetry), now, start(endpoint)
 		}
-		n.next, n.underWay = now.Add(routeNameRetry), start(endpoint)
-		n.pending = n.pending && n.underWay
+		n.pending = n.pending && n.underWay && now.Sub(n.since) < routeNameWait
 	}
 }
 

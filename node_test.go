@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,6 +90,9 @@ func newQueueNode(t testing.TB, now time.Time) (*node, *queueInbox) {
 }
 
 // packetOf encodes a message from a peer.
+// thisHost is where the packets of most tests come from.
+var thisHost = netip.MustParseAddr("127.0.0.1")
+
 func packetOf(t testing.TB, from [16]byte, sequence uint16, m *ZreMsg) transport.Packet {
 	t.Helper()
 	m.sequence = sequence
@@ -96,7 +100,7 @@ func packetOf(t testing.TB, from [16]byte, sequence uint16, m *ZreMsg) transport
 	if err != nil {
 		t.Fatal(err)
 	}
-	return transport.Packet{From: appendIdentity(nil, from), Header: header, Frames: m.content()}
+	return transport.Packet{From: appendIdentity(nil, from), Header: header, Frames: m.content(), Address: thisHost}
 }
 
 // meetPeer has a node meet a peer that sends some messages after its HELLO.

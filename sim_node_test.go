@@ -134,7 +134,7 @@ func (in *simInbox) Close() error                { return nil }
 
 func (h *simNode) take(from [16]byte, header []byte, frames [][]byte) {
 	h.inbox.queue = append(h.inbox.queue, transport.Packet{
-		From: appendIdentity(nil, from), Header: header, Frames: frames,
+		From: appendIdentity(nil, from), Header: header, Frames: frames, Address: thisHost,
 	})
 	h.turn()
 }

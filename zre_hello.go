@@ -19,7 +19,7 @@ type hello struct {
 
 	routingByte byte           // the first of the routing id under which it came
 	conn        transport.Conn // that it came on
-	from        netip.Addr     // of the host that it came from; invalid over inproc and ipc
+	from        netip.Addr     // of the host that it came from; invalid by ZMTP 1 and 2
 }
 
 // hasCome reports whether there is one: a peer in helloHeld may be known by its beacon alone.

@@ -144,7 +144,7 @@ func TestNode_strangeHello(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.inbox.queue = append(a.inbox.queue, transport.Packet{From: from, Header: header})
+		a.inbox.queue = append(a.inbox.queue, transport.Packet{From: from, Header: header, Address: thisHost})
 		a.turn()
 		if len(s.conns) > 0 || len(a.history) > 0 || len(a.n.zre.groups) > 0 {
 			t.Errorf("%s: connections = %d, events = %q", c.name, len(s.conns), a.history)

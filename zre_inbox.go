@@ -57,10 +57,12 @@ func (z *zre) inboxDrained(now time.Time) {
 	z.inbox.goodbyes = nil
 }
 
-// connections lists those that peers are heard on whose HELLO was taken.
-func (z *zre) connections(yield func(transport.Conn) bool) {
+// heard lists where the peers are heard whose HELLO was taken, but for those of this host by
+// inproc and ipc.
+func (z *zre) heard(yield func(transport.Heard) bool) {
 	for _, p := range z.peers {
-		if p.handshake.isHelloReceived() && p.conn.IsKnown() && !yield(p.conn) {
+		if p.handshake.isHelloReceived() && (p.conn.IsKnown() || !p.from.IsValid()) &&
+			!yield(transport.Heard{Conn: p.conn, Host: p.host()}) {
 			return
 		}
 	}

@@ -46,7 +46,7 @@ func TestNode_forgedBeaconDoesNotKeepOwnerOut(t *testing.T) {
 	m.Headers = map[string]string{publicKeyHeader: pb}
 	m.sequence = 1
 	header, _ := m.append(nil)
-	a.n.zre.receive(s.now, &transport.Packet{From: appendIdentity(nil, bob), Header: header, UserID: pb})
+	a.n.zre.receive(s.now, &transport.Packet{From: appendIdentity(nil, bob), Header: header, UserID: pb, Address: thisHost})
 	if p := a.n.zre.peers[bob]; p == nil || !p.isEntered() || p.key != pb {
 		t.Error("the owner's HELLO is refused for a forged beacon")
 	}

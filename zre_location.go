@@ -120,11 +120,9 @@ type naming struct {
 }
 
 // namedBy returns who has named the endpoint in a HELLO, by where it came from. Nobody can
-// make a TCP connection from an address that is not its own.
+// make a TCP connection from an address that is not its own. Where a HELLO by ZMTP 1 or 2 came
+// from is not known: it may be anywhere.
 func (z *zre) namedBy(from netip.Addr) naming {
-	if !from.IsValid() {
-		return naming{by: transport.NamedHere} // by inproc or ipc
-	}
 	n := naming{transport.NamedElsewhere, netif.HostOf(from).String()}
 	if z.endpointRule(n.by).IsThisHost(from) {
 		n.by = transport.NamedHere

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/foreign/zmtp"
 	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/transport"
 )
@@ -192,7 +193,12 @@ func TestNaming_thisHost(t *testing.T) {
 		{"a HELLO of this host", []func(*zreBench){hello(own, used)}, used},
 		{"the same, mapped into IPv6", []func(*zreBench){hello(netip.MustParseAddr("::ffff:10.0.0.1"), used)}, used},
 		{"a HELLO by another address of this host", []func(*zreBench){hello(netip.MustParseAddr("172.17.0.1"), used)}, used},
-		{"a HELLO of this process", []func(*zreBench){hello(netip.Addr{}, used)}, used},
+		{"a HELLO of this process", []func(*zreBench){hello(netip.MustParseAddr("127.0.0.1"), used)}, used},
+		{"a HELLO by ZMTP 2, from wherever", []func(*zreBench){hello(netip.Addr{}, lan)}, lan},
+		{"the same, about this host", []func(*zreBench){hello(netip.Addr{}, used)}, ""},
+		{"the same, then a beacon of this host", []func(*zreBench){
+			hello(netip.Addr{}, used), func(b *zreBench) { b.z.sighted(b.now, stateUUID, used) },
+		}, used},
 		{"a HELLO of another host, then a beacon of this one", []func(*zreBench){
 			hello(other, used), func(b *zreBench) { b.z.sighted(b.now, stateUUID, used) },
 		}, used},
@@ -242,8 +248,8 @@ func TestNaming_charged(t *testing.T) {
 	}
 	b.hello(stateEndpoint)
 	b.pass(2 * time.Second)
-	if got := k.naming().charged; got != "10.0.0.9" {
-		t.Errorf("after it has entered charged to %q, want its host", got)
+	if got := k.naming().charged; got != "127.0.0.1" {
+		t.Errorf("after it has entered charged to %q, want the host that its HELLO came from", got)
 	}
 	b.z.gossiped(b.now, stateUUID, "tcp://other:9", "", "tcp://hub:9")
 	if got := b.z.known[stateUUID].naming().charged; got != "tcp://hub:9" {
@@ -263,5 +269,45 @@ func TestNaming_linkLocal(t *testing.T) {
 		if got := b.peer().endpoint; got != want {
 			t.Errorf("a HELLO from %s leads to %q, want %q", from, got, want)
 		}
+	}
+}
+
+// A peer that speaks ZMTP 2, of which libzmq tells neither host nor connection, enters and is heard
+// as any other.
+func TestZyre_oldZMTP(t *testing.T) {
+	z := newLoopbackNode(t, "new", freeUDPPort(t))
+	old := newRawPeer(t, "old", "tcp://127.0.0.1:1")
+	if err := z.SetEndpoint("tcp://127.0.0.1:*"); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.RequirePeer(uuidString(old.uuid), old.endpoint, ""); err != nil {
+		t.Fatal(err)
+	}
+	mustStart(t, z)
+	events := record(z)
+	r, err := zmtp.DialOld(z.node.Load().binder.endpoints[0], appendIdentity(nil, old.uuid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	say := func(sequence uint16, m *ZreMsg) {
+		packet := packetOf(t, old.uuid, sequence, m)
+		frames := zmtp.AppendFrame(nil, packet.Header, len(packet.Frames) > 0)
+		for _, f := range packet.Frames {
+			frames = zmtp.AppendFrame(frames, f, false)
+		}
+		if _, err := r.Write(frames); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(1, &ZreMsg{id: HelloID, Endpoint: old.endpoint, Name: "old"})
+	events.wait(t, "ENTER old", 1)
+	const count, size = 40, 100 << 10 // more than a stranger may have sent of one message
+	for i := range count {
+		say(uint16(i+2), &ZreMsg{id: WhisperID, Content: make([]byte, size)})
+	}
+	events.wait(t, "WHISPER old", count)
+	if got := z.Stats().Dropped.ConnectionsCut; got != 0 {
+		t.Errorf("%d connections were ended, want none", got)
 	}
 }

@@ -24,7 +24,7 @@ type peer struct {
 	name          string
 	headers       map[string]string
 	helloEndpoint string
-	from          netip.Addr // of the host that it came from; invalid over inproc and ipc
+	from          netip.Addr // of the host that it came from; invalid by ZMTP 1 and 2
 	groups        map[string]*group
 	groupBytes    int  // of their names
 	status        byte // its count of joins and leaves

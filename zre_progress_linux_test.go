@@ -36,7 +36,7 @@ func TestProgress_descriptorUsedAgain(t *testing.T) {
 	if !slices.Equal(b.port.events, []string{EventEvasive, EventSilent, EventExit}) {
 		t.Errorf("events = %v, want EVASIVE, SILENT and EXIT of the dead peer", b.port.events)
 	}
-	if got := slices.Collect(b.z.connections); !slices.Equal(got, []transport.Conn{conn}) {
-		t.Errorf("connections = %v, want that of the living peer", got)
+	if got := slices.Collect(b.z.heard); !slices.Equal(got, []transport.Heard{{Conn: conn, Host: thisHost}}) {
+		t.Errorf("heard on %v, want on the connection of the living peer", got)
 	}
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
@@ -77,6 +78,7 @@ func acquireContext() (*zmqContext, error) {
 		return nil, errors.Join(fmt.Errorf("zyre: make zmq context: %w", err), ctx.Term())
 	}
 	c := &zmqContext{ctx: ctx, users: 1}
+	c.inproc.mark = rand.Text()
 	sharedContext.zmqContext = c
 	return c, nil
 }

@@ -42,6 +42,7 @@ type Guard struct {
 	bound   []boundAddress  // where the socket is, and was
 	sources map[int]*source // of what is read, by descriptor
 	current *source         // of the message that is being read
+	unknown source          // of all messages by ZMTP 1 and 2: libzmq tells no descriptor
 	batch   uint64          // counts the batches in which messages are read
 
 	seen         *sight            // the connections of the process at the last look
@@ -79,7 +80,7 @@ type guarded struct {
 	unread          uint64    // bytes that libzmq had not taken yet at the last look; 0 if few had come
 	held            uint64    // bytes that libzmq has taken and that were not read
 	isPeers         bool      // a peer is heard on it
-	mayBePeers      bool      // or may be: one of that host was heard on a connection that is gone
+	mayBePeers      bool      // or may be: one of that host was heard on a connection that is gone, or not known
 }
 
 // NewGuard makes a guard of a socket of ctx that is bound to nothing yet, and takes messages of
@@ -167,10 +168,16 @@ func (g *Guard) see(s *sight) {
 	g.quiet = g.quiet && came < idleBytes
 }
 
+// Heard is on which connection a peer is heard, or from which host if it speaks ZMTP 1 or 2.
+type Heard struct {
+	Conn Conn
+	Host netip.Addr
+}
+
 // Judge ends the connections that held too much at the look before, if there was one. The
-// socket was drained if it was read to its end since. heardOn lists the connections that peers
-// are heard on; it is called only if that matters.
-func (g *Guard) Judge(now time.Time, drained bool, heardOn iter.Seq[Conn]) {
+// socket was drained if it was read to its end since. peers lists where peers are heard; it is
+// called only if that matters.
+func (g *Guard) Judge(now time.Time, drained bool, peers iter.Seq[Heard]) {
 	if g == nil || g.in == nil {
 		return
 	}
@@ -182,7 +189,7 @@ func (g *Guard) Judge(now time.Time, drained bool, heardOn iter.Seq[Conn]) {
 	}
 	pressed := held > maxUnfinished || strangers > maxStrangersOfHost
 	if pressed || mute > 0 || g.quiet && strangers > 0 || now.Sub(g.recognizedAt) >= handshakeLimit {
-		g.recognize(now, heardOn)
+		g.recognize(now, peers)
 		if drained {
 			g.endUnfinished()
 		}
@@ -202,27 +209,43 @@ func (g *Guard) Judge(now time.Time, drained bool, heardOn iter.Seq[Conn]) {
 }
 
 // recognize finds out which connections are peers'.
-func (g *Guard) recognize(now time.Time, heardOn iter.Seq[Conn]) {
+func (g *Guard) recognize(now time.Time, peers iter.Seq[Heard]) {
 	g.recognizedAt = now
 	for _, k := range g.in {
 		k.isPeers = false
 	}
-	gone := map[netip.Addr]int{} // peers whose connection is, by their host
-	for c := range heardOn {
-		if k := g.known[c]; k != nil {
+	gone, old := map[netip.Addr]int{}, map[netip.Addr]int{} // peers without one that is known, by their host
+	for p := range peers {
+		switch k := g.known[p.Conn]; {
+		case k != nil:
 			k.isPeers = true
-		} else {
-			gone[netif.HostOf(c.Remote().Addr())]++
+		case p.Conn.IsKnown():
+			gone[netif.HostOf(p.Conn.Remote().Addr())]++
+		default:
+			old[netif.HostOf(p.Host)]++
 		}
 	}
-	if len(gone) > 0 {
-		slices.SortFunc(g.in, func(a, b *guarded) int { return b.firstSeen.Compare(a.firstSeen) })
+	for _, k := range g.in {
+		k.mayBePeers = k.isPeers
 	}
-	for _, k := range g.in { // the newest may be those that came in place of the ones that are gone
-		host := netif.HostOf(k.Remote().Addr())
-		k.mayBePeers = k.isPeers || gone[host] > 0
-		if !k.isPeers {
-			gone[host]--
+	// What came in place of one that is gone is newer than others of that host. One by ZMTP 2
+	// is there as long as its peer.
+	newestFirst := func(a, b *guarded) int { return b.firstSeen.Compare(a.firstSeen) }
+	g.assume(gone, newestFirst)
+	g.assume(old, func(a, b *guarded) int { return newestFirst(b, a) })
+	g.countUnknown()
+}
+
+// assume takes connections for those of so many peers of each host, in order.
+func (g *Guard) assume(peers map[netip.Addr]int, order func(a, b *guarded) int) {
+	if len(peers) == 0 {
+		return
+	}
+	slices.SortFunc(g.in, order)
+	for _, k := range g.in {
+		if host := netif.HostOf(k.Remote().Addr()); !k.mayBePeers && peers[host] > 0 {
+			k.mayBePeers = true
+			peers[host]--
 		}
 	}
 }

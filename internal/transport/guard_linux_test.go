@@ -2,7 +2,6 @@ package transport_test
 
 import (
 	"errors"
-	"maps"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -22,6 +21,7 @@ type watched struct {
 	g     *transport.Guard
 	now   time.Time
 	peers map[transport.Conn]bool // whose connections are peers'
+	old   []netip.Addr            // hosts of peers that speak ZMTP 2
 
 	said     func(p *transport.Packet)
 	isBehind bool // the inbox is not read
@@ -38,8 +38,22 @@ func watch(t *testing.T) *watched {
 // look has the guard look, reads the inbox, and has it judge.
 func (w *watched) look() {
 	w.g.Look(w.now)
-	w.g.Judge(w.now, !w.isBehind && w.read(), maps.Keys(w.peers))
+	w.g.Judge(w.now, !w.isBehind && w.read(), w.heard)
 	w.now = w.now.Add(260 * time.Millisecond)
+}
+
+// heard lists where peers are heard.
+func (w *watched) heard(yield func(transport.Heard) bool) {
+	for c := range w.peers {
+		if !yield(transport.Heard{Conn: c}) {
+			return
+		}
+	}
+	for _, host := range w.old {
+		if !yield(transport.Heard{Host: host}) {
+			return
+		}
+	}
 }
 
 // read reads the inbox without waiting, and reports whether that shows that nothing is left.
@@ -161,4 +175,36 @@ func TestGuard_idle(t *testing.T) {
 	w.lookUntil("idle with a peer that is silent", idle(true))
 	mustWrite(t, r, zmtp.AppendFrame(nil, make([]byte, 32<<10), true))
 	w.lookUntil("not idle with one that sends", idle(false))
+}
+
+// A peer that speaks ZMTP 2, of which libzmq tells no connection, may send as much as others. What
+// somebody of another host does not finish does not count for it.
+func TestGuard_oldPeer(t *testing.T) {
+	w := watch(t)
+	messages := 0
+	w.said = func(*transport.Packet) { messages++ }
+	r, err := zmtp.DialOld(w.at, []byte("\x01old"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	mustWrite(t, r, zmtp.AppendFrame(nil, hello, false))
+	w.lookUntil("HELLO", func() bool { return messages == 1 })
+	w.old = []netip.Addr{netip.MustParseAddr("127.0.0.1")}
+	const count = 60
+	whisper := zmtp.AppendFrame(zmtp.AppendFrame(nil, transporttest.WhisperHeader, true), make([]byte, 100<<10), false)
+	for n := range count {
+		mustWrite(t, r, whisper)
+		w.lookUntil("whisper", func() bool { return messages == n+2 })
+	}
+	if w.g.Cut() != 0 {
+		t.Fatalf("%d connections were ended, want none", w.g.Cut())
+	}
+	stranger, begin := w.dial("127.0.0.2", 1), zmtp.AppendFrame(nil, make([]byte, 64<<10), true)
+	for range 20 { // of one message
+		mustWrite(t, stranger, begin)
+	}
+	w.lookUntil("the stranger's end", func() bool { return w.g.Cut() == 1 })
+	mustWrite(t, r, whisper)
+	w.lookUntil("one more whisper", func() bool { return messages == count+2 })
 }

@@ -25,11 +25,17 @@ func (g *Guard) NewBatch() { g.batch++ }
 // ended and its descriptor is used again: for a connection of another socket of the process,
 // or for another one of this socket, which cannot be told.
 //
+// Over inproc there is no connection. Of a message by ZMTP 1 or 2 libzmq does not tell it.
+//
 // The system is asked once in each batch, and about HELLO, which often comes on a new
 // connection: to ask for each message would take as long as the message.
-func (g *Guard) Source(fd int, head []byte) Conn {
-	if fd <= 0 {
+func (g *Guard) Source(fd int, head []byte, inproc bool) Conn {
+	switch {
+	case inproc:
 		g.current = nil
+		return Conn{}
+	case fd <= 0:
+		g.current = &g.unknown
 		return Conn{}
 	}
 	s := g.current
@@ -120,6 +126,20 @@ func (g *Guard) count() {
 			s.read = 0
 		}
 	}
+}
+
+// countUnknown counts what was read by ZMTP 1 and 2 for the connections that may be those of peers
+// who speak these: which of them it came on, nothing tells. What came since the look is kept.
+func (g *Guard) countUnknown() {
+	for _, k := range g.in {
+		if !k.mayBePeers || k.isPeers {
+			continue
+		}
+		k.read += min(k.held, g.unknown.read)
+		g.unknown.read -= min(k.held, g.unknown.read)
+	}
+	g.unknown.read = min(g.unknown.read, uint64(g.maxMessage)+maxUnfinished)
+	g.sum()
 }
 
 // boundAddress is where the socket is bound, or was.

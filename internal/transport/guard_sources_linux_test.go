@@ -32,10 +32,10 @@ func TestInbox_source(t *testing.T) {
 		if tcpinfo.Of(fd) != p.Conn {
 			continue
 		}
-		if got := other.Guard().Source(fd, nil); got != p.Conn {
+		if got := other.Guard().Source(fd, nil, false); got != p.Conn {
 			t.Errorf("connection of a message = %v, want %v", got, p.Conn)
 		}
-		if got := one.Guard().Source(fd, nil); got != (transport.Conn{}) {
+		if got := one.Guard().Source(fd, nil, false); got != (transport.Conn{}) {
 			t.Errorf("connection of a message to another inbox = %v, want none", got)
 		}
 		return
@@ -174,7 +174,7 @@ func TestGuard_descriptorUsedAgain(t *testing.T) {
 		w.read()
 	}
 	w.g.NewBatch()
-	if got := w.g.Source(conn.FD(), transporttest.PingHeader); got == conn {
+	if got := w.g.Source(conn.FD(), transporttest.PingHeader, false); got == conn {
 		t.Error("a message is said to have come on a connection that had ended before")
 	}
 }

@@ -25,7 +25,8 @@ const (
 // Listen makes the inbox of a node: a ROUTER, bound to nothing yet.
 func (t *ZMQ) Listen(opts ListenOptions) (Inbox, error) {
 	secure := opts.PublicKey != "" || opts.SecretKey != ""
-	in := &zmqInbox{transport: t, maxMessage: cmp.Or(opts.MaxMessage, DefaultMaxMessage), more: true}
+	in := &zmqInbox{transport: t, maxMessage: cmp.Or(opts.MaxMessage, DefaultMaxMessage), more: true,
+		mark: []byte(t.context.inproc.mark)}
 	in.guard = NewGuard(t.context.ctx, in.maxMessage, secure)
 	if secure {
 		if err := CheckKeyPair(opts.PublicKey, opts.SecretKey); err != nil {
@@ -89,6 +90,7 @@ type zmqInbox struct {
 	domain     string      // its ZAP domain; empty without CURVE
 	maxMessage int         // bytes of content, all frames together
 	guard      *Guard
+	mark       []byte // of who connects by inproc: see inprocOffers
 
 	bound           []string     // the endpoints that it is bound to
 	offer           *inprocOffer // of connections by inproc; nil if it has never made one
@@ -106,6 +108,7 @@ type zmqInbox struct {
 
 	// The message of which Recv has read a part.
 	inside  bool // it has further frames
+	inproc  bool // it came by inproc
 	content bool // they are content, and wanted
 	index   int  // the next of them; 0 is the header
 	bytes   int  // of content so far
@@ -182,7 +185,8 @@ func (in *zmqInbox) begin(p *Packet) error {
 		}
 	}
 	frame := in.messages.Next()
-	p.From, p.Header = append(p.From[:0], frame.Data...), p.Header[:0]
+	identity, inproc := bytes.CutSuffix(frame.Data, in.mark)
+	p.From, p.Header, in.inproc = append(p.From[:0], identity...), p.Header[:0], inproc
 	in.inside, in.content, in.index, in.bytes = frame.More, false, 0, 0
 	if !in.inside {
 		p.UserID, p.Conn, p.Address = "", Conn{}, netip.Addr{}
@@ -198,14 +202,17 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 		in.bytes += len(frame.Data)
 	}
 	if in.index == 0 {
-		p.Conn = in.guard.Source(frame.Source, frame.Data)
+		p.Conn = in.guard.Source(frame.Source, frame.Data, in.inproc)
 	}
 	in.guard.Read(len(frame.Data))
 	switch {
 	case in.index == 0:
 		p.Header, p.UserID, p.Address = append(p.Header, frame.Data...), frame.User, netip.Addr{}
 		in.content = HasContent(p.Header)
-		if frame.Address != "" {
+		switch {
+		case in.inproc:
+			p.Address = thisHost
+		case frame.Address != "":
 			p.Address = senderOf(frame.Address)
 		}
 	case in.index > MaxFrames || in.bytes > in.maxMessage:
@@ -302,11 +309,14 @@ func (in *zmqInbox) Close() error {
 	return nil
 }
 
+// thisHost is the address of who is known to be on this host.
+var thisHost = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
 // senderOf returns the address of the host that libzmq tells of. Over ipc it tells of a process
 // of this one.
 func senderOf(address string) netip.Addr {
 	if strings.HasPrefix(address, "localhost:") {
-		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		return thisHost
 	}
 	addr, _ := netip.ParseAddr(address)
 	return addr

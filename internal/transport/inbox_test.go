@@ -61,7 +61,7 @@ func TestInbox_Recv_notPolled(t *testing.T) {
 }
 
 // A HELLO says from which address it came, also where its connection has ended since. Over ipc
-// that is this host; over inproc nothing tells.
+// and inproc that is this host. By ZMTP 2 nothing tells, whatever routing id is claimed.
 func TestInbox_Recv_address(t *testing.T) {
 	for name, set := range map[string]func(*transport.ZMQ){
 		"batches": func(*transport.ZMQ) {}, "public functions": (*transport.ZMQ).UsePublicOnly,
@@ -83,7 +83,18 @@ func TestInbox_Recv_address(t *testing.T) {
 			if err = errors.Join(err, r.Close()); err != nil {
 				t.Fatal(err)
 			}
-			want := map[string]netip.Addr{"tcp": netip.MustParseAddr("127.0.0.1"), "ipc": netip.MustParseAddr("127.0.0.1"), "inproc": {}}
+			here := netip.MustParseAddr("127.0.0.1")
+			want := map[string]netip.Addr{"tcp": here, "ipc": here, "inproc": here, "ZMTP 2": {}, "inprocABCDEFGHIJKLMNOPQRSTUVWXYZ": {}}
+			for _, name := range []string{"ZMTP 2", "inprocABCDEFGHIJKLMNOPQRSTUVWXYZ"} {
+				r, err := zmtp.DialOld(endpoint, []byte(name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer r.Close()
+				if _, err = r.Write(zmtp.AppendFrame(nil, hello, false)); err != nil {
+					t.Fatal(err)
+				}
+			}
 			for name, endpoint := range map[string]string{"ipc": file, "inproc": endpoint} {
 				m := transporttest.MustDial(t, tr, endpoint, transport.DialOptions{Identity: []byte(name)})
 				transporttest.MustSend(t, m, hello)
@@ -98,37 +109,5 @@ func TestInbox_Recv_address(t *testing.T) {
 				t.Errorf("HELLOs came from %v, want %v", got, want)
 			}
 		})
-	}
-}
-
-// Who speaks a version of ZMTP of which libzmq tells no host is refused, for nothing could be
-// charged to it. Others are not, whether or not something in the process answers ZAP.
-func TestInbox_oldZMTP(t *testing.T) {
-	for _, secure := range []bool{false, true} {
-		tr := transporttest.NewZMQ(t)
-		if secure {
-			public, key := transporttest.NewKeys(t)
-			transporttest.MustListen(t, tr, transport.ListenOptions{PublicKey: public, SecretKey: key}, "tcp://127.0.0.1:*")
-		}
-		in, endpoint := transporttest.MustListen(t, tr, transport.ListenOptions{}, "tcp://127.0.0.1:*")
-		for version := 1; version <= 3; version++ {
-			r, err := zmtp.DialOld(version, endpoint, []byte("old"))
-			if version == 3 {
-				r, err = zmtp.Dial(endpoint, []byte("new"))
-			}
-			if err != nil {
-				t.Fatalf("ZMTP %d: %v", version, err)
-			}
-			_, _ = r.Write(zmtp.AppendFrame(nil, []byte{0xAA, 0xA1, 1}, false)) // or it is refused already
-			if version < 3 && !r.Ended(patience) {
-				t.Errorf("beside secure %t: ZMTP %d is not refused", secure, version)
-			}
-			defer r.Close()
-		}
-		var p transport.Packet
-		transporttest.MustRecv(t, in, &p)
-		if string(p.From) != "new" || !p.Address.IsValid() {
-			t.Errorf("beside secure %t: a message from %q at %v, want new at an address", secure, p.From, p.Address)
-		}
 	}
 }

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -27,6 +28,10 @@ type inprocOffer struct {
 
 // inprocOffers tell which endpoints are inboxes of this very process.
 type inprocOffers struct {
+	// mark ends the routing id of who connects by inproc. It never goes on the wire, and nobody
+	// can guess it: libzmq tells nothing else by which to know inproc from a connection of ZMTP 2.
+	mark string
+
 	mu     sync.Mutex
 	offers map[string]*inprocOffer // by endpoints that an inbox is bound to
 	made   int
@@ -49,16 +54,16 @@ func (s *inprocOffers) add(endpoint string, offer *inprocOffer) {
 	s.offers[endpoint] = offer
 }
 
-// connect takes the offer for an endpoint and returns it; nil if there is none.
-// Meanwhile nothing withdraws it: libzmq would wait for somebody to bind it again.
-func (s *inprocOffers) connect(soc *zmq.Socket, endpoint string) (*inprocOffer, error) {
+// connect takes the offer for an endpoint, under a routing id, and returns it; nil if there is
+// none. Meanwhile nothing withdraws it: libzmq would wait for somebody to bind it again.
+func (s *inprocOffers) connect(soc *zmq.Socket, endpoint, identity string) (*inprocOffer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	offer := s.offers[endpoint]
 	if offer == nil {
 		return nil, nil
 	}
-	return offer, soc.Connect(offer.endpoint)
+	return offer, errors.Join(soc.SetIdentity(identity+s.mark), soc.Connect(offer.endpoint))
 }
 
 // remove withdraws the offer for an endpoint, if it is this one.
@@ -103,13 +108,18 @@ func (in *zmqInbox) StopOffering() {
 // connect connects a mailbox by inproc, if it may and that is offered, or else by the
 // endpoint itself.
 func (m *zmqMailbox) connect(mayInproc bool) (err error) {
+	offers := &m.transport.context.inproc
 	if mayInproc && !m.transport.noInproc {
-		m.offer, err = m.transport.context.inproc.connect(m.soc, m.endpoint)
+		m.offer, err = offers.connect(m.soc, m.endpoint, m.identity)
 		if m.offer != nil {
 			return err
 		}
 	}
-	return m.soc.Connect(m.endpoint)
+	identity := m.identity
+	if strings.HasPrefix(m.endpoint, "inproc:") {
+		identity += offers.mark
+	}
+	return errors.Join(m.soc.SetIdentity(identity), m.soc.Connect(m.endpoint))
 }
 
 // reconnectOverTCP connects again by TCP if the inbox that was connected to by inproc is
@@ -119,9 +129,6 @@ func (m *zmqMailbox) reconnectOverTCP() bool {
 	if m.offer == nil || !m.offer.withdrawn.Load() {
 		return false
 	}
-	if m.soc.Connect(m.endpoint) != nil {
-		return false
-	}
 	m.offer = nil
-	return true
+	return m.connect(false) == nil
 }

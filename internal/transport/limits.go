@@ -25,9 +25,7 @@ const (
 )
 
 // SetListenLimits bounds what a connection to a listening socket can cost: the size of one
-// frame, and the time until it speaks ZeroMQ and has proven its key. It has to speak ZMTP 3, as
-// libzmq does since 4.0: of older versions libzmq tells neither the host nor the descriptor,
-// so nothing could be charged to it. A socket with a ZAP domain refuses them.
+// frame, and the time until it speaks ZeroMQ and has proven its key.
 func SetListenLimits(soc *zmq.Socket, maxFrame int) error {
-	return errors.Join(soc.SetMaxmsgsize(int64(maxFrame)), soc.SetHandshakeIvl(handshakeLimit), soc.SetZapDomain(plainDomain))
+	return errors.Join(soc.SetMaxmsgsize(int64(maxFrame)), soc.SetHandshakeIvl(handshakeLimit))
 }

@@ -39,7 +39,6 @@ func (t *ZMQ) Dial(endpoint string, opts DialOptions) (Mailbox, error) {
 	defer t.context.socketMu.Unlock()
 	soc, err := t.socket(zmq.DEALER, func(s *zmq.Socket) error {
 		err := errors.Join(
-			s.SetIdentity(string(opts.Identity)),
 			s.SetIpv6(strings.HasPrefix(endpoint, "tcp://[")),
 			s.SetSndhwm(HighWaterMark),
 			s.SetRcvhwm(mailboxRecvLimit),
@@ -55,7 +54,7 @@ func (t *ZMQ) Dial(endpoint string, opts DialOptions) (Mailbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("zyre: dial %s: %w", endpoint, err)
 	}
-	m := &zmqMailbox{transport: t, soc: soc, endpoint: endpoint, dialedAt: time.Now()}
+	m := &zmqMailbox{transport: t, soc: soc, endpoint: endpoint, identity: string(opts.Identity), dialedAt: time.Now()}
 	if err = m.connect(!secure); err == nil {
 		m.messages, err = t.messages(soc, false)
 	}
@@ -87,6 +86,7 @@ type zmqMailbox struct {
 	soc       *zmq.Socket
 	messages  *zmqmsg.Socket // of soc
 	endpoint  string
+	identity  string       // its routing id, but by inproc
 	offer     *inprocOffer // the one it is connected by; nil if by endpoint
 	dialedAt  time.Time
 	closed    bool

@@ -48,7 +48,7 @@ type Packet struct {
 	Frames  [][]byte   // content of WHISPER and SHOUT; empty for other commands
 	UserID  string     // Z85 public key of the sender under CURVE; empty without, and over inproc
 	Conn    Conn       // the connection that brought it, and will bring what follows
-	Address netip.Addr // of the host that a HELLO came from; invalid over inproc
+	Address netip.Addr // of the host that a HELLO came from, also over inproc and ipc; invalid where the peer speaks ZMTP 1 or 2
 	Excess  bool       // it had more frames or bytes than an inbox takes; Frames is empty
 }
 

@@ -20,9 +20,6 @@ const zapEndpoint = "inproc://zeromq.zap.01"
 
 const errnoAgain = zmq.Errno(syscall.EAGAIN)
 
-// plainDomain is the ZAP domain of listeners without CURVE, which let everybody in.
-const plainDomain = "plain"
-
 // MaxZapDomain is the most bytes of a ZAP domain. It leaves room for the suffix that register adds; libzmq takes 255.
 const MaxZapDomain = 200
 
@@ -163,10 +160,8 @@ func (z *zapResponder) answer(request [][]byte) [][]byte {
 	}
 	const domainFrame, addressFrame, mechanismFrame, keyFrame, frames = 2, 3, 5, 6, 7
 	switch {
-	case len(request) < keyFrame, string(request[0]) != "1.0":
+	case len(request) < frames, string(request[0]) != "1.0":
 		return reply("500", "Malformed request", "")
-	case string(request[domainFrame]) == plainDomain && string(request[mechanismFrame]) == "NULL":
-		return reply("200", "OK", "")
 	case string(request[mechanismFrame]) != "CURVE":
 		return reply("400", "CURVE only", "")
 	case len(request) != frames || len(request[keyFrame]) != 32:

@@ -24,7 +24,7 @@ func (g *Gossip) look(now time.Time, isTick bool) {
 
 // judge ends the connections on which too much came that was no message.
 func (g *Gossip) judge(now time.Time) {
-	g.guard.Judge(now, g.router == nil || !g.router.MayHaveInput(), g.connections)
+	g.guard.Judge(now, g.router == nil || !g.router.MayHaveInput(), g.heard)
 	for _, h := range g.hubs {
 		if h.dealer != nil && h.dealer.Judge() {
 			g.stats.Ended++
@@ -32,10 +32,10 @@ func (g *Gossip) judge(now time.Time) {
 	}
 }
 
-// connections lists those that clients are heard on.
-func (g *Gossip) connections(yield func(transport.Conn) bool) {
+// heard lists where clients are heard.
+func (g *Gossip) heard(yield func(transport.Heard) bool) {
 	for _, c := range g.clients {
-		if c.conn.IsKnown() && !yield(c.conn) {
+		if c.conn.IsKnown() && !yield(transport.Heard{Conn: c.conn}) {
 			return
 		}
 	}

@@ -151,7 +151,7 @@ func (r *zmqRouter) ReceiveFrom(parts [][]byte) (n int, from Origin, err error) 
 		}
 		frame := r.messages.Next()
 		if i == 1 {
-			from = Origin{frame.User, ipAddress(frame.Address), r.guard.Source(frame.Source, frame.Data)}
+			from = Origin{frame.User, ipAddress(frame.Address), r.guard.Source(frame.Source, frame.Data, frame.Source == 0)}
 		}
 		if i > 0 {
 			r.guard.Read(len(frame.Data))

@@ -11,7 +11,6 @@ import (
 
 	zmq "github.com/pebbe/zmq4"
 
-	"github.com/go-zyre/zyre/internal/foreign/zmtp"
 	"github.com/go-zyre/zyre/internal/zmqmsg"
 )
 
@@ -167,25 +166,6 @@ func TestErrnoOf(t *testing.T) {
 	} {
 		if got := errnoOf(c.err); got != c.want { //nolint:errorlint // callers compare with an Errno
 			t.Errorf("errnoOf(%v) = %v, want %v", c.err, got, c.want)
-		}
-	}
-}
-
-// A hub refuses who speaks a version of ZMTP of which libzmq does not tell the host.
-func TestHub_oldZMTP(t *testing.T) {
-	hub := newMember(t, newContext(t), quick())
-	at := hub.bind("tcp://127.0.0.1:*")
-	for version := 1; version <= 2; version++ {
-		r, err := zmtp.DialOld(version, at, []byte("\x01ZG1old"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = r.Write(zmtp.AppendFrame(nil, appendHead(nil, idHello), false)) // or it is refused already
-		if !r.Ended(patience) {
-			t.Errorf("ZMTP %d is not refused", version)
-		}
-		if err := r.Close(); err != nil {
-			t.Error(err)
 		}
 	}
 }

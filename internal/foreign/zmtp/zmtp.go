@@ -71,18 +71,16 @@ func dialGreeting(from netip.Addr, endpoint, mechanism string) (Raw, error) {
 }
 
 // DialOld connects as a DEALER with a routing id by version 2 of the protocol, which libzmq 3
-// spoke, or by version 1, which libzmq 2 did.
-func DialOld(version int, endpoint string, identity []byte) (Raw, error) {
+// spoke, and NetMQ and JeroMQ for longer. Frames have the form that version 3 gives them.
+func DialOld(endpoint string, identity []byte) (Raw, error) {
 	dialer := net.Dialer{Timeout: patience}
 	c, err := dialer.Dial("tcp", strings.TrimPrefix(endpoint, "tcp://"))
 	if err != nil {
 		return Raw{}, err
 	}
-	greeting := append([]byte{byte(len(identity) + 1), 0}, identity...)
-	if version == 2 {
-		greeting = AppendFrame([]byte("\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f\x01\x05"), identity, false)
-	}
-	if _, err = c.Write(greeting); err != nil {
+	const dealer = "\x05"
+	greeting := []byte("\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f\x01" + dealer)
+	if _, err = c.Write(AppendFrame(greeting, identity, false)); err != nil {
 		return Raw{}, errors.Join(err, c.Close())
 	}
 	return Raw{c}, nil

@@ -43,7 +43,9 @@ func (in *inbox) Recv(p *transport.Packet) error {
 		return transport.ErrAgain
 	}
 	p.From, p.Header, p.UserID, p.Conn = bytes.Clone(m.opts.Identity), message.frames[0], m.userID(), m.conn
-	p.Address = m.conn.Remote().Addr()
+	if p.Address = m.conn.Remote().Addr(); !p.Address.IsValid() {
+		p.Address = loopback // it came by ipc or inproc
+	}
 	switch {
 	case in.isExcess(message.frames[1:]):
 		p.Excess, p.Frames = true, nil
