@@ -73,12 +73,11 @@ func (n *nameServer) run() (asked map[string]int, err error) {
 // service of its own host.
 func TestNet_strangersNames(t *testing.T) {
 	const (
-		listen  = 6 * time.Second
-		limit   = 4 * time.Second
-		names   = 200
-		burst   = 4 + 32 // look-ups at once
-		rate    = 1 + 10 // and a second
-		service = "10.78.0.1:6379"
+		listen = 6 * time.Second
+		limit  = 4 * time.Second
+		names  = 200
+		burst  = 4 + 32 // look-ups at once
+		rate   = 1 + 10 // and a second
 	)
 	for name, c := range map[string]struct {
 		kind   string
@@ -98,7 +97,10 @@ func TestNet_strangersNames(t *testing.T) {
 			done := make(chan error, 2)
 			begun := time.Now()
 			go func() { done <- server.Try("names", "", nameServer{"10.78.0.4:53", listen}, &asked) }()
-			at := serviceOf(c.gossip, service)
+			at := service{At: []string{"127.0.0.1:6379"}, Limit: listen}
+			if !c.gossip { // a tuple may name what is at the node's own address
+				at.At = append(at.At, "10.78.0.1:6379")
+			}
 			go func() { done <- services.Try("service", "", at, &came) }()
 			cfg, others := child.Config{Required: []child.Required{{Endpoint: "tcp://app.test:7000"}}}, child.Config{}
 			if c.gossip {
@@ -110,7 +112,7 @@ func TestNet_strangersNames(t *testing.T) {
 			start := time.Now()
 			told := namings{Node: a.Started.Endpoint, Hub: a.Started.Gossip, Limit: limit}
 			told.Named = []string{"tcp://localhost:6379", "tcp://own1.test:6379", "tcp://own2.test:6379"}
-			if !c.gossip { // a tuple may name what is at the node's own address
+			if !c.gossip {
 				told.Named = append(told.Named, "tcp://here1.test:6379")
 			}
 			for i := range names {
@@ -138,15 +140,6 @@ func TestNet_strangersNames(t *testing.T) {
 			checkPairs(t, start, 0, a, peer)
 		})
 	}
-}
-
-// serviceOf is what listens on the host of a node that may not be connected to.
-func serviceOf(gossip bool, at string) service {
-	s := service{At: []string{"127.0.0.1:6379"}, Limit: 6 * time.Second}
-	if !gossip {
-		s.At = append(s.At, at)
-	}
-	return s
 }
 
 // gossipHello begins the protocol of gossip.
