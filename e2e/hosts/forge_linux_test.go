@@ -81,9 +81,9 @@ func TestNet_forgedSecureBeacons(t *testing.T) {
 			const limit = 5 * time.Second
 			const mostTime = time.Second
 			h := netns.NewLAN(t, "a", "b", "x")
-			cfg := child.Config{}
+			cfg := lifelike(child.Config{})
 			cfg.PublicKey, cfg.SecretKey = kit.KeyPair(t)
-			others := child.Config{UUID: "C0FFEE00C0FFEE00C0FFEE00C0FFEE00"}
+			others := lifelike(child.Config{UUID: "C0FFEE00C0FFEE00C0FFEE00C0FFEE00"})
 			others.PublicKey, others.SecretKey = kit.KeyPair(t)
 			cfg.Authorized = []string{cfg.PublicKey, others.PublicKey}
 			others.Authorized = cfg.Authorized

@@ -77,6 +77,7 @@ func (h *hellos) run() (said int, err error) {
 			return said, err
 		}
 	}
+	end = time.Now().Add(h.Limit / 2) // until all has been sent
 	watch.Paced(50*time.Millisecond, func() (last bool) { return time.Now().After(end) })
 	return said, nil
 }
@@ -98,7 +99,7 @@ func TestNet_strangersHellos(t *testing.T) {
 				if enters {
 					do.Count, most = entering, entering*each+beside
 				}
-				cfg := child.Config{}
+				cfg := lifelike(child.Config{})
 				if secure {
 					public, secret := kit.KeyPair(t)
 					cfg.PublicKey, cfg.SecretKey, cfg.Authorized = public, secret, []string{public}

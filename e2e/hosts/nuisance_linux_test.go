@@ -74,7 +74,7 @@ func TestNet_strangersElections(t *testing.T) {
 	)
 	t.Parallel()
 	h := netns.NewLAN(t, "a", "b", "x")
-	cfg := child.Config{Contest: "g"}
+	cfg := lifelike(child.Config{Contest: "g"})
 	a, b := node(h[0], cfg), node(h[1], cfg)
 	within(t, 5*time.Second, "a leader", func() bool { return a.Count("LEADER") > 0 && b.Count("LEADER") > 0 }, a, b)
 	start, x := time.Now(), h[2].Start("stranger")
@@ -167,7 +167,7 @@ func TestNet_strangersWarnings(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			h := netns.NewLAN(t, "a", "b", "x")
-			a, b := node(h[0], child.Config{}), node(h[1], child.Config{})
+			a, b := node(h[0], lifelike(child.Config{})), node(h[1], lifelike(child.Config{}))
 			within(t, 5*time.Second, "meshed", meshed(a, b), a, b)
 			start, x, sent := time.Now(), h[2].Start("stranger"), 0
 			do := nuisance{a.Started.Endpoint, kind, limit}
