@@ -74,7 +74,7 @@ type zre struct {
 	departures       uint64 // of these, the EXITs and moves
 
 	unreached map[[16]byte]time.Time // peers that have exited without an answer to our HELLO, and when
-	halfOpen  ratelimit.Bucket       // for new half-open peers
+	halfOpen  admission              // of new half-open peers
 	foreign   ratelimit.Bucket       // of messages of another version that are logged
 	counters  counters
 
@@ -162,7 +162,7 @@ func newZRE(cfg zreConfig, out port) *zre {
 		stalledHosts:  map[netip.Addr]time.Time{},
 		unreached:     map[[16]byte]time.Time{},
 
-		halfOpen: ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
+		halfOpen: newAdmission(),
 		foreign:  ratelimit.Bucket{Rate: 1, Burst: 1},
 
 		tickInterval: min(max(min(t.evasive, t.silent, t.expired)/5, minTimeout), maxTickInterval),

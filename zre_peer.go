@@ -121,6 +121,15 @@ func (z *zre) readdress(p *peer, endpoint string) {
 	z.addressed[endpoint] = p
 }
 
+// hostOf returns what a node is counted by that is not known yet: the address that its HELLO came
+// from, or the one that somebody says that it is at.
+func hostOf(from netip.Addr, endpoint string) netip.Addr {
+	if from.IsValid() {
+		return netif.HostOf(from)
+	}
+	return netif.HostOf(addressOf(endpoint).Addr())
+}
+
 // addressOf returns the address and port of an endpoint; an invalid one if it has a name,
 // or is not TCP.
 func addressOf(endpoint string) netip.AddrPort {

@@ -1,6 +1,9 @@
 package zyre
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // A sighting is the news, from a beacon, gossip or a look-up, that a node with a UUID can
 // be reached at an endpoint. It is no sign of life: only its own messages show that a
@@ -118,7 +121,7 @@ func (z *zre) noteTried(p *peer) {
 
 // meet connects to a node not known before.
 func (z *zre) meet(now time.Time, uuid [16]byte, endpoint string) {
-	if z.isThrottled(now, uuid) || !z.admit(now, uuid) {
+	if z.isThrottled(now, uuid) || !z.admit(now, uuid, hostOf(netip.Addr{}, endpoint)) {
 		z.counters.sightingsRefused++
 		return
 	}

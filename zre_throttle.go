@@ -22,7 +22,58 @@ const (
 	maxHalfOpen   = 1024 // beyond it the oldest gives way
 	halfOpenRate  = 500  // new ones a second, in the long run
 	halfOpenBurst = 250  // at once: each costs the node some 0.3 ms
+	// Beyond that, so many of all hosts, and of each host, in a second and at once: else one that
+	// names very many nodes, again and again, would take what there is from all others.
+	restRate      = 50
+	restBurst     = 50
+	hostRate      = 1
+	hostBurst     = 4
+	maxOwnBuckets = 1024 // hosts that are told apart
 )
+
+// admission limits how often a half-open peer is made.
+type admission struct {
+	all, rest ratelimit.Bucket
+	own       map[netip.Addr]*ratelimit.Bucket // what each host may have of the rest
+}
+
+func newAdmission() admission {
+	return admission{
+		all:  ratelimit.Bucket{Rate: halfOpenRate, Burst: halfOpenBurst},
+		rest: ratelimit.Bucket{Rate: restRate, Burst: restBurst},
+		own:  map[netip.Addr]*ratelimit.Bucket{},
+	}
+}
+
+// take reports whether one of a host may be made, and counts it if it may.
+func (a *admission) take(now time.Time, host netip.Addr) bool {
+	if a.all.Take(now) {
+		return true
+	}
+	own := a.ownBucket(now, host)
+	return own != nil && own.Take(now) && a.rest.Take(now)
+}
+
+// ownBucket returns that of a host; nil if there are too many.
+func (a *admission) ownBucket(now time.Time, host netip.Addr) *ratelimit.Bucket {
+	own := a.own[host]
+	if own != nil {
+		return own
+	}
+	if len(a.own) >= maxOwnBuckets {
+		for other, b := range a.own {
+			if now.Sub(b.Last()) >= hostBurst*time.Second/hostRate { // it is full again
+				delete(a.own, other)
+			}
+		}
+		if len(a.own) >= maxOwnBuckets {
+			return nil
+		}
+	}
+	own = &ratelimit.Bucket{Rate: hostRate, Burst: hostBurst}
+	a.own[host] = own
+	return own
+}
 
 // throttle limits how often one peer may restart its session.
 type throttle struct {
@@ -87,13 +138,13 @@ func (z *zre) forgetThrottles(now time.Time) {
 	}
 }
 
-// admit makes room for one more half-open peer, and reports whether it may be made. One that
-// the application requires is always admitted.
-func (z *zre) admit(now time.Time, uuid [16]byte) bool {
+// admit makes room for one more half-open peer, of a host, and reports whether it may be made.
+// One that the application requires is always admitted.
+func (z *zre) admit(now time.Time, uuid [16]byte, host netip.Addr) bool {
 	if z.isRequired(uuid) {
 		return true
 	}
-	if !z.halfOpen.Take(now) {
+	if !z.halfOpen.take(now, host) {
 		return false
 	}
 	if len(z.peers)-z.entered >= maxHalfOpen {

@@ -102,8 +102,8 @@ func TestAdmit(t *testing.T) {
 	for i := range 2 * halfOpenBurst {
 		b.z.sighted(b.now, numberedUUID(i), stateElsewhere)
 	}
-	if got := b.z.counters.sightingsRefused; got != halfOpenBurst {
-		t.Errorf("sightings refused = %d, want %d", got, halfOpenBurst)
+	if got := b.z.counters.sightingsRefused; got != halfOpenBurst-hostBurst {
+		t.Errorf("sightings refused = %d, want %d", got, halfOpenBurst-hostBurst)
 	}
 }
 
@@ -113,7 +113,7 @@ func TestAdmit_oldestGivesWay(t *testing.T) {
 	for i := range maxHalfOpen {
 		b.z.peers[numberedUUID(i)] = b.z.newPeer(numberedUUID(i), "", b.now.Add(time.Duration(i)))
 	}
-	if !b.z.admit(b.now, stateUUID) || b.z.peers[numberedUUID(0)] != nil || len(b.z.peers) != maxHalfOpen-1 {
+	if !b.z.admit(b.now, stateUUID, netip.Addr{}) || b.z.peers[numberedUUID(0)] != nil || len(b.z.peers) != maxHalfOpen-1 {
 		t.Errorf("peers = %d, want %d without the oldest", len(b.z.peers), maxHalfOpen-1)
 	}
 }
@@ -136,10 +136,11 @@ func TestAdmit_greediestGivesWay(t *testing.T) {
 	if b.z.peers[numberedUUID(mine)] == nil || b.z.peers[numberedUUID(others)] == nil {
 		t.Error("a flood from one host pushed out a peer of another host, or a required one")
 	}
+	flood := netip.MustParseAddr("10.0.0.66")
 	for range 2 * halfOpenBurst {
-		b.z.halfOpen.Take(b.now)
+		b.z.halfOpen.take(b.now, flood)
 	}
-	if !b.z.admit(b.now, numberedUUID(mine)) || b.z.admit(b.now, numberedUUID(others)) {
+	if !b.z.admit(b.now, numberedUUID(mine), flood) || b.z.admit(b.now, numberedUUID(others), flood) {
 		t.Error("a required peer is refused for the rate of others, or others are not")
 	}
 }
@@ -155,7 +156,7 @@ func TestAdmit_countsHosts(t *testing.T) {
 			uuid := numberedUUID(10 + i)
 			p := b.z.newPeer(uuid, fmt.Sprintf("tcp://10.1.%d.%d:9", i>>8, i&255), b.now)
 			p.held.from = netip.MustParseAddr("192.0.2.1")
-			if b.z.admit(b.now, uuid) {
+			if b.z.admit(b.now, uuid, p.host()) {
 				b.z.peers[uuid] = p
 			}
 		},
@@ -171,5 +172,38 @@ func TestAdmit_countsHosts(t *testing.T) {
 			t.Errorf("%s: of %d peers one of another host is there: %t, want it to keep its place",
 				name, len(b.z.peers), b.z.peers[honest] != nil)
 		}
+	}
+}
+
+// A host of which very many nodes are named, again and again, leaves other hosts a part, of some
+// at once; and many hosts together get no more than that.
+func TestAdmission_take(t *testing.T) {
+	now, a := time.Unix(1e9, 0), newAdmission()
+	flood := netip.MustParseAddr("10.0.0.66")
+	const seconds = 10
+	admitted, refused := 0, 0
+	for i := range 1000 * seconds {
+		if a.take(now, flood) {
+			admitted++
+		}
+		for range hostBurst {
+			if i%5000 == 4500 && !a.take(now, netip.MustParseAddr("10.0.0.5")) {
+				refused++
+			}
+		}
+		now = now.Add(time.Millisecond)
+	}
+	if most := halfOpenBurst + hostBurst + (halfOpenRate+hostRate)*seconds; admitted > most || refused > 0 {
+		t.Errorf("%d of one host, and %d of another refused; want at most %d, and none", admitted, refused, most)
+	}
+	admitted = 0
+	for i := range 1000 * seconds {
+		if a.take(now, netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})) {
+			admitted++
+		}
+		now = now.Add(time.Millisecond)
+	}
+	if most := halfOpenBurst + restBurst + (halfOpenRate+restRate)*seconds; admitted > most || len(a.own) > maxOwnBuckets {
+		t.Errorf("%d of many hosts, of which %d are told apart; want at most %d, and %d", admitted, len(a.own), most, maxOwnBuckets)
 	}
 }

@@ -250,6 +250,9 @@ func (n *node) read(events <-chan *zyre.Event) {
 	})
 }
 
+// mostHeaders is how many headers of a peer are reported: a hostile one has too many for a line.
+const mostHeaders = 100
+
 func (n *node) note(e *zyre.Event) {
 	message := e.Type == "WHISPER" || e.Type == "SHOUT"
 	if n.cfg.Tally && message && n.count(e) {
@@ -267,6 +270,9 @@ func (n *node) note(e *zyre.Event) {
 	}
 	at, told := time.Now(), *e
 	told.Frames = nil
+	if len(told.Headers) > mostHeaders {
+		told.Headers = nil
+	}
 	n.write(report{At: &at, Node: n.cfg.Name, Event: &told})
 }
 

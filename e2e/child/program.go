@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -215,6 +216,25 @@ func (p *Program) CPU() time.Duration {
 		p.t.Fatalf("%s: %q: %v", p.Name, b, err)
 	}
 	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// Waited returns how long each thread of a process has been ready to run and had no processor so
+// far: what a busy machine adds to the time of an answer. It is empty where the system does not
+// tell.
+func Waited(pid int) map[string]time.Duration {
+	waited := map[string]time.Duration{}
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	for _, file := range files {
+		var ran, waits time.Duration
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue // the thread has ended
+		}
+		if _, err := fmt.Sscan(string(b), &ran, &waits); err == nil {
+			waited[file] = waits
+		}
+	}
+	return waited
 }
 
 // Descriptors counts the files that the process has open.

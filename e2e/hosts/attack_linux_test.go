@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +27,10 @@ type attack struct {
 	Kind     string
 	Limit    time.Duration // how long it goes on
 	Bytes    int           // and how many bytes it sends at most
+	AtOnce   int           // connections
+	Keys     keys          // if it has any
 
+	end  time.Time
 	kept chan net.Conn // connections that stay open until the end
 }
 
@@ -47,6 +51,11 @@ var attackKinds = map[string]func(a *attack, sent func(n int) bool) error{
 
 	"frames without an end, of peers":          func(a *attack, sent func(int) bool) error { return a.frames(1<<40, false, sent) },
 	"little without an end on each connection": func(a *attack, sent func(int) bool) error { return a.frames(400_000, false, sent) },
+
+	// With keys, each empty frame has 35 bytes on the wire.
+	"half a million frames, with a key":          func(a *attack, sent func(int) bool) error { return a.sealed(500_000, true, sent) },
+	"frames without an end, with a key":          func(a *attack, sent func(int) bool) error { return a.sealed(500_000, false, sent) },
+	"frames without an end, of peers with a key": func(a *attack, sent func(int) bool) error { return a.sealed(500_000, false, sent) },
 
 	"a million frames to a hub":      func(a *attack, sent func(int) bool) error { return a.frames(1_000_000, true, sent) },
 	"frames without an end to a hub": func(a *attack, sent func(int) bool) error { return a.frames(1<<40, false, sent) },
@@ -136,16 +145,15 @@ func (a *attack) run() (done attacked, err error) {
 	if do == nil {
 		return done, fmt.Errorf("no attack %q", a.Kind)
 	}
-	const atOnce = 8
-	end := time.Now().Add(a.Limit)
-	results := make(chan attacked, atOnce)
+	a.end = time.Now().Add(a.Limit)
+	results := make(chan attacked, a.AtOnce)
 	a.kept = make(chan net.Conn, 10_000)
-	for range atOnce {
+	for range a.AtOnce {
 		go func() {
 			var mine attacked
 			sent := func(n int) bool {
 				mine.Bytes += n
-				return mine.Bytes < a.Bytes/atOnce && time.Now().Before(end)
+				return mine.Bytes < a.Bytes/a.AtOnce && time.Now().Before(a.end)
 			}
 			for sent(0) {
 				_ = do(a, sent) // the connection was ended, which is what the test is about
@@ -154,7 +162,7 @@ func (a *attack) run() (done attacked, err error) {
 			results <- mine
 		}()
 	}
-	for range atOnce {
+	for range a.AtOnce {
 		r := <-results
 		done.Connections += r.Connections
 		done.Bytes += r.Bytes
@@ -172,6 +180,8 @@ func (a *attack) run() (done attacked, err error) {
 var attackVerbs = child.Verbs{
 	"attack": verb((*attack).run), "members": verb((*members).run),
 	"service": verb((*service).run), "name": verb((*namings).run),
+	"forge": verb((*forgery).run), "names": verb((*nameServer).run), "hellos": verb((*hellos).run),
+	"crowd": verb((*crowd).run), "fickle": verb((*fickle).run), "annoy": verb((*nuisance).run),
 }
 
 // verb makes a command of what is done with its arguments.
@@ -185,20 +195,104 @@ func verb[T, R any](run func(with *T) (R, error)) func(*child.Reporter, child.Co
 	}
 }
 
+// What an attack may cost a node at the most.
+const (
+	mostMemory = 512 << 20 // that the process may take more than before
+	mostAnswer = 500 * time.Millisecond
+)
+
+// cost is what an attack has cost a node.
+type cost struct {
+	memory int // that its process took more than before at the most, in bytes
+	// answer is the longest time that the node took to answer, without that in which it, or this
+	// test, had no processor.
+	answer time.Duration
+}
+
+func (c cost) String() string {
+	return fmt.Sprintf("memory grew by %d kB at the most, Stats took %v at the most", c.memory>>10, c.answer.Round(time.Millisecond))
+}
+
+// costOf has somebody attack a node, and fails the test if that cost more than it may.
+func costOf(t *testing.T, a *child.Node, most int, attack func() error) (c cost) {
+	t.Helper()
+	before := a.Process.Usage()
+	c.answer = answers(t, a, attack)
+	c.memory = a.Process.Usage().Resident - before.Resident
+	if c.memory > most {
+		t.Errorf("memory grew by %d bytes, want at most %d", c.memory, most)
+	}
+	return c
+}
+
+// answers asks a node for its Stats over and over while it is attacked, and returns the longest time
+// that an answer took, which must not be too long.
+func answers(t *testing.T, a *child.Node, attack func() error) (longest time.Duration) {
+	t.Helper()
+	over, asked := make(chan struct{}), make(chan error, 1)
+	go func() {
+		var err error
+		for running := true; running && err == nil; {
+			waited, start := waited(a), time.Now()
+			err = a.Process.Try("stats", a.Name, nil, nil)
+			longest = max(longest, time.Since(start)-waited())
+			select {
+			case <-over:
+				running = false
+			default:
+			}
+		}
+		asked <- err
+	}()
+	err := attack()
+	close(over)
+	if err := errors.Join(err, <-asked); err != nil {
+		t.Fatal(err)
+	}
+	if longest > mostAnswer {
+		t.Errorf("Stats took %v, want at most %v", longest, mostAnswer)
+	}
+	return longest
+}
+
+// waited returns how long the processes of nodes, and this one, wait for a processor from now on. An
+// answer goes through two threads of each, so it is twice what the one waits that waits longest.
+func waited(nodes ...*child.Node) func() time.Duration {
+	look := func() (of []map[string]time.Duration) {
+		for _, n := range nodes {
+			of = append(of, child.Waited(n.Process.PID()))
+		}
+		return append(of, child.Waited(os.Getpid()))
+	}
+	before := look()
+	return func() (sum time.Duration) {
+		for i, process := range look() {
+			longest := time.Duration(0)
+			for thread, now := range process {
+				longest = max(longest, now-before[i][thread])
+			}
+			sum += 2 * longest
+		}
+		return sum
+	}
+}
+
 // However a stranger sends what libzmq has to keep, a node's memory and its answers stay
-// within bounds, and its peers notice nothing.
+// within bounds, and its peers notice nothing. Nor does it help to have a key.
 func TestNet_strangersBytes(t *testing.T) {
-	const (
-		mostMemory = 512 << 20 // that the process may take more than before
-		mostAnswer = 500 * time.Millisecond
-	)
 	public, secret := kit.KeyPair(t)
 	for kind := range attackKinds {
 		t.Run(strings.ReplaceAll(kind, " ", "_"), func(t *testing.T) {
 			t.Parallel()
 			cfg := child.Config{}
+			do := attack{Kind: kind, Limit: 4 * time.Second, Bytes: 256 << 20, AtOnce: 8}
 			if strings.HasSuffix(kind, "key") {
 				cfg.PublicKey, cfg.SecretKey = public, secret
+			}
+			if strings.HasSuffix(kind, "with a key") {
+				do.Keys = keys{public, public, secret}
+				cfg.Authorized = []string{public}
+				do.AtOnce = 2 // each takes as much memory as the node
 			}
 			toHub := strings.HasSuffix(kind, "hub")
 			if toHub {
@@ -206,45 +300,18 @@ func TestNet_strangersBytes(t *testing.T) {
 			}
 			h := netns.NewLAN(t, "a", "b", "x")
 			a := node(h[0], cfg)
-			target := a.Started.Endpoint
+			do.Endpoint = a.Started.Endpoint
 			if toHub {
-				target, cfg.GossipBind, cfg.GossipConnect = a.Started.Gossip, "", a.Started.Gossip
+				do.Endpoint, cfg.GossipBind, cfg.GossipConnect = a.Started.Gossip, "", a.Started.Gossip
 			}
 			b := node(h[1], cfg)
 			within(t, 5*time.Second, "meshed", meshed(a, b), a, b)
-			start, before := time.Now(), a.Process.Usage()
+			start := time.Now()
 			x := h[2].Start("attack")
 			var did attacked
-			done := make(chan error, 1)
-			go func() {
-				done <- x.Try("attack", "", attack{
-					Endpoint: target, Kind: kind, Limit: 4 * time.Second, Bytes: 256 << 20,
-				}, &did)
-			}()
-			slowest := time.Duration(0)
-			for running := true; running; {
-				asked := time.Now()
-				a.Stats()
-				slowest = max(slowest, time.Since(asked))
-				select {
-				case err := <-done:
-					if err != nil {
-						t.Fatal(err)
-					}
-					running = false
-				default:
-				}
-			}
-			after := a.Process.Usage()
-			grown := after.Resident - before.Resident
-			t.Logf("%s: %d connections, %d kB on the wire; memory grew by %d kB at the most, Stats took %v at the most, %d connections ended",
-				kind, did.Connections, did.Bytes>>10, grown>>10, slowest.Round(time.Millisecond), a.Stats().Dropped.ConnectionsCut+a.Stats().Gossip.Ended)
-			if grown > mostMemory {
-				t.Errorf("memory grew by %d bytes, want at most %d", grown, mostMemory)
-			}
-			if slowest > mostAnswer {
-				t.Errorf("Stats took %v, want at most %v", slowest, mostAnswer)
-			}
+			cost := costOf(t, a, mostMemory, func() error { return x.Try("attack", "", do, &did) })
+			t.Logf("%s: %d connections, %d kB on the wire; %v, %d connections ended",
+				kind, did.Connections, did.Bytes>>10, cost, a.Stats().Dropped.ConnectionsCut+a.Stats().Gossip.Ended)
 			checkTalk(t, a, b)
 			checkPairs(t, start, 0, a, b)
 		})

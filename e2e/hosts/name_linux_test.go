@@ -10,24 +10,39 @@ import (
 	"github.com/go-zyre/zyre/e2e/netns"
 )
 
-// hostNames has a host find the addresses of names in a file of its own. The test may
-// change what the file says.
-func hostNames(t *testing.T, h *netns.Host, table string) (change func(table string)) {
+// hostFile returns the path of a file of a host's own, which the host sees in /etc.
+func hostFile(t *testing.T, h *netns.Host, name string) string {
 	t.Helper()
 	dir := filepath.Join("/etc/netns", h.Space())
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Skip(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return filepath.Join(dir, name)
+}
+
+// hostNames has a host find the addresses of names in a file of its own. The test may
+// change what the file says.
+func hostNames(t *testing.T, h *netns.Host, table string) (change func(table string)) {
+	t.Helper()
+	file := hostFile(t, h, "hosts")
 	change = func(table string) {
 		t.Helper()
 		// In place: the file is mounted over /etc/hosts of the host.
-		if err := os.WriteFile(filepath.Join(dir, "hosts"), []byte("127.0.0.1 localhost\n"+table), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte("127.0.0.1 localhost\n"+table), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	change(table)
 	return change
+}
+
+// asksNames has a host ask a server for the addresses of names.
+func asksNames(t *testing.T, h *netns.Host, server string) {
+	t.Helper()
+	if err := os.WriteFile(hostFile(t, h, "resolv.conf"), []byte("nameserver "+server+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // A name has several addresses, of which one leads nowhere, one to a host that refuses,

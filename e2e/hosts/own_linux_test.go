@@ -1,14 +1,11 @@
 package hosts
 
 import (
-	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
-	"net/netip"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/go-zyre/zyre/e2e/child"
 	"github.com/go-zyre/zyre/e2e/netns"
@@ -51,20 +48,21 @@ func (s *service) run() (came map[string]int, err error) {
 // namings are what a stranger tells a node: that there are peers where there are none.
 type namings struct {
 	Node   string   // its endpoint
-	Named  []string // endpoints, each in a HELLO
+	Hub    string   // that of its hub: what is named is in tuples, and not in HELLOs
+	Named  []string // endpoints, each in a HELLO or a tuple
 	Limit  time.Duration
-	Beacon struct { // forged, with the address of another host
-		From, To string // addresses with ports
-		Port     uint16
-	}
+	Beacon forgery
 }
 
 // run says them, and waits for as long as they may have an effect.
 func (n *namings) run() (struct{}, error) {
 	none := struct{}{}
+	if n.Hub != "" {
+		return none, n.publish()
+	}
 	var last zmtp.Raw
 	for i, named := range n.Named {
-		identity := [17]byte{1, 0xfd, 16: byte(i)}
+		identity := [17]byte{1, 0xfd, 15: byte(i >> 8), 16: byte(i)}
 		r, err := zmtp.Dial(n.Node, identity[:])
 		if err != nil {
 			return none, err
@@ -80,36 +78,29 @@ func (n *namings) run() (struct{}, error) {
 			return none, err
 		}
 	}
-	if n.Beacon.Port != 0 {
-		if err := n.sendBeacon(); err != nil {
-			return none, err
-		}
+	if _, err := n.Beacon.run(); err != nil {
+		return none, err
 	}
-	last.Ended(n.Limit)
+	if len(n.Named) > 0 {
+		last.Ended(n.Limit)
+	}
 	return none, nil
 }
 
-// sendBeacon sends a beacon with another address than the host's own.
-func (n *namings) sendBeacon() error {
-	from, err1 := netip.ParseAddrPort(n.Beacon.From)
-	to, err2 := netip.ParseAddrPort(n.Beacon.To)
-	fd, err3 := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
-	if err := errors.Join(err1, err2, err3); err != nil {
+// publish says by gossip what is named.
+func (n *namings) publish() error {
+	r, err := zmtp.Dial(n.Hub, []byte("stranger"))
+	if err != nil {
 		return err
 	}
-	defer unix.Close(fd)
-	beacon := append([]byte("ZRE\x01"), make([]byte, 18)...)
-	beacon[4] = 0xfe
-	binary.BigEndian.PutUint16(beacon[20:], n.Beacon.Port)
-	packet := make([]byte, 28, 64) // IPv4, which the kernel completes, and UDP without a checksum
-	packet[0], packet[8], packet[9] = 0x45, 64, unix.IPPROTO_UDP
-	copy(packet[12:], from.Addr().AsSlice())
-	copy(packet[16:], to.Addr().AsSlice())
-	binary.BigEndian.PutUint16(packet[20:], from.Port())
-	binary.BigEndian.PutUint16(packet[22:], to.Port())
-	binary.BigEndian.PutUint16(packet[24:], uint16(8+len(beacon)))
-	err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST, 1)
-	return errors.Join(err, unix.Sendto(fd, append(packet, beacon...), 0, &unix.SockaddrInet4{Addr: to.Addr().As4()}))
+	defer r.Close()
+	said := zmtp.AppendFrame(nil, gossipHello, false)
+	for i, named := range n.Named {
+		said = zmtp.AppendFrame(said, gossipTuple(fmt.Sprintf("%032X", i), named), false)
+	}
+	_, err = r.Write(said)
+	r.Ended(n.Limit)
+	return err
 }
 
 // A stranger has a node connect to no service of its own host, whatever address it names, and
@@ -140,7 +131,7 @@ func TestNet_strangersOwnHost(t *testing.T) {
 		told.Named = append(told.Named, "tcp://"+at)
 	}
 	told.Named = append(told.Named, "tcp://[::ffff:10.78.0.1]:7000")
-	told.Beacon.From, told.Beacon.To, told.Beacon.Port = "10.78.0.11:5670", "10.78.0.255:5670", 7000
+	told.Beacon = forgery{From: "10.78.0.11:5670", To: "10.78.0.255:5670", Beacon: child.ForgedBeacon(1, 7000), Count: 1}
 	if err := errors.Join(stranger.Try("name", "", told, &struct{}{}), <-served, <-servedThere); err != nil {
 		t.Fatal(err)
 	}
