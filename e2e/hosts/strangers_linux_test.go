@@ -202,6 +202,7 @@ func (c *crowd) run() (clients int, err error) {
 // A host that fills a hub, with tuples or with clients, keeps no others from meeting there.
 func TestNet_strangersHub(t *testing.T) {
 	const limit, files = 3 * time.Second, 10_000
+	const mostTime = 5 * time.Second
 	for name, c := range map[string]crowd{
 		"tuples":  {Clients: 2, Each: 10_000, Host: "0.0.0.0"}, // nobody connects there
 		"nodes":   {Clients: 2, Each: 600, Host: "10.78.0.4"},
@@ -230,7 +231,11 @@ func TestNet_strangersHub(t *testing.T) {
 					return s.Refused > 0 || s.Tuples >= c.Clients*c.Each && c.Each > 0
 				})
 				a, b := node(h[1], cfg), node(h[2], cfg)
-				within(t, 5*time.Second, "met", meshed(a, b, hub, before), a, b, hub, before)
+				waited := waited(hub, a, b)
+				took := within(t, 30*time.Second, "met", meshed(a, b, hub, before), a, b, hub, before) - waited()
+				if took > mostTime {
+					t.Errorf("met after %v, want at most %v", took, mostTime)
+				}
 				t.Logf("clients, tuples: %+v", hub.Stats().Gossip)
 				checkTalk(t, a, b, hub, before)
 				return <-done
