@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -253,28 +252,6 @@ func answers(t *testing.T, a *child.Node, attack func() error) (longest time.Dur
 		t.Errorf("Stats took %v, want at most %v", longest, mostAnswer)
 	}
 	return longest
-}
-
-// waited returns how long the processes of nodes, and this one, wait for a processor from now on. An
-// answer goes through two threads of each, so it is twice what the one waits that waits longest.
-func waited(nodes ...*child.Node) func() time.Duration {
-	look := func() (of []map[string]time.Duration) {
-		for _, n := range nodes {
-			of = append(of, child.Waited(n.Process.PID()))
-		}
-		return append(of, child.Waited(os.Getpid()))
-	}
-	before := look()
-	return func() (sum time.Duration) {
-		for i, process := range look() {
-			longest := time.Duration(0)
-			for thread, now := range process {
-				longest = max(longest, now-before[i][thread])
-			}
-			sum += 2 * longest
-		}
-		return sum
-	}
 }
 
 // However a stranger sends what libzmq has to keep, a node's memory and its answers stay

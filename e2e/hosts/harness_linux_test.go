@@ -74,13 +74,36 @@ func lan(t *testing.T, cfg child.Config, names ...string) (hosts []*netns.Host, 
 	return hosts, nodes
 }
 
+// within is watch.Within; the time in which the nodes, or the test, had no processor does not count.
 func within(t *testing.T, limit time.Duration, what string, holds func() bool, nodes ...*child.Node) time.Duration {
 	t.Helper()
 	var logs []fmt.Stringer
 	for _, n := range nodes {
 		logs = append(logs, n)
 	}
-	return watch.Within(t, limit, what, holds, logs...)
+	return watch.WithinWithout(t, limit, waited(nodes...), what, holds, logs...)
+}
+
+// waited returns how long the processes of nodes, and this one, wait for a processor from now on. An
+// answer goes through two threads of each, so it is twice what the one waits that waits longest.
+func waited(nodes ...*child.Node) func() time.Duration {
+	look := func() (of []map[string]time.Duration) {
+		for _, n := range nodes {
+			of = append(of, child.Waited(n.Process.PID()))
+		}
+		return append(of, child.Waited(os.Getpid()))
+	}
+	before := look()
+	return func() (sum time.Duration) {
+		for i, process := range look() {
+			longest := time.Duration(0)
+			for thread, now := range process {
+				longest = max(longest, now-before[i][thread])
+			}
+			sum += 2 * longest
+		}
+		return sum
+	}
 }
 
 func texts(nodes []*child.Node) string {

@@ -22,12 +22,18 @@ func Until(t testing.TB, what string, holds func() bool) {
 // shown then.
 func Within(t testing.TB, limit time.Duration, what string, holds func() bool, logs ...fmt.Stringer) time.Duration {
 	t.Helper()
+	return WithinWithout(t, limit, func() time.Duration { return 0 }, what, holds, logs...)
+}
+
+// WithinWithout is Within, where some of the time does not count.
+func WithinWithout(t testing.TB, limit time.Duration, without func() time.Duration, what string, holds func() bool, logs ...fmt.Stringer) time.Duration {
+	t.Helper()
 	took, ok := until(2*limit+Patience, holds)
 	switch {
 	case !ok:
 		t.Fatalf("%s: not within %v\n%s", what, took, texts(logs))
-	case took > limit:
-		t.Errorf("%s: after %v, want %v\n%s", what, took, limit, texts(logs))
+	case took-without() > limit:
+		t.Errorf("%s: after %v, of which %v do not count, want %v\n%s", what, took, without(), limit, texts(logs))
 	default:
 		t.Logf("%s: after %v", what, took)
 	}
