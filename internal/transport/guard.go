@@ -232,22 +232,23 @@ func (g *Guard) recognize(now time.Time, peers iter.Seq[Heard]) {
 	// is there as long as its peer.
 	newestFirst := func(a, b *guarded) int { return b.firstSeen.Compare(a.firstSeen) }
 	g.assume(gone, newestFirst)
-	g.assume(old, func(a, b *guarded) int { return newestFirst(b, a) })
-	g.countUnknown()
+	g.countUnknown(g.assume(old, func(a, b *guarded) int { return newestFirst(b, a) }))
 }
 
-// assume takes connections for those of so many peers of each host, in order.
-func (g *Guard) assume(peers map[netip.Addr]int, order func(a, b *guarded) int) {
+// assume takes connections for those of so many peers of each host, in order, and returns them.
+func (g *Guard) assume(peers map[netip.Addr]int, order func(a, b *guarded) int) (taken []*guarded) {
 	if len(peers) == 0 {
-		return
+		return nil
 	}
 	slices.SortFunc(g.in, order)
 	for _, k := range g.in {
 		if host := netif.HostOf(k.Remote().Addr()); !k.mayBePeers && peers[host] > 0 {
 			k.mayBePeers = true
 			peers[host]--
+			taken = append(taken, k)
 		}
 	}
+	return taken
 }
 
 // plan sets when to look again.

@@ -128,13 +128,10 @@ func (g *Guard) count() {
 	}
 }
 
-// countUnknown counts what was read by ZMTP 1 and 2 for the connections that may be those of peers
-// who speak these: which of them it came on, nothing tells. What came since the look is kept.
-func (g *Guard) countUnknown() {
-	for _, k := range g.in {
-		if !k.mayBePeers || k.isPeers {
-			continue
-		}
+// countUnknown counts what was read by ZMTP 1 and 2 for the connections that are taken for those of
+// peers who speak these: which of them it came on, nothing tells. What came since the look is kept.
+func (g *Guard) countUnknown(theirs []*guarded) {
+	for _, k := range theirs {
 		k.read += min(k.held, g.unknown.read)
 		g.unknown.read -= min(k.held, g.unknown.read)
 	}
