@@ -65,8 +65,6 @@ type zre struct {
 	blocked          map[*peer]bool  // peers with a backlog
 	blockedGroups    map[string]bool // groups with a blocked member that somebody shouts to
 	stalledBytes     int             // that wait for stalled peers: see intake
-	isShouting       bool            // a SHOUT is being sent: what of it waits for stalled peers counts once
-	shoutKept        *kept           // that count; nil if none of it waits
 	stalledHosts     map[netip.Addr]time.Time
 	lettingGo        bool   // nobody is made to wait: see letGo
 	electionsChanged bool   // an election has something to do

@@ -21,20 +21,33 @@ const letGoShare = 8
 
 // outgoing is a message that waits for room.
 type outgoing struct {
-	header  []byte
-	content content
+	*encoded
 	receipt *receipt
 	kept    *kept
 }
 
-// ownCopy has room for the header and the frame of nearly every message, in one allocation.
-type ownCopy struct {
-	header [40]byte
-	frames [1][]byte
+// encoded is a message as it goes to a peer. A shout waits once for all: only the sequence number
+// differs, which is written into the header when it goes.
+type encoded struct {
+	header  []byte
+	content content
+
+	own struct { // room for the header and the frame of nearly every message, in one allocation
+		header [40]byte
+		frames [1][]byte
+	}
+}
+
+// newEncoded makes a message; the header may be reused afterwards, the frames not.
+func newEncoded(header []byte, c content) *encoded {
+	e := &encoded{content: c}
+	e.header = append(e.own.header[:0], header...)
+	e.content.frames = append(e.own.frames[:0], c.frames...)
+	return e
 }
 
 // isShout reports whether it is a SHOUT, by the third byte of its header.
-func (o *outgoing) isShout() bool { return len(o.header) > 2 && o.header[2] == ShoutID }
+func (e *encoded) isShout() bool { return len(e.header) > 2 && e.header[2] == ShoutID }
 
 // release gives up what the message carries.
 func (o *outgoing) release() {
@@ -76,20 +89,17 @@ func (b *backlog) clear(err error) {
 	*b = backlog{}
 }
 
-// push adds a message. The header may be reused afterwards, the frames not.
-func (b *backlog) push(header []byte, c content, r *receipt, k *kept) {
-	c.retain()
-	own := new(ownCopy)
-	o := outgoing{header: append(own.header[:0], header...), content: c, receipt: r, kept: k}
-	o.content.frames = append(own.frames[:0], c.frames...)
-	b.queue.Push(o)
-	b.count(&o, 1)
+// push adds a message.
+func (b *backlog) push(e *encoded, r *receipt, k *kept) {
+	e.content.retain()
+	b.queue.Push(outgoing{e, r, k})
+	b.count(e, 1)
 }
 
 // count counts a message that comes, or with -1 one that goes.
-func (b *backlog) count(o *outgoing, more int) {
-	b.bytes += more * o.content.size()
-	if o.isShout() {
+func (b *backlog) count(e *encoded, more int) {
+	b.bytes += more * e.content.size()
+	if e.isShout() {
 		b.shouts += more
 	}
 }
@@ -97,7 +107,7 @@ func (b *backlog) count(o *outgoing, more int) {
 // sent removes the oldest message, which was sent.
 func (b *backlog) sent() {
 	o := b.queue.Pop()
-	b.count(&o, -1)
+	b.count(o.encoded, -1)
 	o.receipt.noteOutcome(nil)
 	o.release()
 }
@@ -239,7 +249,7 @@ func (z *zre) withdrawFrom(p *peer, err error, which func(r *receipt) bool) {
 	for p.backlog.queue.Len() > 0 {
 		o := p.backlog.queue.Pop()
 		if which(o.receipt) {
-			kept.count(&o, -1)
+			kept.count(o.encoded, -1)
 			o.receipt.noteOutcome(err)
 			o.release()
 			continue

@@ -30,9 +30,9 @@ func (b *zreBench) send() *receipt {
 func TestBacklog_keepsOrderAndCopiesHeaders(t *testing.T) {
 	var b backlog
 	header := []byte{1}
-	b.push(header, content{}, nil, nil)
+	b.push(newEncoded(header, content{}), nil, nil)
 	header[0] = 2
-	b.push(header, content{}, nil, nil)
+	b.push(newEncoded(header, content{}), nil, nil)
 	if first, second := b.queue.Pop().header[0], b.queue.Pop().header[0]; first != 1 || second != 2 {
 		t.Errorf("headers = %d, %d, want 1, 2", first, second)
 	}
@@ -41,7 +41,7 @@ func TestBacklog_keepsOrderAndCopiesHeaders(t *testing.T) {
 // What waits is dropped as a whole.
 func TestBacklog_clear(t *testing.T) {
 	b := backlog{pingQueued: true, pingOKsOwed: 2, cause: waitsForRoom}
-	b.push(nil, content{frames: [][]byte{make([]byte, 10)}}, nil, nil)
+	b.push(newEncoded(nil, content{frames: [][]byte{make([]byte, 10)}}), nil, nil)
 	if b.clear(nil); b.isBlocked() || b.bytes != 0 || b.cause != waitsForNothing {
 		t.Errorf("after clear: blocked %t, %d bytes, cause %d; want false, 0, %d", b.isBlocked(), b.bytes, b.cause, waitsForNothing)
 	}

@@ -277,10 +277,11 @@ func (z *zre) tellNewcomers(now time.Time, group string, e *election) {
 		return
 	}
 	z.encode(&ZreMsg{id: LeaderID, Group: group, candidate: e.leader})
+	tell := transmission{header: z.header}
 	for _, p := range g.peers {
 		if !e.told[p] {
 			e.told[p] = true
-			z.transmit(now, p, z.header, content{}, nil)
+			z.transmit(now, p, &tell)
 		}
 	}
 }
@@ -320,7 +321,8 @@ func (z *zre) lead(group string, e *election, leader string) {
 // tellMembers sends a command to every member of a group.
 func (z *zre) tellMembers(now time.Time, g *group, msg *ZreMsg) {
 	z.encode(msg)
+	tell := transmission{header: z.header}
 	for _, p := range g.peers {
-		z.transmit(now, p, z.header, content{}, nil)
+		z.transmit(now, p, &tell)
 	}
 }

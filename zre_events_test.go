@@ -24,7 +24,9 @@ func TestZRE_exitReasons(t *testing.T) {
 			b.z.receive(b.now, &p)
 		}},
 		{ReasonTooLarge, func(b *zreBench) {
-			b.z.transmit(b.now, b.peer(), appendPlain(nil, WhisperID, 0), content{frames: [][]byte{make([]byte, defaultMaxMessage+1)}}, nil)
+			b.z.transmit(b.now, b.peer(), &transmission{
+				header: appendPlain(nil, WhisperID, 0), content: content{frames: [][]byte{make([]byte, defaultMaxMessage+1)}},
+			})
 			b.pass(time.Second)
 			b.hello(stateEndpoint)
 		}},

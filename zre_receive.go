@@ -33,12 +33,7 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 	}
 	v := &z.view
 	err := v.parse(m.Header)
-	if errors.Is(err, errBadSignature) || errors.Is(err, errBadVersion) {
-		z.rejectForeign(now, uuid, err)
-		return
-	}
-	if err != nil && (v.id == HelloID || len(m.Header) < headerSize || errors.Is(err, errTooLarge)) {
-		z.malformed(uuid, v, err) // and tells nothing about the sequence
+	if err != nil && z.rejectHeader(now, uuid, m.Header, err) {
 		return
 	}
 	p := z.peers[uuid]
@@ -81,13 +76,27 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 	z.confirmHello(now, p, v.id)
 	z.heardFrom(now, p)
 	switch {
+	case err == nil:
+		z.dispatch(now, p, v, m.Frames)
 	case errors.Is(err, errUnknownID):
 		z.counters.unknownCommand++
-	case err != nil:
-		z.malformed(uuid, v, err)
 	default:
-		z.dispatch(now, p, v, m.Frames)
+		z.malformed(uuid, v, err)
 	}
+}
+
+// rejectHeader rejects a message whose header tells nothing, not even its sequence number, and
+// reports whether it is one.
+func (z *zre) rejectHeader(now time.Time, uuid [16]byte, header []byte, err error) bool {
+	switch {
+	case errors.Is(err, errBadSignature) || errors.Is(err, errBadVersion):
+		z.rejectForeign(now, uuid, err)
+	case z.view.id == HelloID || len(header) < headerSize || errors.Is(err, errTooLarge):
+		z.malformed(uuid, &z.view, err)
+	default:
+		return false
+	}
+	return true
 }
 
 // rejectForeign counts a message that is not of this version of ZRE.

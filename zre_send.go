@@ -37,7 +37,7 @@ func (z *zre) sendWhispers(now time.Time) {
 			z.header = appendPlain(z.header[:0], WhisperID, 0)
 			m.receipt.expect(1, false)
 			z.counters.whispersSent++
-			z.transmit(now, p, z.header, z.content(m), m.receipt)
+			z.transmit(now, p, &transmission{header: z.header, content: z.content(m), receipt: m.receipt})
 			m.release()
 		}
 		p.batch = batch{}
@@ -59,14 +59,12 @@ func (z *zre) shout(now time.Time, m *message) {
 	z.encode(&ZreMsg{id: ShoutID, Group: m.group})
 	m.receipt.expect(len(g.peers), true)
 	z.counters.shoutsSent++
-	c := z.content(m)
+	t := transmission{header: z.header, content: z.content(m), receipt: m.receipt, isShout: true}
 	blocked := false
-	z.isShouting = true
 	for _, p := range g.peers {
-		z.transmit(now, p, z.header, c, m.receipt)
+		z.transmit(now, p, &t)
 		blocked = blocked || z.holdsShouts(p)
 	}
-	z.isShouting, z.shoutKept = false, nil
 	if blocked {
 		z.blockGroup(m.group)
 	}
@@ -83,19 +81,38 @@ func (z *zre) encode(msg *ZreMsg) {
 	z.header = b
 }
 
-// transmit sends a message to a peer, or keeps it until the peer has room. The header
-// may be reused afterwards, the frames not.
-func (z *zre) transmit(now time.Time, p *peer, header []byte, c content, r *receipt) {
+// transmission is a message on its way to one peer or more.
+type transmission struct {
+	header  []byte // may be reused once it has been transmitted, the frames not
+	content content
+	receipt *receipt
+	isShout bool
+
+	waiting *encoded // what waits for those who have no room; nil if it waits for nobody
+	kept    *kept    // what counts that for stalled peers, likewise
+}
+
+// encoded returns what waits for a peer that has no room.
+func (t *transmission) encoded() *encoded {
+	if t.waiting == nil {
+		t.waiting = newEncoded(t.header, t.content)
+	}
+	return t.waiting
+}
+
+// transmit sends a message to a peer, or keeps it until the peer has room.
+func (z *zre) transmit(now time.Time, p *peer, t *transmission) {
+	r := t.receipt
 	if p.probe.isRemoval() {
 		r.noteOutcome(ErrUnknownPeer) // nothing may follow what was lost
 		return
 	}
 	p.sentAt, p.spokeAt, p.sentSinceHello = now, now, true
 	if !p.backlog.isBlocked() {
-		if !c.isEmpty() && p.window.isFull() {
+		if !t.content.isEmpty() && p.window.isFull() {
 			z.block(now, p, waitsForConfirm)
 			z.pingIfDue(now, p)
-		} else if z.postOrBlock(now, p, header, c, r) {
+		} else if z.postOrBlock(now, p, t) {
 			z.pingIfDue(now, p)
 			return
 		}
@@ -114,23 +131,23 @@ func (z *zre) transmit(now time.Time, p *peer, header []byte, c content, r *rece
 		r.noteOutcome(nil) // nobody waits for a stalled peer
 		r = nil
 	}
-	p.backlog.push(header, c, r, z.keep(p, c))
+	p.backlog.push(t.encoded(), r, z.keep(p, t))
 }
 
 // postOrBlock hands an encoded message to the mailbox, and reports whether that is the end
 // of it: it was sent, or never will be. Otherwise the mailbox has no room.
-func (z *zre) postOrBlock(now time.Time, p *peer, header []byte, c content, r *receipt) bool {
-	err := z.post(now, p, header, c)
+func (z *zre) postOrBlock(now time.Time, p *peer, t *transmission) bool {
+	err := z.post(now, p, t.header, t.content)
 	switch {
 	case err == nil:
-		r.noteOutcome(nil)
+		t.receipt.noteOutcome(nil)
 		return true
 	case errors.Is(err, transport.ErrAgain):
 		z.block(now, p, waitsForRoom)
 		return false
 	}
 	z.sendFailed(now, p, err)
-	r.noteOutcome(ErrUnknownPeer)
+	t.receipt.noteOutcome(ErrUnknownPeer)
 	return true
 }
 
@@ -168,7 +185,7 @@ func (z *zre) sendFailed(now time.Time, p *peer, err error) {
 // command sends one of the protocol's messages that consist of a header alone.
 func (z *zre) command(now time.Time, p *peer, msg *ZreMsg) {
 	z.encode(msg)
-	z.transmit(now, p, z.header, content{}, nil)
+	z.transmit(now, p, &transmission{header: z.header})
 }
 
 // ping asks a peer for a sign of life. If its mailbox has no room it gets its ping when it
@@ -192,7 +209,7 @@ func (z *zre) pingBehind(now time.Time, p *peer) {
 	p.presence.pinged(now)
 	p.presence.unanswered++
 	p.pings.sent()
-	p.backlog.push(appendPlain(nil, PingID, 0), content{}, nil, nil)
+	p.backlog.push(newEncoded(appendPlain(nil, PingID, 0), content{}), nil, nil)
 }
 
 // pingIfDue asks a peer to confirm what was sent, if that is much.
@@ -220,7 +237,7 @@ func (z *zre) overtake(now time.Time, p *peer, id uint8) bool {
 		return false
 	}
 	z.pingHeader = appendPlain(z.pingHeader[:0], id, 0)
-	return z.postOrBlock(now, p, z.pingHeader, content{}, nil)
+	return z.postOrBlock(now, p, &transmission{header: z.pingHeader})
 }
 
 // postPing hands a PING or PING-OK to the mailbox. It may be called while z.header holds a

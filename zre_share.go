@@ -66,7 +66,7 @@ func (p *peer) isBusy() bool { return p.backlog.isBlocked() || p.window.isFull()
 // sendView sends a question or an answer.
 func (z *zre) sendView(now time.Time, p *peer, frame []byte) {
 	z.header = appendPlain(z.header[:0], WhisperID, 0)
-	z.transmit(now, p, z.header, content{frames: [][]byte{frame}}, nil)
+	z.transmit(now, p, &transmission{header: z.header, content: content{frames: [][]byte{frame}}})
 }
 
 // withdrawQuestion forgets a question that nobody waits for any more.

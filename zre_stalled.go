@@ -50,23 +50,19 @@ func (k *kept) release() {
 
 // keep returns what counts a message that is added to what waits for a peer; nil unless the
 // peer is stalled.
-func (z *zre) keep(p *peer, c content) *kept {
+func (z *zre) keep(p *peer, t *transmission) *kept {
 	if !p.intake.isStalled {
 		return nil
 	}
-	k := z.shoutKept
-	if k == nil {
-		k = &kept{total: &z.stalledBytes, size: c.size()}
-		z.stalledBytes += k.size
-		if z.isShouting {
-			z.shoutKept = k
-		}
+	if t.kept == nil {
+		t.kept = &kept{total: &z.stalledBytes, size: t.content.size()}
+		z.stalledBytes += t.kept.size
 	}
-	k.add()
-	if z.isShouting {
+	t.kept.add()
+	if t.isShout {
 		p.intake.messages++
 	}
-	return k
+	return t.kept
 }
 
 // checkIntake looks whether a blocked peer takes anything. While this node does not read its

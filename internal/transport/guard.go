@@ -43,7 +43,7 @@ type Guard struct {
 	sources map[int]*source // of what is read, by descriptor
 	current *source         // of the message that is being read
 	unknown source          // of all messages by ZMTP 1 and 2: libzmq tells no descriptor
-	batch   uint64          // counts the batches in which messages are read
+	looks   uint64          // that were due so far
 
 	seen         *sight            // the connections of the process at the last look
 	known        map[Conn]*guarded // those to the socket
@@ -113,6 +113,7 @@ func (g *Guard) Look(now time.Time) {
 	if g == nil || now.Before(g.dueAt) {
 		return
 	}
+	g.looks++
 	g.plan(now)
 	if g.leaveOut(peakMemory()) {
 		return

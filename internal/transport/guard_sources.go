@@ -11,14 +11,18 @@ import (
 
 // source is a connection that messages were read of.
 type source struct {
-	fd    int
-	conn  Conn   // zero if it is not known
-	read  uint64 // bytes on the wire since they were counted
-	batch uint64 // in which it was last asked whether the descriptor still is that connection
+	fd   int
+	conn Conn   // zero if it is not known
+	read uint64 // bytes on the wire since they were counted
+
+	// When the system was last asked whether the descriptor still is that connection.
+	asked uint64 // which look was the next
+	since uint64 // bytes on the wire since
 }
 
-// NewBatch notes that messages are read from now on that may have come on other connections.
-func (g *Guard) NewBatch() { g.batch++ }
+// askedBytes is how much is taken for what came on the same connection before the system is asked
+// again. To ask takes as long as a few small messages.
+const askedBytes = 64 << 10
 
 // Source notes that a message is read which a descriptor brought, and returns the connection;
 // head is its first frame. A message may be read long after it came, when its connection has
@@ -27,8 +31,9 @@ func (g *Guard) NewBatch() { g.batch++ }
 //
 // Over inproc there is no connection. Of a message by ZMTP 1 or 2 libzmq does not tell it.
 //
-// The system is asked once in each batch, and about HELLO, which often comes on a new
-// connection: to ask for each message would take as long as the message.
+// The system is asked once between two looks and for each askedBytes, and about HELLO, which often
+// comes on a new connection. Until then what came on a connection that libzmq has made again counts
+// for the one before, which is no more than that.
 func (g *Guard) Source(fd int, head []byte, inproc bool) Conn {
 	switch {
 	case inproc:
@@ -42,12 +47,12 @@ func (g *Guard) Source(fd int, head []byte, inproc bool) Conn {
 	if s == nil || s.fd != fd {
 		s = g.sources[fd]
 	}
-	if s == nil || s.batch != g.batch || isHello(head) {
+	if s == nil || s.asked != g.looks || s.since >= askedBytes || isHello(head) {
 		if s == nil || !s.conn.IsCurrent() {
 			s = &source{fd: fd, conn: g.connOf(fd)}
 			g.sources[fd] = s
 		}
-		s.batch = g.batch
+		s.asked, s.since = g.looks, 0
 	}
 	g.current = s
 	return s.conn
@@ -61,7 +66,9 @@ func isHello(head []byte) bool { return len(head) > 2 && head[2] == 1 }
 // bytes that it can have taken on the wire.
 func (g *Guard) Read(size int) {
 	if g.current != nil {
-		g.current.read += wireSize(size, g.secure)
+		wire := wireSize(size, g.secure)
+		g.current.read += wire
+		g.current.since += wire
 	}
 }
 

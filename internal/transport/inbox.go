@@ -228,7 +228,6 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 func (in *zmqInbox) fill() error {
 	in.polled = true
 	in.single = in.single && in.taken == 0
-	in.guard.NewBatch()
 	count, more, err := in.messages.Fill(in.single)
 	if err == nil {
 		in.taken += count

@@ -144,7 +144,6 @@ func (r *zmqRouter) MayHaveInput() bool { return r.messages.Ready() || r.socket.
 func (r *zmqRouter) ReceiveFrom(parts [][]byte) (n int, from Origin, err error) {
 	n, err = r.receive(parts, func(i int) (b []byte, more bool, err error) {
 		if !r.messages.Ready() {
-			r.guard.NewBatch()
 			if _, _, err := r.messages.Fill(false); err != nil {
 				return nil, false, errnoOf(err)
 			}

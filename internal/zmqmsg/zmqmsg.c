@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #if ZMQ_VERSION < ZMQ_MAKE_VERSION(4, 3, 3)
 #warning "zyre: libzmq before 4.3.3 can be crashed from the network, unless your distribution has mended it"
@@ -9,12 +10,27 @@
 
 static void clear(zyre_batch *b) {
     for (int i = 0; i < b->count; i++) zmq_msg_close(&b->msg[i]);
-    b->count = b->messages = 0;
+    b->count = b->messages = b->told = 0;
 }
 
 // A HELLO of ZRE: two bytes of signature, and its id.
 static int is_hello(const zyre_frame *f) {
     return f->size > 2 && ((const unsigned char *)f->data)[2] == 1;
+}
+
+static int same(const zyre_frame *a, const zyre_frame *b) {
+    return a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
+}
+
+// source returns the descriptor that brought the last frame of the batch, m. libzmq finds it
+// by name and as a text, which takes as long as the message: so it is asked once for messages
+// that come one after the other from one sender. HELLO is often the first on a new connection.
+static int source(zyre_batch *b, zmq_msg_t *m) {
+    int last = b->count - 1, told = b->told;
+    if (told && last > 1 && !is_hello(&b->frame[last]) && same(&b->frame[told - 1], &b->frame[last - 1]))
+        return b->frame[told].source;
+    b->told = last; // 0 if the sender was told in the batch before
+    return zmq_msg_get(m, ZMQ_SRCFD);
 }
 
 void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users, int addresses) {
@@ -37,7 +53,7 @@ void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users, int addresse
         f->more = zmq_msg_more(m);
         f->user = users && b->inside == 1 ? zmq_msg_gets(m, "User-Id") : NULL;
         f->address = b->inside == 1 && (addresses || is_hello(f)) ? zmq_msg_gets(m, "Peer-Address") : NULL;
-        f->source = b->inside == 1 ? zmq_msg_get(m, ZMQ_SRCFD) : -1;
+        f->source = b->inside == 1 ? source(b, m) : -1;
         b->inside = f->more ? b->inside + 1 : 0;
         b->messages += !f->more;
         bytes += f->size;

@@ -26,6 +26,7 @@ typedef struct {
     int messages; // that end in this batch
     int err;      // why there are no more frames; 0 if the batch is full
     int inside;   // frames of the present message so far
+    int told;     // the last frame of which libzmq was asked for the source; 0 if there is none
     zyre_frame frame[zyre_batch_frames];
     zmq_msg_t msg[zyre_batch_frames];
 } zyre_batch;
