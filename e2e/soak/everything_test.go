@@ -3,6 +3,7 @@
 package soak
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/child"
 	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
@@ -22,35 +24,63 @@ const (
 	soakExpired  = 4 * time.Second  // expired timeout of a soak's nodes
 	soakWarm     = 20               // phases in which the heaps of libzmq and Go grow to their peak
 	soakPhase    = 8 * time.Second  // how long they are left to themselves
-	soakOwn      = "own"            // name of the test's own process
 	soakPatience = 60 * time.Second // until all must have found each other
 )
 
-// soak is a network of nodes in several processes to which everything happens.
+// soakRates are those of slow links. All that the nodes of a process send and receive is
+// more than even the fastest carries.
+var soakRates = []string{"2mbit", "4mbit", "10mbit"}
+
+// soak is two networks of nodes, a plain and a secure one, in several processes to which
+// everything happens.
 type soak struct {
-	t     *testing.T
-	port  int
-	seed  uint64
-	hosts []*soakProc
-	first map[int]soakUsage // of each process, when it was new
+	t          *testing.T
+	port       int
+	seed       uint64
+	hosts      []*soakProc
+	authorized []string          // the public keys of all secure nodes
+	first      map[int]soakUsage // of each process, when it was new
 
 	phases, received, counted, exits int
 }
 
-// soakProc is one of the processes; without a child it is the test's own.
-type soakProc struct {
-	s     *soak
-	name  string
-	count int
-	inner *soakHost
-	child *child.Process
-	born  int // processes of this name so far
+// soakMachine is where a process is: a host on a LAN, with one interface, eth0.
+type soakMachine interface {
+	Prefix() []string // of a command that is to run there
+	SlowBothWays(ifname, rate string)
+	FullSpeed(ifname string)
+}
 
-	stops, kills, frozen int // times in all
+// soakProc is one of the processes.
+type soakProc struct {
+	s       *soak
+	name    string
+	count   int
+	steady  bool        // it is never killed or frozen, so that its memory is seen over the whole time
+	machine soakMachine // nil if all are on this one, and no link is slow
+	certs   []*zyre.Cert
+	child   *child.Process
+	born    int // processes of this name so far
+
+	stops, kills, frozen, slowed int // times in all
 
 	// in this phase
-	freezes int
-	done    []string
+	freezes   int
+	slowUntil time.Time // zero if the link is not slow
+	done      []string
+}
+
+// certify makes certificates for the nodes with odd numbers.
+func (p *soakProc) certify() {
+	p.certs = make([]*zyre.Cert, p.count)
+	for i := 1; i < p.count; i += 2 {
+		cert, err := zyre.NewCert()
+		if err != nil {
+			p.s.t.Fatal(err)
+		}
+		p.certs[i] = cert
+		p.s.authorized = append(p.s.authorized, cert.PublicKey)
+	}
 }
 
 // begin starts the process.
@@ -60,12 +90,12 @@ func (p *soakProc) begin() {
 	for _, c := range p.name {
 		seed += uint64(c) << 32
 	}
-	birth := soakBirth{p.name, p.count, p.s.port, generation, seed}
-	if p.name == soakOwn {
-		p.inner = newSoakHost(birth, p.s.t.Errorf)
-		return
+	birth := soakBirth{p.name, p.count, p.s.port, "lo", generation, seed, p.certs, p.s.authorized}
+	var prefix []string
+	if p.machine != nil {
+		birth.Interface, prefix = "eth0", p.machine.Prefix()
 	}
-	p.child = child.Start(p.s.t, p.name)
+	p.child = child.StartUnder(p.s.t, p.name, prefix...)
 	if err := p.child.Try("soak host", "", birth, nil); err != nil {
 		p.s.t.Errorf("%s: begin: %v", p.name, err)
 	}
@@ -77,14 +107,10 @@ func (p *soakProc) do(c soakCommand) (a soakAnswer) {
 		p.note("%s %d %v", c.Do, c.Node, c.Time)
 		defer p.note("done")
 	}
-	if p.inner != nil {
-		a = p.inner.dispatch(c)
-	} else {
-		if err := p.child.Try("soak", "", c, &a); err != nil {
-			p.s.t.Errorf("%s: %+v: %v", p.name, c, err)
-		}
-		p.hear()
+	if err := p.child.Try("soak", "", c, &a); err != nil {
+		p.s.t.Errorf("%s: %+v: %v", p.name, c, err)
 	}
+	p.hear()
 	if a.Err != "" {
 		p.s.t.Errorf("%s: %v: %s", p.name, c, a.Err)
 	}
@@ -96,7 +122,7 @@ func (p *soakProc) note(format string, args ...any) {
 	p.done = append(p.done, soakClock()+" "+p.name+" "+fmt.Sprintf(format, args...))
 }
 
-// hear reports what a child found wrong.
+// hear reports what the process found wrong.
 func (p *soakProc) hear() {
 	for _, fault := range p.child.Faults() {
 		p.s.t.Errorf("%s: %s", p.name, fault)
@@ -121,14 +147,14 @@ func (s *soak) reports() (reports []soakReport) {
 	return reports
 }
 
-// agree waits until nothing differs in what the nodes report.
+// agree waits until nothing differs in what the nodes of each network report.
 func (s *soak) agree(what string, differ func([]soakReport) string) []soakReport {
 	s.t.Helper()
 	var reports []soakReport
 	start := time.Now()
 	watch.Paced(100*time.Millisecond, func() (last bool) {
 		reports = s.reports()
-		diff := differ(reports)
+		diff := cmp.Or(differ(inNetwork("plain", reports)), differ(inNetwork("secure", reports)))
 		if diff != "" && time.Since(start) > soakPatience {
 			for _, a := range s.all(soakCommand{Do: "dump"}) {
 				s.t.Log(a.Dump)
@@ -148,8 +174,13 @@ type harm func(p *soakProc, random *rand.Rand) (later time.Duration, next harm)
 func (p *soakProc) harass(random *rand.Rand, end time.Time) {
 	due, next := time.Now().Add(upTo(random, 1500*time.Millisecond)), harm((*soakProc).hurt)
 	over := false
+	defer p.fullSpeed()
 	watch.Paced(10*time.Millisecond, func() (last bool) {
-		if now := time.Now(); now.After(due) {
+		now := time.Now()
+		if now.After(p.slowUntil) {
+			p.fullSpeed()
+		}
+		if now.After(due) {
 			var later time.Duration
 			later, next = next(p, random)
 			over = next == nil && now.After(end)
@@ -171,20 +202,23 @@ func upTo(random *rand.Rand, limit time.Duration) time.Duration {
 func (p *soakProc) hurt(random *rand.Rand) (later time.Duration, next harm) {
 	node := random.IntN(p.count)
 	switch dice := random.IntN(100); {
-	case dice < 30:
+	case dice < 27:
 		p.do(soakCommand{Do: "stop", Node: node})
 		p.stops++
-	case dice < 55:
+	case dice < 50:
 		p.do(soakCommand{Do: "start", Node: node})
-	case dice < 75:
+	case dice < 67:
 		p.do(soakCommand{Do: "stall", Node: node, Time: upTo(random, 3*time.Second)})
-	case dice < 80:
+	case dice < 80 && p.machine != nil:
+		p.slow(random)
+	case dice < 84:
 		p.do(soakCommand{Do: "stop all"})
 		p.do(soakCommand{Do: "start all"})
 		p.stops += p.count
-	case dice < 90 && p.child != nil:
+	case p.steady:
+	case dice < 92:
 		return p.freeze(random), (*soakProc).thaw
-	case p.child != nil:
+	default:
 		p.hear()
 		p.note("kill")
 		p.child.Kill()
@@ -192,6 +226,25 @@ func (p *soakProc) hurt(random *rand.Rand) (later time.Duration, next harm) {
 		return upTo(random, 2*time.Second), (*soakProc).revive
 	}
 	return 0, nil
+}
+
+// slow makes the link of the process slow in both directions for a while, whatever else
+// happens to the process. That is no reason for an EXIT.
+func (p *soakProc) slow(random *rand.Rand) {
+	rate, length := soakRates[random.IntN(len(soakRates))], upTo(random, 4*time.Second)
+	p.note("slow %s %v", rate, length)
+	p.slowed++
+	p.slowUntil = time.Now().Add(length)
+	p.machine.SlowBothWays("eth0", rate)
+}
+
+// fullSpeed ends it.
+func (p *soakProc) fullSpeed() {
+	if !p.slowUntil.IsZero() {
+		p.note("full speed")
+		p.slowUntil = time.Time{}
+		p.machine.FullSpeed("eth0")
+	}
 }
 
 // freeze stops the process for a while, as a machine that sleeps does: half the time
@@ -300,10 +353,10 @@ func (s *soak) measure(last bool) {
 	}
 }
 
-// Twenty nodes in five processes to which everything happens at random, and which do
-// everything at random: each node's events are what has to follow from what the others
-// did, all find each other again, and nobody holds more in the end than in the
-// beginning.
+// Twenty-four nodes in five processes to which everything happens at random, and which do
+// everything at random. Half of them are secure, and see no others than these. Each node's
+// events are what has to follow from what the others did, all find each other again, and
+// nobody holds more in the end than in the beginning.
 func TestSoak_everything(t *testing.T) {
 	duration := soakTime(t)
 	s := &soak{t: t, port: kit.FreeUDPPort(t), seed: uint64(time.Now().UnixNano()), first: map[int]soakUsage{}}
@@ -311,12 +364,18 @@ func TestSoak_everything(t *testing.T) {
 		s.seed = seed
 	}
 	t.Logf("ZYRE_SOAK_SEED=%d", s.seed)
-	for _, p := range []soakProc{{name: soakOwn, count: 8}, {name: "a", count: 3}, {name: "b", count: 3}, {name: "c", count: 3}, {name: "d", count: 3}} {
+	machines := soakMachines(t, 5)
+	for i, p := range []soakProc{{name: "home", count: 8, steady: true}, {name: "a", count: 4}, {name: "b", count: 4}, {name: "c", count: 4}, {name: "d", count: 4}} {
 		p.s = s
+		if machines != nil {
+			p.machine = machines[i]
+		}
+		p.certify()
 		s.hosts = append(s.hosts, &p)
+	}
+	for _, p := range s.hosts {
 		p.begin()
 	}
-	t.Cleanup(func() { s.hosts[0].do(soakCommand{Do: "stop all"}) })
 	s.all(soakCommand{Do: "start all"})
 	s.agree("all started", soakDiffer)
 	start := time.Now()
@@ -327,14 +386,15 @@ func TestSoak_everything(t *testing.T) {
 			t.Logf("%v: %s", time.Since(start).Round(time.Second), s)
 		}
 	}
+	s.all(soakCommand{Do: "stop all"})
 	t.Logf("%v: %s", time.Since(start).Round(time.Second), s)
 }
 
 func (s *soak) String() string {
-	stops, kills, freezes := 0, 0, 0
+	stops, kills, freezes, slow := 0, 0, 0, 0
 	for _, p := range s.hosts {
-		stops, kills, freezes = stops+p.stops, kills+p.kills, freezes+p.frozen
+		stops, kills, freezes, slow = stops+p.stops, kills+p.kills, freezes+p.frozen, slow+p.slowed
 	}
-	return fmt.Sprintf("%d phases, %d stops, %d kills, %d freezes, %d EXITs; %d messages, with the shouts counted between %d of them",
-		s.phases, stops, kills, freezes, s.exits, s.received, s.counted)
+	return fmt.Sprintf("%d phases, %d stops, %d kills, %d freezes, %d slow links, %d EXITs; %d messages, with the shouts counted between %d of them",
+		s.phases, stops, kills, freezes, slow, s.exits, s.received, s.counted)
 }

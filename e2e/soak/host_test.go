@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-zyre/zyre"
 	"github.com/go-zyre/zyre/e2e/child"
 )
 
@@ -46,8 +47,11 @@ var errNoHost = errors.New("no soak host")
 type soakBirth struct {
 	Name        string
 	Count, Port int
+	Interface   string
 	Generation  string
 	Seed        uint64
+	Certs       []*zyre.Cert // of each node, nil for a plain one
+	Authorized  []string     // the public keys of all secure nodes there are
 }
 
 // soakHost is a process with some of a soak's nodes. It carries out lines.
@@ -60,7 +64,7 @@ type soakHost struct {
 func newSoakHost(b soakBirth, fault func(string, ...any)) *soakHost {
 	h := &soakHost{soakBirth: b, running: make([]bool, b.Count)}
 	for i := range b.Count {
-		h.nodes = append(h.nodes, &soakNode{name: fmt.Sprintf("%s%d", b.Name, i), fault: fault})
+		h.nodes = append(h.nodes, &soakNode{name: fmt.Sprintf("%s%d", b.Name, i), cert: b.Certs[i], fault: fault})
 	}
 	return h
 }
@@ -155,7 +159,7 @@ func (h *soakHost) start(i int) error {
 		return nil
 	}
 	h.running[i] = true
-	return h.nodes[i].start(h.Port, h.Generation, h.Seed+uint64(i))
+	return h.nodes[i].start(&h.soakBirth, h.Seed+uint64(i))
 }
 
 func (h *soakHost) stop(i int) {

@@ -26,6 +26,10 @@ const (
 	minQueue   = 64 << 10 // the smallest queue limit
 )
 
+// soakWindows are what nodes set: the least, into which the largest messages do not fit,
+// one that these fill, and the default.
+var soakWindows = []int{64 << 10, 256 << 10, 8 << 20}
+
 func soakGroup(i int) string { return fmt.Sprint("group", i) }
 
 // soakMessage is what each message in a soak says of its sender, so that whoever
@@ -45,6 +49,7 @@ type soakMessage struct {
 // sees.
 type soakNode struct {
 	name  string
+	cert  *zyre.Cert // nil for a plain node
 	fault func(format string, args ...any)
 
 	// set by start
@@ -94,18 +99,17 @@ type soakPast struct {
 }
 
 // start begins a run.
-func (n *soakNode) start(port int, generation string, seed uint64) error {
+func (n *soakNode) start(b *soakBirth, seed uint64) error {
 	n.starts++
 	n.mu.Lock()
-	n.run = fmt.Sprintf("%s.%s.%d", n.name, generation, n.starts)
+	n.run = fmt.Sprintf("%s.%s.%d", n.name, b.Generation, n.starts)
 	n.groups, n.ops, n.shouts, n.sent = 0, 0, [soakGroups]int{}, map[string]int{}
 	n.peers, n.past = map[string]*soakPeer{}, map[string]*soakPast{}
 	n.exits, n.came = map[string]int{}, map[string][]string{}
 	n.mu.Unlock()
+	random := rand.New(rand.NewPCG(seed, uint64(n.starts)))
 	if n.z == nil {
-		n.z = zyre.NewZyre(context.Background()).SetName(n.name).SetInterface("lo").SetPort(port).
-			SetInterval(500 * time.Millisecond).SetQueueLimit(minQueue).SetEvasiveTimeout(soakExpired / 4).
-			SetSilentTimeout(soakExpired / 2).SetExpiredTimeout(soakExpired)
+		n.z = n.newZyre(b, random)
 		if dir := os.Getenv("ZYRE_SOAK_LOG"); dir != "" {
 			f, err := os.OpenFile(filepath.Join(dir, n.run+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o666)
 			if err != nil {
@@ -114,8 +118,7 @@ func (n *soakNode) start(port int, generation string, seed uint64) error {
 			n.z.SetLogger(slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelDebug})))
 		}
 	}
-	n.z.SetHeader("run", "%s", n.run)
-	random := rand.New(rand.NewPCG(seed, uint64(n.starts)))
+	n.z.SetHeader("run", "%s", n.run).SetHeader("network", "%s", n.network())
 	for g := range soakGroups {
 		if random.IntN(2) == 0 {
 			n.toggle(g)
@@ -129,6 +132,30 @@ func (n *soakNode) start(port int, generation string, seed uint64) error {
 	n.working.Go(func() { n.read(events) })
 	n.working.Go(func() { n.live(random) })
 	return nil
+}
+
+// newZyre makes the node, with one of the windows. A secure node lets in those with a key
+// that it was told, or with any key: no others have one.
+func (n *soakNode) newZyre(b *soakBirth, random *rand.Rand) *zyre.Zyre {
+	z := zyre.NewZyre(context.Background()).SetName(n.name).SetInterface(b.Interface).SetPort(b.Port).
+		SetInterval(500 * time.Millisecond).SetQueueLimit(minQueue).SetEvasiveTimeout(soakExpired / 4).
+		SetSilentTimeout(soakExpired / 2).SetExpiredTimeout(soakExpired).SetWindow(soakWindows[random.IntN(len(soakWindows))])
+	if n.cert != nil {
+		z.SetZCert(n.cert.PublicKey, n.cert.SecretKey)
+		if random.IntN(2) == 0 {
+			z.SetAuthorizedKeys(b.Authorized...)
+		}
+	}
+	return z
+}
+
+// network is which of two networks the node is in. They share a UDP port, and never see
+// each other.
+func (n *soakNode) network() string {
+	if n.cert != nil {
+		return "secure"
+	}
+	return "plain"
 }
 
 // stop ends a run, in the middle of whatever the node does.

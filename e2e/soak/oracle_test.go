@@ -70,6 +70,9 @@ func soakClock() string { return time.Now().Format("05.000") }
 
 func (n *soakNode) enter(e *zyre.Event) {
 	run := e.Headers["run"]
+	if got := e.Headers["network"]; got != n.network() {
+		n.wrong(e, "it is in the %s network", got)
+	}
 	if n.past[run] == nil {
 		n.past[run] = &soakPast{}
 	}
@@ -170,6 +173,7 @@ func (n *soakNode) noteWhisper(e *zyre.Event, p *soakPeer, m soakMessage) {
 // soakReport is what a node says of itself and its peers.
 type soakReport struct {
 	Name, UUID, Run   string
+	Network           string
 	Groups            uint
 	Sent              map[string]int      // whispers by UUID
 	Views             map[string]soakView // of peers by UUID
@@ -196,7 +200,7 @@ func (n *soakNode) report() soakReport {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	r := soakReport{
-		Name: n.name, UUID: n.z.UUID(), Run: n.run, Groups: n.groups, Sent: maps.Clone(n.sent),
+		Name: n.name, UUID: n.z.UUID(), Run: n.run, Network: n.network(), Groups: n.groups, Sent: maps.Clone(n.sent),
 		Views: map[string]soakView{}, Exits: maps.Clone(n.exits), Came: maps.Clone(n.came), Peers: peers, Members: members,
 		Received: n.received, Counted: n.counted,
 	}
@@ -207,8 +211,18 @@ func (n *soakNode) report() soakReport {
 	return r
 }
 
-// soakDiffer compares what all nodes that live say of each other, and returns the first
-// thing that does not fit, or "".
+// inNetwork returns the reports of nodes of one network.
+func inNetwork(network string, reports []soakReport) (own []soakReport) {
+	for _, r := range reports {
+		if r.Network == network {
+			own = append(own, r)
+		}
+	}
+	return own
+}
+
+// soakDiffer compares what all nodes of a network that live say of each other, and returns
+// the first thing that does not fit, or "".
 func soakDiffer(reports []soakReport) string {
 	for _, a := range reports {
 		for _, b := range reports {
@@ -265,9 +279,9 @@ func (r *soakReport) differ() string {
 	return ""
 }
 
-// soakMissing compares what each node sent to each other with what came, and returns
-// the first thing that does not fit, or "". What a node sent since it last saw a peer
-// enter has come.
+// soakMissing compares what each node of a network sent to each other with what came, and
+// returns the first thing that does not fit, or "". What a node sent since it last saw a
+// peer enter has come.
 func soakMissing(reports []soakReport) string {
 	for _, a := range reports {
 		for _, b := range reports {
