@@ -27,9 +27,9 @@ const (
 	soakPatience = 60 * time.Second // until all must have found each other
 )
 
-// soakRates are those of slow links. All that the nodes of a process send and receive is
-// more than even the fastest carries.
-var soakRates = []string{"2mbit", "4mbit", "10mbit"}
+// soakRates are those of slow links. The nodes of a process send and receive some 2mbit, and
+// several times as much for a moment.
+var soakRates = []string{"1mbit", "2mbit", "4mbit"}
 
 // soak is two networks of nodes, a plain and a secure one, in several processes to which
 // everything happens.
@@ -56,9 +56,9 @@ type soakProc struct {
 	s       *soak
 	name    string
 	count   int
-	steady  bool        // it is never killed or frozen, so that its memory is seen over the whole time
-	machine soakMachine // nil if all are on this one, and no link is slow
-	certs   []*zyre.Cert
+	steady  bool         // it is never killed or frozen, so that its memory is seen over the whole time
+	machine soakMachine  // nil if all are on this one, and no link is slow
+	certs   []*zyre.Cert // of each node, nil for a plain one
 	child   *child.Process
 	born    int // processes of this name so far
 
@@ -90,7 +90,10 @@ func (p *soakProc) begin() {
 	for _, c := range p.name {
 		seed += uint64(c) << 32
 	}
-	birth := soakBirth{p.name, p.count, p.s.port, "lo", generation, seed, p.certs, p.s.authorized}
+	birth := soakBirth{
+		Name: p.name, Count: p.count, Port: p.s.port, Interface: "lo", Generation: generation, Seed: seed,
+		Certs: p.certs, Authorized: p.s.authorized,
+	}
 	var prefix []string
 	if p.machine != nil {
 		birth.Interface, prefix = "eth0", p.machine.Prefix()
@@ -365,7 +368,9 @@ func TestSoak_everything(t *testing.T) {
 	}
 	t.Logf("ZYRE_SOAK_SEED=%d", s.seed)
 	machines := soakMachines(t, 5)
-	for i, p := range []soakProc{{name: "home", count: 8, steady: true}, {name: "a", count: 4}, {name: "b", count: 4}, {name: "c", count: 4}, {name: "d", count: 4}} {
+	for i, p := range []soakProc{
+		{name: "home", count: 8, steady: true}, {name: "a", count: 4}, {name: "b", count: 4}, {name: "c", count: 4}, {name: "d", count: 4},
+	} {
 		p.s = s
 		if machines != nil {
 			p.machine = machines[i]
