@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -40,6 +41,7 @@ type soakMessage struct {
 	Groups uint            // that the sender is in, as bits
 	Ops    int             // joins and leaves that the sender has made
 	Shouts [soakGroups]int // messages that it has shouted in each group
+	Pushed [soakGroups]int // how many of them ErrPushedBack kept from some members
 	To     string          // whispers: run of the receiver, as far as the sender knows
 	Knows  int             // and how many joins and leaves of it the sender knows of, or -1
 	Pad    int             // size of the second frame, if there is one
@@ -67,6 +69,7 @@ type soakNode struct {
 	groups   uint
 	ops      int
 	shouts   [soakGroups]int
+	pushed   [soakGroups]int
 	sent     map[string]int       // whispers by UUID of the receiver
 	sending  string               // UUID of the receiver of one that may be sent or not
 	peers    map[string]*soakPeer // who is here, by UUID
@@ -87,6 +90,7 @@ type soakPeer struct {
 
 	heard  bool            // it has whispered
 	shouts [soakGroups]int // in its last whisper
+	pushed [soakGroups]int // likewise
 	knows  int             // likewise
 	got    [soakGroups]int // shouts since
 }
@@ -103,7 +107,7 @@ func (n *soakNode) start(b *soakBirth, seed uint64) error {
 	n.starts++
 	n.mu.Lock()
 	n.run = fmt.Sprintf("%s.%s.%d", n.name, b.Generation, n.starts)
-	n.groups, n.ops, n.shouts, n.sent = 0, 0, [soakGroups]int{}, map[string]int{}
+	n.groups, n.ops, n.shouts, n.pushed, n.sent = 0, 0, [soakGroups]int{}, [soakGroups]int{}, map[string]int{}
 	n.peers, n.past = map[string]*soakPeer{}, map[string]*soakPast{}
 	n.exits, n.came = map[string]int{}, map[string][]string{}
 	n.mu.Unlock()
@@ -261,14 +265,19 @@ func (n *soakNode) shout(random *rand.Rand, group int) {
 	n.mu.Unlock()
 	if random.IntN(2) == 0 {
 		n.z.Shout(soakGroup(group), m.encode())
-	} else {
-		_ = n.z.ShoutContext(context.Background(), soakGroup(group), m.pad(random)...)
+		return
+	}
+	err := n.z.ShoutContext(context.Background(), soakGroup(group), m.pad(random)...)
+	if errors.Is(err, zyre.ErrPushedBack) { // its own application had stopped reading
+		n.mu.Lock()
+		n.pushed[group]++
+		n.mu.Unlock()
 	}
 }
 
 // message is a message as it can be sent now; the caller holds n.mu.
 func (n *soakNode) message() soakMessage {
-	return soakMessage{Run: n.run, Groups: n.groups, Ops: n.ops, Shouts: n.shouts}
+	return soakMessage{Run: n.run, Groups: n.groups, Ops: n.ops, Shouts: n.shouts, Pushed: n.pushed}
 }
 
 func (m soakMessage) encode() []byte {
