@@ -24,12 +24,14 @@ const (
 	soakExpired  = 4 * time.Second  // expired timeout of a soak's nodes
 	soakWarm     = 20               // phases in which the heaps of libzmq and Go grow to their peak
 	soakPhase    = 8 * time.Second  // how long they are left to themselves
+	soakSlow     = 2 * time.Second  // how long a link is slow at most
 	soakPatience = 60 * time.Second // until all must have found each other
 )
 
-// soakRates are those of slow links. The nodes of a process send and receive some 2mbit, and
-// several times as much for a moment.
-var soakRates = []string{"1mbit", "2mbit", "4mbit"}
+// soakRates are those of slow links: the nodes of a process send and receive some 2mbit, and
+// several times as much for a moment. At less, and for longer than soakSlow, so many packets
+// in a row are dropped that TCP itself is silent for soakExpired.
+var soakRates = []string{"2mbit", "4mbit", "10mbit"}
 
 // soak is two networks of nodes, a plain and a secure one, in several processes to which
 // everything happens.
@@ -234,7 +236,7 @@ func (p *soakProc) hurt(random *rand.Rand) (later time.Duration, next harm) {
 // slow makes the link of the process slow in both directions for a while, whatever else
 // happens to the process. That is no reason for an EXIT.
 func (p *soakProc) slow(random *rand.Rand) {
-	rate, length := soakRates[random.IntN(len(soakRates))], upTo(random, 4*time.Second)
+	rate, length := soakRates[random.IntN(len(soakRates))], upTo(random, soakSlow)
 	p.note("slow %s %v", rate, length)
 	p.slowed++
 	p.slowUntil = time.Now().Add(length)
