@@ -52,7 +52,7 @@ var (
 
 	// ErrPushedBack is returned by WhisperContext and ShoutContext if the context
 	// ended before every peer had room for the message. It comes with the
-	// context's own error.
+	// context's own error. Without that, the application has taken none of its events.
 	ErrPushedBack = errors.New("peer takes no more messages")
 )
 

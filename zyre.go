@@ -377,7 +377,8 @@ func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte
 //
 //   - [ErrUnknownGroup] if no peer has joined the group;
 //   - [ErrPushedBack], together with the context's error, if some members take no more
-//     messages until ctx ends: they will not get the message, the others have it;
+//     messages until ctx ends: they will not get the message, the others have it. Without the
+//     context's error if the application takes none of its events, as at [Zyre.Whisper];
 //   - the context's error alone if ctx has ended before;
 //   - [ErrTooLarge] if there are more than 10,000 frames;
 //   - [ErrTooLong] if the name of the group is longer than 255 bytes;
