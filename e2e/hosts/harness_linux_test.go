@@ -214,8 +214,9 @@ func repeated(nodes ...*child.Node) func() bool {
 }
 
 // checkTalk fails the test unless a message from each node reaches each other once.
-func checkTalk(t *testing.T, nodes ...*child.Node) {
+func checkTalk(t *testing.T, nodes ...*child.Node) (begun time.Time) {
 	t.Helper()
+	begun = time.Now()
 	text, heard := shouted(nodes...)
 	within(t, 5*time.Second, "all hear all", heard, nodes...)
 	for _, a := range nodes {
@@ -224,6 +225,16 @@ func checkTalk(t *testing.T, nodes ...*child.Node) {
 				t.Errorf("%s heard %s %d times, want once", b.Name, a.Name, got)
 			}
 		}
+	}
+	return begun
+}
+
+// checkNotEarly checks that peers that have expired now were heard, since a time, for as long as that
+// takes.
+func checkNotEarly(t *testing.T, since time.Time) {
+	t.Helper()
+	if took := time.Since(since); took < times.expired {
+		t.Errorf("expired %v after they were heard, want not before %v", took, times.expired)
 	}
 }
 
