@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/go-zyre/zyre/internal/transport"
 )
@@ -145,5 +146,24 @@ func TestBacklog_limit(t *testing.T) {
 	b.pass(0)
 	if !errors.Is(r.err, ErrPushedBack) || b.peer() != nil {
 		t.Errorf("the message beyond the limit: %v, peer %v, want %v, nil", r.err, b.peer(), ErrPushedBack)
+	}
+}
+
+// A shout that waits for several members takes memory once, and counts once.
+func TestBacklog_shoutWaitsOnce(t *testing.T) {
+	b := fullBench(t)
+	b.shoutTo(1)
+	b.pass(2 * time.Second) // it is stalled
+	g := b.z.groups["G"]
+	g.peers = append(g.peers, b.peer()) // as if it were two
+	before := b.z.stalledBytes
+	b.shoutTo(1000)
+	if got, want := b.z.stalledBytes-before, 1000+2*waitingOverhead; got != want {
+		t.Errorf("a shout counts %d bytes, want %d", got, want)
+	}
+	queue := &b.peer().backlog.queue
+	queue.Pop()
+	if first, second := queue.Pop(), queue.Pop(); first.encoded != second.encoded {
+		t.Error("a shout is kept twice, want once")
 	}
 }

@@ -59,7 +59,7 @@ func (z *zre) shout(now time.Time, m *message) {
 	z.encode(&ZreMsg{id: ShoutID, Group: m.group})
 	m.receipt.expect(len(g.peers), true)
 	z.counters.shoutsSent++
-	t := transmission{header: z.header, content: z.content(m), receipt: m.receipt, isShout: true}
+	t := transmission{header: z.header, content: z.content(m), receipt: m.receipt}
 	blocked := false
 	for _, p := range g.peers {
 		z.transmit(now, p, &t)
@@ -86,10 +86,9 @@ type transmission struct {
 	header  []byte // may be reused once it has been transmitted, the frames not
 	content content
 	receipt *receipt
-	isShout bool
 
 	waiting *encoded // what waits for those who have no room; nil if it waits for nobody
-	kept    *kept    // what counts that for stalled peers, likewise
+	kept    *kept    // what counts it while it waits for stalled peers; nil if it waits for none
 }
 
 // encoded returns what waits for a peer that has no room.

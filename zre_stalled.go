@@ -4,7 +4,7 @@ import "time"
 
 const (
 	// waitingOverhead is what a message counts while it waits for a stalled peer, beside its
-	// content: its header and its place in the queue.
+	// content: more than its header, which such peers share, and its place in the queue.
 	waitingOverhead = 256
 	// Hosts of peers that exited because they had stalled are remembered for stalledMemory.
 	maxStalledHosts = 1024
@@ -59,7 +59,7 @@ func (z *zre) keep(p *peer, t *transmission) *kept {
 		z.stalledBytes += t.kept.size
 	}
 	t.kept.add()
-	if t.isShout {
+	if t.encoded().isShout() {
 		p.intake.messages++
 	}
 	return t.kept

@@ -198,30 +198,36 @@ func (h *Host) Forward() {
 // Slow limits the rate at which an interface sends, such as 512kbit.
 func (h *Host) Slow(ifname, rate string) {
 	h.net.t.Helper()
-	h.net.limit(h.space, ifname, rate)
+	h.net.need("tc")
+	if err := limit(h.space, ifname, rate); err != nil {
+		h.net.t.Fatal(err)
+	}
 }
 
 // SlowBothWays limits the rate at which an interface sends, and that at which the switch
-// sends to it, until FullSpeed.
-func (h *Host) SlowBothWays(ifname, rate string) {
-	h.net.t.Helper()
-	h.net.limit(h.space, ifname, rate)
-	h.net.limit(h.net.space, h.ports[ifname], rate)
+// sends to it, until FullSpeed. Both may be called from any goroutine.
+func (h *Host) SlowBothWays(ifname, rate string) error {
+	return errors.Join(limit(h.space, ifname, rate), limit(h.net.space, h.ports[ifname], rate))
 }
 
 // FullSpeed takes the limits of SlowBothWays away.
-func (h *Host) FullSpeed(ifname string) {
-	h.net.t.Helper()
-	h.run("tc", "qdisc", "del", "dev", ifname, "root")
-	h.net.ip("netns", "exec", h.net.space, "tc", "qdisc", "del", "dev", h.ports[ifname], "root")
+func (h *Host) FullSpeed(ifname string) error {
+	return errors.Join(run(h.space, "tc", "qdisc", "del", "dev", ifname, "root"),
+		run(h.net.space, "tc", "qdisc", "del", "dev", h.ports[ifname], "root"))
 }
 
 // limit limits the rate at which an interface in a namespace sends.
-func (n *Network) limit(space, ifname, rate string) {
-	n.t.Helper()
-	n.need("tc")
-	n.ip("netns", "exec", space, "tc", "qdisc", "replace", "dev", ifname, "root",
-		"tbf", "rate", rate, "burst", "4kb", "latency", "400ms")
+func limit(space, ifname, rate string) error {
+	return run(space, "tc", "qdisc", "replace", "dev", ifname, "root", "tbf", "rate", rate, "burst", "4kb", "latency", "400ms")
+}
+
+// run runs a command in a namespace to its end.
+func run(space string, argv ...string) error {
+	out, err := exec.Command("ip", append([]string{"netns", "exec", space}, argv...)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", strings.Join(argv, " "), err, out)
+	}
+	return nil
 }
 
 // ip runs the ip command on the host.

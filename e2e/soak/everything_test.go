@@ -49,8 +49,8 @@ type soak struct {
 // soakMachine is where a process is: a host on a LAN, with one interface, eth0.
 type soakMachine interface {
 	Prefix() []string // of a command that is to run there
-	SlowBothWays(ifname, rate string)
-	FullSpeed(ifname string)
+	SlowBothWays(ifname, rate string) error
+	FullSpeed(ifname string) error
 }
 
 // soakProc is one of the processes.
@@ -214,7 +214,7 @@ func (p *soakProc) hurt(random *rand.Rand) (later time.Duration, next harm) {
 		p.do(soakCommand{Do: "start", Node: node})
 	case dice < 67:
 		p.do(soakCommand{Do: "stall", Node: node, Time: upTo(random, 3*time.Second)})
-	case dice < 80 && p.machine != nil:
+	case dice < 80:
 		p.slow(random)
 	case dice < 84:
 		p.do(soakCommand{Do: "stop all"})
@@ -236,11 +236,16 @@ func (p *soakProc) hurt(random *rand.Rand) (later time.Duration, next harm) {
 // slow makes the link of the process slow in both directions for a while, whatever else
 // happens to the process. That is no reason for an EXIT.
 func (p *soakProc) slow(random *rand.Rand) {
+	if p.machine == nil {
+		return
+	}
 	rate, length := soakRates[random.IntN(len(soakRates))], upTo(random, soakSlow)
 	p.note("slow %s %v", rate, length)
 	p.slowed++
 	p.slowUntil = time.Now().Add(length)
-	p.machine.SlowBothWays("eth0", rate)
+	if err := p.machine.SlowBothWays("eth0", rate); err != nil {
+		p.s.t.Errorf("%s: slow: %v", p.name, err)
+	}
 }
 
 // fullSpeed ends it.
@@ -248,7 +253,9 @@ func (p *soakProc) fullSpeed() {
 	if !p.slowUntil.IsZero() {
 		p.note("full speed")
 		p.slowUntil = time.Time{}
-		p.machine.FullSpeed("eth0")
+		if err := p.machine.FullSpeed("eth0"); err != nil {
+			p.s.t.Errorf("%s: full speed: %v", p.name, err)
+		}
 	}
 }
 

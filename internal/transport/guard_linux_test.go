@@ -27,11 +27,14 @@ type watched struct {
 	isBehind bool // the inbox is not read
 }
 
-func watch(t *testing.T) *watched {
+func watch(t *testing.T) *watched { t.Helper(); return watchFor(t, 1<<20) }
+
+// watchFor watches an inbox that takes messages of up to so many bytes.
+func watchFor(t *testing.T, maxMessage int) *watched {
 	t.Helper()
 	tr := transporttest.NewZMQ(t)
 	tr.DisableInproc()
-	in, at := transporttest.MustListen(t, tr, transport.ListenOptions{MaxMessage: 1 << 20}, "tcp://127.0.0.1:*")
+	in, at := transporttest.MustListen(t, tr, transport.ListenOptions{MaxMessage: maxMessage}, "tcp://127.0.0.1:*")
 	return &watched{t: t, in: in, at: at, g: in.Guard(), now: time.Now(), peers: map[transport.Conn]bool{}}
 }
 

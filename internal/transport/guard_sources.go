@@ -16,7 +16,7 @@ type source struct {
 	read uint64 // bytes on the wire since they were counted
 
 	// When the system was last asked whether the descriptor still is that connection.
-	asked uint64 // which look was the next
+	asked uint64 // looks that were due by then
 	since uint64 // bytes on the wire since
 }
 
@@ -32,8 +32,8 @@ const askedBytes = 64 << 10
 // Over inproc there is no connection. Of a message by ZMTP 1 or 2 libzmq does not tell it.
 //
 // The system is asked once between two looks and for each askedBytes, and about HELLO, which often
-// comes on a new connection. Until then what came on a connection that libzmq has made again counts
-// for the one before, which is no more than that.
+// comes on a new connection. Until then what comes on a connection counts for the one before that
+// had its descriptor, which is less than askedBytes.
 func (g *Guard) Source(fd int, head []byte, inproc bool) Conn {
 	switch {
 	case inproc:
@@ -47,29 +47,41 @@ func (g *Guard) Source(fd int, head []byte, inproc bool) Conn {
 	if s == nil || s.fd != fd {
 		s = g.sources[fd]
 	}
-	if s == nil || s.asked != g.looks || s.since >= askedBytes || isHello(head) {
-		if s == nil || !s.conn.IsCurrent() {
-			s = &source{fd: fd, conn: g.connOf(fd)}
-			g.sources[fd] = s
-		}
-		s.asked, s.since = g.looks, 0
+	if s == nil || s.asked != g.looks || isHello(head) {
+		s = g.ask(fd, s)
 	}
 	g.current = s
 	return s.conn
+}
+
+// ask asks the system whether a descriptor still is the connection that it was, if it is known, and
+// returns what it is.
+func (g *Guard) ask(fd int, s *source) *source {
+	if s == nil || !s.conn.IsCurrent() {
+		s = &source{fd: fd, conn: g.connOf(fd)}
+		g.sources[fd] = s
+	}
+	s.asked, s.since = g.looks, 0
+	return s
 }
 
 // isHello reports whether a message begins as a HELLO does, of ZRE or of gossip: two bytes of
 // signature, and its id.
 func isHello(head []byte) bool { return len(head) > 2 && head[2] == 1 }
 
-// Read notes that a frame was read of a message, but for its routing id. It counts the fewest
-// bytes that it can have taken on the wire.
-func (g *Guard) Read(size int) {
-	if g.current != nil {
-		wire := wireSize(size, g.secure)
-		g.current.read += wire
-		g.current.since += wire
+// Read notes that a frame was read of a message, but for its routing id, and returns the connection.
+// It counts the fewest bytes that the frame can have taken on the wire.
+func (g *Guard) Read(size int) Conn {
+	if g.current == nil {
+		return Conn{}
 	}
+	wire := wireSize(size, g.secure)
+	if g.current.since+wire >= askedBytes && g.current != &g.unknown {
+		g.current = g.ask(g.current.fd, g.current)
+	}
+	g.current.read += wire
+	g.current.since += wire
+	return g.current.conn
 }
 
 // wireSize is how many bytes a frame takes on the wire, at least: with its flags and length, and

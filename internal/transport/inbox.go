@@ -201,10 +201,13 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 	if in.index > 0 {
 		in.bytes += len(frame.Data)
 	}
-	if in.index == 0 {
-		p.Conn = in.guard.Source(frame.Source, frame.Data, in.inproc)
+	switch {
+	case in.index == 0:
+		in.guard.Source(frame.Source, frame.Data, in.inproc)
+	case frame.Source > 0:
+		in.guard.Source(frame.Source, nil, false)
 	}
-	in.guard.Read(len(frame.Data))
+	p.Conn = in.guard.Read(len(frame.Data))
 	switch {
 	case in.index == 0:
 		p.Header, p.UserID, p.Address = append(p.Header, frame.Data...), frame.User, netip.Addr{}

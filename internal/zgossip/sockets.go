@@ -149,11 +149,15 @@ func (r *zmqRouter) ReceiveFrom(parts [][]byte) (n int, from Origin, err error) 
 			}
 		}
 		frame := r.messages.Next()
-		if i == 1 {
-			from = Origin{frame.User, ipAddress(frame.Address), r.guard.Source(frame.Source, frame.Data, frame.Source == 0)}
+		switch {
+		case i == 1:
+			from = Origin{Key: frame.User, Address: ipAddress(frame.Address)}
+			r.guard.Source(frame.Source, frame.Data, frame.Source == 0)
+		case i > 1 && frame.Source > 0:
+			r.guard.Source(frame.Source, nil, false)
 		}
 		if i > 0 {
-			r.guard.Read(len(frame.Data))
+			from.Conn = r.guard.Read(len(frame.Data))
 		}
 		if i < len(parts) {
 			b = bytes.Clone(frame.Data)

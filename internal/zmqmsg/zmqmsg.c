@@ -22,14 +22,21 @@ static int same(const zyre_frame *a, const zyre_frame *b) {
     return a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
 }
 
-// source returns the descriptor that brought the last frame of the batch, m. libzmq finds it
-// by name and as a text, which takes as long as the message: so it is asked once for messages
-// that come one after the other from one sender. HELLO is often the first on a new connection.
+// source returns the descriptor of the connection that brought the last frame of the batch, m; -1
+// if it counts for that of the frame before. libzmq finds it by name and as a text, which takes as
+// long as a small message. So it is not asked about small frames that follow others of their
+// message, or of the same sender, in one batch. Such a sender may have connected again in between:
+// what is taken for another connection's is less than zyre_batch_bytes. HELLO is often the first on
+// a new connection.
 static int source(zyre_batch *b, zmq_msg_t *m) {
-    int last = b->count - 1, told = b->told;
-    if (told && last > 1 && !is_hello(&b->frame[last]) && same(&b->frame[told - 1], &b->frame[last - 1]))
-        return b->frame[told].source;
-    b->told = last; // 0 if the sender was told in the batch before
+    int last = b->count - 1, begins = b->inside == 1;
+    const zyre_frame *f = &b->frame[last];
+    if (f->size < zyre_asked_frame) {
+        if (!begins && last) return -1;
+        if (begins && b->told && !is_hello(f) && same(&b->frame[b->told - 1], &b->frame[last - 1]))
+            return b->frame[b->told].source;
+    }
+    if (begins) b->told = last; // 0 if the routing id was in the batch before, which is gone
     return zmq_msg_get(m, ZMQ_SRCFD);
 }
 
@@ -53,7 +60,7 @@ void zyre_fill(zyre_socket *soc, zyre_batch *b, int one, int users, int addresse
         f->more = zmq_msg_more(m);
         f->user = users && b->inside == 1 ? zmq_msg_gets(m, "User-Id") : NULL;
         f->address = b->inside == 1 && (addresses || is_hello(f)) ? zmq_msg_gets(m, "Peer-Address") : NULL;
-        f->source = b->inside == 1 ? source(b, m) : -1;
+        f->source = b->inside ? source(b, m) : -1;
         b->inside = f->more ? b->inside + 1 : 0;
         b->messages += !f->more;
         bytes += f->size;

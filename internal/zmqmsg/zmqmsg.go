@@ -111,7 +111,8 @@ type Frame struct {
 	Address string
 
 	// Source is the descriptor of the TCP connection that brought it, in the second frame of
-	// a message; 0 if that is not known. It may be closed already, or another one.
+	// a message; 0 if that is not known. It may be closed already, or another one. In a further
+	// frame it is 0, or tells it again, perhaps better: see source in zmqmsg.c.
 	Source int
 }
 

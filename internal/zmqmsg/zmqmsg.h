@@ -12,13 +12,16 @@ typedef char zyre_socket;
 // A batch holds frames until the next call of zyre_fill.
 enum { zyre_batch_frames = 64, zyre_batch_bytes = 1 << 16 };
 
+// The connection that brought a frame of so many bytes is asked for in any case.
+enum { zyre_asked_frame = 1 << 10 };
+
 typedef struct {
     void *data;
     size_t size;
     const char *user;    // who sent it, in the second frame of a message under CURVE
     const char *address; // of the host it came from, in the second frame of a HELLO, or of all
     int more;            // another frame of the same message follows
-    int source;          // the descriptor of the connection that brought it, in the second frame; else -1
+    int source;          // the descriptor of the connection that brought it; -1 if that of the frame before
 } zyre_frame;
 
 typedef struct {
@@ -26,7 +29,7 @@ typedef struct {
     int messages; // that end in this batch
     int err;      // why there are no more frames; 0 if the batch is full
     int inside;   // frames of the present message so far
-    int told;     // the last frame of which libzmq was asked for the source; 0 if there is none
+    int told;     // the last second frame of a message of which libzmq told the source; 0 if there is none
     zyre_frame frame[zyre_batch_frames];
     zmq_msg_t msg[zyre_batch_frames];
 } zyre_batch;
