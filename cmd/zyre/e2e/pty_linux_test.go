@@ -161,6 +161,7 @@ func TestChat_piped(t *testing.T) {
 	log := watch.Record(z)
 	p := start(t, local(port, "chat", "--name", "alice", "--json")...)
 	log.Wait(t, "JOIN alice chat", 1)
+	p.expect(`"type":"JOIN"`) // each finds the other by itself
 	p.typed("hello\n/w bob psst\n")
 	log.Wait(t, "SHOUT alice chat hello", 1)
 	log.Wait(t, "WHISPER alice", 1)
