@@ -206,7 +206,7 @@ func TestPeer_errors(t *testing.T) {
 func TestPeer_pushedBack(t *testing.T) {
 	p := zyre.NewPeer(t.Context(), "")
 	defer p.Destroy()
-	nobody := fmt.Sprint("tcp://127.0.0.1:", kit.FreeTCPPort(t))
+	nobody := fmt.Sprint("tcp://127.0.0.1:", kit.QuietTCPPort(t))
 	if err := p.Connect(from, nobody); err != nil {
 		t.Fatal(err)
 	}

@@ -31,17 +31,6 @@ func FreeUDPPort(t testing.TB) int {
 	}
 }
 
-// FreeTCPPort finds a TCP port that nobody uses.
-func FreeTCPPort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // QuietTCPPort finds a TCP port of loopback that nobody uses, and that the system gives to
 // no connection.
 func QuietTCPPort(t testing.TB) int {

@@ -249,7 +249,7 @@ func TestStats_gossip(t *testing.T) {
 		t.Errorf("Stats before Start: %+v, want nothing", s)
 	}
 	before := time.Now()
-	dead := fmt.Sprintf("tcp://127.0.0.1:%d", kit.FreeTCPPort(t))
+	dead := fmt.Sprintf("tcp://127.0.0.1:%d", kit.QuietTCPPort(t))
 	z.GossipConnect("%s", hub.GossipEndpoint()).GossipConnect("%s", dead).GossipConnectCurve(wrongKey, "%s", secure.GossipEndpoint())
 	kit.MustStart(t, z)
 	watch.Until(t, "the states of the hubs", func() bool {

@@ -13,7 +13,7 @@ import (
 // to the next process at the same port, which whispers to the node at once. The whisper
 // arrives, and each sees the other enter once.
 func TestStorm_helloToSuccessor(t *testing.T) {
-	port, peerPort := kit.FreeUDPPort(t), kit.FreeTCPPort(t)
+	port, peerPort := kit.FreeUDPPort(t), kit.QuietTCPPort(t)
 	z := kit.NewNode(t, "watcher", port)
 	kit.MustStart(t, z)
 	seen := watch.Record(z)

@@ -79,7 +79,7 @@ func TestStorm_restartAtSameEndpoint(t *testing.T) {
 	z := kit.NewNode(t, "watcher", port)
 	r := watch.Start(t, z)
 	cfg := talkative("old", port)
-	cfg.PeerPort = kit.FreeTCPPort(t)
+	cfg.PeerPort = kit.QuietTCPPort(t)
 	old := child.Run(t, cfg)
 	r.Wait(t, "ENTER old", 1)
 	r.Wait(t, "WHISPER old", 5)

@@ -17,7 +17,7 @@ import (
 // arrives.
 func TestStorm_successorAtSameEndpoint(t *testing.T) {
 	const evasive, expired = 500 * time.Millisecond, 4 * time.Second
-	port, peerPort := kit.FreeUDPPort(t), kit.FreeTCPPort(t)
+	port, peerPort := kit.FreeUDPPort(t), kit.QuietTCPPort(t)
 	watcher := child.Run(t, quick(remote("watcher", port), evasive, expired))
 	cfg := quick(remote("old", port), evasive, expired)
 	cfg.PeerPort = peerPort

@@ -3,10 +3,12 @@ package transport_test
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 
 	zmq "github.com/pebbe/zmq4"
 
+	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/sandbox"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/transport/transporttest"
@@ -30,6 +32,15 @@ func bindWithoutNetlink(t *testing.T) {
 		transporttest.MustSend(t, m, transporttest.PingHeader)
 		var p transport.Packet
 		transporttest.MustRecv(t, in, &p)
+		if at, err := transport.ParseEndpoint(bound); err == nil && at.IsValid() { // a port that the system gives to nobody meanwhile
+			fixed := fmt.Sprintf("tcp://%s", netip.AddrPortFrom(at.Addr(), uint16(kit.QuietTCPPort(t))))
+			if err := in.Unbind(bound); err != nil {
+				t.Fatal(err)
+			}
+			if bound, err = in.Bind(fixed); bound != fixed || err != nil {
+				t.Fatalf("Bind(%s) = %s, %v", fixed, bound, err)
+			}
+		}
 		taken = bound
 		for range 20 { // what is unbound is free, and can be bound again
 			if err := in.Unbind(bound); err != nil {
