@@ -22,6 +22,7 @@ func TestSetUUID_restart(t *testing.T) {
 	ra.Wait(t, "EXIT bob", 1)
 	again := kit.NewNode(t, "bob", port).SetUUID(strings.ToLower(keptUUID))
 	kit.MustStart(t, again)
+	watch.Record(again).Wait(t, "ENTER alice", 1)
 	if e := ra.Wait(t, "ENTER bob", 2); e.PeerUUID != keptUUID || again.UUID() != keptUUID {
 		t.Errorf("ENTER of %s, UUID() = %s, want %s", e.PeerUUID, again.UUID(), keptUUID)
 	}
