@@ -54,7 +54,7 @@ func TestFrame_Source(t *testing.T) {
 // router makes a socket that says who sent a message.
 func router(t *testing.T, ctx *zmq.Context, of constructor) (in *Socket, endpoint string) {
 	t.Helper()
-	soc, in := socket(t, ctx, of, zmq.ROUTER)
+	soc, in := socket(t, ctx, of, zmq.ROUTER, false)
 	if err := soc.Bind("tcp://127.0.0.1:*"); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func router(t *testing.T, ctx *zmq.Context, of constructor) (in *Socket, endpoin
 
 func dealer(t *testing.T, ctx *zmq.Context, of constructor, id, endpoint string) *Socket {
 	t.Helper()
-	soc, out := socket(t, ctx, of, zmq.DEALER)
+	soc, out := socket(t, ctx, of, zmq.DEALER, false)
 	if err := errors.Join(soc.SetIdentity(id), soc.Connect(endpoint)); err != nil {
 		t.Fatal(err)
 	}
@@ -75,13 +75,13 @@ func dealer(t *testing.T, ctx *zmq.Context, of constructor, id, endpoint string)
 }
 
 // socket makes a socket that is closed before the context has to be terminated.
-func socket(t *testing.T, ctx *zmq.Context, of constructor, kind zmq.Type) (*zmq.Socket, *Socket) {
+func socket(t *testing.T, ctx *zmq.Context, of constructor, kind zmq.Type, users bool) (*zmq.Socket, *Socket) {
 	t.Helper()
 	soc, err := ctx.NewSocket(kind)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := of(soc, false)
+	s, err := of(soc, users)
 	if err := errors.Join(err, soc.SetLinger(0)); err != nil {
 		t.Fatal(err)
 	}

@@ -221,21 +221,7 @@ func inprocPair(t *testing.T, ctx *zmq.Context, of constructor) (in, out *Socket
 	var socs [2]*zmq.Socket
 	var ours [2]*Socket
 	for i, kind := range []zmq.Type{zmq.PULL, zmq.PUSH} {
-		soc, err := ctx.NewSocket(kind)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := of(soc, true)
-		if err := errors.Join(err, soc.SetLinger(0)); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			s.Free()
-			if err := soc.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		socs[i], ours[i] = soc, s
+		socs[i], ours[i] = socket(t, ctx, of, kind, true)
 	}
 	if err := errors.Join(socs[0].Bind("inproc://pair"), socs[1].Connect("inproc://pair")); err != nil {
 		t.Fatal(err)
