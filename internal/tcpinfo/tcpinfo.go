@@ -46,7 +46,7 @@ func (c Conn) Count() (count Count, exists bool) {
 	if c == (Conn{}) {
 		return Count{}, false
 	}
-	found, count := read(c.fd)
+	found, count := read(c.fd, c)
 	if found != c {
 		return Count{}, false
 	}
@@ -67,8 +67,8 @@ type Reading struct {
 }
 
 // All reads the connections of this process; nil if they cannot be told. It takes about
-// 4 µs for each.
-func All() []Reading { return all() }
+// 4 µs for each, or 2 µs if before has it, which is what All returned before; that may be nil.
+func All(before []Reading) []Reading { return all(before) }
 
 // Keepalive is how a socket probes a connection on which nothing is sent.
 type Keepalive struct {

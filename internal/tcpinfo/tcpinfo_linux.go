@@ -46,24 +46,39 @@ func addrPort(sa unix.Sockaddr) netip.AddrPort {
 	return netip.AddrPort{}
 }
 
-// read returns the connection that a descriptor is, and what it has moved. A kernel before
-// 4.6 does not count.
-func read(fd int) (c Conn, count Count) {
+// stateClosed is the state of a connection that is none any more: it has lost its addresses.
+const stateClosed = 7 // TCP_CLOSE of linux/tcp_states.h
+
+// read returns the connection that a descriptor is, and what it has moved; before is what it was
+// when it was asked last. A kernel before 4.6 does not count.
+func read(fd int, before Conn) (c Conn, count Count) {
 	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	if err != nil {
 		return Conn{}, Count{}
 	}
 	// Whose count it is, is asked afterwards: no connection that is closed comes back.
-	return Of(fd), Count{info.Bytes_received, info.Bytes_acked, info.Notsent_bytes > 0}
+	count = Count{info.Bytes_received, info.Bytes_acked, info.Notsent_bytes > 0}
+	if info.State != stateClosed && isCurrent(before) {
+		return before, count
+	}
+	return Of(fd), count
 }
 
-func all() (found []Reading) {
+// all takes what was read before by descriptor, in the order in which the system lists them.
+func all(before []Reading) (found []Reading) {
 	fds := descriptors()
 	if fds != nil {
-		found = []Reading{}
+		found = make([]Reading, 0, len(before)+len(before)/8)
 	}
 	for _, fd := range fds {
-		if c, count := read(fd); c != (Conn{}) {
+		for len(before) > 0 && before[0].fd < fd {
+			before = before[1:]
+		}
+		known := Conn{}
+		if len(before) > 0 && before[0].fd == fd {
+			known = before[0].Conn
+		}
+		if c, count := read(fd, known); c != (Conn{}) {
 			found = append(found, Reading{c, count})
 		}
 	}

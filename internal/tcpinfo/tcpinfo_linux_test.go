@@ -126,9 +126,46 @@ func BenchmarkAll(b *testing.B) {
 	for range 1500 {
 		connect(b)
 	}
-	for b.Loop() {
-		All()
+	for name, again := range map[string]bool{"first": false, "again": true} {
+		b.Run(name, func(b *testing.B) {
+			var before []Reading
+			for b.Loop() {
+				if all := All(before); again {
+					before = all
+				}
+			}
+		})
 	}
+}
+
+// What was read before is told apart from what has its descriptor now, or has ended.
+func TestAll_again(t *testing.T) {
+	stays, ends := Of(descriptor(t, first(connect(t)))), first(connect(t))
+	ended := Of(descriptor(t, ends))
+	broken := first(connect(t))
+	reset := Of(descriptor(t, broken))
+	before := All(nil)
+	if !contains(before, stays) || !contains(before, ended) || !contains(before, reset) {
+		t.Fatalf("All(nil) = %v, want %v, %v and %v among them", before, stays, ended, reset)
+	}
+	ends.Close()
+	if err := disconnect(reset.fd); err != nil {
+		t.Fatal(err)
+	}
+	next := Of(descriptor(t, first(connect(t)))) // with the descriptor of the one that has ended
+	all := All(before)
+	if next.fd != ended.fd {
+		t.Fatalf("the next connection has descriptor %d, want %d", next.fd, ended.fd)
+	}
+	if !contains(all, stays) || !contains(all, next) || contains(all, ended) || contains(all, reset) {
+		t.Errorf("All(before) = %v, want %v and %v, and neither %v nor %v", all, stays, next, ended, reset)
+	}
+}
+
+func first(a, _ *net.TCPConn) *net.TCPConn { return a }
+
+func contains(all []Reading, c Conn) bool {
+	return slices.ContainsFunc(all, func(r Reading) bool { return r.Conn == c })
 }
 
 // probes is how sockets of the tests probe.
@@ -139,8 +176,8 @@ var probes = Keepalive{Idle: 77 * time.Second, Interval: 7 * time.Second, Probes
 func TestConn_Reset(t *testing.T) {
 	dialed, accepted := connect(t)
 	c := Of(descriptor(t, accepted))
-	if !slices.ContainsFunc(All(), func(r Reading) bool { return r.Conn == c }) {
-		t.Errorf("All() is without %v", c)
+	if !contains(All(nil), c) {
+		t.Errorf("All(nil) is without %v", c)
 	}
 	if c.Reset(probes) || c.Reset(Keepalive{}) {
 		t.Error("Reset() of a connection that probes differently = true, want false")

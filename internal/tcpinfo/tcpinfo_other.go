@@ -7,9 +7,9 @@ func Of(int) Conn { return Conn{} }
 
 func isCurrent(Conn) bool { return false }
 
-func read(int) (c Conn, count Count) { return Conn{}, Count{} }
+func read(int, Conn) (c Conn, count Count) { return Conn{}, Count{} }
 
-func all() []Reading { return nil }
+func all([]Reading) []Reading { return nil }
 
 func unread(int) uint64 { return 0 }
 

@@ -29,6 +29,7 @@ type connections struct {
 	dialed   map[netip.AddrPort]int // mailboxes, by where they connect to
 	latest   *sight
 	looking  bool               // somebody does
+	seen     []tcpinfo.Reading  // all that were seen at the latest look, by who looks
 	nextAt   time.Time          // when the next look may be
 	answered map[Conn]*answered // those that may be of mailboxes
 	cut      atomic.Uint64      // how many of these were ended, until a guard counts them
@@ -63,7 +64,8 @@ func (l *connections) look(now time.Time) *sight {
 	l.looking = true
 	l.mu.Unlock()
 	begun := time.Now()
-	all := tcpinfo.All()
+	all := tcpinfo.All(l.seen)
+	l.seen = all
 	took := time.Since(begun)
 	l.mu.Lock()
 	l.looking, l.nextAt = false, now.Add(min(max(sightInterval, sightShare*took), sightLatest))

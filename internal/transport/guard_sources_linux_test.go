@@ -211,7 +211,7 @@ func (w *watched) fill(r zmtp.Raw, b []byte) {
 	w.t.Helper()
 	mustWrite(w.t, r, b)
 	w.waitUntil("arrival", func() bool {
-		for _, c := range tcpinfo.All() {
+		for _, c := range tcpinfo.All(nil) {
 			if c.Remote() == netip.MustParseAddrPort(r.LocalAddr().String()) {
 				return c.Received >= uint64(len(b)) && c.Unread() == 0
 			}
