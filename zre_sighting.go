@@ -119,13 +119,20 @@ func (z *zre) noteTried(p *peer) {
 	p.triedAt[host] = p.handshake.sentAt
 }
 
+// endpointStay is how long a node that has not entered stays at an endpoint before another that is
+// sighted there takes its place. Else beacons that name ever new nodes at one endpoint would have
+// this node connect there as often as they come.
+const endpointStay = time.Second
+
 // meet connects to a node not known before.
 func (z *zre) meet(now time.Time, uuid [16]byte, endpoint string) {
-	if z.isThrottled(now, uuid) || !z.admit(now, uuid, hostOf(netip.Addr{}, endpoint)) {
+	other := z.addressed[endpoint]
+	stays := other != nil && !other.isEntered() && !z.isOpenSeed(other, z.keys[uuid]) &&
+		now.Sub(other.bornAt) < endpointStay && !z.isRequired(uuid)
+	if stays || z.isThrottled(now, uuid) || !z.admit(now, uuid, hostOf(netip.Addr{}, endpoint)) {
 		z.counters.sightingsRefused++
 		return
 	}
-	other := z.addressed[endpoint]
 	switch {
 	case other != nil && other.isEntered():
 		z.endpointConflict(now, other, uuid, endpoint)

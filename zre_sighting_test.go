@@ -161,3 +161,23 @@ func TestSighting_forgedSecureBeacons(t *testing.T) {
 		}
 	}
 }
+
+// Beacons that name one node after the other at an endpoint have this node connect there once in a
+// second, but to one that has a HELLO to say, or that the application requires, at once.
+func TestSighted_endpointStay(t *testing.T) {
+	b := newZREBench(t)
+	for i := range 100 {
+		b.z.sighted(b.now, numberedUUID(i), stateElsewhere)
+	}
+	if len(b.z.peers) != 1 || b.z.peers[numberedUUID(0)] == nil || b.z.counters.sightingsRefused != 99 {
+		t.Errorf("%d peers, %d sightings refused; want the first, 99", len(b.z.peers), b.z.counters.sightingsRefused)
+	}
+	b.z.known[numberedUUID(100)] = newKnownNode(stateElsewhere, "", true)
+	if b.z.sighted(b.now, numberedUUID(100), stateElsewhere); b.z.peers[numberedUUID(100)] == nil {
+		t.Error("a required peer is not met")
+	}
+	b.pass(endpointStay)
+	if b.z.sighted(b.now, numberedUUID(101), stateElsewhere); b.z.peers[numberedUUID(101)] == nil {
+		t.Errorf("another node is not met %v later", endpointStay)
+	}
+}

@@ -195,7 +195,11 @@ var handshakeInputs = map[string]func(b *zreBench){
 		b.z.authorizationChanged(b.now)
 	},
 	"beacon of another node": func(b *zreBench) { b.z.sighted(b.now, otherUUID, stateEndpoint) },
-	"HELLO of another node":  func(b *zreBench) { b.hearOther(1, &ZreMsg{id: HelloID, Endpoint: stateEndpoint}) },
+	"beacon of another node, later": func(b *zreBench) {
+		b.pass(endpointStay)
+		b.z.sighted(b.now, otherUUID, stateEndpoint)
+	},
+	"HELLO of another node": func(b *zreBench) { b.hearOther(1, &ZreMsg{id: HelloID, Endpoint: stateEndpoint}) },
 	"HELLO and WHISPER of another node": func(b *zreBench) {
 		b.hearOther(1, &ZreMsg{id: HelloID, Endpoint: stateEndpoint})
 		b.hearOther(2, NewZreMsg(WhisperID))

@@ -100,7 +100,7 @@ func TestThrottle_limit(t *testing.T) {
 func TestAdmit(t *testing.T) {
 	b := newZREBench(t)
 	for i := range 2 * halfOpenBurst {
-		b.z.sighted(b.now, numberedUUID(i), stateElsewhere)
+		b.z.sighted(b.now, numberedUUID(i), fmt.Sprintf("tcp://192.0.2.1:%d", 1+i))
 	}
 	if got := b.z.counters.sightingsRefused; got != halfOpenBurst-hostBurst {
 		t.Errorf("sightings refused = %d, want %d", got, halfOpenBurst-hostBurst)
