@@ -37,6 +37,10 @@ type connections struct {
 
 // sight is what was seen at one look. It is not changed afterwards.
 type sight struct {
+	// memory is what the process had when it was asked first: C goes through all that it has freed, and
+	// all nodes of the process ask.
+	memory func() memory
+
 	at      time.Time
 	begun   time.Time                            // the same, by the clock
 	isKnown bool                                 // the system tells
@@ -76,7 +80,7 @@ func (l *connections) look(now time.Time) *sight {
 
 // sort tells apart what the connections are for.
 func (l *connections) sort(now time.Time, all []tcpinfo.Reading) *sight {
-	s := &sight{at: now, isKnown: all != nil, in: make(map[uint16][]tcpinfo.Reading, len(l.bound)),
+	s := &sight{memory: sync.OnceValue(memoryNow), at: now, isKnown: all != nil, in: make(map[uint16][]tcpinfo.Reading, len(l.bound)),
 		out: make(map[netip.AddrPort][]tcpinfo.Reading, len(l.dialed))}
 	for _, c := range all {
 		if port := c.Local().Port(); l.bound[port] > 0 {

@@ -186,7 +186,7 @@ func (g *Guard) Judge(now time.Time, drained bool, peers iter.Seq[Heard]) {
 	g.cut += g.connections.cut.Swap(0)
 	held, strangers, mute := g.sum()
 	if held <= maxUnfinished {
-		g.memoryBefore = memoryNow()
+		g.memoryBefore = g.seen.memory()
 	}
 	pressed := held > maxUnfinished || strangers > maxStrangersOfHost
 	if pressed || mute > 0 || g.quiet && strangers > 0 || now.Sub(g.recognizedAt) >= handshakeLimit {

@@ -20,8 +20,9 @@ const (
 	// recvFrames is how many frames one Recv passes over of a message that has more.
 	recvFrames = 4096
 	// handshakeLimit is how long a connection has until it has said which protocol it speaks
-	// and, under CURVE, proven its key.
-	handshakeLimit = 10 * time.Second
+	// and, under CURVE, proven its key. It is libzmq's own: where many nodes start at once on a
+	// slow host, connections that end after 10 s are made again and again, and few come to work.
+	handshakeLimit = 30 * time.Second
 )
 
 // SetListenLimits bounds what a connection to a listening socket can cost: the size of one
