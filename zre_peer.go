@@ -53,6 +53,7 @@ type peer struct {
 	batch   batch
 
 	bornAt      time.Time // when we first heard of it
+	sightedAt   time.Time // when we were last told where it is; not noted once it has entered
 	enteredAt   time.Time
 	restartedAt time.Time // when it last restarted its session
 	receivedAt  time.Time // its last message other than HELLO, PING and PING-OK; zero: none since it entered
@@ -71,7 +72,7 @@ func (z *zre) newPeer(uuid [16]byte, endpoint string, now time.Time) *peer {
 	return &peer{
 		uuid: uuid, id: uuidString(uuid), endpoint: endpoint, address: addressOf(endpoint),
 		headers: map[string]string{}, groups: map[string]*group{},
-		bornAt: now, presence: presence{heardAt: now}, window: window{limit: z.window},
+		bornAt: now, sightedAt: now, presence: presence{heardAt: now}, window: window{limit: z.window},
 		viewAnswers: newViewAnswers(),
 	}
 }

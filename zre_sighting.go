@@ -9,6 +9,11 @@ import (
 // be reached at an endpoint. It is no sign of life: only its own messages show that a
 // peer lives.
 
+// sightingTime is how long a node that has not answered our HELLO is tried where a sighting said
+// that it is. Else one forged beacon would have this node connect to somebody else for the expired
+// timeout. Nodes known from gossip and RequirePeer are not sighted again, and have that.
+const sightingTime = 5 * time.Second
+
 // sightedWithKey handles a sighting that names a CURVE public key, as those of secure
 // nodes do. A secure node goes only to keys that are authorized, and a UUID keeps its
 // key as long as the peer has entered; one that has not, only for the time that it has to
@@ -49,7 +54,7 @@ func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 	case p.handshake.state == helloHeld:
 		z.connectHeld(now, p, endpoint)
 	case p.endpoint == endpoint:
-		// nothing new
+		p.sightedAt = now
 	case !p.isEntered():
 		if z.mayTryElsewhere(now, p, endpoint) {
 			z.sayHelloElsewhere(now, p, endpoint)
@@ -67,10 +72,17 @@ func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 // be.
 func (z *zre) sayHelloElsewhere(now time.Time, p *peer, endpoint string) {
 	z.noteTried(p)
+	p.sightedAt = now
 	z.readdress(p, endpoint)
 	if !z.sendHello(now, p) {
 		z.removePeer(now, p, ReasonFailed)
 	}
+}
+
+// isSightingOver reports whether a peer that has not answered was sighted too long ago to be tried
+// on.
+func (z *zre) isSightingOver(now time.Time, p *peer) bool {
+	return p.handshake.state == helloSent && z.known[p.uuid] == nil && now.Sub(p.sightedAt) >= sightingTime
 }
 
 // isNothingSaid reports whether a peer that has entered lacks our HELLO, and nothing else was

@@ -181,3 +181,34 @@ func TestSighted_endpointStay(t *testing.T) {
 		t.Errorf("another node is not met %v later", endpointStay)
 	}
 }
+
+// A node that only a beacon has named is tried for a time after it; gossip names a node once.
+func TestSighted_sightingTime(t *testing.T) {
+	const beacons = 3
+	for name, c := range map[string]struct {
+		meet func(b *zreBench)
+		want time.Duration // for how long it is tried
+	}{
+		"one beacon": {func(b *zreBench) { b.z.sighted(b.now, otherUUID, stateEndpoint) }, sightingTime},
+		"beacons": {func(b *zreBench) {
+			for range beacons {
+				b.z.sighted(b.now, otherUUID, stateEndpoint)
+				b.pass(sightingTime - time.Second)
+			}
+		}, (beacons-1)*(sightingTime-time.Second) + sightingTime},
+		"gossip": {func(b *zreBench) { b.z.gossiped(b.now, otherUUID, stateEndpoint, "", "hub") }, defaultExpired},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newZREBench(t)
+			start := b.now
+			c.meet(b)
+			p := b.z.peers[otherUUID]
+			for b.z.peers[otherUUID] == p && b.now.Sub(start) < 2*defaultExpired {
+				b.pass(time.Second)
+			}
+			if took := b.now.Sub(start); took != c.want {
+				t.Errorf("tried for %v, want %v", took, c.want)
+			}
+		})
+	}
+}
