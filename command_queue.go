@@ -3,6 +3,7 @@ package zyre
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -34,21 +35,45 @@ type command struct {
 	done    chan struct{} // closed when the command has been carried out; may be nil
 }
 
+// whisper makes c the command to send frames to a peer, or says why they cannot be sent. It copies
+// them.
+func (c *command) whisper(peer string, frames [][]byte) error {
+	uuid, ok := canonicalUUID(peer)
+	if !ok {
+		return errNoUUID
+	}
+	c.kind, c.peer = cmdWhisper, uuid
+	return c.carry(frames...)
+}
+
+// shout does the same for a group.
+func (c *command) shout(group string, frames [][]byte) error {
+	if err := tooLong(group); err != nil {
+		return err
+	}
+	c.kind, c.group = cmdShout, group
+	return c.carry(frames...)
+}
+
 // carry copies the frames into the message, so that the caller keeps its buffers. Without
 // frames it carries one empty frame.
-func (m *message) carry(frames ...[]byte) {
+func (m *message) carry(frames ...[]byte) error {
+	if len(frames) > transport.MaxFrames {
+		return fmt.Errorf("%w: %d frames, at most %d", ErrTooLarge, len(frames), transport.MaxFrames)
+	}
 	if len(frames) > 1 {
 		m.frames = make([][]byte, len(frames))
 		for i, f := range frames {
 			m.frames[i] = slices.Clone(f)
 		}
-		return
+		return nil
 	}
 	for _, f := range frames {
 		if m.shared = transport.Share(f); m.shared == nil {
 			m.payload = slices.Clone(f)
 		}
 	}
+	return nil
 }
 
 // commandQueue leads from the application's goroutines, and from the edges, to the node.

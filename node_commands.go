@@ -85,13 +85,13 @@ func (n *node) do(fn func(now time.Time)) error {
 }
 
 // send sends a message and returns what became of it.
-func (n *node) send(ctx context.Context, c command) error {
+func (n *node) send(ctx context.Context, c *command) error {
 	c.receipt = newReceipt()
 	if err := ctx.Err(); err != nil {
 		c.release()
 		return err
 	}
-	err := n.commands.message(ctx, &c)
+	err := n.commands.message(ctx, c)
 	if errors.Is(err, ErrNotRunning) {
 		return err
 	}

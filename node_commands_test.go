@@ -14,7 +14,7 @@ func TestNode_sendWithdraws(t *testing.T) {
 	defer cancel()
 	result := make(chan error, 1)
 	go func() {
-		result <- a.n.send(ctx, command{kind: cmdWhisper, message: message{peer: b.uuid, payload: []byte("x")}})
+		result <- a.n.send(ctx, &command{kind: cmdWhisper, message: message{peer: b.uuid, payload: []byte("x")}})
 	}()
 	var calls []command
 	handled := 0

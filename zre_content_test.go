@@ -16,9 +16,7 @@ const largeSize = 64 << 10
 
 // large returns a message with one large frame.
 func large() *message {
-	m := &message{peer: stateUUID, receipt: newReceipt()}
-	m.carry(make([]byte, largeSize))
-	return m
+	return &message{peer: stateUUID, receipt: newReceipt(), shared: transport.Share(make([]byte, largeSize))}
 }
 
 // checkNoPayloads waits until no payload is in use; sockets of an earlier test may be
@@ -54,7 +52,9 @@ func TestMessage_carry(t *testing.T) {
 				given = append(given, bytes.Clone(f))
 			}
 			m := &message{}
-			m.carry(given...)
+			if err := m.carry(given...); err != nil {
+				t.Fatal(err)
+			}
 			for _, f := range given {
 				clear(f) // the caller's again
 			}
@@ -101,7 +101,8 @@ func TestContent_isCopiedOnce(t *testing.T) {
 	}
 	n.step(now)
 	checkNoPayloads(t)
-	c := shout("hall", make([]byte, largeSize))
+	c := command{kind: cmdShout, message: *large()}
+	c.group, c.receipt = "hall", nil
 	if err := n.commands.message(t.Context(), &c); err != nil {
 		t.Fatal(err)
 	}
@@ -165,13 +166,13 @@ func (b *zreBench) post(m *message) {
 
 func TestCommandQueue_releases(t *testing.T) {
 	q := newCommandQueue(func() {})
-	c := whisper(stateUUID, make([]byte, largeSize))
+	c := command{kind: cmdWhisper, message: *large()}
 	if err := q.message(t.Context(), &c); err != nil {
 		t.Fatal(err)
 	}
 	q.close()
 	checkNoPayloads(t)
-	c = whisper(stateUUID, make([]byte, largeSize))
+	c = command{kind: cmdWhisper, message: *large()}
 	if err := q.message(t.Context(), &c); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("message() after close = %v, want %v", err, ErrNotRunning)
 	}

@@ -144,7 +144,9 @@ func addressOf(endpoint string) netip.AddrPort {
 // heardFrom notes a sign of life. It is no answer to our HELLO.
 func (z *zre) heardFrom(now time.Time, p *peer) {
 	p.presence.heard(now)
-	p.progress = progress{}
+	if p.progress.isWatched() {
+		p.progress = progress{}
+	}
 	if p.isEntered() && p.probe.isPending() && !p.probe.isRemoval() {
 		z.probeAnswered(p)
 	}

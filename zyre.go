@@ -11,7 +11,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/go-zyre/zyre/internal/hostnet"
-	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // Zyre is one node: it finds the other nodes on its network, joins groups, and
@@ -297,12 +296,11 @@ func (z *Zyre) WhisperFrames(peer string, frames ...[]byte) {
 	if n == nil {
 		return
 	}
-	id, err := checkWhisper(peer, frames)
-	if err != nil {
+	var c command
+	if err := c.whisper(peer, frames); err != nil {
 		n.log.Warn("zyre: not sent", "err", opError("whisper", peer, err))
 		return
 	}
-	c := whisper(id, frames...)
 	_ = n.commands.message(context.Background(), &c)
 }
 
@@ -331,11 +329,11 @@ func (z *Zyre) ShoutFrames(group string, frames ...[]byte) {
 	if n == nil {
 		return
 	}
-	if err := checkShout(group, frames); err != nil {
+	var c command
+	if err := c.shout(group, frames); err != nil {
 		n.log.Warn("zyre: not sent", "err", opError("shout", group, err))
 		return
 	}
-	c := shout(group, frames...)
 	_ = n.commands.message(context.Background(), &c)
 }
 
@@ -363,11 +361,11 @@ func (z *Zyre) WhisperContext(ctx context.Context, peer string, frames ...[]byte
 	if n == nil {
 		return opError("whisper", peer, ErrNotRunning)
 	}
-	id, err := checkWhisper(peer, frames)
-	if err != nil {
+	var c command
+	if err := c.whisper(peer, frames); err != nil {
 		return opError("whisper", peer, err)
 	}
-	return opError("whisper", peer, n.send(orBackground(ctx), whisper(id, frames...)))
+	return opError("whisper", peer, n.send(orBackground(ctx), &c))
 }
 
 // ShoutContext sends a message of any number of frames to every peer in a group, and
@@ -392,34 +390,11 @@ func (z *Zyre) ShoutContext(ctx context.Context, group string, frames ...[]byte)
 	if n == nil {
 		return opError("shout", group, ErrNotRunning)
 	}
-	if err := checkShout(group, frames); err != nil {
+	var c command
+	if err := c.shout(group, frames); err != nil {
 		return opError("shout", group, err)
 	}
-	return opError("shout", group, n.send(orBackground(ctx), shout(group, frames...)))
-}
-
-// checkWhisper returns whom a message is for, or why it cannot be sent.
-func checkWhisper(peer string, frames [][]byte) (id [16]byte, err error) {
-	id, ok := canonicalUUID(peer)
-	if !ok {
-		return id, errNoUUID
-	}
-	return id, checkFrames(frames)
-}
-
-// checkShout returns why a message cannot be sent.
-func checkShout(group string, frames [][]byte) error {
-	if err := tooLong(group); err != nil {
-		return err
-	}
-	return checkFrames(frames)
-}
-
-func checkFrames(frames [][]byte) error {
-	if len(frames) > transport.MaxFrames {
-		return fmt.Errorf("%w: %d frames, at most %d", ErrTooLarge, len(frames), transport.MaxFrames)
-	}
-	return nil
+	return opError("shout", group, n.send(orBackground(ctx), &c))
 }
 
 func orBackground(ctx context.Context) context.Context {
@@ -427,20 +402,6 @@ func orBackground(ctx context.Context) context.Context {
 		return context.Background()
 	}
 	return ctx
-}
-
-// whisper makes the command to send frames to a peer; it copies them.
-func whisper(peer [16]byte, frames ...[]byte) command {
-	c := command{kind: cmdWhisper, message: message{peer: peer}}
-	c.carry(frames...)
-	return c
-}
-
-// shout makes the command to send frames to a group; it copies them.
-func shout(group string, frames ...[]byte) command {
-	c := command{kind: cmdShout, message: message{group: group}}
-	c.carry(frames...)
-	return c
 }
 
 // configure runs fn on the running node, if there is one.

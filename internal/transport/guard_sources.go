@@ -24,8 +24,7 @@ type source struct {
 // again. To ask takes as long as a few small messages.
 const askedBytes = 64 << 10
 
-// Source notes that a message is read which a descriptor brought, and returns the connection;
-// head is its first frame. A message may be read long after it came, when its connection has
+// Source notes that a message is read which a descriptor brought; head is its first frame. A message may be read long after it came, when its connection has
 // ended and its descriptor is used again: for a connection of another socket of the process,
 // or for another one of this socket, which cannot be told.
 //
@@ -34,14 +33,14 @@ const askedBytes = 64 << 10
 // The system is asked once between two looks and for each askedBytes, and about HELLO, which often
 // comes on a new connection. Until then what comes on a connection counts for the one before that
 // had its descriptor, which is less than askedBytes.
-func (g *Guard) Source(fd int, head []byte, inproc bool) Conn {
+func (g *Guard) Source(fd int, head []byte, inproc bool) {
 	switch {
 	case inproc:
 		g.current = nil
-		return Conn{}
+		return
 	case fd <= 0:
 		g.current = &g.unknown
-		return Conn{}
+		return
 	}
 	s := g.current
 	if s == nil || s.fd != fd {
@@ -51,7 +50,14 @@ func (g *Guard) Source(fd int, head []byte, inproc bool) Conn {
 		s = g.ask(fd, s)
 	}
 	g.current = s
-	return s.conn
+}
+
+// Conn returns the connection of the message that is being read; the zero Conn if it is not known.
+func (g *Guard) Conn() Conn {
+	if g.current == nil {
+		return Conn{}
+	}
+	return g.current.conn
 }
 
 // ask asks the system whether a descriptor still is the connection that it was, if it is known, and
@@ -69,11 +75,11 @@ func (g *Guard) ask(fd int, s *source) *source {
 // signature, and its id.
 func isHello(head []byte) bool { return len(head) > 2 && head[2] == 1 }
 
-// Read notes that a frame was read of a message, but for its routing id, and returns the connection.
-// It counts the fewest bytes that the frame can have taken on the wire.
-func (g *Guard) Read(size int) Conn {
+// Read notes that a frame was read of a message, but for its routing id. It counts the fewest bytes
+// that the frame can have taken on the wire.
+func (g *Guard) Read(size int) {
 	if g.current == nil {
-		return Conn{}
+		return
 	}
 	wire := wireSize(size, g.secure)
 	if g.current.since+wire >= askedBytes && g.current != &g.unknown {
@@ -81,7 +87,6 @@ func (g *Guard) Read(size int) Conn {
 	}
 	g.current.read += wire
 	g.current.since += wire
-	return g.current.conn
 }
 
 // wireSize is how many bytes a frame takes on the wire, at least: with its flags and length, and

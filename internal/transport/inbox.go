@@ -207,7 +207,7 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 	case frame.Source > 0:
 		in.guard.Source(frame.Source, nil, false)
 	}
-	p.Conn = in.guard.Read(len(frame.Data))
+	in.guard.Read(len(frame.Data))
 	switch {
 	case in.index == 0:
 		p.Header, p.UserID, p.Address = append(p.Header, frame.Data...), frame.User, netip.Addr{}
@@ -225,6 +225,9 @@ func (in *zmqInbox) takeFrame(p *Packet) {
 	}
 	in.index++
 	in.inside = frame.More
+	if c := in.guard.Conn(); !in.inside && p.Conn != c { // to write it costs more
+		p.Conn = c
+	}
 }
 
 // fill gets what libzmq has, or one message if they come one by one.

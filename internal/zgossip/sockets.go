@@ -157,7 +157,8 @@ func (r *zmqRouter) ReceiveFrom(parts [][]byte) (n int, from Origin, err error) 
 			r.guard.Source(frame.Source, nil, false)
 		}
 		if i > 0 {
-			from.Conn = r.guard.Read(len(frame.Data))
+			r.guard.Read(len(frame.Data))
+			from.Conn = r.guard.Conn()
 		}
 		if i < len(parts) {
 			b = bytes.Clone(frame.Data)
