@@ -133,14 +133,15 @@ func (z *zre) noteTried(p *peer) {
 
 // endpointStay is how long a node that has not entered stays at an endpoint before another that is
 // sighted there takes its place. Else beacons that name ever new nodes at one endpoint would have
-// this node connect there as often as they come.
+// this node connect there as often as they come. Whoever is there gets our HELLO all the same, and
+// answers it; but under another key nobody would, so the true key does not have to wait for a forged one.
 const endpointStay = time.Second
 
 // meet connects to a node not known before.
 func (z *zre) meet(now time.Time, uuid [16]byte, endpoint string) {
 	other := z.addressed[endpoint]
-	stays := other != nil && !other.isEntered() && !z.isOpenSeed(other, z.keys[uuid]) &&
-		now.Sub(other.bornAt) < endpointStay && !z.isRequired(uuid)
+	stays := other != nil && !other.isEntered() && other.key == z.keys[uuid] &&
+		!z.isOpenSeed(other, other.key) && now.Sub(other.bornAt) < endpointStay && !z.isRequired(uuid)
 	if stays || z.isThrottled(now, uuid) || !z.admit(now, uuid, hostOf(netip.Addr{}, endpoint)) {
 		z.counters.sightingsRefused++
 		return

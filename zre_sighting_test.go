@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // A newcomer that claims the endpoint of a peer waits until the peer has shown whether it
@@ -179,6 +181,19 @@ func TestSighted_endpointStay(t *testing.T) {
 	b.pass(endpointStay)
 	if b.z.sighted(b.now, numberedUUID(101), stateElsewhere); b.z.peers[numberedUUID(101)] == nil {
 		t.Errorf("another node is not met %v later", endpointStay)
+	}
+}
+
+// Under CURVE a forged beacon does not keep the true one waiting: nobody there has the key in it.
+func TestSighted_endpointStay_otherKey(t *testing.T) {
+	b, key := newSecureBench(t)
+	b.z.sightedWithKey(b.now, numberedUUID(1), stateElsewhere, transport.Z85FromRaw([32]byte{8}))
+	b.z.sightedWithKey(b.now, numberedUUID(2), stateElsewhere, key)
+	if b.z.peers[numberedUUID(2)] == nil {
+		t.Error("the second node, under another key, is not met")
+	}
+	if b.z.sightedWithKey(b.now, numberedUUID(3), stateElsewhere, key); b.z.peers[numberedUUID(3)] != nil {
+		t.Error("a third under the key of the second is met at once")
 	}
 }
 
