@@ -102,6 +102,9 @@ func (z *zre) retryKnownNodes(now time.Time) {
 		if k.seed {
 			p = z.seedPeer(uuid, k)
 		}
+		if p != nil {
+			p.sightedAt = now // it is named as long as it is known
+		}
 		switch {
 		case p != nil && p.isEntered() && (p.endpoint == k.endpoint || !z.isNothingSaid(p)):
 			k.entered(now)

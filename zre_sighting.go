@@ -11,7 +11,7 @@ import (
 
 // sightingTime is how long a node that has not answered our HELLO is tried where a sighting said
 // that it is. Else one forged beacon would have this node connect to somebody else for the expired
-// timeout. Nodes known from gossip and RequirePeer are not sighted again, and have that.
+// timeout. A node that gossip or the application names counts as sighted all the time.
 const sightingTime = 5 * time.Second
 
 // sightedWithKey handles a sighting that names a CURVE public key, as those of secure
@@ -82,7 +82,7 @@ func (z *zre) sayHelloElsewhere(now time.Time, p *peer, endpoint string) {
 // isSightingOver reports whether a peer that has not answered was sighted too long ago to be tried
 // on.
 func (z *zre) isSightingOver(now time.Time, p *peer) bool {
-	return p.handshake.state == helloSent && z.known[p.uuid] == nil && now.Sub(p.sightedAt) >= sightingTime
+	return p.handshake.state == helloSent && now.Sub(p.sightedAt) >= sightingTime
 }
 
 // isNothingSaid reports whether a peer that has entered lacks our HELLO, and nothing else was
