@@ -3,9 +3,7 @@ package zyre
 import (
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
-	"unsafe"
 )
 
 // The types of an Event, as libzyre names them.
@@ -74,20 +72,8 @@ type Event struct {
 	Msg      []byte            // the first frame of a WHISPER or SHOUT
 	Frames   [][]byte          // every frame of a WHISPER or SHOUT; Frames[0] is Msg
 	Reason   string            // why the peer exited; in EXIT only: ReasonGoodbye, ReasonExpired, …
-}
 
-// carry puts the frames of a message into the event; none count as one empty frame. The slice of
-// them may be reused afterwards.
-func (e *Event) carry(frames [][]byte) {
-	e.Msg = []byte{}
-	if len(frames) > 0 {
-		e.Msg = frames[0]
-	}
-	if len(frames) > 1 {
-		e.Frames = slices.Clone(frames) // frames is reused
-	} else {
-		e.Frames = unsafe.Slice(&e.Msg, 1) // an Event with room of its own for it would be larger
-	}
+	single [1][]byte // backs Frames of the common message of one frame
 }
 
 // Header returns the value of one of the peer's headers, and whether the peer has

@@ -95,7 +95,7 @@ func newNode(uuid [16]byte, cfg config, s seams, events *eventQueue) *node {
 		uuid: uuid, name: cfg.name, headers: n.cfg.headers, groups: cfg.groups, contests: cfg.contests,
 		secure: cfg.curve.enabled(), shareView: cfg.shareView, log: n.log, window: cfg.window, backlogLimit: cfg.queueLimit,
 		timeouts: timeouts{evasive: cfg.evasive, silent: cfg.silent, expired: cfg.expired},
-		stalled:  cfg.stalled,
+		stalled:  cfg.stalled, interval: cfg.interval,
 	}, n)
 	return n
 }

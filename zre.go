@@ -29,6 +29,7 @@ type zre struct {
 	secure         bool   // CURVE: keys are checked
 	timeouts       timeouts
 	stalledTimeout time.Duration // in which a peer takes nothing of what is shouted to it, until EXIT
+	sightingTime   time.Duration // since a node was last sighted, until it is given up if it is not there
 	window         uint64        // bytes that may be under way to one peer
 	backlogLimit   int           // bytes that may wait for a peer while the application is let go (see letGoShare), and for all stalled ones
 	port           port
@@ -120,6 +121,7 @@ type zreConfig struct {
 	shareView    bool // peers may ask how this node sees the network
 	timeouts     timeouts
 	stalled      time.Duration // see zre.stalledTimeout
+	interval     time.Duration // of this node's beacons
 	window       int           // bytes that may be under way to one peer
 	backlogLimit int           // bytes that may wait for a peer while the application is let go: see letGoShare
 	log          *slog.Logger
@@ -163,6 +165,7 @@ func newZRE(cfg zreConfig, out port) *zre {
 		halfOpen: newAdmission(),
 		foreign:  ratelimit.Bucket{Rate: 1, Burst: 1},
 
+		sightingTime: max(minSightingTime, sightingIntervals*cfg.interval),
 		tickInterval: min(max(min(t.evasive, t.silent, t.expired)/5, minTimeout), maxTickInterval),
 	}
 	if cfg.window > 0 {

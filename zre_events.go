@@ -22,9 +22,17 @@ func enterEvent(p *peer) *Event {
 }
 
 // messageEvent makes a WHISPER, or with a group a SHOUT, that takes over the payloads.
+// No frames at all count as one empty frame.
 func messageEvent(kind string, p *peer, group string, frames [][]byte) *Event {
 	e := peerEvent(kind, p)
 	e.Group = group
-	e.carry(frames)
+	if len(frames) > 1 {
+		e.Frames = append(make([][]byte, 0, len(frames)), frames...) // frames is reused
+	} else {
+		e.single[0] = []byte{}
+		copy(e.single[:], frames)
+		e.Frames = e.single[:]
+	}
+	e.Msg = e.Frames[0]
 	return e
 }

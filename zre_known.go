@@ -103,7 +103,7 @@ func (z *zre) retryKnownNodes(now time.Time) {
 			p = z.seedPeer(uuid, k)
 		}
 		if p != nil {
-			p.sightedAt = now // it is named as long as it is known
+			p.sightedAt = time.Time{}
 		}
 		switch {
 		case p != nil && p.isEntered() && (p.endpoint == k.endpoint || !z.isNothingSaid(p)):

@@ -53,7 +53,7 @@ type peer struct {
 	batch   batch
 
 	bornAt      time.Time // when we first heard of it
-	sightedAt   time.Time // when we were last told where it is; not noted once it has entered
+	sightedAt   time.Time // when it was last sighted; zero if it is not known by sightings alone
 	enteredAt   time.Time
 	restartedAt time.Time // when it last restarted its session
 	receivedAt  time.Time // its last message other than HELLO, PING and PING-OK; zero: none since it entered
@@ -72,7 +72,7 @@ func (z *zre) newPeer(uuid [16]byte, endpoint string, now time.Time) *peer {
 	return &peer{
 		uuid: uuid, id: uuidString(uuid), endpoint: endpoint, address: addressOf(endpoint),
 		headers: map[string]string{}, groups: map[string]*group{},
-		bornAt: now, sightedAt: now, presence: presence{heardAt: now}, window: window{limit: z.window},
+		bornAt: now, presence: presence{heardAt: now}, window: window{limit: z.window},
 		viewAnswers: newViewAnswers(),
 	}
 }
@@ -90,6 +90,13 @@ func (p *peer) host() netip.Addr {
 
 // isEntered reports whether the application knows the peer: between ENTER and EXIT.
 func (p *peer) isEntered() bool { return p.handshake.isEntered() }
+
+// noteSighted notes a sighting of a peer that is known by sightings alone.
+func (p *peer) noteSighted(now time.Time) {
+	if !p.sightedAt.IsZero() {
+		p.sightedAt = now
+	}
+}
 
 // onlyHelloSoFar reports whether the peer has sent nothing but HELLO and pings since it
 // entered.

@@ -194,7 +194,7 @@ func (z *zre) shiftTimers(by time.Duration) {
 	z.log.Debug("zyre: was not running for a while", "time", by)
 	for _, p := range z.peers {
 		p.bornAt = p.bornAt.Add(by)
-		p.sightedAt = p.sightedAt.Add(by)
+		p.noteSighted(p.sightedAt.Add(by))
 		p.presence.shift(by)
 		p.probe.shift(by)
 		p.intake.since = p.intake.since.Add(by)

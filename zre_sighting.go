@@ -9,10 +9,13 @@ import (
 // be reached at an endpoint. It is no sign of life: only its own messages show that a
 // peer lives.
 
-// sightingTime is how long a node that has not answered our HELLO is tried where a sighting said
-// that it is. Else one forged beacon would have this node connect to somebody else for the expired
-// timeout. A node that gossip or the application names counts as sighted all the time.
-const sightingTime = 5 * time.Second
+// A node that a sighting named, and that is not there, is tried for 5 s after it, or for three of
+// this node's own beacon intervals if that is longer. Else one forged beacon would have this node
+// connect to somebody else for the expired timeout, again and again.
+const (
+	minSightingTime   = 5 * time.Second
+	sightingIntervals = 3
+)
 
 // sightedWithKey handles a sighting that names a CURVE public key, as those of secure
 // nodes do. A secure node goes only to keys that are authorized, and a UUID keeps its
@@ -54,7 +57,7 @@ func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 	case p.handshake.state == helloHeld:
 		z.connectHeld(now, p, endpoint)
 	case p.endpoint == endpoint:
-		p.sightedAt = now
+		p.noteSighted(now)
 	case !p.isEntered():
 		if z.mayTryElsewhere(now, p, endpoint) {
 			z.sayHelloElsewhere(now, p, endpoint)
@@ -72,17 +75,18 @@ func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 // be.
 func (z *zre) sayHelloElsewhere(now time.Time, p *peer, endpoint string) {
 	z.noteTried(p)
-	p.sightedAt = now
+	p.noteSighted(now)
 	z.readdress(p, endpoint)
 	if !z.sendHello(now, p) {
 		z.removePeer(now, p, ReasonFailed)
 	}
 }
 
-// isSightingOver reports whether a peer that has not answered was sighted too long ago to be tried
-// on.
+// isSightingOver reports whether a peer is known by sightings alone, was sighted too long ago to be
+// tried on, and is not connected to.
 func (z *zre) isSightingOver(now time.Time, p *peer) bool {
-	return p.handshake.state == helloSent && now.Sub(p.sightedAt) >= sightingTime
+	return p.handshake.state == helloSent && !p.sightedAt.IsZero() && now.Sub(p.sightedAt) >= z.sightingTime &&
+		p.mailbox != nil && p.mailbox.Moved(p.conn).Broken
 }
 
 // isNothingSaid reports whether a peer that has entered lacks our HELLO, and nothing else was
@@ -133,8 +137,9 @@ func (z *zre) noteTried(p *peer) {
 
 // endpointStay is how long a node that has not entered stays at an endpoint before another that is
 // sighted there takes its place. Else beacons that name ever new nodes at one endpoint would have
-// this node connect there as often as they come. Whoever is there gets our HELLO all the same, and
-// answers it; but under another key nobody would, so the true key does not have to wait for a forged one.
+// this node connect there as often as they come. Whoever is there gets our HELLO for the one before
+// and answers it, unless it has just started there. Under another key nobody would answer, so the true
+// key does not have to wait for a forged one.
 const endpointStay = time.Second
 
 // meet connects to a node not known before.
@@ -152,7 +157,10 @@ func (z *zre) meet(now time.Time, uuid [16]byte, endpoint string) {
 	case z.isOpenSeed(other, z.keys[uuid]):
 		z.nameSeed(other, uuid)
 	default:
-		z.connect(now, uuid, endpoint)
+		// In the place of one that is not known by sightings alone, it is tried as long as that.
+		if p := z.connect(now, uuid, endpoint); p != nil && (other == nil || !other.sightedAt.IsZero()) {
+			p.sightedAt = now
+		}
 	}
 }
 

@@ -197,28 +197,60 @@ func TestSighted_endpointStay_otherKey(t *testing.T) {
 	}
 }
 
-// A node that only a beacon has named is tried for a time after it; gossip names a node once.
+// A node that only beacons have named, and that is not there, is tried for a time after the last of
+// them. One that is there, or that gossip or the application names, or that was heard, has as long
+// as others to say HELLO.
 func TestSighted_sightingTime(t *testing.T) {
-	const beacons = 3
+	beacon := func(b *zreBench) { b.z.sighted(b.now, stateUUID, stateEndpoint) }
 	for name, c := range map[string]struct {
-		meet func(b *zreBench)
-		want time.Duration // for how long it is tried
+		interval  time.Duration
+		connected bool
+		meet      func(b *zreBench)
+		want      time.Duration // for how long it is tried
 	}{
-		"one beacon": {func(b *zreBench) { b.z.sighted(b.now, otherUUID, stateEndpoint) }, sightingTime},
-		"beacons": {func(b *zreBench) {
-			for range beacons {
-				b.z.sighted(b.now, otherUUID, stateEndpoint)
-				b.pass(sightingTime - time.Second)
+		"one beacon": {meet: beacon, want: minSightingTime},
+		"three beacons": {meet: func(b *zreBench) {
+			for range 2 {
+				beacon(b)
+				b.pass(time.Second)
 			}
-		}, (beacons-1)*(sightingTime-time.Second) + sightingTime},
-		"gossip": {func(b *zreBench) { b.z.gossiped(b.now, otherUUID, stateEndpoint, "", "hub") }, defaultExpired},
+			beacon(b)
+		}, want: 2*time.Second + minSightingTime},
+		"a beacon that names another endpoint": {meet: func(b *zreBench) {
+			beacon(b)
+			b.pass(2 * time.Second)
+			b.z.sighted(b.now, stateUUID, stateElsewhere)
+		}, want: 2*time.Second + minSightingTime},
+		"one beacon, where beacons are rare": {interval: 4 * time.Second, meet: beacon, want: sightingIntervals * 4 * time.Second},
+		"one beacon, and it is there":        {connected: true, meet: beacon, want: defaultExpired},
+		"gossip":                             {meet: func(b *zreBench) { b.z.gossiped(b.now, stateUUID, stateEndpoint, "", "hub") }, want: defaultExpired},
+		"gossip after a beacon": {meet: func(b *zreBench) {
+			beacon(b)
+			b.z.gossiped(b.now, stateUUID, stateEndpoint, "", "hub")
+		}, want: defaultExpired},
+		"a beacon at a seed": {meet: func(b *zreBench) {
+			b.addSeed(stateEndpoint)
+			beacon(b)
+		}, want: defaultExpired},
+		"a beacon of another node at a seed": {meet: func(b *zreBench) {
+			b.addSeed(stateEndpoint)
+			b.z.sighted(b.now, otherUUID, stateEndpoint)
+			b.pass(endpointStay)
+			beacon(b)
+		}, want: endpointStay + defaultExpired},
+		"a message of one that is not known": {meet: func(b *zreBench) {
+			b.hello(stateEndpoint)
+			b.hearAfterGap(NewZreMsg(WhisperID), 1)
+		}, want: defaultExpired},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newZREBench(t)
+			b.z.sightingTime = max(minSightingTime, sightingIntervals*c.interval)
+			b.port.moves = func() transport.Moved { return transport.Moved{Broken: !c.connected} }
 			start := b.now
 			c.meet(b)
-			p := b.z.peers[otherUUID]
-			for b.z.peers[otherUUID] == p && b.now.Sub(start) < 2*defaultExpired {
+			p := b.peer()
+			for p != nil && b.peer() == p && b.now.Sub(start) < 2*defaultExpired {
 				b.pass(time.Second)
 			}
 			if took := b.now.Sub(start); took != c.want {

@@ -228,6 +228,10 @@ var handshakeInputs = map[string]func(b *zreBench){
 		b.port.moves = func() transport.Moved { return transport.Moved{Broken: true} }
 		b.failProbe(probe{kind: probeHello})
 	},
+	"sighting time, while there is no connection": func(b *zreBench) {
+		b.port.moves = func() transport.Moved { return transport.Moved{Broken: true} }
+		b.reach(b.z.sightingTime)
+	},
 	"evasive timeout":          func(b *zreBench) { b.reach(b.z.timeouts.evasive) },
 	"silent timeout":           func(b *zreBench) { b.reach(b.z.timeouts.silent) },
 	"half the expired timeout": func(b *zreBench) { b.reach(b.z.timeouts.expired / 2) },

@@ -16,6 +16,9 @@ const (
 	activeInterval  = 250 * time.Millisecond // between two looks
 	pressedInterval = 100 * time.Millisecond // if some may have held too much at the last one
 
+	// recognizeInterval is how often it is asked at least whose connection each is.
+	recognizeInterval = 10 * time.Second
+
 	// A look takes up to 1 ms. Once one has found no other connections than before, all of them
 	// peers', and less than idleBytes on them, idleLooks are left out unless the process comes to need more
 	// memory by idleGrowth than it ever did. An idle process pays most for being woken: an idle
@@ -189,7 +192,7 @@ func (g *Guard) Judge(now time.Time, drained bool, peers iter.Seq[Heard]) {
 		g.memoryBefore = g.seen.memory()
 	}
 	pressed := held > maxUnfinished || strangers > maxStrangersOfHost
-	if pressed || mute > 0 || g.quiet && strangers > 0 || now.Sub(g.recognizedAt) >= handshakeLimit {
+	if pressed || mute > 0 || g.quiet && strangers > 0 || now.Sub(g.recognizedAt) >= recognizeInterval {
 		g.recognize(now, peers)
 		if drained {
 			g.endUnfinished()
