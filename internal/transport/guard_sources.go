@@ -24,9 +24,10 @@ type source struct {
 // again. To ask takes as long as a few small messages.
 const askedBytes = 64 << 10
 
-// Source notes that a message is read which a descriptor brought; head is its first frame. A message may be read long after it came, when its connection has
-// ended and its descriptor is used again: for a connection of another socket of the process,
-// or for another one of this socket, which cannot be told.
+// Source notes that a message is read which a descriptor brought; head is its first frame. A
+// message may be read long after it came, when its connection has ended and its descriptor is used
+// again: for a connection of another socket of the process, or for another one of this socket,
+// which cannot be told.
 //
 // Over inproc there is no connection. Of a message by ZMTP 1 or 2 libzmq does not tell it.
 //
