@@ -35,13 +35,22 @@ func listByDefault() ([]Interface, error) {
 		if !ok {
 			metric = NoRoute
 		}
-		host = append(host, Interface{
+		h := Interface{
 			Name: ifi.Name, Index: ifi.Index, Flags: ifi.Flags,
 			Prefixes: prefixes[ifi.Index], Metric: metric,
-			Hardware: hasDevice(sysNet, ifi.Name), Port: isPort(sysNet, ifi.Name),
-		})
+		}
+		h.findHardware()
+		host = append(host, h)
 	}
 	return host, nil
+}
+
+// findHardware sets Hardware and Port of an interface that may be chosen. To look for them
+// takes time.
+func (h *Interface) findHardware() {
+	if h.Flags&(net.FlagUp|net.FlagLoopback) == net.FlagUp {
+		h.Hardware, h.Port = hasDevice(sysNet, h.Name), isPort(sysNet, h.Name)
+	}
 }
 
 // Prefixes asks the system for the addresses of one interface.

@@ -59,7 +59,7 @@ func listWithoutNetlink() ([]Interface, error) {
 		if h.Index, h.Flags, err = indexAndFlags(fd, name); err != nil {
 			continue // it has gone
 		}
-		h.Hardware, h.Port = hasDevice(sysNet, name), isPort(sysNet, name)
+		h.findHardware()
 		host = append(host, *h)
 	}
 	slices.SortFunc(host, func(a, b Interface) int { return a.Index - b.Index })

@@ -29,8 +29,8 @@ type Interface struct {
 	Flags    net.Flags      // up, running, able to broadcast, …
 	Prefixes []netip.Prefix // address and prefix length, in the system's order
 	Metric   int            // of the default route through it, or NoRoute
-	Hardware bool           // a hint only: there is a device behind it, or behind one of its ports
-	Port     bool           // of a bridge or bond, which has the address instead
+	Hardware bool           // a hint only: it is up, and a device is behind it or behind one of its ports
+	Port     bool           // up, and of a bridge or bond, which has the address instead
 }
 
 // NoRoute is the metric of an interface without a default route.

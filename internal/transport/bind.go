@@ -27,9 +27,14 @@ func Bind(soc *zmq.Socket, endpoint string, dualStack bool) (bound string, err e
 		}
 		defer release()
 	}
-	if rest, ok := strings.CutPrefix(endpoint, "tcp://"); ok && !strings.HasPrefix(rest, "*") && CheckNetlink() != nil {
-		return bindWithoutNetlink(soc, rest)
+	if hostPort, ok := strings.CutPrefix(endpoint, "tcp://"); ok && !strings.HasPrefix(hostPort, "*") {
+		return listenTCP(soc, hostPort)
 	}
+	return bindAsIs(soc, endpoint)
+}
+
+// bindAsIs leaves it to libzmq what to do about an endpoint.
+func bindAsIs(soc *zmq.Socket, endpoint string) (bound string, err error) {
 	if err := soc.Bind(endpoint); err != nil {
 		return "", explainBind(err)
 	}

@@ -91,7 +91,7 @@ type guarded struct {
 func NewGuard(ctx *zmq.Context, maxMessage int, secure bool) *Guard {
 	return &Guard{
 		connections: connectionsOf(ctx), maxMessage: maxMessage, maxHeld: maxHeld, secure: secure,
-		sources: map[int]*source{}, known: map[Conn]*guarded{}, memoryBefore: memoryNow(),
+		sources: map[int]*source{}, known: map[Conn]*guarded{},
 	}
 }
 
@@ -116,8 +116,15 @@ func (g *Guard) Look(now time.Time) {
 	if g == nil || now.Before(g.dueAt) {
 		return
 	}
-	g.looks++
+	isFirst := g.dueAt.IsZero()
 	g.plan(now)
+	if isFirst {
+		return // little can have come yet, and a node that starts has its peers to meet
+	}
+	if g.looks == 0 {
+		g.memoryBefore = memoryNow()
+	}
+	g.looks++
 	if g.leaveOut(peakMemory()) {
 		return
 	}

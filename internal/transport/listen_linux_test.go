@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 
 	zmq "github.com/pebbe/zmq4"
@@ -58,6 +59,31 @@ func bindWithoutNetlink(t *testing.T) {
 			if _, err := in.Bind(named); !errors.Is(err, transport.ErrNoNetlink) {
 				t.Errorf("Bind(%s) = %v, want %v", named, err, transport.ErrNoNetlink)
 			}
+		}
+	}
+}
+
+// The listening socket of an IPv6 address takes IPv4 too where the address stands for all, as
+// that of libzmq does, and what the system says against an address comes as libzmq says it.
+func TestBind_addresses(t *testing.T) {
+	tr := transporttest.NewZMQ(t)
+	tr.DisableInproc()
+	in, bound := transporttest.MustListen(t, tr, transport.ListenOptions{}, "tcp://[::]:*")
+	for i, host := range []string{"127.0.0.1", "[::1]"} {
+		at := strings.Replace(bound, "[::]", host, 1)
+		m := transporttest.MustDial(t, tr, at, transport.DialOptions{Identity: fmt.Append(nil, "peer", i)})
+		transporttest.MustSend(t, m, transporttest.PingHeader)
+		var p transport.Packet
+		transporttest.MustRecv(t, in, &p)
+	}
+	port := bound[strings.LastIndexByte(bound, ':'):]
+	for endpoint, want := range map[string]error{
+		"tcp://[::]" + port:      zmq.EADDRINUSE,
+		"tcp://127.0.0.1" + port: zmq.EADDRINUSE,
+		"tcp://192.0.2.1:*":      zmq.EADDRNOTAVAIL, // of no host
+	} {
+		if got, err := in.Bind(endpoint); !errors.Is(err, want) {
+			t.Errorf("Bind(%s) = %q, %v, want %v", endpoint, got, err, want)
 		}
 	}
 }

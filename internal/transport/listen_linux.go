@@ -16,29 +16,17 @@ import (
 // listenBacklog is that of libzmq.
 const listenBacklog = 100
 
-// CheckNetlink returns an error that wraps ErrNoNetlink if the system does not tell the
-// interfaces: in a sandbox (RestrictAddressFamilies of systemd, seccomp) or on Android.
-// libzmq asks for them in each zmq_bind to an address, which may be the name of an
-// interface for it, and aborts the process if it is refused.
-func CheckNetlink() error {
-	for _, request := range []int{unix.RTM_GETLINK, unix.RTM_GETADDR} {
-		if _, err := syscall.NetlinkRIB(request, unix.AF_UNSPEC); err != nil {
-			return fmt.Errorf("%w: %w", ErrNoNetlink, err)
-		}
-	}
-	return nil
-}
-
-// bindWithoutNetlink has a socket listen at a numeric address and a port, without libzmq
-// looking at the interfaces: it gets a listening socket that exists already.
-func bindWithoutNetlink(soc *zmq.Socket, hostPort string) (bound string, err error) {
+// listenTCP has a socket listen at host:port. At an address the listening socket is made
+// here: libzmq would first ask for all interfaces, of which the address could be the name,
+// and abort the process where it is refused.
+func listenTCP(soc *zmq.Socket, hostPort string) (bound string, err error) {
 	host, port, err := net.SplitHostPort(hostPort)
 	if err != nil {
 		return "", fmt.Errorf("%w: %q", ErrBadEndpoint, hostPort)
 	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil {
-		return "", fmt.Errorf("%w, and needs it to find %q", ErrNoNetlink, host)
+		return listenByName(soc, hostPort)
 	}
 	number := uint64(0)
 	if port != "*" {
@@ -63,6 +51,14 @@ func bindWithoutNetlink(soc *zmq.Socket, hostPort string) (bound string, err err
 	return lastEndpoint(soc)
 }
 
+// listenByName has libzmq listen at the address of an interface.
+func listenByName(soc *zmq.Socket, hostPort string) (bound string, err error) {
+	if err := CheckNetlink(); err != nil {
+		return "", fmt.Errorf("%w; to listen at %q needs it", err, hostPort)
+	}
+	return bindAsIs(soc, "tcp://"+hostPort)
+}
+
 // listenAt makes a listening socket as libzmq does.
 func listenAt(at netip.AddrPort) (fd int, err error) {
 	family := unix.AF_INET6
@@ -75,6 +71,9 @@ func listenAt(at netip.AddrPort) (fd int, err error) {
 		return -1, os.NewSyscallError("socket", err)
 	}
 	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	if err == nil && family == unix.AF_INET6 {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 0)
+	}
 	if err == nil {
 		err = unix.Bind(fd, addr)
 	}
@@ -106,4 +105,17 @@ func zoneID(zone string) uint32 {
 		return 0
 	}
 	return ifr.Uint32()
+}
+
+// CheckNetlink returns an error that wraps ErrNoNetlink if the system does not tell the
+// interfaces: in a sandbox (RestrictAddressFamilies of systemd, seccomp) or on Android.
+// libzmq asks for them in each zmq_bind to an address, which may be the name of an
+// interface for it, and aborts the process if it is refused.
+func CheckNetlink() error {
+	for _, request := range []int{unix.RTM_GETLINK, unix.RTM_GETADDR} {
+		if _, err := syscall.NetlinkRIB(request, unix.AF_UNSPEC); err != nil {
+			return fmt.Errorf("%w: %w", ErrNoNetlink, err)
+		}
+	}
+	return nil
 }
