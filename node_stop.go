@@ -14,7 +14,7 @@ func (n *node) stop(how commandKind) {
 // isFinished reports whether the node may end: Stop was called, and the peers have
 // confirmed what was sent or had the time to.
 func (n *node) isFinished(now time.Time) bool {
-	return !n.stopAt.IsZero() && (!now.Before(n.stopAt) || n.zre.isConfirmed(now))
+	return !n.stopAt.IsZero() && (!now.Before(n.stopAt) || n.zre.isConfirmed())
 }
 
 // usesGoodbyeMessage reports whether the node says GOODBYE to its peers over their

@@ -57,7 +57,6 @@ type peer struct {
 	enteredAt   time.Time
 	restartedAt time.Time // when it last restarted its session
 	receivedAt  time.Time // its last message other than HELLO, PING and PING-OK; zero: none since it entered
-	sentAt      time.Time // our last message other than PING and PING-OK
 	spokeAt     time.Time // our last message of any kind
 
 	sentSinceHello bool // it was sent more than HELLO and pings on this connection

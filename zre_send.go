@@ -106,7 +106,7 @@ func (z *zre) transmit(now time.Time, p *peer, t *transmission) {
 		r.noteOutcome(ErrUnknownPeer) // nothing may follow what was lost
 		return
 	}
-	p.sentAt, p.spokeAt, p.sentSinceHello = now, now, true
+	p.spokeAt, p.sentSinceHello = now, true
 	if !p.backlog.isBlocked() {
 		if !t.content.isEmpty() && p.window.isFull() {
 			z.block(now, p, waitsForConfirm)

@@ -8,13 +8,13 @@ const (
 	confirmTime = 400 * time.Millisecond // how long peers have to confirm what was sent
 )
 
-// beginStop pings the peers to which something was sent lately: their answer shows that
-// it has arrived, so that the goodbye cannot overtake it. Nothing else that they say
-// shows it. It returns when to wait no longer.
+// beginStop pings the peers that have not confirmed all that was sent to them: their answer
+// shows that it has arrived, so that the goodbye cannot overtake it. Nothing else that they
+// say shows it. It returns when to wait no longer.
 func (z *zre) beginStop(now time.Time) (deadline time.Time) {
 	deadline = now
 	for _, p := range z.peers {
-		if p.isEntered() && z.sentLately(now, p) {
+		if p.hasUnconfirmed() {
 			z.pingBehind(now, p)
 			deadline = now.Add(confirmTime)
 		}
@@ -22,17 +22,21 @@ func (z *zre) beginStop(now time.Time) (deadline time.Time) {
 	return deadline
 }
 
-// isConfirmed reports whether the peers have confirmed what was sent to them lately.
-func (z *zre) isConfirmed(now time.Time) bool {
+// isConfirmed reports whether all peers have confirmed what was sent to them.
+func (z *zre) isConfirmed() bool {
 	for _, p := range z.peers {
-		if p.isEntered() && p.presence.unanswered > 0 && z.sentLately(now, p) {
+		if p.hasUnconfirmed() {
 			return false
 		}
 	}
 	return true
 }
 
-func (z *zre) sentLately(now time.Time, p *peer) bool { return now.Sub(p.sentAt) < maxTickInterval }
+// hasUnconfirmed reports whether something was sent to a peer that it has not confirmed, and
+// still can.
+func (p *peer) hasUnconfirmed() bool {
+	return p.isEntered() && !p.probe.isRemoval() && (p.backlog.queue.Len() > 0 || !p.window.isConfirmed())
+}
 
 // sayGoodbye tells everybody who has our HELLO, or will.
 func (z *zre) sayGoodbye(now time.Time) {

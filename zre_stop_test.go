@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Stop waits for the answers of peers that were sent something lately, and no longer than
-// confirmTime.
+// Stop waits for the answers of peers that have not confirmed all that was sent to them, however
+// long ago, and no longer than confirmTime.
 func TestZRE_beginStop(t *testing.T) {
 	for _, test := range []struct {
 		name      string
@@ -17,10 +17,24 @@ func TestZRE_beginStop(t *testing.T) {
 	}{
 		{"no peer", func(*zreBench) {}, false, nil, true},
 		{"it has not entered", func(b *zreBench) { b.z.sighted(b.now, stateUUID, stateEndpoint) }, false, nil, true},
-		{"sent lately", func(b *zreBench) { b.hello(stateEndpoint) }, true, nil, false},
+		{"sent just now", func(b *zreBench) { b.hello(stateEndpoint) }, true, nil, false},
 		{"sent long ago", func(b *zreBench) {
 			b.hello(stateEndpoint)
-			b.now = b.now.Add(maxTickInterval)
+			b.now = b.now.Add(time.Minute)
+		}, true, nil, false},
+		{"confirmed", func(b *zreBench) {
+			b.hello(stateEndpoint)
+			b.z.ping(b.now, b.peer())
+			b.hearID(PingOkID)
+		}, false, nil, true},
+		{"an answer to a ping of before", func(b *zreBench) {
+			b.hello(stateEndpoint)
+			b.z.ping(b.now, b.peer())
+			b.z.command(b.now, b.peer(), &ZreMsg{id: JoinID, Group: "hall"})
+		}, true, func(b *zreBench) { b.hearID(PingOkID) }, false},
+		{"it takes nothing any more", func(b *zreBench) {
+			b.hello(stateEndpoint)
+			b.z.scheduleRemoval(b.now, b.peer())
 		}, false, nil, true},
 		{"answered", func(b *zreBench) { b.hello(stateEndpoint) }, true, func(b *zreBench) { b.hearID(PingOkID) }, true},
 		{"no answer, but a message", func(b *zreBench) { b.hello(stateEndpoint) }, true, func(b *zreBench) { b.hearID(JoinID) }, false},
@@ -35,7 +49,7 @@ func TestZRE_beginStop(t *testing.T) {
 			if test.after != nil {
 				test.after(b)
 			}
-			if got := b.z.isConfirmed(b.now); got != test.confirmed {
+			if got := b.z.isConfirmed(); got != test.confirmed {
 				t.Errorf("isConfirmed() = %t, want %t", got, test.confirmed)
 			}
 		})

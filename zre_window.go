@@ -26,6 +26,9 @@ func (w *window) restart() { *w = window{limit: w.limit} }
 // isFull reports whether nothing more may be sent for now.
 func (w *window) isFull() bool { return w.sent-w.confirmed >= w.limit }
 
+// isConfirmed reports whether the peer has confirmed all that was sent.
+func (w *window) isConfirmed() bool { return w.confirmed >= w.sent }
+
 // isPingDue reports whether enough was sent since the last PING to ask again.
 func (w *window) isPingDue() bool { return w.sent-w.pinged >= w.limit/pingsPerWindow }
 

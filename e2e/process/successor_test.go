@@ -3,12 +3,14 @@
 package process
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/go-zyre/zyre/e2e/child"
 	"github.com/go-zyre/zyre/e2e/kit"
 	"github.com/go-zyre/zyre/e2e/watch"
+	"github.com/go-zyre/zyre/internal/foreign/foreignnet"
 )
 
 // A process dies, and after it has been silent for so long that it would be told HELLO
@@ -43,6 +45,47 @@ func TestStorm_successorAtSameEndpoint(t *testing.T) {
 	}{
 		{log, "ENTER watcher", 1}, {log, "EXIT watcher", 0},
 		{watcher.Log, "EXIT old", 1}, {watcher.Log, "ENTER successor", 1}, {watcher.Log, "EXIT successor", 0},
+	} {
+		c.log.CheckCount(t, c.pattern, c.want)
+	}
+}
+
+// A process says HELLO and dies before the node could connect to it. The node's HELLO goes
+// to the next process at the same port, which whispers to the node at once. The whisper
+// arrives, as does the answer, and each sees the other enter once.
+func TestStorm_helloToSuccessor(t *testing.T) {
+	port, peerPort := kit.FreeUDPPort(t), kit.QuietTCPPort(t)
+	cfg := remote("watcher", port)
+	cfg.Echo = true
+	watcher := child.Run(t, cfg)
+	dead, err := foreignnet.Start(t.Context(), foreignnet.Options{Name: "dead"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dead.Close()
+	conn, err := dead.Connect(watcher.Started.Endpoint, foreignnet.ConnOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello := dead.Hello()
+	hello.Endpoint = fmt.Sprintf("tcp://127.0.0.1:%d", peerPort)
+	if err := conn.SayAt(1, hello); err != nil {
+		t.Fatal(err)
+	}
+	watcher.Wait(t, "ENTER dead", 1)
+
+	successor := kit.NewNode(t, "successor", port).SetBeaconPeerPort(peerPort)
+	kit.MustStart(t, successor)
+	log := watch.RecordGreeting(successor)
+	watcher.Wait(t, "WHISPER successor hello", 1)
+	log.Wait(t, "WHISPER watcher hello", 1)
+	for _, c := range []struct {
+		log     *watch.Log
+		pattern string
+		want    int
+	}{
+		{log, "ENTER watcher", 1}, {log, "EXIT watcher", 0},
+		{watcher.Log, "EXIT dead", 1}, {watcher.Log, "ENTER successor", 1}, {watcher.Log, "EXIT successor", 0},
 	} {
 		c.log.CheckCount(t, c.pattern, c.want)
 	}
