@@ -240,3 +240,37 @@ func TestNode_foreignElections(t *testing.T) {
 		t.Errorf("%d elections, %d LEADER, want none", len(a.n.zre.elections), a.leaders.events)
 	}
 }
+
+// A member that names another as a contestant, which does not stand, keeps no leader from the group
+// for longer than it takes to see that: also when it has gone, and the leader stops.
+func TestElection_hearsay(t *testing.T) {
+	for _, stops := range []int{1, 2} {
+		s := newSim(t, 5)
+		bystander := s.node(func(cfg *config, site *simSite) { site.uuid, cfg.groups = [16]byte{1}, []string{simCrew} })
+		var members []*simNode
+		for i := range 3 {
+			h := s.node(func(cfg *config, site *simSite) {
+				site.uuid = [16]byte{byte(10 + i)}
+				cfg.groups, cfg.contests = []string{simCrew}, []string{simCrew}
+			})
+			h.n.zre.startElections(s.now)
+			members = append(members, h)
+		}
+		liar := s.node(func(cfg *config, site *simSite) { site.uuid, cfg.groups = [16]byte{66}, []string{simCrew} })
+		s.run(5 * time.Second)
+		for _, p := range liar.n.zre.peers {
+			liar.n.zre.command(s.now, p, &ZreMsg{id: ElectID, Group: simCrew, candidate: uuidString(bystander.uuid)})
+		}
+		s.run(2 * time.Second)
+		s.stop(liar)
+		for _, h := range members[:stops] {
+			s.stop(h)
+		}
+		s.run(electionHearsay + 5*time.Second)
+		for _, h := range append([]*simNode{bystander}, members[stops:]...) {
+			if want := uuidString(members[stops].uuid); h.leaders.current != want {
+				t.Errorf("after %d have stopped %s sees leader %.4q, want %.4q", stops, simName(h.uuid), h.leaders.current, want)
+			}
+		}
+	}
+}

@@ -116,7 +116,7 @@ func (n *node) sighted(now time.Time, s *sighting) {
 		n.zre.goodbye(now, s.uuid, key)
 		return
 	}
-	n.zre.sightedWithKey(now, s.uuid, "tcp://"+s.at.String(), key)
+	n.zre.sightedByBeacon(now, s.uuid, "tcp://"+s.at.String(), key)
 }
 
 // tuple handles news from gossip: a UUID and where to reach it, or that it is gone.

@@ -73,7 +73,8 @@ type zre struct {
 	departures       uint64 // of these, the EXITs and moves
 
 	unreached map[[16]byte]time.Time // peers that have exited without an answer to our HELLO, and when
-	halfOpen  admission              // of new half-open peers
+	sightings admission              // of half-open peers by what is said of them
+	hellos    admission              // of half-open peers by their own HELLO, of which sightings take nothing
 	foreign   ratelimit.Bucket       // of messages of another version that are logged
 	counters  counters
 
@@ -162,8 +163,8 @@ func newZRE(cfg zreConfig, out port) *zre {
 		stalledHosts:  map[netip.Addr]time.Time{},
 		unreached:     map[[16]byte]time.Time{},
 
-		halfOpen: newAdmission(),
-		foreign:  ratelimit.Bucket{Rate: 1, Burst: 1},
+		sightings: newAdmission(), hellos: newAdmission(),
+		foreign: ratelimit.Bucket{Rate: 1, Burst: 1},
 
 		sightingTime: max(minSightingTime, sightingIntervals*cfg.interval),
 		tickInterval: min(max(min(t.evasive, t.silent, t.expired)/5, minTimeout), maxTickInterval),

@@ -15,6 +15,9 @@ const (
 	electionShortest = 500 * time.Millisecond
 	electionLongest  = 30 * time.Second
 	electionAlone    = 1500 * time.Millisecond
+	// electionHearsay is how long a contestant that only others have told of is supported: it
+	// tells all members itself, unless it does not stand at all.
+	electionHearsay = 5 * time.Second
 )
 
 // Members that come and go cause elections: so many at once, and so many a second in the
@@ -43,6 +46,7 @@ type election struct {
 	changed   bool             // members have come or gone
 	aloneAt   time.Time        // when to lead alone; zero if somebody was here
 	retryAt   time.Time        // when to begin again; zero if this node does not challenge
+	hearsayAt time.Time        // when the one that is supported loses that; zero if it has spoken itself
 	changes   ratelimit.Bucket // bounds the elections that members cause by coming and going
 	retry     backoff.Backoff  // how long after a challenge the next one follows
 }
@@ -65,6 +69,23 @@ func (e *election) smallestClaimant() (smallest *peer) {
 		}
 	}
 	return smallest
+}
+
+// hasSpoken reports whether a contestant has said anything of itself.
+func (e *election) hasSpoken(candidate string) bool {
+	for p := range e.claims {
+		if p.id == candidate {
+			return true
+		}
+	}
+	return false
+}
+
+// spoke notes that a contestant says something of itself.
+func (e *election) spoke(candidate string) {
+	if e.supported == candidate {
+		e.hearsayAt = time.Time{}
+	}
 }
 
 // election returns the election of a group, and begins to keep one.
@@ -119,7 +140,7 @@ func (z *zre) membersChanged(group string, p *peer, gone bool) {
 		return
 	}
 	if e.supported == p.id {
-		e.supported = ""
+		e.supported, e.hearsayAt = "", time.Time{}
 	}
 	delete(e.claims, p)
 	if e.leader == p.id {
@@ -141,6 +162,10 @@ func (z *zre) runElections(now time.Time) {
 			e.retry.Reset()
 			z.tellNewcomers(now, group, e)
 			z.challenge(now, group, e)
+		case !e.hearsayAt.IsZero() && !now.Before(e.hearsayAt):
+			z.log.Warn("zyre: a member was named as a contestant, and does not stand", "group", group, "member", e.supported)
+			e.supported, e.hearsayAt = e.leader, time.Time{}
+			z.challenge(now, group, e)
 		case !e.retryAt.IsZero() && !now.Before(e.retryAt), !e.aloneAt.IsZero() && !now.Before(e.aloneAt):
 			z.challenge(now, group, e)
 		}
@@ -149,6 +174,9 @@ func (z *zre) runElections(now time.Time) {
 		}
 		if !e.aloneAt.IsZero() {
 			z.wakeBy(e.aloneAt)
+		}
+		if !e.hearsayAt.IsZero() {
+			z.wakeBy(e.hearsayAt)
 		}
 	}
 }
@@ -181,7 +209,7 @@ func (z *zre) challenge(now time.Time, group string, e *election) {
 	}
 	e.aloneAt = time.Time{}
 	if e.supported != z.id || e.support == nil {
-		e.supported, e.support = z.id, map[*peer]bool{}
+		e.supported, e.support, e.hearsayAt = z.id, map[*peer]bool{}, time.Time{}
 	}
 	if e.leader == z.id && e.supportedBy(g) {
 		if len(e.told) < len(g.peers) {
@@ -221,6 +249,7 @@ func (z *zre) receiveElection(now time.Time, p *peer, v *zreView) {
 func (z *zre) receiveElect(now time.Time, p *peer, g *group, e *election, candidate string) {
 	if p.id == candidate {
 		e.claims[p] = claimAsks
+		e.spoke(candidate)
 	}
 	known := e.supported
 	if known == "" || e.leader != "" && e.leader < known {
@@ -241,7 +270,10 @@ func (z *zre) receiveElect(now time.Time, p *peer, g *group, e *election, candid
 			e.changed = true
 		}
 	case known == "" || candidate < known || candidate == known && p.id == candidate:
-		e.supported, e.support, e.retryAt, e.aloneAt = candidate, nil, time.Time{}, time.Time{}
+		e.supported, e.support, e.retryAt, e.aloneAt, e.hearsayAt = candidate, nil, time.Time{}, time.Time{}, time.Time{}
+		if !e.hasSpoken(candidate) {
+			e.hearsayAt = now.Add(electionHearsay)
+		}
 		z.tellMembers(now, g, &ZreMsg{id: ElectID, Group: g.name, candidate: candidate})
 	}
 }
@@ -253,6 +285,7 @@ func (z *zre) receiveLeader(now time.Time, p *peer, g *group, e *election, candi
 		return
 	}
 	e.claims[p] = claimLeads
+	e.spoke(candidate)
 	switch {
 	case z.isContesting(g.name) && z.id < candidate:
 		e.changed = true
@@ -304,7 +337,7 @@ func (e *election) supportedBy(g *group) bool {
 
 // lead reports a leader, unless it leads already.
 func (z *zre) lead(group string, e *election, leader string) {
-	e.supported = leader
+	e.supported, e.hearsayAt = leader, time.Time{}
 	if e.leader == leader {
 		return
 	}

@@ -155,7 +155,7 @@ func (z *zre) outweighsBeacon(p *peer, endpoint string) bool {
 
 // onFirstHello handles the HELLO of a peer that we have not heard of.
 func (z *zre) onFirstHello(now time.Time, uuid [16]byte, endpoint string, reachable bool, its hello) {
-	if z.isThrottled(now, uuid) || !z.admit(now, uuid, hostOf(its.from, endpoint)) {
+	if z.isThrottled(now, uuid) || !z.admit(now, &z.hellos, uuid, hostOf(its.from, endpoint)) {
 		z.counters.helloRefused++
 		return
 	}

@@ -47,11 +47,11 @@ func (z *zre) inboxDrained(now time.Time) {
 	z.inbox.grace, z.inbox.backlogged = 0, false
 	for _, uuid := range z.inbox.goodbyes {
 		switch p := z.peers[uuid]; {
-		case p == nil, p.handshake.state == helloUnconfirmed:
+		case p == nil:
 		case p.isEntered():
 			z.startProbe(now, p, probe{kind: probeGoodbye})
 		default:
-			z.forgetPeer(p)
+			z.goodbyeHalfOpen(p)
 		}
 	}
 	z.inbox.goodbyes = nil

@@ -17,9 +17,12 @@ func (z *zre) isTrusted(key string) bool {
 }
 
 // isKeyRight reports whether a message came from the holder of the right key: p's, or
-// for a HELLO of a peer that has not entered the one that the HELLO names. key is the
-// one that the sender holds, as CURVE has made sure.
-func (z *zre) isKeyRight(p *peer, key string, v *zreView) bool {
+// for a HELLO of a peer that has not entered the one that the HELLO names, and never another than
+// the application gave. key is the one that the sender holds, as CURVE has made sure.
+func (z *zre) isKeyRight(uuid [16]byte, p *peer, key string, v *zreView) bool {
+	if !z.mayBe(uuid, key) {
+		return false
+	}
 	if !z.secure {
 		return true
 	}
@@ -28,6 +31,13 @@ func (z *zre) isKeyRight(p *peer, key string, v *zreView) bool {
 		return false
 	}
 	return !isHello || v.header(publicKeyHeader) == key && z.port.isAuthorized(key)
+}
+
+// mayBe reports whether the holder of a key may be the node with a UUID. Of one that the application
+// requires it has given the key, and a UUID that was made up for a seed is nobody's.
+func (z *zre) mayBe(uuid [16]byte, key string) bool {
+	k := z.known[uuid]
+	return k == nil || !k.required || !k.seed && (!z.secure || k.key == key)
 }
 
 // rejectKey counts a message that came under a wrong key.

@@ -103,3 +103,22 @@ func TestNode_refusals(t *testing.T) {
 		t.Errorf("%d standing nodes and %d peers, want none", len(a.n.zre.known), len(a.n.zre.peers))
 	}
 }
+
+// A peer that the application requires has the key that it gave, from the beginning: neither a
+// HELLO nor a beacon gives its UUID another one.
+func TestKeys_required(t *testing.T) {
+	b, key := newSecureBench(t)
+	other := transport.Z85FromRaw([32]byte{66})
+	b.z.addKnownNode(b.now, stateUUID, newKnownNode(stateEndpoint, key, true))
+	b.z.sightedByBeacon(b.now, stateUUID, "tcp://10.0.0.66:1", other)
+	b.pass(2 * time.Second)
+	b.z.sightedByBeacon(b.now, stateUUID, "tcp://10.0.0.66:1", other)
+	b.helloWithKey("tcp://10.0.0.66:1", other)
+	if p := b.peer(); p == nil || p.isEntered() || p.key != key || p.endpoint != stateEndpoint {
+		t.Fatalf("the required peer is %+v, want it with its own key, and not entered", p)
+	}
+	b.helloWithKey(stateEndpoint, key)
+	if !b.peer().handshake.isHelloReceived() {
+		t.Error("the HELLO of the required peer itself was not taken")
+	}
+}

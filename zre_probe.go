@@ -24,16 +24,22 @@ var probeKinds = [...]struct {
 	reason       string // of EXIT
 	resendsHello bool
 	come, goOut  bool // bytes that do so count as an answer
+	byBeacon     bool // a beacon may cause it, which anybody can forge
 }{
 	noProbe:          {name: "none"},
-	probeGoodbye:     {"goodbye", ReasonGoodbye, false, true, true},
-	probeEndpoint:    {"endpoint", ReasonReplaced, false, true, false},
-	probeMoved:       {"moved", ReasonMoved, false, true, true},
-	probeElsewhere:   {"elsewhere", ReasonMoved, false, true, true},
-	probeHello:       {"hello", ReasonNoHello, true, true, true},
-	probeIdentity:    {"identity", ReasonIdentity, true, false, false},
-	scheduledRemoval: {"removal", ReasonFailed, false, false, false},
+	probeGoodbye:     {"goodbye", ReasonGoodbye, false, true, true, true},
+	probeEndpoint:    {"endpoint", ReasonReplaced, false, true, false, true},
+	probeMoved:       {"moved", ReasonMoved, false, true, true, true},
+	probeElsewhere:   {"elsewhere", ReasonMoved, false, true, true, true},
+	probeHello:       {"hello", ReasonNoHello, true, true, true, false},
+	probeIdentity:    {"identity", ReasonIdentity, true, false, false, false},
+	scheduledRemoval: {"removal", ReasonFailed, false, false, false, false},
 }
+
+// A peer whose application is stalled answers nothing, and sends a ping of its own once a second.
+// So on a secure network, where nodes say goodbye over their connections, a suspicion that a
+// beacon caused gives it the time for several.
+const beaconProbeTimes = 3
 
 func (k probeKind) String() string     { return probeKinds[k].name }
 func (k probeKind) exitReason() string { return probeKinds[k].reason }
@@ -70,8 +76,11 @@ func (z *zre) startProbe(now time.Time, p *peer, pr probe) {
 		return
 	}
 	patience := z.timeouts.verify()
-	if pr.kind.resendsHello() {
+	switch {
+	case pr.kind.resendsHello():
 		patience = p.handshake.patience(patience)
+	case z.secure && probeKinds[pr.kind].byBeacon:
+		patience *= beaconProbeTimes
 	}
 	pr.startedAt, pr.deadline = now, now.Add(patience)
 	p.probe = pr

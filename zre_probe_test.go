@@ -114,3 +114,33 @@ func TestProbe_cutOffPeerExpires(t *testing.T) {
 		t.Errorf("the peer was removed after %v, want %v", took, defaultExpired)
 	}
 }
+
+// What a beacon may have caused, on a secure network, gives the peer time for three pings of its
+// own, one in each second: while its application is stalled it answers none.
+func TestProbe_stalledPeer(t *testing.T) {
+	b, key := newSecureBench(t)
+	b.z.sightedWithKey(b.now, stateUUID, stateEndpoint, key)
+	b.helloWithKey(stateEndpoint, key)
+	sequence := uint16(1)
+	hear := func(id uint8) {
+		sequence++
+		packet := packetOf(t, stateUUID, sequence, NewZreMsg(id))
+		packet.UserID = key
+		b.z.receive(b.now, &packet)
+	}
+	hear(PingOkID)
+	for i := range 40 {
+		b.z.goodbye(b.now, stateUUID, key)
+		b.pass(100 * time.Millisecond)
+		if i%11 == 10 {
+			hear(PingID) // late by a tenth of a second each time
+		}
+	}
+	if p := b.peer(); p == nil || !p.isEntered() {
+		t.Errorf("the peer has exited: %q", b.port.reasons)
+	}
+	b.pass(beaconProbeTimes * maxVerifyTime)
+	if p := b.peer(); p != nil && p.isEntered() {
+		t.Error("a peer that says nothing any more is still there")
+	}
+}

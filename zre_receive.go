@@ -37,7 +37,7 @@ func (z *zre) receive(now time.Time, m *transport.Packet) {
 		return
 	}
 	p := z.peers[uuid]
-	if !z.isKeyRight(p, m.UserID, v) {
+	if !z.isKeyRight(uuid, p, m.UserID, v) {
 		z.rejectKey(now, p, uuid, m.UserID, v)
 		return
 	}
@@ -194,12 +194,20 @@ func (z *zre) goodbye(now time.Time, uuid [16]byte, key string) {
 		if !slices.Contains(z.inbox.goodbyes, uuid) {
 			z.inbox.goodbyes = append(z.inbox.goodbyes, uuid)
 		}
-	case p.handshake.state == helloUnconfirmed:
 	case !p.isEntered():
-		z.forgetPeer(p)
+		z.goodbyeHalfOpen(p)
 	case z.secure, now.Sub(p.restartedAt) < z.timeouts.verify():
 		z.startProbe(now, p, probe{kind: probeGoodbye})
 	default:
 		z.removePeer(now, p, ReasonGoodbye)
+	}
+}
+
+// goodbyeHalfOpen forgets a peer that has not entered and said goodbye by a beacon. A secure node
+// goes on trying: it cannot ask such a peer whether the beacon is true. One in helloUnconfirmed is
+// under a probe already.
+func (z *zre) goodbyeHalfOpen(p *peer) {
+	if !z.secure && p.handshake.state != helloUnconfirmed {
+		z.forgetPeer(p)
 	}
 }

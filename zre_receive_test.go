@@ -117,3 +117,30 @@ func btoi(b bool) int {
 	}
 	return 0
 }
+
+// A goodbye beacon ends no attempt of a secure node to meet the peer: it can be forged, and there is
+// no connection yet on which to ask.
+func TestGoodbye_secureHalfOpen(t *testing.T) {
+	for _, backlogged := range []bool{false, true} {
+		for name, meet := range map[string]func(b *zreBench, key string){
+			"helloSent": func(b *zreBench, key string) { b.z.sightedWithKey(b.now, stateUUID, stateEndpoint, key) },
+			"helloHeld": func(b *zreBench, key string) { b.helloWithKey(stateUnresolved, key) },
+			"helloUnconfirmed": func(b *zreBench, key string) {
+				b.z.sightedWithKey(b.now, stateUUID, stateEndpoint, key)
+				b.helloWithKey(stateEndpoint, key)
+			},
+		} {
+			b, key := newSecureBench(t)
+			meet(b, key)
+			p := b.peer()
+			if backlogged {
+				b.z.inboxBacklogged()
+			}
+			b.z.goodbye(b.now, stateUUID, key)
+			b.z.inboxDrained(b.now)
+			if p == nil || b.peer() != p {
+				t.Errorf("%s, backlogged %t: the peer is forgotten", name, backlogged)
+			}
+		}
+	}
+}

@@ -95,8 +95,8 @@ func TestSeed_nextOne(t *testing.T) {
 	}
 }
 
-// A node of its own process, or one that uses the UUID that stands for the seed, does no
-// harm.
+// A node of its own process, or one that uses the UUID that stands for the seed, in a HELLO or
+// in a beacon, does no harm: whoever is there is found all the same.
 func TestSeed_oddAnswers(t *testing.T) {
 	b := newZREBench(t)
 	b.addSeed("tcp://10.0.0.1:1000") // our own
@@ -106,12 +106,13 @@ func TestSeed_oddAnswers(t *testing.T) {
 	k := b.addSeed(stateEndpoint)
 	packet := packetOf(t, seedUUID(stateEndpoint), 1, simHello(stateEndpoint))
 	b.z.receive(b.now, &packet)
-	if p := b.z.peers[seedUUID(stateEndpoint)]; p == nil || !p.isEntered() {
-		t.Error("a node that uses the UUID of the seed has not entered, want that it does no harm")
+	b.z.sightedByBeacon(b.now, seedUUID(stateEndpoint), "tcp://10.0.0.66:1", "")
+	if p := b.z.peers[seedUUID(stateEndpoint)]; p == nil || p.isEntered() || p.endpoint != stateEndpoint {
+		t.Errorf("the peer that stands for the seed is %+v, want it as it was", p)
 	}
-	b.pass(2 * time.Second)
-	if p := b.z.seedPeer(seedUUID(stateEndpoint), k); p == nil {
-		t.Error("nobody is at the seed, want the node with its UUID")
+	b.hello(stateEndpoint)
+	if p := b.z.seedPeer(seedUUID(stateEndpoint), k); p == nil || p.uuid != stateUUID || !p.isEntered() {
+		t.Errorf("at the seed is %+v, want the node that is there", p)
 	}
 }
 

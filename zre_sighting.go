@@ -41,6 +41,15 @@ func (z *zre) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string)
 	z.sighted(now, uuid, endpoint)
 }
 
+// sightedByBeacon handles a sighting that anybody can forge.
+func (z *zre) sightedByBeacon(now time.Time, uuid [16]byte, endpoint, key string) {
+	if !z.mayBe(uuid, key) {
+		z.noteKeyRefused("sighting", uuid, endpoint, key)
+		return
+	}
+	z.sightedWithKey(now, uuid, endpoint, key)
+}
+
 // sighted handles a sighting on a plain network, or one whose key is right.
 func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 	if uuid == z.uuid || z.location.isOurs(endpoint) {
@@ -147,7 +156,7 @@ func (z *zre) meet(now time.Time, uuid [16]byte, endpoint string) {
 	other := z.addressed[endpoint]
 	stays := other != nil && !other.isEntered() && other.key == z.keys[uuid] &&
 		!z.isOpenSeed(other, other.key) && now.Sub(other.bornAt) < endpointStay && !z.isRequired(uuid)
-	if stays || z.isThrottled(now, uuid) || !z.admit(now, uuid, hostOf(netip.Addr{}, endpoint)) {
+	if stays || z.isHeldByProof(other) || z.isThrottled(now, uuid) || !z.admit(now, &z.sightings, uuid, hostOf(netip.Addr{}, endpoint)) {
 		z.counters.sightingsRefused++
 		return
 	}
@@ -162,6 +171,12 @@ func (z *zre) meet(now time.Time, uuid [16]byte, endpoint string) {
 			p.sightedAt = now
 		}
 	}
+}
+
+// isHeldByProof reports whether the peer at an endpoint has not entered, but has said HELLO with
+// the proof of its key: then no sighting, which anybody can forge, takes its place.
+func (z *zre) isHeldByProof(at *peer) bool {
+	return z.secure && at != nil && at.handshake.state == helloUnconfirmed
 }
 
 // connect makes a peer, connects to it and says HELLO. It returns nil if that is not
@@ -206,6 +221,9 @@ func (z *zre) connectHeld(now time.Time, p *peer, endpoint string) {
 				p.presence.heard(now)
 				z.startProbe(now, other, probe{kind: probeEndpoint})
 			}
+			return
+		}
+		if z.isHeldByProof(other) && !p.held.hasCome() {
 			return
 		}
 		z.forgetPeer(other)

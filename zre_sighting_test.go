@@ -259,3 +259,29 @@ func TestSighted_sightingTime(t *testing.T) {
 		})
 	}
 }
+
+// No sighting takes the place of a peer that has said HELLO with the proof of its key.
+func TestSighted_proofHolds(t *testing.T) {
+	for name, sight := range map[string]func(b *zreBench, key string){
+		"under another key": func(b *zreBench, _ string) {
+			b.z.sightedByBeacon(b.now, numberedUUID(9), stateEndpoint, transport.Z85FromRaw([32]byte{9}))
+		},
+		"under its key": func(b *zreBench, key string) { b.z.sightedByBeacon(b.now, numberedUUID(9), stateEndpoint, key) },
+		"of one that was not found elsewhere": func(b *zreBench, key string) {
+			b.z.peers[numberedUUID(9)] = b.z.newPeer(numberedUUID(9), "", b.now)
+			b.z.peers[numberedUUID(9)].key = key
+			b.z.sightedByBeacon(b.now, numberedUUID(9), stateEndpoint, key)
+		},
+	} {
+		b, key := newSecureBench(t)
+		b.z.sightedWithKey(b.now, stateUUID, stateEndpoint, key)
+		b.helloWithKey(stateEndpoint, key)
+		if p := b.peer(); p.handshake.state != helloUnconfirmed {
+			t.Fatalf("the peer is in %v, want unconfirmed", p.handshake.state)
+		}
+		b.pass(2 * endpointStay)
+		if sight(b, key); b.peer() == nil {
+			t.Errorf("a sighting %s has taken the place of a peer that has proven its key", name)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package zyre
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/ratelimit"
@@ -13,7 +14,7 @@ const (
 	restartBurst   = 10
 	ignoreTime     = 5 * time.Second
 	throttleMemory = time.Minute
-	maxThrottles   = 4096 // peers whose restarts are remembered
+	maxThrottles   = 4096 // peers whose restarts are remembered; beyond it one of the host with most gives way
 )
 
 // Limits on half-open peers: those that a beacon, gossip, the application or their HELLO has
@@ -77,12 +78,13 @@ func (a *admission) ownBucket(now time.Time, host netip.Addr) *ratelimit.Bucket 
 
 // throttle limits how often one peer may restart its session.
 type throttle struct {
+	host         netip.Addr // that the peer was last at
 	restarts     ratelimit.Bucket
 	ignoredUntil time.Time
 }
 
-func newThrottle() *throttle {
-	return &throttle{restarts: ratelimit.Bucket{Rate: restartRate, Burst: restartBurst}}
+func newThrottle(host netip.Addr) *throttle {
+	return &throttle{host: host, restarts: ratelimit.Bucket{Rate: restartRate, Burst: restartBurst}}
 }
 
 // isIgnoring reports whether the peer is ignored for now.
@@ -116,9 +118,13 @@ func (z *zre) admitRestart(now time.Time, uuid [16]byte) bool {
 	t := z.throttles[uuid]
 	if t == nil {
 		if len(z.throttles) >= maxThrottles {
-			return false
+			z.evictThrottle()
 		}
-		t = newThrottle()
+		host := netip.Addr{}
+		if p := z.peers[uuid]; p != nil {
+			host = p.host()
+		}
+		t = newThrottle(host)
 		z.throttles[uuid] = t
 	}
 	allowed, ignored := t.restart(now)
@@ -127,6 +133,31 @@ func (z *zre) admitRestart(now time.Time, uuid [16]byte) bool {
 		z.log.Warn("zyre: peer restarts its session too often", "peer", uuidString(uuid), "ignored_for", ignoreTime)
 	}
 	return allowed
+}
+
+// evictThrottle forgets, of the host with most peers that are remembered, the one that has been
+// quiet for longest: who makes many takes places from itself alone.
+func (z *zre) evictThrottle() {
+	hosts := map[netip.Addr]int{}
+	var most netip.Addr
+	for _, t := range z.throttles {
+		hosts[t.host]++
+		if n := hosts[t.host]; n > hosts[most] || n == hosts[most] && t.host.Less(most) {
+			most = t.host
+		}
+	}
+	var oldest [16]byte
+	for uuid, t := range z.throttles {
+		if t.host != most {
+			continue
+		}
+		last := z.throttles[oldest]
+		if last == nil || t.restarts.Last().Before(last.restarts.Last()) ||
+			t.restarts.Last().Equal(last.restarts.Last()) && slices.Compare(uuid[:], oldest[:]) < 0 {
+			oldest = uuid
+		}
+	}
+	delete(z.throttles, oldest)
 }
 
 // forgetThrottles drops those of peers that have been quiet for long.
@@ -140,11 +171,11 @@ func (z *zre) forgetThrottles(now time.Time) {
 
 // admit makes room for one more half-open peer, of a host, and reports whether it may be made.
 // One that the application requires is always admitted.
-func (z *zre) admit(now time.Time, uuid [16]byte, host netip.Addr) bool {
+func (z *zre) admit(now time.Time, by *admission, uuid [16]byte, host netip.Addr) bool {
 	if z.isRequired(uuid) {
 		return true
 	}
-	if !z.halfOpen.take(now, host) {
+	if !by.take(now, host) {
 		return false
 	}
 	if len(z.peers)-z.entered >= maxHalfOpen {

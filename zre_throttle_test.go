@@ -30,7 +30,7 @@ func TestThrottle_restart(t *testing.T) {
 		{"much later", time.Hour, 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			th := newThrottle()
+			th := newThrottle(netip.Addr{})
 			if got := restarts(th, start, 2*restartBurst); got != restartBurst {
 				t.Errorf("restarts at once = %d, want %d", got, restartBurst)
 			}
@@ -43,7 +43,7 @@ func TestThrottle_restart(t *testing.T) {
 
 // It says once that a peer is ignored from now on.
 func TestThrottle_ignoredOnce(t *testing.T) {
-	th, now, times := newThrottle(), time.Unix(1e9, 0), 0
+	th, now, times := newThrottle(netip.Addr{}), time.Unix(1e9, 0), 0
 	for range 3 * restartBurst {
 		if _, ignored := th.restart(now); ignored {
 			times++
@@ -85,14 +85,44 @@ func numberedUUID(i int) (uuid [16]byte) {
 	return uuid
 }
 
-// No more peers are remembered than there is room for; what is new then may not restart.
+// No more peers are remembered than there is room for. Beyond that, who makes many of them takes
+// places from itself alone: others may restart, and what they did is remembered.
 func TestThrottle_limit(t *testing.T) {
 	b := newZREBench(t)
-	for i := range maxThrottles {
-		b.z.admitRestart(b.now, numberedUUID(i))
+	at := func(i int, endpoint string) [16]byte {
+		b.z.peers[numberedUUID(i)] = b.z.newPeer(numberedUUID(i), endpoint, b.now)
+		return numberedUUID(i)
 	}
-	if b.z.admitRestart(b.now, stateUUID) || len(b.z.throttles) != maxThrottles {
-		t.Errorf("a restart beyond the limit was allowed, or remembered: %d throttles", len(b.z.throttles))
+	honest := at(0, "tcp://10.0.0.5:9")
+	if !b.z.admitRestart(b.now, honest) {
+		t.Fatal("a first restart was refused")
+	}
+	for i := 1; i <= maxThrottles; i++ {
+		b.z.admitRestart(b.now.Add(time.Duration(i)), at(i, "tcp://10.0.0.66:9"))
+	}
+	other := at(maxThrottles+1, "tcp://10.0.0.6:9")
+	if !b.z.admitRestart(b.now, other) || b.z.throttles[other] == nil || b.z.throttles[honest] == nil || len(b.z.throttles) != maxThrottles {
+		t.Errorf("a restart was refused, or one was forgotten, because another host makes many; %d are remembered", len(b.z.throttles))
+	}
+	if b.z.throttles[numberedUUID(1)] != nil || b.z.throttles[numberedUUID(maxThrottles)] == nil {
+		t.Error("of the host with most, another has given way than the one that was quiet for longest")
+	}
+}
+
+// What is said of nodes takes nothing from those that come by themselves.
+func TestAdmit_sightingsTakeNothingOfHellos(t *testing.T) {
+	b, key := newSecureBench(t)
+	for i := range 2 * halfOpenBurst {
+		b.z.sightedWithKey(b.now, numberedUUID(10+i), fmt.Sprintf("tcp://10.0.0.9:%d", 1000+i), key)
+	}
+	if b.z.counters.sightingsRefused == 0 {
+		t.Fatal("no sighting was refused")
+	}
+	packet := packetOf(t, stateUUID, 1, &ZreMsg{id: HelloID, Endpoint: stateEndpoint, Headers: map[string]string{publicKeyHeader: key}})
+	packet.UserID, packet.Address = key, netip.MustParseAddr("10.0.0.9")
+	b.z.receive(b.now, &packet)
+	if b.peer() == nil {
+		t.Error("a HELLO was refused because of sightings at its host")
 	}
 }
 
@@ -113,7 +143,7 @@ func TestAdmit_oldestGivesWay(t *testing.T) {
 	for i := range maxHalfOpen {
 		b.z.peers[numberedUUID(i)] = b.z.newPeer(numberedUUID(i), "", b.now.Add(time.Duration(i)))
 	}
-	if !b.z.admit(b.now, stateUUID, netip.Addr{}) || b.z.peers[numberedUUID(0)] != nil || len(b.z.peers) != maxHalfOpen-1 {
+	if !b.z.admit(b.now, &b.z.sightings, stateUUID, netip.Addr{}) || b.z.peers[numberedUUID(0)] != nil || len(b.z.peers) != maxHalfOpen-1 {
 		t.Errorf("peers = %d, want %d without the oldest", len(b.z.peers), maxHalfOpen-1)
 	}
 }
@@ -138,9 +168,9 @@ func TestAdmit_greediestGivesWay(t *testing.T) {
 	}
 	flood := netip.MustParseAddr("10.0.0.66")
 	for range 2 * halfOpenBurst {
-		b.z.halfOpen.take(b.now, flood)
+		b.z.sightings.take(b.now, flood)
 	}
-	if !b.z.admit(b.now, numberedUUID(mine), flood) || b.z.admit(b.now, numberedUUID(others), flood) {
+	if !b.z.admit(b.now, &b.z.sightings, numberedUUID(mine), flood) || b.z.admit(b.now, &b.z.sightings, numberedUUID(others), flood) {
 		t.Error("a required peer is refused for the rate of others, or others are not")
 	}
 }
@@ -156,7 +186,7 @@ func TestAdmit_countsHosts(t *testing.T) {
 			uuid := numberedUUID(10 + i)
 			p := b.z.newPeer(uuid, fmt.Sprintf("tcp://10.1.%d.%d:9", i>>8, i&255), b.now)
 			p.held.from = netip.MustParseAddr("192.0.2.1")
-			if b.z.admit(b.now, uuid, p.host()) {
+			if b.z.admit(b.now, &b.z.sightings, uuid, p.host()) {
 				b.z.peers[uuid] = p
 			}
 		},

@@ -108,3 +108,30 @@ func TestNode_windowsBothWays(t *testing.T) {
 	}
 	simConnected(s)
 }
+
+// Of a peer that answers no PING no more is kept than there is room for, and its answers, when they
+// come, confirm nothing too early.
+func TestWindow_pingsUnanswered(t *testing.T) {
+	w := window{limit: 100}
+	const pings = 3 * maxPings
+	for range pings {
+		w.messageSent(1)
+		w.pingSent()
+	}
+	if n := w.pings.Len(); n != maxPings {
+		t.Errorf("of %d PINGs %d are kept, want %d", pings, n, maxPings)
+	}
+	for i := range pings {
+		w.pingAnswered()
+		if most := uint64(i + 1); w.confirmed > most {
+			t.Fatalf("after answer %d: confirmed = %d, want %d at most", i+1, w.confirmed, most)
+		}
+	}
+	if w.pings.Len() != 0 || w.confirmed != maxPings || !w.isPingDue() {
+		t.Errorf("after all answers: confirmed = %d, want %d; %d kept; due %t", w.confirmed, maxPings, w.pings.Len(), w.isPingDue())
+	}
+	w.pingSent()
+	if w.pingAnswered(); !w.isConfirmed() {
+		t.Error("the next PING and its answer do not confirm all")
+	}
+}

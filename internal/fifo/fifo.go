@@ -22,6 +22,10 @@ func (q *Queue[T]) Push(v T) { q.items = append(q.items, v) }
 // next Push or Pop.
 func (q *Queue[T]) Front() *T { return &q.items[q.head] }
 
+// Back points to the newest item; the queue must not be empty. It is valid until the next
+// Push or Pop.
+func (q *Queue[T]) Back() *T { return &q.items[len(q.items)-1] }
+
 // Pop removes the oldest item and returns it; the queue must not be empty.
 func (q *Queue[T]) Pop() T {
 	var zero T

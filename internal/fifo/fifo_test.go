@@ -11,6 +11,9 @@ func TestQueue_order(t *testing.T) {
 	for round := range 400 {
 		for range (round * 37) % 101 {
 			q.Push(in)
+			if got := *q.Back(); got != in {
+				t.Fatalf("Back() = %d, want %d", got, in)
+			}
 			in++
 		}
 		for range (round * 53) % 97 {
