@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -52,6 +53,38 @@ func TestNet_beaconRefused(t *testing.T) {
 			a.CheckCount(t, "EXIT", 0)
 		})
 	}
+}
+
+// A host can refuse a connection in many ways, for one of which libzmq ends the process. Whoever
+// has a node connect there, and be it by a forged beacon, does no harm to it.
+func TestNet_connectionsRefused(t *testing.T) {
+	t.Parallel()
+	h := netns.NewLAN(t, "a", "b", "x", "third")
+	var rules []netns.Rule
+	how := []string{
+		"icmp prot-unreachable", "icmp port-unreachable", "icmp host-unreachable", "icmp net-unreachable",
+		"icmp net-prohibited", "icmp host-prohibited", "icmp admin-prohibited", "tcp reset",
+	}
+	const port = 7000
+	for i, with := range how {
+		rules = append(rules, netns.In(fmt.Sprintf("tcp dport %d counter reject with %s", port+i, with)))
+	}
+	h[3].Filter(rules...)
+	a, b := node(h[0], child.Config{}), node(h[1], child.Config{})
+	within(t, 5*time.Second, "meshed", meshed(a, b), a, b)
+	x := h[2].Start("stranger")
+	for i := range how {
+		told := namings{Beacon: forgery{
+			From: "10.78.0.4:5670", To: "10.78.0.1:5670", Beacon: child.ForgedBeacon(uint64(i+1), uint16(port+i)), Count: 1,
+		}}
+		if err := x.Try("name", "", told, &struct{}{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, with := range how {
+		watch.Until(t, "a was refused with "+with, func() bool { return h[3].CountedBy(i) > 1 })
+	}
+	checkTalk(t, a, b)
 }
 
 // An interface that goes down and up without end gives ENETUNREACH and ENETDOWN in

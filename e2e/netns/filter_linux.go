@@ -56,11 +56,17 @@ func (h *Host) BlockBroadcasts(addr string) {
 // Counted returns how many packets the first rule with the word counter has met.
 func (h *Host) Counted() int {
 	h.net.t.Helper()
-	m := regexp.MustCompile(`packets (\d+)`).FindStringSubmatch(h.run("nft", "list table inet zyre"))
-	if m == nil {
-		h.net.t.Fatalf("%s has no rule with a counter", h.Name)
+	return h.CountedBy(0)
+}
+
+// CountedBy returns how many packets one of the rules with the word counter has met; 0 is the first.
+func (h *Host) CountedBy(rule int) int {
+	h.net.t.Helper()
+	met := regexp.MustCompile(`packets (\d+)`).FindAllStringSubmatch(h.run("nft", "list table inet zyre"), -1)
+	if rule >= len(met) {
+		h.net.t.Fatalf("%s has %d rules with a counter, want %d or more", h.Name, len(met), rule+1)
 	}
-	count, err := strconv.Atoi(m[1])
+	count, err := strconv.Atoi(met[rule][1])
 	if err != nil {
 		h.net.t.Fatal(err)
 	}
