@@ -15,7 +15,7 @@ import (
 const (
 	receiveBatch  = 256                    // messages read before everything else gets a turn
 	receiveFrames = 16 << 10               // and the frames in them
-	receiveBytes  = 16 << 20               // and their bytes
+	receiveBytes  = 16 << 20               // and their bytes, with those of routing ids
 	pollShortest  = 200 * time.Microsecond // between looks at a full channel or mailbox
 	pollLongest   = 20 * time.Millisecond
 	watchInterval = time.Second // between looks at the interfaces where no beacon does
@@ -253,7 +253,8 @@ func (n *node) drain(now time.Time) (more, drained bool) {
 		}
 		n.zre.receive(now, &n.packet)
 		n.zre.inboxRead(now)
-		frames, bytes = frames+len(n.packet.Frames), bytes+frameBytes(n.packet.Frames)
+		p := &n.packet
+		frames, bytes = frames+len(p.Frames), bytes+len(p.From)+p.Cut+len(p.Header)+frameBytes(p.Frames)
 		if frames > receiveFrames || bytes > receiveBytes {
 			break
 		}

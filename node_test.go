@@ -3,6 +3,7 @@ package zyre
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -134,6 +135,28 @@ func TestNode_unpolledInboxProvesNothing(t *testing.T) {
 		}
 		if p.isEntered() != grace {
 			t.Errorf("after a pause, and %v, the peer has entered: %t, want %t", then, p.isEntered(), grace)
+		}
+	}
+}
+
+// A turn ends for the bytes of what was read, also for those that are not kept.
+func TestNode_drainCountsAll(t *testing.T) {
+	const size = receiveBytes / 4
+	ping := packetOf(t, [16]byte{1}, 1, &ZreMsg{id: PingID})
+	for name, c := range map[string]struct {
+		packet transport.Packet
+		left   int
+	}{
+		"small":             {ping, 0},
+		"a long routing id": {transport.Packet{From: make([]byte, 255), Cut: size}, 6},
+		"a long header":     {transport.Packet{From: ping.From, Header: make([]byte, size)}, 6},
+		"long content":      {transport.Packet{From: ping.From, Header: ping.Header, Frames: [][]byte{make([]byte, size)}}, 6},
+	} {
+		now := time.Now()
+		n, in := newQueueNode(t, now)
+		in.packets = slices.Repeat([]transport.Packet{c.packet}, 10)
+		if more, _ := n.drain(now); len(in.packets) != c.left || more != (c.left > 0) {
+			t.Errorf("%s: %d of 10 messages are left after a turn, more %t; want %d", name, len(in.packets), more, c.left)
 		}
 	}
 }

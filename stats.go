@@ -111,7 +111,7 @@ type Dropped struct {
 	BeaconsRefused  uint64 // beacons and endpoints of new nodes beyond the limits
 	HalfOpenEvicted uint64 // half-open nodes forgotten to make room for newer ones
 	NeverEntered    uint64 // half-open nodes forgotten because they did not enter in time
-	ConnectionsCut  uint64 // connections ended because they held more of the node than they may
+	ConnectionsCut  uint64 // connections ended because they held more of the node than they may, or had a routing id of more than 255 bytes
 	KeysRefused     uint64 // connections, messages, beacons and tuples with a wrong key or none
 	ElectionIgnored uint64 // ELECTs and LEADERs from nodes outside the group, or for such nodes
 	ElectionDelayed uint64 // times an election waited because members of its group came and went too often

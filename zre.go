@@ -57,9 +57,9 @@ type zre struct {
 
 	sharing sharing
 
-	refusedIDs map[string]bool  // routing ids that were refused and logged
-	named      map[string]*peer // of the peers that have entered, the last with each name
-	sameNames  map[string]bool  // names of two nodes that were logged
+	refusedIDs map[refusedID]bool // routing ids that were refused and logged
+	named      map[string]*peer   // of the peers that have entered, the last with each name
+	sameNames  map[string]bool    // names of two nodes that were logged
 
 	entered int // peers that have entered
 
@@ -155,7 +155,7 @@ func newZRE(cfg zreConfig, out port) *zre {
 		lookups:       map[lookupKey]lookup{},
 		throttles:     map[[16]byte]*throttle{},
 		sharing:       newSharing(cfg.shareView),
-		refusedIDs:    map[string]bool{},
+		refusedIDs:    map[refusedID]bool{},
 		named:         map[string]*peer{},
 		sameNames:     map[string]bool{},
 		blocked:       map[*peer]bool{},

@@ -28,7 +28,7 @@ const headerSize = 6
 func (z *zre) receive(now time.Time, m *transport.Packet) {
 	uuid, ok := parseIdentity(m.From)
 	if !ok || uuid == z.uuid {
-		z.rejectIdentity(m.From)
+		z.rejectIdentity(m)
 		return
 	}
 	v := &z.view
@@ -107,13 +107,25 @@ func (z *zre) rejectForeign(now time.Time, uuid [16]byte, err error) {
 	}
 }
 
+// refusedID is what is kept of a routing id: the first bytes, and how many it had.
+type refusedID struct {
+	head string
+	size int
+}
+
 // rejectIdentity counts a message under a routing id that is no node's, or this node's
-// own, and logs each id once.
-func (z *zre) rejectIdentity(id []byte) {
+// own, and logs each id once. Whoever connects chooses it: no more of it is kept and logged than
+// a proper one has.
+func (z *zre) rejectIdentity(m *transport.Packet) {
 	z.counters.badIdentity++
-	if len(z.refusedIDs) < maxRefusedIDs && !z.refusedIDs[string(id)] {
-		z.refusedIDs[string(id)] = true
-		z.log.Warn("zyre: refused: a routing id must be one byte and a UUID, and not this node's own", "routing_id", fmt.Sprintf("%x", id))
+	if len(z.refusedIDs) >= maxRefusedIDs {
+		return
+	}
+	id := refusedID{string(m.From[:min(len(m.From), identitySize)]), len(m.From) + m.Cut}
+	if !z.refusedIDs[id] {
+		z.refusedIDs[id] = true
+		z.log.Warn("zyre: refused: a routing id must be one byte and a UUID, and not this node's own",
+			"routing_id", fmt.Sprintf("%x", id.head), "length", id.size)
 	}
 }
 

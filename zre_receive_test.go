@@ -65,6 +65,33 @@ func TestZRE_refusedRoutingIDs(t *testing.T) {
 	}
 }
 
+// Of a routing id no more is logged and kept than a proper one has, and how long it was.
+func TestZRE_longRoutingID(t *testing.T) {
+	var log bytes.Buffer
+	b := newZREBench(t)
+	b.z.log = slog.New(slog.NewTextHandler(&log, nil))
+	packet := packetOf(t, stateUUID, 1, &ZreMsg{id: HelloID, Endpoint: stateEndpoint})
+	packet.From = bytes.Repeat([]byte{0xab}, 255)
+	for _, cut := range []int{0, 100 << 10, 100 << 10} {
+		packet.Cut = cut
+		b.z.receive(b.now, &packet)
+	}
+	id := strings.Repeat("ab", 17)
+	for _, want := range []string{"routing_id=" + id + " length=255\n", "routing_id=" + id + " length=102655\n"} {
+		if strings.Count(log.String(), want) != 1 {
+			t.Errorf("the log has %s, want once %q", log.String(), want)
+		}
+	}
+	for id := range b.z.refusedIDs {
+		if len(id.head) != 17 {
+			t.Errorf("%d bytes of a routing id are kept, want 17", len(id.head))
+		}
+	}
+	if n := len(b.z.refusedIDs); n != 2 || b.z.counters.badIdentity != 3 {
+		t.Errorf("%d routing ids are kept and %d messages counted, want 2 and 3", n, b.z.counters.badIdentity)
+	}
+}
+
 // Of what a stranger can bring about as often as it likes, only the first few are logged as
 // warnings.
 func TestZRE_warningsAreFew(t *testing.T) {

@@ -46,6 +46,7 @@ type Guard struct {
 	sources map[int]*source // of what is read, by descriptor
 	current *source         // of the message that is being read
 	unknown source          // of all messages by ZMTP 1 and 2: libzmq tells no descriptor
+	refused []Conn          // those that are to end for their routing id, unless peers are heard on them
 	looks   uint64          // that were due so far
 
 	seen         *sight            // the connections of the process at the last look
@@ -189,7 +190,13 @@ type Heard struct {
 // socket was drained if it was read to its end since. peers lists where peers are heard; it is
 // called only if that matters.
 func (g *Guard) Judge(now time.Time, drained bool, peers iter.Seq[Heard]) {
-	if g == nil || g.in == nil {
+	if g == nil {
+		return
+	}
+	if len(g.refused) > 0 {
+		g.endRefused(peers)
+	}
+	if g.in == nil {
 		return
 	}
 	g.count()

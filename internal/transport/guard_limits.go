@@ -2,6 +2,7 @@ package transport
 
 import (
 	"cmp"
+	"iter"
 	"net/netip"
 	"slices"
 
@@ -26,6 +27,20 @@ const (
 	// handshakeBytes is more than a connection brings before its first message.
 	handshakeBytes = 1 << 10
 )
+
+// endRefused ends the connections that were refused. A connection has one routing id: one on which
+// a peer is heard has only got the descriptor of another.
+func (g *Guard) endRefused(peers iter.Seq[Heard]) {
+	for p := range peers {
+		g.refused = slices.DeleteFunc(g.refused, func(c Conn) bool { return c == p.Conn })
+	}
+	for _, c := range g.refused {
+		if c.Reset(keepalive()) {
+			g.cut++
+		}
+	}
+	g.refused = nil
+}
 
 // sum finds out how many bytes each connection holds, and returns how many they hold together,
 // how many of the connections are strangers', and how many of these are mute.

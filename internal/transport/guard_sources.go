@@ -90,6 +90,19 @@ func (g *Guard) Read(size int) {
 	g.current.since += wire
 }
 
+// Refuse notes that a message is read which a descriptor brought under a routing id of so many
+// bytes, more than any node has. Judge ends its connection. A message may be read late, see Source:
+// a connection on which fewer bytes have come is another one.
+func (g *Guard) Refuse(fd, size int) {
+	if fd <= 0 {
+		return
+	}
+	c := g.ask(fd, g.sources[fd]).conn
+	if count, exists := c.Count(); exists && count.Received >= uint64(size) && !slices.Contains(g.refused, c) {
+		g.refused = append(g.refused, c)
+	}
+}
+
 // wireSize is how many bytes a frame takes on the wire, at least: with its flags and length, and
 // with CURVE the name of a command, a nonce, flags and what proves who sent it.
 func wireSize(size int, secure bool) uint64 {

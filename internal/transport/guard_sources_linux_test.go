@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -365,4 +366,57 @@ func TestGuard_partial(t *testing.T) {
 		t.Fatalf("%d frames, want %d", len(p.Frames), transport.MaxFrames)
 	}
 	w.lookUntil("all of the message counts as read", func() bool { held, _ := transport.Held(w.g); return held == 0 })
+}
+
+// A connection under a routing id that is too long ends with its first message, also if it sends
+// on; that of another stranger does not.
+func TestGuard_longIdentity(t *testing.T) {
+	w := watch(t)
+	other := w.dial("127.0.0.2", 1)
+	mustWrite(t, other, zmtp.AppendFrame(nil, hello, false))
+	for i, size := range []int{256, 100 << 10} {
+		r, err := zmtp.Dial(w.at, longID(size))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		mustWrite(t, r, bytes.Repeat(zmtp.AppendFrame(nil, transporttest.PingHeader, false), 10))
+		w.lookUntil("its end", func() bool { return w.g.Cut() == uint64(i)+1 })
+		if !r.Ended(patience) {
+			t.Errorf("the connection with an id of %d bytes is still there", size)
+		}
+	}
+	w.lookUntil("both are gone", func() bool { _, n := transport.Held(w.g); return n == 1 })
+	if w.g.Cut() != 2 {
+		t.Errorf("%d connections were ended, want 2", w.g.Cut())
+	}
+}
+
+// longID is a routing id of a size that libzmq takes: it does not begin with 0.
+func longID(size int) []byte { return bytes.Repeat([]byte{2}, size) }
+
+// What was said under such a routing id may be read when somebody else's connection has the
+// descriptor.
+func TestGuard_longIdentityLate(t *testing.T) {
+	w := watch(t)
+	peer, stranger := w.dial("127.0.0.2", 1), w.dial("127.0.0.3", 2)
+	conn := w.enter(peer)
+	conns := map[transport.Conn]bool{}
+	w.said = func(p *transport.Packet) { conns[p.Conn] = true }
+	mustWrite(t, stranger, zmtp.AppendFrame(nil, hello, false))
+	w.lookUntil("HELLO", func() bool { return len(conns) == 1 })
+	for c := range conns {
+		w.g.Refuse(c.FD(), 100<<10) // more than has come on it
+	}
+	w.g.Refuse(conn.FD(), 1) // less, and it is a peer's
+	w.look()
+	if w.g.Cut() != 0 {
+		t.Errorf("%d connections were ended, want none", w.g.Cut())
+	}
+	for c := range conns {
+		w.g.Refuse(c.FD(), 1)
+	}
+	if w.look(); w.g.Cut() != 1 || !stranger.Ended(patience) {
+		t.Errorf("%d connections were ended, want the stranger's", w.g.Cut())
+	}
 }

@@ -185,19 +185,29 @@ func (in *zmqInbox) begin(p *Packet) error {
 		}
 	}
 	frame := in.messages.Next()
-	identity, inproc := bytes.CutSuffix(frame.Data, in.mark)
+	whole := frame.Data
+	if p.Cut = 0; len(whole) > maxIdentity { // no socket sets that, so it is not by inproc
+		p.Cut, whole = len(whole)-maxIdentity, whole[:maxIdentity]
+	}
+	identity, inproc := bytes.CutSuffix(whole, in.mark)
 	p.From, p.Header, in.inproc = append(p.From[:0], identity...), p.Header[:0], inproc
 	in.inside, in.content, in.index, in.bytes = frame.More, false, 0, 0
-	if !in.inside {
+	if !in.inside || p.Cut > 0 {
 		p.UserID, p.Conn, p.Address = "", Conn{}, netip.Addr{}
 	}
 	return nil
 }
 
 // takeFrame reads one further frame into p, or drops it: nobody wants the content of other
-// messages than WHISPER and SHOUT, nor of one that is too large.
+// messages than WHISPER and SHOUT, nor of one that is too large; and nothing of one under a routing
+// id that is too long.
 func (in *zmqInbox) takeFrame(p *Packet) {
 	frame := in.messages.Next()
+	if p.Cut > 0 {
+		in.guard.Refuse(frame.Source, maxIdentity+p.Cut)
+		in.inside = frame.More
+		return
+	}
 	if in.index > 0 {
 		in.bytes += len(frame.Data)
 	}

@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"net/netip"
@@ -109,5 +110,40 @@ func TestInbox_Recv_address(t *testing.T) {
 				t.Errorf("HELLOs came from %v, want %v", got, want)
 			}
 		})
+	}
+}
+
+// Of a routing id that is longer than ZMTP has them only the first bytes are copied, and nothing of
+// what is said under it. Others are heard as ever.
+func TestInbox_Recv_longIdentity(t *testing.T) {
+	tr := transporttest.NewZMQ(t)
+	in, endpoint := transporttest.MustListen(t, tr, transport.ListenOptions{}, "tcp://127.0.0.1:*")
+	message := zmtp.AppendFrame(zmtp.AppendFrame(nil, transporttest.WhisperHeader, true), make([]byte, 1000), false)
+	for _, c := range []struct{ size, from, cut, header, frames int }{
+		{255, 255, 0, len(transporttest.WhisperHeader), 1},
+		{256, 255, 1, 0, 0},
+		{100 << 10, 255, 100<<10 - 255, 0, 0},
+		{17, 17, 0, len(transporttest.WhisperHeader), 1},
+	} {
+		for name, dial := range map[string]func(string, []byte) (zmtp.Raw, error){"3": zmtp.Dial, "2": zmtp.DialOld} {
+			id := bytes.Repeat([]byte{'x'}, c.size)
+			r, err := dial(endpoint, id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			var p transport.Packet
+			for range 2 {
+				mustWrite(t, r, message)
+				transporttest.MustRecv(t, in, &p)
+				if !bytes.Equal(p.From, id[:c.from]) || p.Cut != c.cut || len(p.Header) != c.header || len(p.Frames) != c.frames {
+					t.Errorf("ZMTP %s, an id of %d bytes: %d bytes of it and %d cut, a header of %d, %d frames; want %d, %d, %d, %d",
+						name, c.size, len(p.From), p.Cut, len(p.Header), len(p.Frames), c.from, c.cut, c.header, c.frames)
+				}
+				if c.cut > 0 && (p.Conn.IsKnown() || p.Address.IsValid()) {
+					t.Errorf("an id of %d bytes is of %v, at %v; want neither", c.size, p.Conn, p.Address)
+				}
+			}
+		}
 	}
 }

@@ -17,6 +17,9 @@ const (
 	// MaxFrames is the most frames of content in a message. libzmq takes some 60 bytes for
 	// each, however small it is.
 	MaxFrames = 10_000
+	// maxIdentity is the most bytes of a routing id, as ZMTP has it. libzmq takes one of any length,
+	// as a property or a frame may be, and copies it for each message.
+	maxIdentity = 255
 	// recvFrames is how many frames one Recv passes over of a message that has more.
 	recvFrames = 4096
 	// handshakeLimit is how long a connection has until it has said which protocol it speaks

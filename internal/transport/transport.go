@@ -43,7 +43,8 @@ const HighWaterMark = 1000
 // A Packet is one message as it came from a peer. The frames are the caller's to
 // keep; all else is reused by the next Recv into the same packet.
 type Packet struct {
-	From    []byte     // routing id, of any length: 1 and the UUID if the peer is a proper one
+	From    []byte     // routing id: 1 and the UUID if the peer is a proper one, else up to 255 bytes
+	Cut     int        // bytes that the routing id had beyond these; then the rest of the message was dropped
 	Header  []byte     // first frame, not yet parsed
 	Frames  [][]byte   // content of WHISPER and SHOUT; empty for other commands
 	UserID  string     // Z85 public key of the sender under CURVE; empty without, and over inproc

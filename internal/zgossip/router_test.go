@@ -17,12 +17,19 @@ type raw struct {
 
 func newRaw(t *testing.T, ctx *zmq.Context, endpoint string) *raw {
 	t.Helper()
+	return newRawFor(t, ctx, endpoint, 1000)
+}
+
+// newRawFor makes one that has libzmq receive up to so many messages before it reads them.
+func newRawFor(t *testing.T, ctx *zmq.Context, endpoint string, messages int) *raw {
+	t.Helper()
 	soc, err := ctx.NewSocket(zmq.DEALER)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { soc.SetLinger(0); soc.Close() })
 	soc.SetRcvtimeo(patience)
+	soc.SetRcvhwm(messages)
 	if err := soc.Connect(endpoint); err != nil {
 		t.Fatal(err)
 	}
@@ -92,6 +99,38 @@ func TestHub_states(t *testing.T) {
 	r.want("2 s=")
 	s.send(appendHead(nil, idHello))
 	s.want("2 a=1", "2 k=v", "2 b=2")
+}
+
+// A client that reads late, and slowly, gets all tuples in the end with their last values,
+// however few wait for it.
+func TestHub_slowClient(t *testing.T) {
+	for name, endpoint := range hubEndpoints(t) {
+		t.Run(name, func(t *testing.T) {
+			ctx := newContext(t)
+			hub := newMember(t, ctx, quick())
+			r := newRawFor(t, ctx, hub.bind(endpoint), 1)
+			r.send(appendHead(nil, idHello))
+			hub.until("client", func() bool { return hub.Stats().Clients == 1 })
+			want, got := map[string]bool{}, map[string]bool{}
+			for i := range 20 * clientQueue {
+				key, value := fmt.Sprint("k", i), strings.Repeat("v", 1000)
+				hub.publish(key, value)
+				if i%2 == 0 {
+					value = "new"
+					hub.publish(key, value)
+				}
+				want[fmt.Sprintf("2 %s=%s", key, value)] = true
+			}
+			time.Sleep(2 * busyTick) // the client reads nothing, and is tried again
+			for left := len(want); left > 0; {
+				if f := r.next(); want[f] && !got[f] {
+					got[f] = true
+					left--
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
 }
 
 // A hub answers the first PING of a client of ours that it does not know with INVALID.

@@ -169,3 +169,27 @@ func TestErrnoOf(t *testing.T) {
 		}
 	}
 }
+
+// For a client that reads nothing little waits in the hub.
+func TestZmqSockets_clientQueue(t *testing.T) {
+	ctx := newContext(t)
+	wake := make(chan struct{}, 1)
+	router, err := zmqSockets{ctx}.Router(&Options{}, wake)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer router.Close(0)
+	if _, err := router.Bind("inproc://hub"); err != nil {
+		t.Fatal(err)
+	}
+	const own = 1 // what waits at the client; over inproc both are one queue
+	client := newRawFor(t, ctx, "inproc://hub", own)
+	client.send([]byte("x"))
+	var parts [2][]byte
+	end{t, router, wake}.until("message", func() error { _, _, err := router.ReceiveFrom(parts[:]); return err })
+	for n := range clientQueue + own + 1 {
+		if err := router.SendTo(parts[0], []byte("x")); isAgain(err) != (n == clientQueue+own) {
+			t.Fatalf("SendTo() after %d frames = %v, want %v after %d", n, err, syscall.EAGAIN, clientQueue+own)
+		}
+	}
+}

@@ -31,9 +31,9 @@ func DialFrom(from netip.Addr, endpoint string, identity []byte) (Raw, error) {
 	if err != nil {
 		return r, err
 	}
-	ready := append([]byte("\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER\x08Identity\x00\x00\x00"), byte(len(identity)))
+	ready := append([]byte("\x05READY\x0bSocket-Type\x00\x00\x00\x06DEALER\x08Identity"), binary.BigEndian.AppendUint32(nil, uint32(len(identity)))...)
 	ready = append(ready, identity...)
-	if _, err = r.Write(append([]byte{4, byte(len(ready))}, ready...)); err == nil {
+	if _, err = r.Write(appendCommand(nil, ready)); err == nil {
 		_, err = io.ReadFull(r, make([]byte, 2+10)) // the beginning of its READY
 	}
 	if err != nil {
@@ -102,6 +102,15 @@ func AppendClaim(b []byte, size uint64, more bool) []byte {
 		return append(b, flags, byte(size))
 	}
 	return binary.BigEndian.AppendUint64(append(b, flags|2), size)
+}
+
+// appendCommand adds a command, which has the form of a frame.
+func appendCommand(b, data []byte) []byte {
+	const command = 4
+	begin := len(b)
+	b = AppendFrame(b, data, false)
+	b[begin] |= command
+	return b
 }
 
 // Ended waits for the other side to end the connection, and reports whether it did in time.
