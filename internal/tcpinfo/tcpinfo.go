@@ -70,6 +70,13 @@ type Reading struct {
 // 4 µs for each, or 2 µs if before has it, which is what All returned before; that may be nil.
 func All(before []Reading) []Reading { return all(before) }
 
+// Keep has All and Reset work also while the process has no descriptor left, until Release: it
+// holds two for them.
+func Keep() { keep() }
+
+// Release takes back one Keep.
+func Release() { release() }
+
 // Keepalive is how a socket probes a connection on which nothing is sent.
 type Keepalive struct {
 	Idle, Interval time.Duration // in whole seconds

@@ -2,6 +2,7 @@ package tcpinfo
 
 import (
 	"errors"
+	"io"
 	"net/netip"
 	"strconv"
 	"time"
@@ -96,14 +97,11 @@ func unread(fd int) uint64 {
 // reset works on a duplicate of the descriptor: it stays the same connection, whoever
 // closes and opens others meanwhile, so that no other can be hit.
 func reset(c Conn, k Keepalive) bool {
-	fd, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(fd)
-	found := Of(fd)
-	found.fd = c.fd
-	return found == c && keepalive(fd) == k && disconnect(fd) == nil
+	return spare.withDuplicate(c.fd, func(fd int) bool {
+		found := Of(fd)
+		found.fd = c.fd
+		return found == c && keepalive(fd) == k && disconnect(fd) == nil
+	})
 }
 
 // keepalive returns how a socket probes; nothing if it does not.
@@ -139,11 +137,22 @@ func disconnect(fd int) error {
 // descriptors lists those of this process, or nil if not all can be told; package os would take
 // twice as long.
 func descriptors() (fds []int) {
-	dir, err := unix.Open("/proc/self/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	ours := spare.number()
+	err := directory.Use(func(dir int) (err error) {
+		fds, err = list(dir, ours)
+		return err
+	})
 	if err != nil {
 		return nil
 	}
-	defer unix.Close(dir)
+	return fds
+}
+
+// list reads a directory of descriptors from its beginning, and leaves one out.
+func list(dir, but int) (fds []int, err error) {
+	if _, err := unix.Seek(dir, 0, io.SeekStart); err != nil {
+		return nil, err
+	}
 	buffer := make([]byte, 8<<10)
 	var names []string
 	for {
@@ -151,15 +160,12 @@ func descriptors() (fds []int) {
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
-		if err != nil {
-			return nil
-		}
-		if n <= 0 {
-			return fds
+		if err != nil || n <= 0 {
+			return fds, err
 		}
 		_, _, names = unix.ParseDirent(buffer[:n], -1, names[:0])
 		for _, name := range names {
-			if fd, err := strconv.Atoi(name); err == nil {
+			if fd, err := strconv.Atoi(name); err == nil && fd != but {
 				fds = append(fds, fd)
 			}
 		}

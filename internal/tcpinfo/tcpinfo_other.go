@@ -14,3 +14,7 @@ func all([]Reading) []Reading { return nil }
 func unread(int) uint64 { return 0 }
 
 func reset(Conn, Keepalive) bool { return false }
+
+func keep() {}
+
+func release() {}

@@ -10,10 +10,12 @@ import (
 )
 
 const (
-	// maxAnswered is how many bytes may come within answeredTime on a connection that this
-	// process has made: ZRE sends nothing there.
+	// maxAnswered is how many bytes may come on a connection that this process has made, and
+	// answeredRate how many more for each second that it lasts: ZRE sends nothing there, ZMTP
+	// its handshake and heartbeats. What came earlier is never forgotten, or who sends slowly
+	// could send without end.
 	maxAnswered  = 256 << 10
-	answeredTime = 10 * time.Second
+	answeredRate = 64
 
 	// The connections are looked at once in sightInterval at most, and for no more than one
 	// part in sightShare of the time; but once in sightLatest if a look takes very long.
@@ -48,11 +50,15 @@ type sight struct {
 	out     map[netip.AddrPort][]tcpinfo.Reading // by where they lead: those to where mailboxes connect
 }
 
-// answered is how much has come on the connection of a mailbox.
+// answered is a connection of a mailbox, on which little may come.
 type answered struct {
-	seen   *sight // the last in which it was
-	base   uint64 // bytes that had come at baseAt
-	baseAt time.Time
+	seen      *sight // the last in which it was
+	firstSeen time.Time
+}
+
+// allowance is how many bytes may have come on it by then.
+func (a *answered) allowance(now time.Time) uint64 {
+	return maxAnswered + uint64(answeredRate*max(0, now.Sub(a.firstSeen).Seconds()))
 }
 
 // look returns what there is, now or a moment ago. Nobody waits while another looks.
@@ -104,18 +110,15 @@ func (l *connections) sort(now time.Time, all []tcpinfo.Reading) *sight {
 func (l *connections) limitAnswers(s *sight, c tcpinfo.Reading) {
 	a := l.answered[c.Conn]
 	if a == nil {
-		a = &answered{baseAt: s.at}
+		a = &answered{firstSeen: s.at}
 		if l.answered == nil {
 			l.answered = map[Conn]*answered{}
 		}
 		l.answered[c.Conn] = a
 	}
 	a.seen = s
-	if c.Received > a.base+maxAnswered && c.Reset(mailboxKeepalive()) {
+	if c.Received > a.allowance(s.at) && c.Reset(mailboxKeepalive()) {
 		l.cut.Add(1)
-	}
-	if s.at.Sub(a.baseAt) >= answeredTime {
-		a.baseAt, a.base = s.at, c.Received
 	}
 }
 

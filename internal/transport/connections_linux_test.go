@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/internal/foreign/zmtp"
+	"github.com/go-zyre/zyre/internal/tcpinfo"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/transport/transporttest"
 )
@@ -159,5 +160,92 @@ func TestMailbox_answers(t *testing.T) {
 	}
 	if _, err := io.ReadFull(app, make([]byte, 1)); err != nil {
 		t.Errorf("the other connection: %v", err)
+	}
+}
+
+// back is the other end of a mailbox's connection.
+type back struct {
+	t    *testing.T
+	peer zmtp.Raw
+	conn transport.Conn // the end of the mailbox
+	sent uint64
+}
+
+// answer has a mailbox connect to what is no inbox.
+func answer(t *testing.T) *back {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	transporttest.MustDial(t, transporttest.NewZMQ(t), "tcp://"+l.Addr().String(), transport.DialOptions{Identity: transporttest.Identity})
+	accepted, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &back{t: t}
+	if b.peer, err = zmtp.Accept(accepted); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.peer.Close() })
+	for _, c := range tcpinfo.All(nil) {
+		if c.Local().String() == accepted.RemoteAddr().String() {
+			b.conn, b.sent = c.Conn, c.Received
+		}
+	}
+	if !b.conn.IsKnown() {
+		t.Fatal("the connection of the mailbox is not to be found")
+	}
+	return b
+}
+
+// send sends so many bytes, and returns once the system of the mailbox has them, or the connection
+// has ended.
+func (b *back) send(bytes int) {
+	b.t.Helper()
+	n, err := b.peer.Write(emptyFrames(bytes / 2))
+	b.sent += uint64(n)
+	for end := time.Now().Add(patience); err == nil; runtime.Gosched() {
+		if c, exists := b.conn.Count(); !exists || c.Received >= b.sent {
+			return
+		}
+		if time.Now().After(end) {
+			b.t.Fatalf("not all of %d bytes have come", b.sent)
+		}
+	}
+}
+
+// Who sends back little by little has no more in all than who does at once, however long it takes.
+func TestMailbox_answers_slow(t *testing.T) {
+	w, b := watch(t), answer(t)
+	w.look()
+	const part, start = 2 << 10, 256 << 10 // 8 KiB a second
+	began := w.now
+	for w.g.Cut() == 0 && b.sent < 2*start {
+		b.send(part)
+		w.look()
+	}
+	w.lookUntil("it is ended", func() bool { return w.g.Cut() == 1 && b.peer.Ended(time.Millisecond) })
+	most := start + 64*uint64(w.now.Sub(began).Seconds()) + 16*part // and what came between two looks
+	if b.sent < start || b.sent > most {
+		t.Errorf("ended after %d bytes in %v, want at least %d and at most %d", b.sent, w.now.Sub(began), start, most)
+	}
+}
+
+// A few bytes a second, as of heartbeats, may come for as long as the connection lasts.
+func TestMailbox_answers_heartbeats(t *testing.T) {
+	w, b := watch(t), answer(t)
+	w.look()
+	b.send(200 << 10)
+	began := w.now
+	for w.now.Sub(began) < 20*time.Minute {
+		b.send(14) // 54 bytes a second
+		if w.look(); w.g.Cut() != 0 {
+			t.Fatalf("ended after %d bytes in %v, want it to last", b.sent, w.now.Sub(began))
+		}
+	}
+	if b.sent <= 256<<10 {
+		t.Errorf("%d bytes were sent, which does not show that more may come in time", b.sent)
 	}
 }

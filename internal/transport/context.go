@@ -79,6 +79,7 @@ func acquireContext() (*zmqContext, error) {
 	}
 	c := &zmqContext{ctx: ctx, users: 1}
 	c.inproc.mark = rand.Text()
+	keepFiles() // before anybody can connect
 	sharedContext.zmqContext = c
 	return c, nil
 }
@@ -109,6 +110,7 @@ func (c *zmqContext) release() error {
 	if !last {
 		return nil
 	}
+	defer releaseFiles()
 	if err := c.ctx.Term(); err != nil {
 		return fmt.Errorf("zyre: end zmq context: %w", err)
 	}

@@ -62,6 +62,19 @@ func DueLooks(before int, idle bool, peaks []int) (due []bool) {
 // SetMaxHeld sets how much memory libzmq may take for the connections of a guard.
 func SetMaxHeld(g *Guard, bytes int) { g.maxHeld = float64(bytes) }
 
+// SetBlind has the looks of a guard see nothing, as where the system does not tell.
+func SetBlind(g *Guard, blind bool) {
+	l := g.connections
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.looking = blind; blind {
+		l.latest = &sight{}
+	}
+}
+
+// ResidentMemory is how much of the process is in memory, as guards are told.
+func ResidentMemory() int { return residentMemory() }
+
 // Held returns how many bytes a guard takes its connections to hold, and how many there are.
 func Held(g *Guard) (bytes uint64, connections int) {
 	for _, k := range g.known {

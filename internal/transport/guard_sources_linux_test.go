@@ -11,8 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/go-zyre/zyre/e2e/sandbox"
 	"github.com/go-zyre/zyre/internal/foreign/zmtp"
 	"github.com/go-zyre/zyre/internal/tcpinfo"
 	"github.com/go-zyre/zyre/internal/transport"
@@ -134,9 +133,8 @@ func TestGuard_oneForEachGone(t *testing.T) {
 	}
 }
 
-// While the process has no descriptor left, nothing can be seen, and nothing is forgotten of what
-// was read.
-func TestGuard_noDescriptors(t *testing.T) {
+// While nothing can be seen, nothing is forgotten of what was read.
+func TestGuard_blind(t *testing.T) {
 	w := watch(t)
 	r := w.dial("", 1)
 	w.enter(r)
@@ -146,26 +144,43 @@ func TestGuard_noDescriptors(t *testing.T) {
 		mustWrite(t, r, zmtp.AppendFrame(zmtp.AppendFrame(nil, transporttest.WhisperHeader, true), make([]byte, 900<<10), false))
 	}
 	w.lookUntil("all messages", func() bool { return heard == 5 })
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
-	none := limit
-	none.Cur = 4
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
-		t.Fatal(err)
-	}
+	transport.SetBlind(w.g, true)
 	for range 20 {
 		w.look()
 	}
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
+	transport.SetBlind(w.g, false)
 	until := w.now.Add(10 * time.Second)
 	w.lookUntil("10 s", func() bool { return w.now.After(until) })
 	if w.g.Cut() != 0 {
 		t.Error("the connection of a peer was ended, whose messages had come")
 	}
+}
+
+// A guard ends what holds too much also while the process has no descriptor left. It has a process
+// of its own, which the test takes them from.
+func TestGuard_noDescriptors(t *testing.T) {
+	if !sandbox.InChild(t) {
+		return
+	}
+	lowerDescriptorLimit(t, 128)
+	w := watch(t)
+	r, peer := w.dial("127.0.0.2", 1), w.dial("", 2)
+	w.enter(peer)
+	release := holdDescriptors(t, 0)
+	defer release()
+	if transport.ResidentMemory() == 0 {
+		t.Error("the memory of the process cannot be told, want it")
+	}
+	_, _ = r.Write(emptyFrames(1 << 20)) // or until it is ended
+	w.lookUntil("the stranger's end", func() bool { return w.g.Cut() == 1 })
+	release()
+	if !r.Ended(patience) {
+		t.Error("the stranger's connection is open, want it ended")
+	}
+	heard := false
+	w.said = func(*transport.Packet) { heard = true }
+	mustWrite(t, peer, zmtp.AppendFrame(nil, hello, false))
+	w.lookUntil("the peer is heard", func() bool { return heard })
 }
 
 // A descriptor is asked about after each look, for each askedBytes and for HELLO: the connection that

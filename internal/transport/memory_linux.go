@@ -6,15 +6,36 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/go-zyre/zyre/internal/tcpinfo"
 )
+
+// statm tells how much memory the process has. It is kept open: who uses up the descriptors of the
+// process must not blind the guards.
+var statm = tcpinfo.NewKeptFile("/proc/self/statm")
+
+// keepFiles opens what is read at each look, until releaseFiles.
+func keepFiles() {
+	tcpinfo.Keep()
+	statm.Keep()
+}
+
+func releaseFiles() {
+	statm.Release()
+	tcpinfo.Release()
+}
 
 // residentMemory is how much of the process is in memory, in bytes; 0 if that cannot be told.
 func residentMemory() int {
-	statm, err := os.ReadFile("/proc/self/statm")
+	buffer, n := make([]byte, 256), 0
+	err := statm.Use(func(fd int) (err error) {
+		n, err = unix.Pread(fd, buffer, 0)
+		return err
+	})
 	if err != nil {
 		return 0
 	}
-	fields := strings.Fields(string(statm))
+	fields := strings.Fields(string(buffer[:n]))
 	if len(fields) < 2 {
 		return 0
 	}
