@@ -14,7 +14,7 @@ const (
 	// answeredRate how many more for each second that it lasts: ZRE sends nothing there, ZMTP
 	// its handshake and heartbeats. What came earlier is never forgotten, or who sends slowly
 	// could send without end.
-	maxAnswered  = 256 << 10
+	maxAnswered  = 16 << 10
 	answeredRate = 64
 
 	// The connections are looked at once in sightInterval at most, and for no more than one

@@ -43,13 +43,16 @@ func bindWithoutNetlink(t *testing.T) {
 			}
 		}
 		taken = bound
-		for range 20 { // what is unbound is free, and can be bound again
+		for n := range 20 { // what is unbound is free, can be bound again, and hears
 			if err := in.Unbind(bound); err != nil {
 				t.Fatal(err)
 			}
 			if again, err := in.Bind(bound); again != bound || err != nil {
 				t.Fatalf("Bind(%s) = %s, %v", bound, again, err)
 			}
+			m := transporttest.MustDial(t, tr, bound, transport.DialOptions{Identity: fmt.Append(nil, "peer", i, "again", n)})
+			transporttest.MustSend(t, m, transporttest.PingHeader)
+			transporttest.MustRecv(t, in, &p)
 		}
 		other, _ := transporttest.MustListen(t, tr, transport.ListenOptions{}, "inproc://other"+fmt.Sprint(i))
 		if _, err := other.Bind(bound); !errors.Is(err, zmq.EADDRINUSE) {

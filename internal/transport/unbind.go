@@ -22,6 +22,11 @@ const unbindLimit = 5 * time.Second
 // libzmq closes the listening sockets in another thread, some time after zmq_unbind and
 // zmq_close have returned; only its events tell when. In the meantime a TCP port is in
 // use, and whoever is bound to the path of an ipc endpoint would lose the file.
+//
+// An endpoint that was bound just before, when nothing has been received since, may stay bound on
+// an overloaded machine: libzmq 4.3.4 forgets it, and does not end what listens there, if its other
+// thread was interrupted between queueing a command for the socket and telling it. Whoever reads the
+// socket in between, as a node does, has nothing to fear.
 func Unbind(ctx *zmq.Context, soc *zmq.Socket, endpoints ...string) error {
 	if len(endpoints) == 0 {
 		return nil
