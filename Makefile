@@ -25,7 +25,7 @@ deps-test: ## deps, and what only the test suite uses
 	@scripts/install-deps --test
 
 build: deps ## Compile every package of every module
-	@for m in $$(scripts/modules); do echo "build: module $$m"; (cd $$m && go build ./...) || exit 1; done
+	@for m in $$(scripts/modules); do echo "build: module $$m"; (cd $$m && go build -o /dev/null ./...) || exit 1; done
 
 install: deps ## Install the command zyre, into $(go env GOBIN) or $(go env GOPATH)/bin
 	@cd cmd/zyre && go install .

@@ -38,16 +38,7 @@ func TestStorm_successorAtSameEndpoint(t *testing.T) {
 	watcher.Wait(t, "WHISPER successor hello", 1)
 	watcher.Whisper("successor", "hello yourself")
 	log.Wait(t, "WHISPER watcher hello yourself", 1)
-	for _, c := range []struct {
-		log     *watch.Log
-		pattern string
-		want    int
-	}{
-		{log, "ENTER watcher", 1}, {log, "EXIT watcher", 0},
-		{watcher.Log, "EXIT old", 1}, {watcher.Log, "ENTER successor", 1}, {watcher.Log, "EXIT successor", 0},
-	} {
-		c.log.CheckCount(t, c.pattern, c.want)
-	}
+	checkSuccession(t, watcher.Log, "old", log)
 }
 
 // A process says HELLO and dies before the node could connect to it. The node's HELLO goes
@@ -79,14 +70,16 @@ func TestStorm_helloToSuccessor(t *testing.T) {
 	log := watch.RecordGreeting(successor)
 	watcher.Wait(t, "WHISPER successor hello", 1)
 	log.Wait(t, "WHISPER watcher hello", 1)
-	for _, c := range []struct {
-		log     *watch.Log
-		pattern string
-		want    int
-	}{
-		{log, "ENTER watcher", 1}, {log, "EXIT watcher", 0},
-		{watcher.Log, "EXIT dead", 1}, {watcher.Log, "ENTER successor", 1}, {watcher.Log, "EXIT successor", 0},
-	} {
-		c.log.CheckCount(t, c.pattern, c.want)
-	}
+	checkSuccession(t, watcher.Log, "dead", log)
+}
+
+// checkSuccession checks that a watcher and a successor saw each other enter once, and that the
+// watcher saw the one before exit.
+func checkSuccession(t *testing.T, watcher *watch.Log, before string, successor *watch.Log) {
+	t.Helper()
+	successor.CheckCount(t, "ENTER watcher", 1)
+	successor.CheckCount(t, "EXIT watcher", 0)
+	watcher.CheckCount(t, "EXIT "+before, 1)
+	watcher.CheckCount(t, "ENTER successor", 1)
+	watcher.CheckCount(t, "EXIT successor", 0)
 }
