@@ -250,8 +250,12 @@ func (w *exploreWorld) hash() uint64 {
 			ids := slices.SortedFunc(maps.Keys(n.n.zre.peers), func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) })
 			for _, id := range ids {
 				p := n.n.zre.peers[id]
+				var deadline time.Time
+				if p.probe.isPending() {
+					deadline = p.probe.deadline
+				}
 				fmt.Fprintln(h, p.id, p.handshake.state, p.handshake.resends, age(p.handshake.sentAt), p.presence.state,
-					age(p.presence.heardAt), age(p.presence.pingedAt), p.presence.unanswered, p.probe.kind, age(p.probe.deadline),
+					age(p.presence.heardAt), age(p.presence.pingedAt), p.presence.unanswered, p.probe, age(deadline),
 					p.in.next, p.out.last, age(p.bornAt), age(p.sightedAt), age(p.enteredAt), age(p.restartedAt), age(p.receivedAt), p.sentSinceHello)
 			}
 			fmt.Fprintln(h, len(n.n.zre.throttles), len(n.n.zre.unreached), n.sees())

@@ -1,8 +1,6 @@
 package zyre
 
 import (
-	"net/netip"
-
 	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/transport"
 )
@@ -26,9 +24,9 @@ func (n *node) resolve(endpoint string, l lookup) bool {
 	return n.resolver.StartNamed(endpoint, l.charged, n.zre.endpointRule(l.by))
 }
 
-func (n *node) hostAddrs() []netip.Addr {
+func (n *node) hostInterfaces() []netif.Interface {
 	host, _ := n.interfaces() // without it, those in use are known
-	return netif.Addrs(host)
+	return host
 }
 
 func (n *node) isAuthorized(key string) bool { return n.policy.Allows(key) }

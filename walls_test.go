@@ -113,7 +113,7 @@ var protocolImports = map[string][]string{
 	"github.com/go-zyre/zyre/internal/fifo":      nil,
 	"github.com/go-zyre/zyre/internal/ratelimit": nil,
 	"github.com/go-zyre/zyre/internal/wire":      nil,
-	"github.com/go-zyre/zyre/internal/netif":     {"Link", "HostOf"},
+	"github.com/go-zyre/zyre/internal/netif":     {"Link", "HostOf", "Interface"},
 	"github.com/go-zyre/zyre/internal/transport": {"Mailbox", "Packet", "Payload", "Conn", "Heard", "Moved", "EndpointRule", "Namer", "NamedElsewhere", "NamedInGossip", "NamedHere", "ErrAgain", "ErrNeedsLookup", "ErrThisHost", "ErrGaveWay", "ParseEndpoint", "RawFromZ85"},
 }
 

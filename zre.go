@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/ratelimit"
 	"github.com/go-zyre/zyre/internal/transport"
 )
@@ -99,8 +100,8 @@ type port interface {
 	// requires or others have named, and reports whether it did. The answer comes to
 	// zre.resolved.
 	resolve(endpoint string, l lookup) bool
-	// hostAddrs lists all addresses of this host that are known, without zones.
-	hostAddrs() []netip.Addr
+	// hostInterfaces lists the interfaces of this host that are known.
+	hostInterfaces() []netif.Interface
 	// isAuthorized reports whether the holder of a CURVE public key may talk with us.
 	isAuthorized(key string) bool
 	// deliver gives the application an event.

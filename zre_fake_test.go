@@ -19,7 +19,7 @@ type fakePort struct {
 	busy    bool                                   // it looks up no more
 	gates   []string                               // peers and groups blocked, and let go on
 	sendErr error                                  // what sending gives
-	host    []netip.Addr                           // addresses of this host
+	host    []netif.Interface                      // of this host
 	revoked bool                                   // no key is authorized any more
 	moves   func() transport.Moved                 // what moves on connections; nil if that cannot be told
 	movesOf func(c transport.Conn) transport.Moved // likewise, by the connection from the peer
@@ -34,7 +34,7 @@ func (f *fakePort) resolve(endpoint string, _ lookup) bool {
 	return !f.busy
 }
 
-func (f *fakePort) hostAddrs() []netip.Addr { return f.host }
+func (f *fakePort) hostInterfaces() []netif.Interface { return f.host }
 
 func (f *fakePort) isAuthorized(string) bool { return !f.revoked }
 

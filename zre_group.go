@@ -118,6 +118,9 @@ func (z *zre) joined(p *peer, name string) {
 		z.groups[name] = g
 	}
 	g.peers = append(g.peers, p)
+	if p.groups == nil {
+		p.groups = map[string]*group{}
+	}
 	p.groups[name] = g
 	p.groupBytes += len(name)
 	z.membersChanged(name, p, false)

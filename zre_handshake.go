@@ -34,11 +34,11 @@ const maxResends = 5
 
 // handshake is the exchange of HELLO with one peer.
 type handshake struct {
-	state     handshakeState
 	sentAt    time.Time     // our last HELLO
 	roundTrip time.Duration // of the last ping that the peer answered
-	resends   uint8         // times that we said HELLO again since it last answered a ping, up to maxResends
-	reported  bool          // the log says that it does not answer our HELLO
+	state     handshakeState
+	resends   uint8 // times that we said HELLO again since it last answered a ping, up to maxResends
+	reported  bool  // the log says that it does not answer our HELLO
 }
 
 // isEntered reports whether the application knows the peer: between ENTER and EXIT.

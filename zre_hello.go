@@ -23,7 +23,7 @@ type hello struct {
 }
 
 // hasCome reports whether there is one: a peer in helloHeld may be known by its beacon alone.
-func (h *hello) hasCome() bool { return h.headers != nil }
+func (h hello) hasCome() bool { return h.headers != nil }
 
 // ownHello makes the HELLO for a peer at an endpoint.
 func (z *zre) ownHello(endpoint string) *ZreMsg {
@@ -45,7 +45,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 		z.log.Warn("zyre: connect", "peer", p.id, "endpoint", p.endpoint, "err", err)
 		return false
 	}
-	p.mailbox, p.probe, p.progress = box, probe{}, progress{}
+	p.mailbox, p.probe, p.progress = box, nil, nil
 	p.out.restart()
 	p.window.restart()
 	p.handshake.sent(now)
@@ -124,7 +124,7 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 	case p == nil:
 		z.onFirstHello(now, uuid, endpoint, reachable, its)
 	case p.handshake.state == helloHeld:
-		p.held = its
+		p.hold(its)
 		if reachable {
 			z.connectHeld(now, p, endpoint)
 		}
@@ -163,14 +163,14 @@ func (z *zre) onFirstHello(now time.Time, uuid [16]byte, endpoint string, reacha
 		// A beacon or a look-up may tell where it is.
 		p := z.newPeer(uuid, "", now)
 		p.key = z.keys[uuid]
-		p.held = its
+		p.hold(its)
 		z.peers[uuid] = p
 		z.counters.unreachable++
 		z.lookUpHeld(now, p)
 		return
 	}
 	if other := z.addressed[endpoint]; other != nil && other.isEntered() {
-		z.endpointConflict(now, other, uuid, endpoint).held = its
+		z.endpointConflict(now, other, uuid, endpoint).hold(its)
 		return
 	}
 	if seeds := z.suspectedSeeds(endpoint, z.keys[uuid]); len(seeds) > 0 {
@@ -301,7 +301,7 @@ func (z *zre) onMessageBeforeHello(now time.Time, p *peer, v *zreView, m *transp
 		return
 	}
 	z.counters.beforeHello++ // on this connection
-	if p != nil && p.handshake.state == helloHeld && v.id == GoodbyeID && p.held.routingByte == m.From[0] {
+	if p != nil && p.handshake.state == helloHeld && v.id == GoodbyeID && p.said().routingByte == m.From[0] {
 		z.forgetPeer(p)
 		return
 	}
@@ -325,8 +325,9 @@ func (z *zre) reportNoAnswer(now time.Time, p *peer) {
 	case p.handshake.state == helloHeld:
 		if since = now.Sub(p.bornAt); p.endpoint == "" && since >= z.timeouts.noAnswer() {
 			p.handshake.reported = true
+			its := p.said()
 			z.log.Warn("zyre: a node says that it is at an endpoint that cannot be used from here",
-				"peer", p.id, "name", p.held.name, "endpoint", p.held.endpoint, "since", since.Round(time.Millisecond))
+				"peer", p.id, "name", its.name, "endpoint", its.endpoint, "since", since.Round(time.Millisecond))
 		}
 		return
 	case since < z.timeouts.noAnswer(), p.isEntered() && p.presence.idle(now) < z.timeouts.noAnswer():

@@ -197,12 +197,14 @@ func (z *zre) resolved(now time.Time, key lookupKey, numeric []string, err error
 // lookUpHeld looks up the host name that a peer in helloHeld says it can be reached at, if
 // it does, and again if that has failed.
 func (z *zre) lookUpHeld(now time.Time, p *peer) {
-	if now.Before(p.lookUpAt) || !needsLookup(p.held.endpoint) {
+	h := p.held
+	if h == nil || now.Before(h.lookUpAt) || !needsLookup(h.endpoint) {
 		return
 	}
-	p.lookUpAt = now.Add(lookupRetry)
-	z.resolveAndConnect(now, p.held.endpoint, lookup{p.uuid, p.key, p.lookUps, false, z.namedBy(p.held.from)})
-	p.lookUps++
+	l := lookup{p.uuid, p.key, h.lookUps, false, z.namedBy(h.from)}
+	h.lookUpAt = now.Add(lookupRetry)
+	h.lookUps++
+	z.resolveAndConnect(now, h.endpoint, l)
 }
 
 // gossiped handles news from gossip: where a node can be reached, and under which key. source

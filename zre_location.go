@@ -32,7 +32,7 @@ func placeOf(endpoint string) string {
 // endpointRule says which endpoints somebody may have this node connect to.
 func (z *zre) endpointRule(by transport.Namer) transport.EndpointRule {
 	rule := z.location.ownRule()
-	rule.Namer, rule.Host = by, z.port.hostAddrs()
+	rule.Namer, rule.Host = by, z.port.hostInterfaces()
 	return rule
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-zyre/zyre/internal/foreign/zmtp"
 	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/netif/netiftest"
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
@@ -210,7 +211,7 @@ func TestNaming_thisHost(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			b := newZREBench(t)
-			b.port.host = []netip.Addr{own, netip.MustParseAddr("172.17.0.1")}
+			b.port.host = []netif.Interface{netiftest.Interface(7, "docker0", netiftest.LANFlags, own.String()+"/16", "172.17.0.1/16")}
 			for _, do := range c.do {
 				do(b)
 			}
@@ -262,7 +263,7 @@ func TestNaming_linkLocal(t *testing.T) {
 	for from, want := range map[string]string{"fe80::2%eth2": "tcp://[fe80::2%eth2]:9", "fe80::3%eth2": ""} {
 		b := newZREBench(t)
 		b.z.location.links = []netif.Link{testLink("eth2", "fe80::2/64")}
-		b.port.host = []netip.Addr{netip.MustParseAddr("fe80::2")}
+		b.port.host = []netif.Interface{netiftest.Interface(7, "eth1", netiftest.LANFlags, "fe80::2/64")}
 		m := b.packet(&ZreMsg{id: HelloID, Endpoint: "tcp://[fe80::2]:9", Name: "peer"}, 0)
 		m.Address = netip.MustParseAddr(from)
 		b.z.receive(b.now, &m)

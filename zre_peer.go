@@ -24,26 +24,25 @@ type peer struct {
 	name          string
 	headers       map[string]string
 	helloEndpoint string
-	from          netip.Addr // of the host that it came from; invalid by ZMTP 1 and 2
-	groups        map[string]*group
-	groupBytes    int  // of their names
-	status        byte // its count of joins and leaves
-	routingByte   byte // the first of the routing id that it is heard under
+	from          netip.Addr        // of the host that it came from; invalid by ZMTP 1 and 2
+	groups        map[string]*group // nil if it was in none
+	groupBytes    int               // of their names
+	status        byte              // its count of joins and leaves
+	routingByte   byte              // the first of the routing id that it is heard under
 
 	handshake handshake
 	presence  presence
 	pings     pings
-	progress  progress
-	probe     probe
+	progress  *progress            // nil: there was no look in this silence
+	probe     *probe               // nil: no suspicion
 	triedAt   map[string]time.Time // hosts at which it was looked for in vain, at most maxTriedHosts; nil if one
-	held      hello                // what a peer in helloHeld or helloUnconfirmed said
-	lookUps   int                  // of the host name in held.endpoint
-	lookUpAt  time.Time
-	suspects  []*peer // of a peer in helloHeld: the seeds that it may be at, still to be tested
-	tested    bool    // of a seed: it was tested whether a peer that has entered is there
-	claimant  *peer   // another node that claims the same endpoint; it gets it if the probe fails
+	held      *heldHello           // what a peer in helloHeld or helloUnconfirmed said; nil: nothing
+	claimant  *peer                // another node that claims the same endpoint; it gets it if the probe fails
 
-	in      sequenceIn
+	in             sequenceIn
+	sentSinceHello bool // it was sent more than HELLO and pings on this connection
+	tested         bool // of a seed: it was tested whether a peer that has entered is there
+
 	out     sequenceOut
 	conn    transport.Conn    // that it is heard on
 	mailbox transport.Mailbox // nil in helloHeld
@@ -59,27 +58,47 @@ type peer struct {
 	receivedAt  time.Time // its last message other than HELLO, PING and PING-OK; zero: none since it entered
 	spokeAt     time.Time // our last message of any kind
 
-	sentSinceHello bool // it was sent more than HELLO and pings on this connection
-
 	received, sent uint64 // messages, for Stats
 
-	viewAnswers ratelimit.Bucket // how often it is told this node's view
+	viewAnswers *ratelimit.Bucket // how often it is told this node's view; nil: it has not asked
+}
+
+// heldHello is the HELLO of a peer that has not entered yet, and what is done about it.
+type heldHello struct {
+	hello
+	lookUps  int // of the host name in endpoint
+	lookUpAt time.Time
+	suspects []*peer // of a peer in helloHeld: the seeds that it may be at, still to be tested
+}
+
+// hold keeps a HELLO until the peer enters.
+func (p *peer) hold(its hello) {
+	if p.held == nil {
+		p.held = &heldHello{}
+	}
+	p.held.hello = its
+}
+
+// said returns the HELLO that is held, or the zero hello.
+func (p *peer) said() hello {
+	if p.held == nil {
+		return hello{}
+	}
+	return p.held.hello
 }
 
 // newPeer makes a peer that is not connected.
 func (z *zre) newPeer(uuid [16]byte, endpoint string, now time.Time) *peer {
 	return &peer{
 		uuid: uuid, id: uuidString(uuid), endpoint: endpoint, address: addressOf(endpoint),
-		headers: map[string]string{}, groups: map[string]*group{},
 		bornAt: now, presence: presence{heardAt: now}, window: window{limit: z.window},
-		viewAnswers: newViewAnswers(),
 	}
 }
 
 // host returns what the peer's host is counted by: the address that its HELLO came from, which
 // it cannot choose as it can the endpoint in it, or the one to connect to if none has come.
 func (p *peer) host() netip.Addr {
-	for _, from := range [...]netip.Addr{p.held.from, p.from} {
+	for _, from := range [...]netip.Addr{p.said().from, p.from} {
 		if from.IsValid() {
 			return netif.HostOf(from)
 		}
@@ -105,7 +124,7 @@ func (p *peer) onlyHelloSoFar() bool { return p.receivedAt.IsZero() }
 func (p *peer) adopt(its hello) {
 	p.helloEndpoint, p.name, p.headers, p.status = its.endpoint, its.name, its.headers, its.status
 	p.routingByte, p.from, p.conn = its.routingByte, its.from, its.conn
-	p.held = hello{}
+	p.held = nil
 }
 
 // groupNames lists the peer's groups in order.
@@ -150,9 +169,7 @@ func addressOf(endpoint string) netip.AddrPort {
 // heardFrom notes a sign of life. It is no answer to our HELLO.
 func (z *zre) heardFrom(now time.Time, p *peer) {
 	p.presence.heard(now)
-	if p.progress.isWatched() {
-		p.progress = progress{}
-	}
+	p.progress = nil
 	if p.isEntered() && p.probe.isPending() && !p.probe.isRemoval() {
 		z.probeAnswered(p)
 	}
@@ -198,7 +215,7 @@ func (z *zre) emitExit(now time.Time, p *peer, reason string) {
 	z.dropQuestions(p)
 	p.handshake.exited()
 	p.pings.fail(ErrUnknownPeer)
-	p.probe = probe{}
+	p.probe = nil
 }
 
 // forgetPeer drops a peer without an event.

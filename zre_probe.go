@@ -6,7 +6,7 @@ import "time"
 type probeKind uint8
 
 const (
-	noProbe          probeKind = iota
+	_                probeKind = iota
 	probeGoodbye               // a goodbye beacon, which can be forged or late: EXIT
 	probeEndpoint              // another node claims its endpoint: EXIT, and the claimant gets it
 	probeMoved                 // its beacons come from another endpoint: EXIT, connect there
@@ -26,7 +26,6 @@ var probeKinds = [...]struct {
 	come, goOut  bool // bytes that do so count as an answer
 	byBeacon     bool // a beacon may cause it, which anybody can forge
 }{
-	noProbe:          {name: "none"},
 	probeGoodbye:     {"goodbye", ReasonGoodbye, false, true, true, true},
 	probeEndpoint:    {"endpoint", ReasonReplaced, false, true, false, true},
 	probeMoved:       {"moved", ReasonMoved, false, true, true, true},
@@ -45,7 +44,7 @@ func (k probeKind) String() string     { return probeKinds[k].name }
 func (k probeKind) exitReason() string { return probeKinds[k].reason }
 func (k probeKind) resendsHello() bool { return probeKinds[k].resendsHello }
 
-// probe is a suspicion under test: the peer was pinged.
+// probe is a suspicion under test: the peer was pinged. There is none in a nil probe.
 type probe struct {
 	kind      probeKind
 	startedAt time.Time
@@ -53,10 +52,17 @@ type probe struct {
 	movedTo   string // of probeMoved and probeElsewhere: where it was sighted
 }
 
-func (pr *probe) isPending() bool { return pr.kind != noProbe }
+func (pr *probe) String() string {
+	if pr == nil {
+		return "none"
+	}
+	return pr.kind.String()
+}
+
+func (pr *probe) isPending() bool { return pr != nil }
 
 // isRemoval reports whether the peer will go whatever it says: a message to it is lost.
-func (pr *probe) isRemoval() bool { return pr.kind == scheduledRemoval }
+func (pr *probe) isRemoval() bool { return pr != nil && pr.kind == scheduledRemoval }
 
 // outranks reports whether the probe goes on when a further suspicion comes up. EXIT
 // outweighs HELLO again, and anything else HELLO elsewhere.
@@ -83,7 +89,7 @@ func (z *zre) startProbe(now time.Time, p *peer, pr probe) {
 		patience *= beaconProbeTimes
 	}
 	pr.startedAt, pr.deadline = now, now.Add(patience)
-	p.probe = pr
+	p.probe = &pr
 	z.watchProgress(now, p)
 	z.wakeBy(pr.deadline)
 	z.ping(now, p)
@@ -92,7 +98,7 @@ func (z *zre) startProbe(now time.Time, p *peer, pr probe) {
 // probeAnswered ends a probe: the peer has been heard from. A claimant of its endpoint
 // goes on waiting, for what was heard may be late: the next beacon starts another probe.
 func (z *zre) probeAnswered(p *peer) {
-	p.probe = probe{}
+	p.probe = nil
 	if p.claimant != nil {
 		z.counters.helloRefused++
 	}
@@ -100,8 +106,8 @@ func (z *zre) probeAnswered(p *peer) {
 
 // probeFailed acts on a suspicion after the peer has said nothing until the deadline.
 func (z *zre) probeFailed(now time.Time, p *peer) {
-	pr := p.probe
-	p.probe = probe{}
+	pr := *p.probe
+	p.probe = nil
 	reason := pr.kind.exitReason()
 	switch {
 	case pr.kind.resendsHello() && (z.location.isCutOff(p.endpoint) || !z.followHelloEndpoint(p) && z.isBroken(p)):
@@ -130,7 +136,7 @@ func (z *zre) probeFailed(now time.Time, p *peer) {
 // scheduleRemoval has a peer removed at the next tick, which is now: not at once,
 // since the caller may be walking over its groups.
 func (z *zre) scheduleRemoval(now time.Time, p *peer) {
-	p.probe = probe{kind: scheduledRemoval, deadline: now}
+	p.probe = &probe{kind: scheduledRemoval, deadline: now}
 	z.wakeBy(now)
 }
 

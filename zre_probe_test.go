@@ -8,21 +8,21 @@ import (
 // EXIT outweighs HELLO again, and what came first outweighs its like.
 func TestProbe_outranks(t *testing.T) {
 	for _, c := range []struct {
-		pending, other probeKind
-		want           bool
+		pending *probe
+		other   probeKind
+		want    bool
 	}{
-		{noProbe, probeGoodbye, false},
-		{noProbe, probeHello, false},
-		{probeGoodbye, probeMoved, true},
-		{probeGoodbye, probeHello, true},
-		{probeHello, probeGoodbye, false},
-		{probeHello, probeIdentity, true},
-		{scheduledRemoval, probeGoodbye, true},
-		{scheduledRemoval, probeHello, true},
+		{nil, probeGoodbye, false},
+		{nil, probeHello, false},
+		{&probe{kind: probeGoodbye}, probeMoved, true},
+		{&probe{kind: probeGoodbye}, probeHello, true},
+		{&probe{kind: probeHello}, probeGoodbye, false},
+		{&probe{kind: probeHello}, probeIdentity, true},
+		{&probe{kind: scheduledRemoval}, probeGoodbye, true},
+		{&probe{kind: scheduledRemoval}, probeHello, true},
 	} {
 		t.Run(c.pending.String()+" and "+c.other.String(), func(t *testing.T) {
-			pr := probe{kind: c.pending}
-			if got := pr.outranks(c.other); got != c.want {
+			if got := c.pending.outranks(c.other); got != c.want {
 				t.Errorf("outranks = %t, want %t", got, c.want)
 			}
 		})
@@ -35,7 +35,6 @@ func TestProbeKind(t *testing.T) {
 		reason       string
 		resendsHello bool
 	}{
-		{noProbe, "", false},
 		{probeGoodbye, ReasonGoodbye, false},
 		{probeEndpoint, ReasonReplaced, false},
 		{probeMoved, ReasonMoved, false},
@@ -53,17 +52,12 @@ func TestProbeKind(t *testing.T) {
 
 func TestProbe_shift(t *testing.T) {
 	deadline := time.Unix(1e9, 0)
-	for _, c := range []struct {
-		kind probeKind
-		want time.Time
-	}{{probeGoodbye, deadline.Add(time.Hour)}, {noProbe, deadline}} {
-		t.Run(c.kind.String(), func(t *testing.T) {
-			pr := probe{kind: c.kind, deadline: deadline}
-			if pr.shift(time.Hour); !pr.deadline.Equal(c.want) {
-				t.Errorf("deadline = %v, want %v", pr.deadline, c.want)
-			}
-		})
+	pr := &probe{kind: probeGoodbye, deadline: deadline}
+	if pr.shift(time.Hour); !pr.deadline.Equal(deadline.Add(time.Hour)) {
+		t.Errorf("deadline = %v, want %v", pr.deadline, deadline.Add(time.Hour))
 	}
+	pr = nil
+	pr.shift(time.Hour) // there is nothing to put off
 }
 
 // A sign of life ends every probe but one: a connection that failed stays failed.
@@ -72,7 +66,7 @@ func TestProbe_endedBySignOfLife(t *testing.T) {
 		t.Run(kind.String(), func(t *testing.T) {
 			b := newZREBench(t)
 			handshakeStates[helloConfirmed.String()](b)
-			b.peer().probe = probe{kind: kind, deadline: b.now.Add(time.Second)}
+			b.peer().probe = &probe{kind: kind, deadline: b.now.Add(time.Second)}
 			b.hearID(PingID)
 			if got, want := b.peer().probe.isPending(), kind == scheduledRemoval; got != want {
 				t.Errorf("the probe goes on: %t, want %t", got, want)

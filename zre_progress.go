@@ -19,7 +19,7 @@ type progress struct {
 }
 
 // isWatched reports whether there was a look in this silence.
-func (pr *progress) isWatched() bool { return !pr.seenAt.IsZero() }
+func (pr *progress) isWatched() bool { return pr != nil && !pr.seenAt.IsZero() }
 
 // see takes a further look.
 //
@@ -45,7 +45,7 @@ func (pr *progress) see(now time.Time, m transport.Moved) (moved bool) {
 // started.
 func (pr *progress) isAnswer(p *probe) bool {
 	k := &probeKinds[p.kind]
-	return k.come && pr.inAt.After(p.startedAt) || k.goOut && pr.outAt.After(p.startedAt)
+	return pr != nil && (k.come && pr.inAt.After(p.startedAt) || k.goOut && pr.outAt.After(p.startedAt))
 }
 
 // watchProgress looks whether bytes move from or to a peer under suspicion, and takes them
@@ -54,7 +54,13 @@ func (z *zre) watchProgress(now time.Time, p *peer) {
 	if z.isOthers(p) {
 		p.conn = transport.Conn{}
 	}
-	if p.mailbox != nil && p.progress.see(now, p.mailbox.Moved(p.conn)) {
+	if p.mailbox == nil {
+		return
+	}
+	if p.progress == nil {
+		p.progress = &progress{}
+	}
+	if p.progress.see(now, p.mailbox.Moved(p.conn)) {
 		p.presence.progressed(now, p.progress.movedBy)
 	}
 }
@@ -87,7 +93,7 @@ func (z *zre) isBroken(p *peer) bool {
 // them.
 func (z *zre) continueProbe(now time.Time, p *peer) bool {
 	z.watchProgress(now, p)
-	if !p.progress.isAnswer(&p.probe) {
+	if !p.progress.isAnswer(p.probe) {
 		return false
 	}
 	p.probe.deadline = now.Add(p.probe.deadline.Sub(p.probe.startedAt))

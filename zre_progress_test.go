@@ -181,7 +181,7 @@ func TestProgress_probe(t *testing.T) {
 					b.z.startProbe(b.now, b.peer(), probe{kind: kind, movedTo: stateElsewhere})
 				}
 				b.port.forget()
-				pending := func() bool { return b.isEntered() && b.peer().probe.kind == kind }
+				pending := func() bool { return b.isEntered() && b.peer().probe.isPending() && b.peer().probe.kind == kind }
 				goesOn := isLife(name) && kind != scheduledRemoval && kind != probeIdentity && (kind != probeEndpoint || name == bytesCome)
 				b.pass(3 * maxVerifyTime)
 				if pending() != goesOn {

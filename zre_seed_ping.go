@@ -54,7 +54,7 @@ func isSamePort(a, b string) bool {
 // holdForTest holds a HELLO until the seeds have been tested that its sender may be at.
 func (z *zre) holdForTest(now time.Time, uuid [16]byte, its hello, seeds []*peer) {
 	p := z.newPeer(uuid, "", now)
-	p.key, p.held, p.suspects = z.keys[uuid], its, seeds
+	p.key, p.held = z.keys[uuid], &heldHello{hello: its, suspects: seeds}
 	z.peers[uuid] = p
 	z.testSeeds(now)
 }
@@ -68,13 +68,14 @@ func (z *zre) testSeeds(now time.Time) {
 	tested := t.seed
 	*t = seedTest{}
 	for _, p := range z.peersInTest() {
-		p.suspects = slices.DeleteFunc(p.suspects, func(s *peer) bool { return s == tested || !z.isOpenSeed(s, p.key) })
-		if len(p.suspects) > 0 {
-			z.beginSeedTest(now, p.suspects[0])
+		h := p.held
+		h.suspects = slices.DeleteFunc(h.suspects, func(s *peer) bool { return s == tested || !z.isOpenSeed(s, p.key) })
+		if len(h.suspects) > 0 {
+			z.beginSeedTest(now, h.suspects[0])
 			continue
 		}
-		p.suspects = nil
-		if endpoint, err := z.reachable(p.held.endpoint, z.namedBy(p.held.from).by); err == nil && z.peers[p.uuid] == p {
+		h.suspects = nil
+		if endpoint, err := z.reachable(h.endpoint, z.namedBy(h.from).by); err == nil && z.peers[p.uuid] == p {
 			z.connectHeld(now, p, endpoint)
 		}
 	}
@@ -101,7 +102,7 @@ func (z *zre) testSeedOfEntered(now time.Time) {
 // peersInTest lists the peers that are held because of seeds.
 func (z *zre) peersInTest() (held []*peer) {
 	for _, p := range z.peers {
-		if p.handshake.state == helloHeld && p.suspects != nil {
+		if p.handshake.state == helloHeld && p.held != nil && p.held.suspects != nil {
 			held = append(held, p)
 		}
 	}
@@ -126,10 +127,10 @@ func (z *zre) beginSeedTest(now time.Time, s *peer) bool {
 // connection to the seed.
 func (z *zre) seedTestAnswered(now time.Time, p *peer, sequence uint16) bool {
 	s := z.seedTest.seed
-	if p == nil || p.handshake.state != helloHeld || !slices.Contains(p.suspects, s) || !z.isOpenSeed(s, p.key) {
+	if p == nil || p.handshake.state != helloHeld || p.held == nil || !slices.Contains(p.held.suspects, s) || !z.isOpenSeed(s, p.key) {
 		return false
 	}
-	its := p.held
+	its := p.held.hello
 	z.forgetPeer(p)
 	z.nameSeed(s, p.uuid)
 	switch {

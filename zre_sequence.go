@@ -50,8 +50,8 @@ func (s *sequenceIn) accept(seq uint16) bool {
 // sequenceOut counts the messages that go to a peer on one connection.
 type sequenceOut struct {
 	last      uint16    // the number used last; 0 before HELLO
-	wrappedAt time.Time // when the count last wrapped; zero if it has not
 	assumed   wrap      // how the peer counts, as far as its silence tells
+	wrappedAt time.Time // when the count last wrapped; zero if it has not
 }
 
 // restart starts the count again, for a new connection. What was learnt of the peer's

@@ -36,8 +36,13 @@ func newSharing(on bool) sharing {
 	return sharing{on: on, answers: ratelimit.Bucket{Rate: viewRateAll, Burst: viewBurstAll}}
 }
 
-// newViewAnswers limits how often one peer is answered.
-func newViewAnswers() ratelimit.Bucket { return ratelimit.Bucket{Rate: viewRate, Burst: viewBurst} }
+// admitQuestion counts a question for this node's view, and reports whether it is answered.
+func (p *peer) admitQuestion(now time.Time) bool {
+	if p.viewAnswers == nil {
+		p.viewAnswers = &ratelimit.Bucket{Rate: viewRate, Burst: viewBurst}
+	}
+	return p.viewAnswers.Take(now)
+}
 
 // askView sends a question to its peer.
 func (z *zre) askView(now time.Time, q *question) {
@@ -110,7 +115,7 @@ func (z *zre) receiveView(now time.Time, p *peer, frames [][]byte) bool {
 // answerView tells a peer this node's view. It never makes anybody wait: a peer that takes
 // nothing at present gets no answer.
 func (z *zre) answerView(now time.Time, p *peer, nonce [8]byte, body []byte) {
-	if len(body) != 0 || p.isBusy() || !p.viewAnswers.Take(now) || !z.sharing.answers.Take(now) {
+	if len(body) != 0 || p.isBusy() || !p.admitQuestion(now) || !z.sharing.answers.Take(now) {
 		z.counters.viewsRefused++
 		return
 	}

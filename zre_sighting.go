@@ -185,10 +185,9 @@ func (z *zre) connect(now time.Time, uuid [16]byte, endpoint string) *peer {
 	if other := z.addressed[endpoint]; other != nil {
 		z.forgetPeer(other)
 	}
-	p := z.newPeer(uuid, "", now)
+	p := z.newPeer(uuid, endpoint, now)
 	p.key = z.keys[uuid]
-	z.peers[uuid] = p
-	z.readdress(p, endpoint)
+	z.peers[uuid], z.addressed[endpoint] = p, p
 	if !z.sendHello(now, p) {
 		z.forgetPeer(p)
 		return nil
@@ -213,22 +212,22 @@ func (z *zre) endpointConflict(now time.Time, holder *peer, uuid [16]byte, endpo
 
 // connectHeld connects to a peer whose HELLO came before it was known where to reach it.
 func (z *zre) connectHeld(now time.Time, p *peer, endpoint string) {
+	its := p.said()
 	if other := z.addressed[endpoint]; other != nil && other != p {
 		if other.isEntered() {
 			if other.claimant != p {
-				z.endpointConflict(now, other, p.uuid, endpoint).held = p.held
+				z.endpointConflict(now, other, p.uuid, endpoint).hold(its)
 			} else {
 				p.presence.heard(now)
 				z.startProbe(now, other, probe{kind: probeEndpoint})
 			}
 			return
 		}
-		if z.isHeldByProof(other) && !p.held.hasCome() {
+		if z.isHeldByProof(other) && !its.hasCome() {
 			return
 		}
 		z.forgetPeer(other)
 	}
-	its := p.held
 	delete(z.peers, p.uuid)
 	q := z.connect(now, p.uuid, endpoint)
 	if q != nil && its.hasCome() {
@@ -244,7 +243,7 @@ func (z *zre) connectHeld(now time.Time, p *peer, endpoint string) {
 // that endpoint has it. It believes us to be connected, so what it sends must not be lost.
 func (z *zre) decideClaim(now time.Time, p *peer, sequence uint16, routingByte byte) *peer {
 	if p == nil || p.handshake.state != helloHeld || sequence != 2 ||
-		!p.held.hasCome() || p.held.routingByte != routingByte {
+		!p.said().hasCome() || p.said().routingByte != routingByte {
 		return p
 	}
 	holder := z.addressed[p.endpoint]

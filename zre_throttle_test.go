@@ -185,7 +185,7 @@ func TestAdmit_countsHosts(t *testing.T) {
 		"by what HELLO names": func(b *zreBench, i int) {
 			uuid := numberedUUID(10 + i)
 			p := b.z.newPeer(uuid, fmt.Sprintf("tcp://10.1.%d.%d:9", i>>8, i&255), b.now)
-			p.held.from = netip.MustParseAddr("192.0.2.1")
+			p.hold(hello{from: netip.MustParseAddr("192.0.2.1")})
 			if b.z.admit(b.now, &b.z.sightings, uuid, p.host()) {
 				b.z.peers[uuid] = p
 			}

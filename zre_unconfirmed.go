@@ -77,7 +77,7 @@ func (z *zre) keepUnconfirmed(now time.Time, p *peer, its hello) {
 // HELLO.
 func (p *peer) awaitAnswer(groups []string) {
 	p.handshake.unconfirmed()
-	p.held = hello{groups: groups}
+	p.hold(hello{groups: groups})
 }
 
 // enterIfAnswered makes a peer in helloUnconfirmed enter if its message shows that it has our
@@ -94,7 +94,7 @@ func (z *zre) enterIfAnswered(now time.Time, p *peer, id uint8) {
 	}
 	p.handshake.helloTaken()
 	z.announce(now, p, p.held.groups)
-	p.held, p.probe = hello{}, probe{}
+	p.held, p.probe = nil, nil
 }
 
 // join notes that the peer has joined a group since it said HELLO.

@@ -132,14 +132,11 @@ func (h Interface) linkAt(p netip.Prefix) Link {
 	return l
 }
 
-// Addrs lists the addresses of interfaces, without zones.
-func Addrs(host []Interface) (addrs []netip.Addr) {
-	for _, h := range host {
-		for _, p := range h.Prefixes {
-			addrs = append(addrs, p.Addr())
-		}
-	}
-	return addrs
+// HasAddr reports whether one of the interfaces has an address. It has no zone.
+func HasAddr(host []Interface, addr netip.Addr) bool {
+	return slices.ContainsFunc(host, func(h Interface) bool {
+		return slices.ContainsFunc(h.Prefixes, func(p netip.Prefix) bool { return p.Addr() == addr })
+	})
 }
 
 // broadcastOf gives the broadcast address of an IPv4 subnet: the one directed

@@ -32,13 +32,13 @@ const (
 // EndpointRule says which endpoints others may have a node connect to, by what the node is
 // at one time. Its slices are shared with others, and nobody changes them.
 type EndpointRule struct {
-	Links      []netif.Link // in use
-	Port       uint16       // of the node on every link
-	Endpoints  []string     // of the node
-	Advertised string       // one more, or ""
-	Local      bool         // the application uses endpoints that only this host can reach
-	Host       []netip.Addr // all addresses of this host, without zones
-	Namer      Namer        // who names the endpoint
+	Links      []netif.Link      // in use
+	Port       uint16            // of the node on every link
+	Endpoints  []string          // of the node
+	Advertised string            // one more, or ""
+	Local      bool              // the application uses endpoints that only this host can reach
+	Host       []netif.Interface // of this host
+	Namer      Namer             // who names the endpoint
 }
 
 // Allows reports whether others may have the node connect to an endpoint with an address:
@@ -96,7 +96,7 @@ func (r EndpointRule) Reachable(endpoint string) (string, error) {
 // IsThisHost reports whether an address is one of this host.
 func (r EndpointRule) IsThisHost(addr netip.Addr) bool {
 	addr = addr.Unmap()
-	return addr.IsLoopback() || r.isUsed(addr) || slices.Contains(r.Host, addr.WithZone(""))
+	return addr.IsLoopback() || r.isUsed(addr) || netif.HasAddr(r.Host, addr.WithZone(""))
 }
 
 // mayNameThisHost reports whether an address of this host may be named by whom it is. In

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/go-zyre/zyre/internal/netif"
+	"github.com/go-zyre/zyre/internal/netif/netiftest"
 )
 
 func TestEndpointRule_Allows(t *testing.T) {
@@ -12,7 +13,7 @@ func TestEndpointRule_Allows(t *testing.T) {
 	rule := EndpointRule{
 		Links: []netif.Link{link("eth0", "10.0.0.1"), link("eth1", "fe80::1%eth1")}, Port: 7,
 		Endpoints: []string{"tcp://10.9.0.1:7"}, Advertised: "tcp://203.0.113.5:8",
-		Host: []netip.Addr{netip.MustParseAddr("172.17.0.1"), netip.MustParseAddr("2001:db8::1")}, Namer: NamedHere,
+		Host: []netif.Interface{netiftest.Interface(7, "docker0", netiftest.LANFlags, "172.17.0.1/16", "2001:db8::1/64")}, Namer: NamedHere,
 	}
 	local, onLo, one6 := rule, rule, rule
 	local.Local = true

@@ -89,7 +89,7 @@ func NewResolver(lookup func(ctx context.Context, host string) (addrs []string, 
 	r := &Resolver{
 		lookup:  lookup,
 		connect: connectOnce,
-		results: make(chan Resolved, 2*maxLookups),
+		results: make(chan Resolved),
 		asked:   map[string]*pendingLookup{},
 		named:   map[string]*pendingLookup{},
 		namers:  map[string]*namer{},

@@ -58,7 +58,7 @@ type Socket struct {
 	raw   *C.zyre_socket // zmq4's C socket; nil after Free
 	batch *C.zyre_batch  // frames received; nil before the first Fill
 	next  int            // the frame that Next returns
-	frame Frame          // what it returned last
+	frame *Frame         // what it returned last; nil before the first Fill
 	users C.int          // whether to ask for the User-Id of messages
 
 	// Addresses asks for the host that every message came from, not only a HELLO.
@@ -129,6 +129,7 @@ func (s *Socket) Fill(one bool) (messages int, more bool, err error) {
 	}
 	if s.batch == nil {
 		s.batch = (*C.zyre_batch)(C.calloc(1, C.sizeof_zyre_batch)) // never nil, says cgo
+		s.frame = &Frame{}
 	}
 	s.next = 0
 	C.zyre_fill(s.raw, s.batch, flag(one), s.users, flag(s.Addresses))
@@ -154,7 +155,7 @@ func (s *Socket) Next() *Frame {
 	if s.public != nil {
 		return &s.public.frames[s.next-1]
 	}
-	f, frame := &s.batch.frame[s.next-1], &s.frame
+	f, frame := &s.batch.frame[s.next-1], s.frame
 	frame.Data, frame.More, frame.Source = unsafe.Slice((*byte)(f.data), int(f.size)), f.more != 0, max(0, int(f.source))
 	if frame.User != "" || f.user != nil {
 		frame.User = C.GoString(f.user)
