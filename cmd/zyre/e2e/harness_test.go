@@ -64,18 +64,23 @@ func hold(_ *child.Reporter, c child.Command) (answer any, err error) {
 
 var programDir string // where the command is, once it was built
 
-// command builds the command zyre at the first call, and returns its path.
+// command builds the command zyre at the first call, and returns its path. It has the race
+// detector in it, but not in an endurance run, which measures the program as its users have it.
 var command = sync.OnceValues(func() (string, error) {
 	var err error
 	if programDir, err = os.MkdirTemp("", "zyre"); err != nil {
 		return "", err
 	}
 	path := filepath.Join(programDir, "zyre")
-	if out, err := exec.Command("go", "build", "-race", "-tags=e2e", "-buildvcs=false", "-o", path, "..").CombinedOutput(); err != nil {
+	args := []string{"build", "-tags=e2e", "-buildvcs=false", "-race=" + strconv.FormatBool(!isSoak()), "-o", path, ".."}
+	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w: %s", err, out)
 	}
 	return path, nil
 })
+
+// isSoak reports whether this is an endurance run.
+func isSoak() bool { return os.Getenv("ZYRE_SOAK") != "" }
 
 // buffer keeps what a process writes.
 type buffer struct {
