@@ -147,12 +147,12 @@ func (sc *screen) scroll(lines []string, room int, fromEnd bool) []string {
 }
 
 // peersAndEvents is the table of peers, and below it the newest events where there is room.
+// It makes no lines but those that are shown: it is drawn four times a second.
 func (sc *screen) peersAndEvents(room int) []string {
 	nodes := sc.shownNodes()
-	table := sc.peerLines(nodes)
 	below := 0
 	if room >= 16 {
-		below = max(room/3, room-len(table)-1)
+		below = max(room/3, room-len(nodes)-2)
 	}
 	rows := room - below - 1 // beside the heading
 	at := 0
@@ -162,7 +162,7 @@ func (sc *screen) peersAndEvents(room int) []string {
 		}
 	}
 	first := min(max(0, at-rows/2), max(0, len(nodes)-rows))
-	body := append([]string{table[0]}, table[1:][first:min(len(nodes), first+rows)]...)
+	body := sc.peerLines(nodes[first:min(len(nodes), first+rows)])
 	if below == 0 {
 		return body
 	}
@@ -170,8 +170,7 @@ func (sc *screen) peersAndEvents(room int) []string {
 		body = append(body, "")
 	}
 	body = append(body, sc.paint(colorDim, strings.Repeat("─", sc.width)))
-	log := sc.entryLines(func(*Entry) bool { return true }, false)
-	return append(body, log[max(0, len(log)-below+1):]...)
+	return append(body, sc.newestLines(below-1)...)
 }
 
 // peerLines is the table of peers, with its heading.

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -60,7 +61,7 @@ func (sc *screen) wrap(indent string, words []string) (lines []string) {
 func (sc *screen) entryLines(wanted func(*Entry) bool, payload bool) (lines []string) {
 	for i := range sc.entries {
 		e := &sc.entries[i]
-		if !wanted(e) || sc.filter != "" && !sc.passes(e.Name, e.Type, e.Group, e.Reason, e.Peer) {
+		if !wanted(e) || !sc.passesEntry(e) {
 			continue
 		}
 		lines = append(lines, sc.entryLine(e))
@@ -79,6 +80,25 @@ func (sc *screen) entryLines(wanted func(*Entry) bool, payload bool) (lines []st
 		lines = []string{"Nothing yet."}
 	}
 	return lines
+}
+
+// newestLines are the newest entries, at most a number of them.
+func (sc *screen) newestLines(most int) (lines []string) {
+	for i := len(sc.entries) - 1; i >= 0 && len(lines) < most; i-- {
+		if e := &sc.entries[i]; sc.passesEntry(e) {
+			lines = append(lines, sc.entryLine(e))
+		}
+	}
+	if len(lines) == 0 {
+		return []string{"Nothing yet."}
+	}
+	slices.Reverse(lines)
+	return lines
+}
+
+// passesEntry reports whether the filter lets an entry pass.
+func (sc *screen) passesEntry(e *Entry) bool {
+	return sc.filter == "" || sc.passes(e.Name, e.Type, e.Group, e.Reason, e.Peer)
 }
 
 func (sc *screen) entryLine(e *Entry) string {

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -80,19 +81,19 @@ type pairs struct {
 type sighting struct {
 	at         time.Time
 	sees       func(uuid string) bool
-	peers      []string
+	peers      iter.Seq[string]
 	isComplete bool
 }
 
 // sightings are those of all nodes that tell, by UUID, the monitor's own node included.
 func (m *Model) sightings() map[string]sighting {
-	own := sighting{at: m.sampledAt, isComplete: true, peers: slices.Collect(maps.Keys(m.peers))}
+	own := sighting{at: m.sampledAt, isComplete: true, peers: maps.Keys(m.peers)}
 	own.sees = func(uuid string) bool { return m.peers[uuid] != nil }
 	all := map[string]sighting{m.uuid: own}
 	for uuid, p := range m.peers {
 		if p.view.isUsable() {
 			all[uuid] = sighting{
-				at: p.view.at, sees: p.view.sees, isComplete: p.view.isComplete(), peers: slices.Collect(maps.Keys(p.view.links)),
+				at: p.view.at, sees: p.view.sees, isComplete: p.view.isComplete(), peers: maps.Keys(p.view.links),
 			}
 		}
 	}
@@ -104,7 +105,7 @@ func (m *Model) comparePairs(now time.Time) {
 	all := m.sightings()
 	found := map[pair]bool{}
 	for from, s := range all {
-		for _, to := range s.peers {
+		for to := range s.peers {
 			other, tells := all[to]
 			if !tells || !other.isComplete || other.sees(from) {
 				continue
