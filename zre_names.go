@@ -20,12 +20,13 @@ func (z *zre) warnOfSameName(now time.Time, p *peer) {
 	if z.sameNames[p.name] || len(z.sameNames) >= maxSameNames {
 		return
 	}
-	id, endpoint := z.id, z.location.announced(p.endpoint)
-	if p.name != z.name {
-		// One that is silent may be the same node before its restart.
-		if other == nil || other.presence.idle(now) >= z.timeouts.evasive {
-			return
-		}
+	var id, endpoint string
+	switch {
+	case p.name == z.name:
+		id, endpoint = z.id, z.location.announced(p.endpoint)
+	case other == nil, other.presence.idle(now) >= z.timeouts.evasive:
+		return // one that is silent may be the same node before its restart
+	default:
 		id, endpoint = other.id, other.endpoint
 	}
 	z.sameNames[p.name] = true

@@ -84,6 +84,13 @@ func oneWay(size, count int) measurement {
 				func(string) (*process, error) { return h.c(ctx, "recv", n, size) },
 				func(e string) (*process, error) { return h.c(ctx, "send", e, n, size) }, p)
 		}},
+		{name: "zmq4, actor", run: func(ctx context.Context, h *host) (sample, error) {
+			return flow(
+				func(string) (*process, error) { return h.worker(ctx, "actor-recv", p) },
+				func(e string) (*process, error) {
+					return h.worker(ctx, "actor-send", params{Count: count, Size: size, Endpoints: []string{e}})
+				}, p)
+		}},
 	}}
 }
 

@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"runtime"
 	"syscall"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
 
+	"github.com/go-zyre/zyre/internal/measure"
+	"github.com/go-zyre/zyre/internal/zmqmsg"
 	"github.com/go-zyre/zyre/internal/zmqwait"
 )
 
@@ -111,4 +115,138 @@ func actorPing(w *output, p params) error {
 		return err
 	}
 	return pings(w, p, a.send, a.receive)
+}
+
+const (
+	actorQueue = 1024    // messages between application and actor, as in zyre
+	shareFrom  = 8 << 10 // bytes from which a message is sent without a further copy, as in zyre
+)
+
+// actorRecv does what zmqRecv does. The actor takes as many messages at once as libzmq has, as a
+// node does, and copies each payload for the application, which may keep it.
+func actorRecv(w *output, p params) error {
+	soc, endpoint, err := listen()
+	if err != nil {
+		return err
+	}
+	fd, err := soc.GetFd()
+	if err != nil {
+		return err
+	}
+	waiter, err := zmqwait.New(uintptr(fd))
+	if err != nil {
+		return err
+	}
+	in, err := zmqmsg.Of(soc, false)
+	if err != nil {
+		return err
+	}
+	hasWork := func() bool {
+		events, err := soc.GetEvents()
+		return err != nil || events&zmq.POLLIN != 0
+	}
+	received, ended := make(chan []byte, actorQueue), make(chan error, 1)
+	go func() {
+		defer close(received)
+		for {
+			_, _, err := in.Fill(false)
+			for in.Ready() {
+				if f := in.Next(); !f.More {
+					received <- bytes.Clone(f.Data)
+				}
+			}
+			if errors.Is(err, zmqmsg.ErrAgain) {
+				err = waiter.Wait(hasWork, time.Now().Add(timeout))
+			}
+			if err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	w.send(message{Endpoint: endpoint})
+	t := newTally(1, p)
+	for payload := range received {
+		if t.add(payload) {
+			w.send(t.m)
+			w.wait()
+			return nil
+		}
+	}
+	return fmt.Errorf("after %d of %d messages: %w", t.Messages, t.count, <-ended)
+}
+
+// actorSend does what zmqSend does to one receiver. Each payload is copied for the actor, for the
+// application may use it again.
+func actorSend(w *output, p params) error {
+	soc, err := dial(p.Endpoints[0])
+	if err != nil {
+		return err
+	}
+	defer soc.Close()
+	out, err := zmqmsg.Of(soc, false)
+	if err != nil {
+		return err
+	}
+	queued, ended := make(chan parcel, actorQueue), make(chan error, 1)
+	go func() {
+		var err error
+		for q := range queued {
+			if err == nil {
+				err = q.send(out, soc)
+			}
+		}
+		ended <- err
+	}()
+	w.send(message{})
+	w.wait()
+	payload := make([]byte, p.Size)
+	begin, cpu := time.Now(), cpuTime()
+	for i := range p.Count {
+		measure.Number(payload, i, 0)
+		queued <- newParcel(payload)
+	}
+	close(queued)
+	if err := <-ended; err != nil {
+		return err
+	}
+	w.send(message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu, Count: p.Count})
+	w.wait()
+	return nil
+}
+
+// parcel is a message on the way to the actor.
+type parcel struct {
+	frame []byte
+	large *zmqmsg.Payload // if it is large, in place of frame
+}
+
+func newParcel(payload []byte) parcel {
+	if len(payload) < shareFrom {
+		return parcel{frame: bytes.Clone(payload)}
+	}
+	return parcel{large: zmqmsg.NewPayload(payload)}
+}
+
+// send queues the message, and waits while the queue of libzmq is full.
+func (q parcel) send(out *zmqmsg.Socket, soc *zmq.Socket) error {
+	if q.large != nil {
+		defer q.large.Release()
+	}
+	for {
+		var err error
+		if q.large != nil {
+			err = out.SendPayload(bareHeader, q.large)
+		} else {
+			err = out.Send(bareHeader, [][]byte{q.frame})
+		}
+		if !errors.Is(err, zmqmsg.ErrAgain) {
+			return err
+		}
+		poller := zmq.NewPoller()
+		poller.Add(soc, zmq.POLLOUT)
+		if ready, err := poller.Poll(timeout); err != nil || len(ready) == 0 {
+			return errors.Join(errors.New("nobody takes messages"), err)
+		}
+	}
 }

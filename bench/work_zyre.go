@@ -28,6 +28,8 @@ var roles = map[string]func(*output, params) error{
 	"zmq-echo":      zmqEcho,
 	"zmq-ping":      zmqPing,
 	"zmq-anchor":    zmqAnchor,
+	"actor-recv":    actorRecv,
+	"actor-send":    actorSend,
 	"actor-echo":    actorEcho,
 	"actor-ping":    actorPing,
 	"zmq-newcomer":  zmqNewcomer,

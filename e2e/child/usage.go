@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/zmqmsg"
 )
 
 // readUsage tells what this process has used.
@@ -30,6 +32,8 @@ func readUsage() (u Usage, err error) {
 			u.Resident <<= 10
 		}
 	}
+	u.C = zmqmsg.Memory()
+	u.Payloads, _ = zmqmsg.PayloadBytes()
 	var r syscall.Rusage
 	if err == nil {
 		err = syscall.Getrusage(syscall.RUSAGE_SELF, &r)

@@ -57,3 +57,46 @@ func TestDelivery_stalledMemory(t *testing.T) {
 		}
 	}
 }
+
+// A node that has sent many large messages and stops leaves nothing of them in its process,
+// and neither does the one that received them: a few bytes of each would show.
+func TestDelivery_largeMessagesLeaveNothing(t *testing.T) {
+	const size, most = 1 << 20, 64 << 10
+	messages := kit.Long(100_000, 300)
+	port := kit.FreeUDPPort(t)
+	cfg := remote("receiver", port)
+	cfg.Groups, cfg.Tally = []string{"g"}, true
+	receiver := child.Run(t, cfg)
+	sender := child.Run(t, remote("sender", port))
+	both, runs := []*child.Node{sender, receiver}, 0
+	run := func(count int) (left [2]child.Usage) {
+		runs++
+		sender.Wait(t, "JOIN receiver g", runs)
+		before := receiver.Tally("sender").Count
+		sender.NumberLarge("g", count, size)
+		watch.Reaches(t, "messages", before+count, func() int { return receiver.Tally("sender").Count })
+		if tally := receiver.Tally("sender"); tally.Missing != 0 || tally.Twice != 0 {
+			t.Errorf("%+v, want none missing and none twice", tally)
+		}
+		for i, n := range both {
+			n.Stop()
+			left[i] = n.Process.Usage()
+		}
+		return left
+	}
+	before := run(100) // what a process takes once and keeps
+	for _, n := range both {
+		n.Start()
+	}
+	after := run(messages)
+	for i, n := range both {
+		was, is := before[i], after[i]
+		t.Logf("%s: %d KiB in C and %d KiB in Go before, %d and %d KiB after", n.Name, was.C>>10, was.Live>>10, is.C>>10, is.Live>>10)
+		if is.Payloads != 0 {
+			t.Errorf("%s: %d bytes of large messages are left, want none", n.Name, is.Payloads)
+		}
+		if c, live := is.C-was.C, is.Live-was.Live; c > most || live > most {
+			t.Errorf("%s: %d bytes more are left in C and %d in Go, want at most %d", n.Name, c, live, most)
+		}
+	}
+}

@@ -10,9 +10,10 @@ func unused(n int) bool {
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil || limit.Cur > 1<<30 || limit.Cur < uint64(n) {
 		return false
 	}
-	fds := make([]unix.PollFd, n)
-	for i := range fds {
-		fds[i].Fd = int32(limit.Cur) - 1 - int32(i)
+	var few [16]unix.PollFd // that need not be allocated
+	fds := few[:0]
+	for i := range n {
+		fds = append(fds, unix.PollFd{Fd: int32(limit.Cur) - 1 - int32(i)})
 	}
 	if _, err := unix.Poll(fds, 0); err != nil {
 		return false

@@ -177,7 +177,8 @@ func (w *Waiter) Close() error {
 // aborts the process in some places when it is refused a descriptor, so callers
 // ask first. Another goroutine may take them in between; ask for more than needed.
 func HaveDescriptors(n int) bool {
-	fds := make([]int, 0, n)
+	var few [16]int // that need not be allocated
+	fds := few[:0]
 	defer func() {
 		for _, fd := range fds {
 			_ = unix.Close(fd)
