@@ -82,14 +82,12 @@ func (s *seams) startGossip(id string, cfg *config, policy *transport.Policy, lo
 func (n *node) startEdges() {
 	e := &n.edges
 	e.commands, e.quit = n.commands, make(chan struct{})
-	if b := n.beacon; b != nil {
-		e.running.Go(func() { e.forwardBeacon(b) })
-	}
+	beacon, resolver := n.beacon, n.resolver
+	e.running.Go(func() { e.forward(beacon, resolver) })
 	if g := n.gossip; g != nil {
 		e.running.Go(func() { e.forwardTuples(g) })
 		e.running.Go(func() { g.forwardAnnouncements(e.quit) })
 	}
-	e.running.Go(func() { e.forwardLookups(n.resolver) })
 }
 
 // sighted handles a beacon.
@@ -153,8 +151,8 @@ func (i *ignoredPeers) update(now time.Time, z *zre, b *Beacon) {
 	*i = told
 	ignored := make(map[beaconOrigin]struct{}, z.entered)
 	for uuid, p := range z.peers {
-		if p.isEntered() && p.address.IsValid() {
-			ignored[beaconOrigin{uuid, p.address}] = struct{}{}
+		if at := addressOf(p.endpoint); p.isEntered() && at.IsValid() {
+			ignored[beaconOrigin{uuid, at}] = struct{}{}
 		}
 	}
 	b.ignore(ignored)

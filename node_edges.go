@@ -3,6 +3,7 @@ package zyre
 import (
 	"sync"
 
+	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
@@ -14,20 +15,30 @@ type edges struct {
 	running  sync.WaitGroup
 }
 
-// forwardBeacon passes on what the beacon hears, as far as the node has time for it, and
-// changes of the links.
-func (e *edges) forwardBeacon(b *Beacon) {
+// forward passes on what the beacon hears, as far as the node has time for it, changes of the
+// links, and which addresses host names have. b is nil if there is no beacon.
+func (e *edges) forward(b *Beacon, resolver *transport.Resolver) {
+	var signals <-chan *Signal
+	var linkChanges <-chan []netif.Link
+	if b != nil {
+		signals, linkChanges = b.Signals, b.linkChanges
+	}
 	for {
 		select {
-		case s, ok := <-b.Signals:
-			if !ok {
-				return
+		case s, ok := <-signals:
+			if !ok { // the beacon has ended
+				signals, linkChanges = nil, nil
+				continue
 			}
 			if !e.commands.offer(command{kind: cmdTake, news: s.sighting}) {
 				b.stats.droppedFull.Add(1)
 			}
-		case links := <-b.linkChanges:
+		case links := <-linkChanges:
 			_ = e.commands.put(command{kind: cmdTake, news: links})
+		case r := <-resolver.Results():
+			_ = e.commands.put(command{kind: cmdTake, news: r})
+		case <-e.quit:
+			return
 		}
 	}
 }
@@ -48,18 +59,6 @@ func (e *edges) forwardTuples(g *gossiping) {
 		}
 		select {
 		case <-c.done:
-		case <-e.quit:
-			return
-		}
-	}
-}
-
-// forwardLookups passes on which addresses host names have.
-func (e *edges) forwardLookups(resolver *transport.Resolver) {
-	for {
-		select {
-		case r := <-resolver.Results():
-			_ = e.commands.put(command{kind: cmdTake, news: r})
 		case <-e.quit:
 			return
 		}

@@ -256,7 +256,7 @@ func (w *exploreWorld) hash() uint64 {
 				}
 				fmt.Fprintln(h, p.id, p.handshake.state, p.handshake.resends, age(p.handshake.sentAt), p.presence.state,
 					age(p.presence.heardAt), age(p.presence.pingedAt), p.presence.unanswered, p.probe, age(deadline),
-					p.in.next, p.out.last, age(p.bornAt), age(p.sightedAt), age(p.enteredAt), age(p.restartedAt), age(p.receivedAt), p.sentSinceHello)
+					p.in.next, p.out.last, p.halfOpenFor(w.s.now), p.isKnownBySightings(), age(p.enteredAt), age(p.restartedAt), age(p.receivedAt), p.sentSinceHello)
 			}
 			fmt.Fprintln(h, len(n.n.zre.throttles), len(n.n.zre.unreached), n.sees())
 		case *simForeign:

@@ -303,6 +303,10 @@ func simInvariants(n *node) error {
 			return fmt.Errorf("peer %s is not at its address", simName(id))
 		case p.backlog.isBlocked() != z.blocked[p]:
 			return fmt.Errorf("peer %s blocked %t, listed %t", simName(id), p.backlog.isBlocked(), z.blocked[p])
+		case p.isEntered() != (p.halfOpen == nil), p.isEntered() && p.held != nil:
+			return fmt.Errorf("peer %s: HELLO %s, half-open %t, held %t", simName(id), p.handshake.state, p.halfOpen != nil, p.held != nil)
+		case z.blocked[p] != (p.intake != nil):
+			return fmt.Errorf("peer %s blocked %t, and its intake is watched: %t", simName(id), z.blocked[p], p.intake != nil)
 		case !p.isEntered() && len(p.groups) > 0:
 			return fmt.Errorf("peer %s has not entered, but is in groups", simName(id))
 		case (p.presence.state == presenceAlive) && p.presence.isPinged():

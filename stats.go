@@ -229,7 +229,7 @@ func (n *node) stats(now time.Time) Stats {
 	for _, p := range z.peers {
 		if !p.isEntered() {
 			s.HalfOpen++
-			s.HalfOpenList = append(s.HalfOpenList, HalfOpenStats{p.id, p.endpoint, p.bornAt})
+			s.HalfOpenList = append(s.HalfOpenList, HalfOpenStats{p.id, p.endpoint, now.Add(-p.halfOpenFor(now))})
 			continue
 		}
 		s.Peers++

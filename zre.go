@@ -266,7 +266,7 @@ func (z *zre) tickPeer(now time.Time, p *peer) {
 		}
 	case p.handshake.state == helloUnconfirmed && p.presence.idle(now) < z.timeouts.expired:
 		// it may answer yet
-	case now.Sub(p.bornAt) >= z.timeouts.expired || z.isSightingOver(now, p):
+	case p.halfOpenFor(now) >= z.timeouts.expired || z.isSightingOver(now, p):
 		z.counters.neverEntered++
 		z.forgetPeer(p)
 	case p.handshake.state == helloHeld:

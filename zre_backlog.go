@@ -69,11 +69,11 @@ const (
 // would ever open the window.
 type backlog struct {
 	queue       fifo.Queue[outgoing]
+	bytes       int // of the content of the messages in queue
+	shouts      int // of these messages
+	pingOKsOwed int // PING-OKs that wait
 	cause       backlogCause
-	bytes       int  // of the content of the messages in queue
-	shouts      int  // of these messages
 	pingQueued  bool // a PING waits
-	pingOKsOwed int  // PING-OKs that wait
 }
 
 // isBlocked reports whether the peer takes no more messages for now.
@@ -120,7 +120,7 @@ func (z *zre) block(now time.Time, p *peer, cause backlogCause) {
 		return
 	}
 	z.blocked[p] = true
-	p.intake = intake{since: now, isStalled: z.isStalledHost(now, p)}
+	p.intake = &intake{since: now, isStalled: z.isStalledHost(now, p)}
 	z.counters.pushedBack++
 	z.port.blockPeer(p.uuid, !z.lettingGo)
 }
@@ -129,7 +129,7 @@ func (z *zre) block(now time.Time, p *peer, cause backlogCause) {
 func (z *zre) unblock(p *peer) {
 	p.backlog.cause = waitsForNothing
 	delete(z.blocked, p)
-	p.intake = intake{}
+	p.intake = nil
 	z.port.blockPeer(p.uuid, false)
 }
 

@@ -199,7 +199,7 @@ func (z *zre) enter(now time.Time, p *peer, its hello) {
 
 // announce makes a peer known to the application.
 func (z *zre) announce(now time.Time, p *peer, groups []string) {
-	p.enteredAt, p.receivedAt = now, time.Time{}
+	p.enteredAt, p.receivedAt, p.halfOpen = now, time.Time{}, nil
 	z.entered++
 	z.enteredChanges++
 	z.log.Info("zyre: enter", "peer", p.id, "name", p.name, "endpoint", p.endpoint)
@@ -323,7 +323,7 @@ func (z *zre) reportNoAnswer(now time.Time, p *peer) {
 	case p.handshake.reported, p.handshake.state == helloConfirmed:
 		return
 	case p.handshake.state == helloHeld:
-		if since = now.Sub(p.bornAt); p.endpoint == "" && since >= z.timeouts.noAnswer() {
+		if since = p.halfOpenFor(now); p.endpoint == "" && since >= z.timeouts.noAnswer() {
 			p.handshake.reported = true
 			its := p.said()
 			z.log.Warn("zyre: a node says that it is at an endpoint that cannot be used from here",

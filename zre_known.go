@@ -102,8 +102,8 @@ func (z *zre) retryKnownNodes(now time.Time) {
 		if k.seed {
 			p = z.seedPeer(uuid, k)
 		}
-		if p != nil {
-			p.sightedAt = time.Time{}
+		if p != nil && p.halfOpen != nil {
+			p.halfOpen.sightedAt = time.Time{}
 		}
 		switch {
 		case p != nil && p.isEntered() && (p.endpoint == k.endpoint || !z.isNothingSaid(p)):

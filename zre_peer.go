@@ -15,10 +15,9 @@ import (
 // that speak ZRE by themselves.
 type peer struct {
 	uuid     [16]byte
-	id       string         // uuid as 32 upper-case hexadecimal digits
-	key      string         // its CURVE public key, Z85; empty on a plain network
-	endpoint string         // where we connect to; empty while that is not known
-	address  netip.AddrPort // the endpoint's; invalid if it has a name, or is not TCP
+	id       string // uuid as 32 upper-case hexadecimal digits
+	key      string // its CURVE public key, Z85; empty on a plain network
+	endpoint string // where we connect to; empty while that is not known
 
 	// what its last HELLO said, and what followed
 	name          string
@@ -48,11 +47,10 @@ type peer struct {
 	mailbox transport.Mailbox // nil in helloHeld
 	window  window
 	backlog backlog
-	intake  intake
+	intake  *intake // nil: it takes what it is sent
 	batch   batch
 
-	bornAt      time.Time // when we first heard of it
-	sightedAt   time.Time // when it was last sighted; zero if it is not known by sightings alone
+	halfOpen    *halfOpen // nil while the application knows it
 	enteredAt   time.Time
 	restartedAt time.Time // when it last restarted its session
 	receivedAt  time.Time // its last message other than HELLO, PING and PING-OK; zero: none since it entered
@@ -90,29 +88,64 @@ func (p *peer) said() hello {
 // newPeer makes a peer that is not connected.
 func (z *zre) newPeer(uuid [16]byte, endpoint string, now time.Time) *peer {
 	return &peer{
-		uuid: uuid, id: uuidString(uuid), endpoint: endpoint, address: addressOf(endpoint),
-		bornAt: now, presence: presence{heardAt: now}, window: window{limit: z.window},
+		uuid: uuid, id: uuidString(uuid), endpoint: endpoint, halfOpen: newHalfOpen(now, endpoint),
+		presence: presence{heardAt: now}, window: window{limit: z.window},
 	}
 }
 
 // host returns what the peer's host is counted by: the address that its HELLO came from, which
 // it cannot choose as it can the endpoint in it, or the one to connect to if none has come.
 func (p *peer) host() netip.Addr {
-	for _, from := range [...]netip.Addr{p.said().from, p.from} {
-		if from.IsValid() {
-			return netif.HostOf(from)
-		}
+	switch {
+	case p.held != nil && p.held.from.IsValid():
+		return netif.HostOf(p.held.from)
+	case p.from.IsValid():
+		return netif.HostOf(p.from)
+	case p.halfOpen != nil:
+		return netif.HostOf(p.halfOpen.address)
 	}
-	return netif.HostOf(p.address.Addr())
+	return netif.HostOf(addressOf(p.endpoint).Addr())
 }
 
 // isEntered reports whether the application knows the peer: between ENTER and EXIT.
 func (p *peer) isEntered() bool { return p.handshake.isEntered() }
 
+// halfOpen is what is known of a peer that has not entered, or has exited and stays.
+type halfOpen struct {
+	since     time.Time  // when we first heard of it, or it exited
+	sightedAt time.Time  // when it was last sighted; zero if it is not known by sightings alone
+	address   netip.Addr // its endpoint's; invalid if that has a name, or is not TCP
+}
+
+func newHalfOpen(now time.Time, endpoint string) *halfOpen {
+	return &halfOpen{since: now, address: addressOf(endpoint).Addr()}
+}
+
+// halfOpenFor returns for how long a peer has been half-open.
+func (p *peer) halfOpenFor(now time.Time) time.Duration {
+	if p.halfOpen == nil {
+		return 0
+	}
+	return now.Sub(p.halfOpen.since)
+}
+
+// isKnownBySightings reports whether a peer is known by sightings alone.
+func (p *peer) isKnownBySightings() bool { return p.halfOpen != nil && !p.halfOpen.sightedAt.IsZero() }
+
 // noteSighted notes a sighting of a peer that is known by sightings alone.
 func (p *peer) noteSighted(now time.Time) {
-	if !p.sightedAt.IsZero() {
-		p.sightedAt = now
+	if p.isKnownBySightings() {
+		p.halfOpen.sightedAt = now
+	}
+}
+
+func (h *halfOpen) shift(by time.Duration) {
+	if h == nil {
+		return
+	}
+	h.since = h.since.Add(by)
+	if !h.sightedAt.IsZero() {
+		h.sightedAt = h.sightedAt.Add(by)
 	}
 }
 
@@ -143,7 +176,10 @@ func (z *zre) readdress(p *peer, endpoint string) {
 	if z.addressed[p.endpoint] == p {
 		delete(z.addressed, p.endpoint)
 	}
-	p.endpoint, p.address = endpoint, addressOf(endpoint)
+	p.endpoint = endpoint
+	if p.halfOpen != nil {
+		p.halfOpen.address = addressOf(endpoint).Addr()
+	}
 	z.addressed[endpoint] = p
 }
 
@@ -214,6 +250,7 @@ func (z *zre) emitExit(now time.Time, p *peer, reason string) {
 	z.port.deliver(exitEvent(p, reason))
 	z.dropQuestions(p)
 	p.handshake.exited()
+	p.halfOpen = newHalfOpen(now, p.endpoint)
 	p.pings.fail(ErrUnknownPeer)
 	p.probe = nil
 }

@@ -49,11 +49,11 @@ func (s presenceState) String() string {
 
 // presence is how long a peer has been silent, and what was done about it.
 type presence struct {
-	state      presenceState
 	heardAt    time.Time // its last sign of life
 	messageAt  time.Time // its last message
 	pingedAt   time.Time // our first ping since heardAt; zero if there was none
-	unanswered int       // our pings on this connection without a PING-OK
+	unanswered int32     // our pings on this connection without a PING-OK
+	state      presenceState
 }
 
 // heard notes a sign of life.
@@ -193,10 +193,9 @@ func (z *zre) checkPresence(now time.Time, p *peer) {
 func (z *zre) shiftTimers(by time.Duration) {
 	z.log.Debug("zyre: was not running for a while", "time", by)
 	for _, p := range z.peers {
-		p.bornAt = p.bornAt.Add(by)
-		p.noteSighted(p.sightedAt.Add(by))
+		p.halfOpen.shift(by)
 		p.presence.shift(by)
 		p.probe.shift(by)
-		p.intake.since = p.intake.since.Add(by)
+		p.intake.shift(by)
 	}
 }

@@ -99,7 +99,7 @@ func TestPresence_tookMessage(t *testing.T) {
 func TestPresence_pingAnswered(t *testing.T) {
 	for _, c := range []struct {
 		name         string
-		before, want int
+		before, want int32
 	}{{"one of two", 2, 1}, {"the last", 1, 0}, {"one too many", 0, 0}} {
 		t.Run(c.name, func(t *testing.T) {
 			pr := presence{unanswered: c.before}

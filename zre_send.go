@@ -120,13 +120,13 @@ func (z *zre) transmit(now time.Time, p *peer, t *transmission) {
 		r.noteOutcome(ErrPushedBack)
 		return
 	}
-	if p.backlog.queue.Len() >= maxBacklog+p.intake.messages || z.lettingGo && z.hasTooMuchFor(p) {
+	if p.backlog.queue.Len() >= maxBacklog+p.addedWhileStalled() || z.lettingGo && z.hasTooMuchFor(p) {
 		z.log.Info("zyre: peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
 		r.noteOutcome(ErrPushedBack)
 		z.scheduleRemoval(now, p)
 		return
 	}
-	if p.intake.isStalled && r != nil && r.shout {
+	if p.isStalled() && r != nil && r.shout {
 		r.noteOutcome(nil) // nobody waits for a stalled peer
 		r = nil
 	}

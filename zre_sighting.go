@@ -31,7 +31,7 @@ func (z *zre) sightedWithKey(now time.Time, uuid [16]byte, endpoint, key string)
 		return
 	}
 	if p := z.peers[uuid]; p != nil && p.key != key {
-		if p.handshake.isHelloReceived() || now.Sub(p.bornAt) < z.timeouts.verify() {
+		if p.handshake.isHelloReceived() || p.halfOpenFor(now) < z.timeouts.verify() {
 			z.noteKeyRefused("sighting", uuid, endpoint, key)
 			return
 		}
@@ -94,7 +94,7 @@ func (z *zre) sayHelloElsewhere(now time.Time, p *peer, endpoint string) {
 // isSightingOver reports whether a peer is known by sightings alone, was sighted too long ago to be
 // tried on, and is not connected to.
 func (z *zre) isSightingOver(now time.Time, p *peer) bool {
-	return p.handshake.state == helloSent && !p.sightedAt.IsZero() && now.Sub(p.sightedAt) >= z.sightingTime &&
+	return p.handshake.state == helloSent && p.isKnownBySightings() && now.Sub(p.halfOpen.sightedAt) >= z.sightingTime &&
 		p.mailbox != nil && p.mailbox.Moved(p.conn).Broken
 }
 
@@ -155,7 +155,7 @@ const endpointStay = time.Second
 func (z *zre) meet(now time.Time, uuid [16]byte, endpoint string) {
 	other := z.addressed[endpoint]
 	stays := other != nil && !other.isEntered() && other.key == z.keys[uuid] &&
-		!z.isOpenSeed(other, other.key) && now.Sub(other.bornAt) < endpointStay && !z.isRequired(uuid)
+		!z.isOpenSeed(other, other.key) && other.halfOpenFor(now) < endpointStay && !z.isRequired(uuid)
 	if stays || z.isHeldByProof(other) || z.isThrottled(now, uuid) || !z.admit(now, &z.sightings, uuid, hostOf(netip.Addr{}, endpoint)) {
 		z.counters.sightingsRefused++
 		return
@@ -167,8 +167,8 @@ func (z *zre) meet(now time.Time, uuid [16]byte, endpoint string) {
 		z.nameSeed(other, uuid)
 	default:
 		// In the place of one that is not known by sightings alone, it is tried as long as that.
-		if p := z.connect(now, uuid, endpoint); p != nil && (other == nil || !other.sightedAt.IsZero()) {
-			p.sightedAt = now
+		if p := z.connect(now, uuid, endpoint); p != nil && (other == nil || other.isKnownBySightings()) {
+			p.halfOpen.sightedAt = now
 		}
 	}
 }

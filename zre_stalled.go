@@ -25,6 +25,23 @@ type intake struct {
 	messages  int // shouts that were added although the peer was stalled
 }
 
+// isStalled reports whether the peer takes nothing at all.
+func (p *peer) isStalled() bool { return p.intake != nil && p.intake.isStalled }
+
+// addedWhileStalled is how many shouts were added to what waits although the peer was stalled.
+func (p *peer) addedWhileStalled() int {
+	if p.intake == nil {
+		return 0
+	}
+	return p.intake.messages
+}
+
+func (in *intake) shift(by time.Duration) {
+	if in != nil {
+		in.since = in.since.Add(by)
+	}
+}
+
 // kept counts the memory of a message for as long as it waits for stalled peers: its content
 // once, for they share it.
 type kept struct {
@@ -51,7 +68,7 @@ func (k *kept) release() {
 // keep returns what counts a message that is added to what waits for a peer; nil unless the
 // peer is stalled.
 func (z *zre) keep(p *peer, t *transmission) *kept {
-	if !p.intake.isStalled {
+	if !p.isStalled() {
 		return nil
 	}
 	if t.kept == nil {
@@ -68,10 +85,10 @@ func (z *zre) keep(p *peer, t *transmission) *kept {
 // checkIntake looks whether a blocked peer takes anything. While this node does not read its
 // inbox, the answers that would open the window do not count as missing.
 func (z *zre) checkIntake(now time.Time, p *peer) {
-	if p.mailbox == nil {
+	if p.mailbox == nil || p.intake == nil {
 		return
 	}
-	in := &p.intake
+	in := p.intake
 	moved := p.mailbox.Moved(p.conn)
 	if z.inbox.isGrace() || in.waiting && moved.Sent > in.acked {
 		z.tookMessage(now, p)
@@ -93,7 +110,11 @@ func (z *zre) checkIntake(now time.Time, p *peer) {
 }
 
 // tookMessage notes that a blocked peer has taken something. Shouts wait for it again.
-func (z *zre) tookMessage(now time.Time, p *peer) { p.intake.since, p.intake.isStalled = now, false }
+func (z *zre) tookMessage(now time.Time, p *peer) {
+	if p.intake != nil {
+		p.intake.since, p.intake.isStalled = now, false
+	}
+}
 
 // settleShouts tells those who shouted and still wait for a peer that they need not.
 func (z *zre) settleShouts(p *peer) {
@@ -109,7 +130,7 @@ func (z *zre) settleShouts(p *peer) {
 
 // holdsShouts reports whether shouts to a peer's groups have to wait for it.
 func (z *zre) holdsShouts(p *peer) bool {
-	return p.backlog.isBlocked() && !(p.intake.isStalled && z.stalledBytes < z.backlogLimit)
+	return p.backlog.isBlocked() && !(p.isStalled() && z.stalledBytes < z.backlogLimit)
 }
 
 // isStalledHost reports whether a peer of the same host has stalled of late, until it exited.

@@ -201,7 +201,7 @@ func (z *zre) oldestHalfOpen() *peer {
 	var most netip.Addr
 	each := func(do func(p *peer, host netip.Addr)) {
 		for uuid, p := range z.peers {
-			if !p.isEntered() && !z.isRequired(uuid) {
+			if p.halfOpen != nil && !z.isRequired(uuid) {
 				do(p, p.host())
 			}
 		}
@@ -214,7 +214,7 @@ func (z *zre) oldestHalfOpen() *peer {
 	})
 	var oldest *peer
 	each(func(p *peer, host netip.Addr) {
-		if host == most && (oldest == nil || p.bornAt.Before(oldest.bornAt)) {
+		if host == most && (oldest == nil || p.halfOpen.since.Before(oldest.halfOpen.since)) {
 			oldest = p
 		}
 	})
