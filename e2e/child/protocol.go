@@ -60,7 +60,7 @@ type Tally struct {
 // Usage is what a process has used of its machine so far.
 type Usage struct {
 	Live, Heap, Resident int           // bytes: reachable, in use by Go's heap, and the peak of all
-	C, Payloads          int           // bytes allocated in C: by all others, and for large messages that are not given back
+	C                    int           // bytes allocated in C; 0 if that is not known
 	CPU                  time.Duration // of all processors
 }
 

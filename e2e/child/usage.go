@@ -11,8 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/go-zyre/zyre/internal/zmqmsg"
 )
 
 // readUsage tells what this process has used.
@@ -32,8 +30,7 @@ func readUsage() (u Usage, err error) {
 			u.Resident <<= 10
 		}
 	}
-	u.C = zmqmsg.Memory()
-	u.Payloads, _ = zmqmsg.PayloadBytes()
+	u.C = allocated()
 	var r syscall.Rusage
 	if err == nil {
 		err = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
