@@ -27,11 +27,13 @@ func measurements(o options) (groups [][]measurement) {
 	div := pick(o.short, 10, 1)
 	alone := func(m measurement) { groups = append(groups, []measurement{m}) }
 	for _, c := range []struct{ size, count int }{
-		{100, 1_000_000}, {1 << 10, 500_000}, {64 << 10, 20_000}, {1 << 20, 1500},
+		{100, 1_000_000}, {1 << 10, 500_000}, {16 << 10, 60_000}, {64 << 10, 20_000},
+		{256 << 10, 6000}, {1 << 20, 1500}, {16 << 20, 100},
 	} {
 		alone(oneWay(c.size, c.count/div))
 	}
 	alone(shouts(8, 100, 100_000/div))
+	alone(shouts(8, 64<<10, 3000/div))
 	alone(roundTrip(100, 20_000/div))
 	alone(startToEnter(pick(o.short, 30, 100)))
 	alone(idle(10, o.idle.Seconds()))
@@ -112,62 +114,83 @@ func flow(receiver, sender starter, p params) (s sample, err error) {
 		return s, err
 	}
 	defer send.stop()
-	sent, err := send.next()
+	sent, err := sentAll(send)
 	if err != nil {
 		return s, err
-	}
-	if sent.Count == 0 { // it waits for the word; the C program does not
-		if err := send.tell(); err != nil {
-			return s, err
-		}
-		if sent, err = send.next(); err != nil {
-			return s, err
-		}
 	}
 	got, err := recv.next()
 	if err != nil {
 		return s, err
 	}
 	rate := float64(got.Count) / got.seconds()
-	return sample{Metrics: []metric{
+	s.Metrics = []metric{
 		{"rate", "messages/s", rate},
 		{"throughput", "MB/s", rate * float64(p.Size) / 1e6},
 		{"CPU, receiver", "µs/message", got.CPU / float64(got.Count) * 1e6},
 		{"CPU, sender", "µs/message", sent.CPU / float64(sent.Count) * 1e6},
-	}}, nil
+	}
+	if got.Peak > 0 && sent.Peak > 0 { // the C program does not tell
+		s.Metrics = append(s.Metrics, metric{"memory, receiver", "MB", got.Peak - got.Base},
+			metric{"memory, sender", "MB", sent.Peak - sent.Base})
+	}
+	return s, nil
 }
 
-// shouts measures messages that go to several processes.
+// sentAll has a sender send, and returns what it reports.
+func sentAll(send *process) (sent message, err error) {
+	if sent, err = send.next(); err != nil || sent.Count > 0 {
+		return sent, err
+	}
+	if err := send.tell(); err != nil { // it waits for the word; the C program does not
+		return sent, err
+	}
+	return send.next()
+}
+
+// shouts measures messages that go to several processes. One of 100 B has no size in its name.
 func shouts(members, size, count int) measurement {
 	p := params{Count: count, Size: size, Peers: members}
-	return measurement{name: fmt.Sprintf("shout-to-%d", members), sides: []side{
+	name := fmt.Sprintf("shout-to-%d", members)
+	if size != 100 {
+		name += "-" + sizeName(size)
+	}
+	return measurement{name: name, sides: []side{
 		{name: "zyre", run: func(ctx context.Context, h *host) (s sample, err error) {
 			p := p
 			if p.Port, err = freePort("udp"); err != nil {
 				return s, err
 			}
-			return fanOut(ctx, h, "zyre-recv", p, func([]string) (*process, error) {
-				return h.worker(ctx, "zyre-shout", p)
-			})
+			return fanOut(members,
+				func(string) (*process, error) { return h.worker(ctx, "zyre-recv", p) },
+				func([]string) (*process, error) { return h.worker(ctx, "zyre-shout", p) })
 		}},
 		{name: "zmq4", run: func(ctx context.Context, h *host) (sample, error) {
 			p := params{Count: count, Size: size}
-			return fanOut(ctx, h, "zmq-recv", p, func(endpoints []string) (*process, error) {
-				p.Endpoints = endpoints
-				return h.worker(ctx, "zmq-send", p)
-			}, members)
+			return fanOut(members,
+				func(string) (*process, error) { return h.worker(ctx, "zmq-recv", p) },
+				func(endpoints []string) (*process, error) {
+					p.Endpoints = endpoints
+					return h.worker(ctx, "zmq-send", p)
+				})
+		}},
+		{name: "libzmq in C", needsC: true, run: func(ctx context.Context, h *host) (sample, error) {
+			n, size := strconv.Itoa(count), strconv.Itoa(size)
+			return fanOut(members,
+				func(string) (*process, error) { return h.c(ctx, "recv", n, size) },
+				func(endpoints []string) (*process, error) {
+					return h.c(ctx, append([]string{"shout", n, size}, endpoints...)...)
+				})
 		}},
 	}}
 }
 
 // fanOut runs a process for each member and one sender.
-func fanOut(ctx context.Context, h *host, role string, p params, sender func([]string) (*process, error), members ...int) (s sample, err error) {
-	n := append(members, p.Peers)[0]
+func fanOut(members int, receiver starter, sender func(endpoints []string) (*process, error)) (s sample, err error) {
 	var recv []*process
 	defer func() { stopAll(recv) }()
 	var endpoints []string
-	for range n {
-		r, err := h.worker(ctx, role, p)
+	for range members {
+		r, err := receiver("")
 		if err != nil {
 			return s, err
 		}
@@ -183,13 +206,7 @@ func fanOut(ctx context.Context, h *host, role string, p params, sender func([]s
 		return s, err
 	}
 	defer send.stop()
-	if _, err := send.next(); err != nil {
-		return s, err
-	}
-	if err := send.tell(); err != nil {
-		return s, err
-	}
-	sent, err := send.next()
+	sent, err := sentAll(send)
 	if err != nil {
 		return s, err
 	}
@@ -211,10 +228,10 @@ func fanOut(ctx context.Context, h *host, role string, p params, sender func([]s
 // roundTrip measures how long an answer takes.
 func roundTrip(size, count int) measurement {
 	p := params{Count: count, Size: size, Peers: 1}
-	ours := func(procs int) func(context.Context, *host) (sample, error) {
+	ours := func(procs int, elsewhere bool) func(context.Context, *host) (sample, error) {
 		return func(ctx context.Context, h *host) (s sample, err error) {
 			p := p
-			p.Procs = procs
+			p.Procs, p.Elsewhere = procs, elsewhere
 			if p.Port, err = freePort("udp"); err != nil {
 				return s, err
 			}
@@ -224,7 +241,7 @@ func roundTrip(size, count int) measurement {
 		}
 	}
 	return measurement{name: "round-trip", sides: []side{
-		{name: "zyre", run: ours(0)},
+		{name: "zyre", run: ours(0, false)},
 		{name: "zmq4", run: func(ctx context.Context, h *host) (sample, error) {
 			return latencies(
 				func(string) (*process, error) { return h.worker(ctx, "zmq-echo", p) },
@@ -245,7 +262,9 @@ func roundTrip(size, count int) measurement {
 					return h.worker(ctx, "actor-ping", params{Count: count, Size: size, Endpoints: []string{e}})
 				}, "µs", 1)
 		}},
-		{name: "zyre, GOMAXPROCS=1", run: ours(1)},
+		{name: "zyre, GOMAXPROCS=1", run: ours(1, false)},
+		{name: "zyre, GOMAXPROCS=4", run: ours(4, false)},
+		{name: "zyre, another goroutine", run: ours(0, true)},
 	}}
 }
 

@@ -39,6 +39,7 @@ type params struct {
 	Endpoints []string // of those to connect to
 	Seconds   float64  // how long to watch
 	Procs     int      // GOMAXPROCS; 0 for the default
+	Elsewhere bool     // who answers is another goroutine than who reads the events
 }
 
 // talking is how many peers send and are sent to.
@@ -55,7 +56,8 @@ type message struct {
 	CPU      float64   `json:"cpu,omitempty"`      // seconds spent meanwhile
 	Micros   []float64 `json:"micros,omitempty"`   // latencies
 	RSS      float64   `json:"rss,omitempty"`      // MB
-	Base     float64   `json:"base,omitempty"`     // MB before there were peers
+	Base     float64   `json:"base,omitempty"`     // MB before there were peers, or messages
+	Peak     float64   `json:"peak,omitempty"`     // MB, the most so far
 	Threads  int       `json:"threads,omitempty"`
 	Switches int       `json:"switches,omitempty"` // voluntary context switches
 	Err      string    `json:"err,omitempty"`

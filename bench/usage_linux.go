@@ -44,6 +44,9 @@ func memory() (o occupied) {
 	return o
 }
 
+// peakMemory is the most memory that the process has had so far, in MB.
+func peakMemory() float64 { return float64(statusField("/proc/self/status", "VmHWM")) / 1024 }
+
 func statusField(file, key string) int {
 	text, _ := os.ReadFile(file)
 	for line := range strings.Lines(string(text)) {

@@ -201,7 +201,7 @@ func actorSend(w *output, p params) error {
 	w.send(message{})
 	w.wait()
 	payload := make([]byte, p.Size)
-	begin, cpu := time.Now(), cpuTime()
+	base, begin, cpu := memory().rss, time.Now(), cpuTime()
 	for i := range p.Count {
 		measure.Number(payload, i, 0)
 		queued <- newParcel(payload)
@@ -210,7 +210,8 @@ func actorSend(w *output, p params) error {
 	if err := <-ended; err != nil {
 		return err
 	}
-	w.send(message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu, Count: p.Count})
+	w.send(message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu, Count: p.Count,
+		Base: base, Peak: peakMemory()})
 	w.wait()
 	return nil
 }

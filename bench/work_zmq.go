@@ -96,13 +96,13 @@ func newTally(senders int, p params) *tally {
 // add takes note of a payload and says whether it was the last one.
 func (t *tally) add(payload []byte) (last bool) {
 	if t.Messages == 0 {
-		t.m.Begin, t.cpu = time.Now().UnixNano(), cpuTime()
+		t.m.Base, t.m.Begin, t.cpu = memory().rss, time.Now().UnixNano(), cpuTime()
 	}
 	if t.Add(payload); t.Messages < t.count {
 		return false
 	}
 	t.m.Count, t.m.Lost = t.Messages, t.Lost
-	t.m.End, t.m.CPU = time.Now().UnixNano(), cpuTime()-t.cpu
+	t.m.End, t.m.CPU, t.m.Peak = time.Now().UnixNano(), cpuTime()-t.cpu, peakMemory()
 	return true
 }
 
@@ -143,7 +143,7 @@ func zmqSend(w *output, p params) error {
 	w.send(message{})
 	w.wait()
 	payload := make([]byte, p.Size)
-	begin, cpu := time.Now(), cpuTime()
+	base, begin, cpu := memory().rss, time.Now(), cpuTime()
 	for i := range p.Count {
 		for j, s := range socs {
 			measure.Number(payload, i, pick(p.Peers > 1, j, 0))
@@ -153,7 +153,7 @@ func zmqSend(w *output, p params) error {
 		}
 	}
 	w.send(message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu,
-		Count: p.Count * len(socs)})
+		Count: p.Count * len(socs), Base: base, Peak: peakMemory()})
 	w.wait()
 	return nil
 }

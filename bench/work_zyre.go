@@ -127,10 +127,11 @@ func zyreSend(w *output, p params) error {
 
 // sendAll sends Count messages, each to all Peers.
 func sendAll(w *output, p params, send func(payload []byte)) error {
-	begin, cpu := time.Now(), cpuTime()
+	base, begin, cpu := memory().rss, time.Now(), cpuTime()
 	sent, _ := measure.Send(make([]byte, p.Size), func(sent int) bool { return sent < p.Count },
 		func(payload []byte) error { send(payload); return nil })
-	w.send(message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu, Count: sent * p.Peers})
+	w.send(message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu, Count: sent * p.Peers,
+		Base: base, Peak: peakMemory()})
 	w.wait()
 	return nil
 }
@@ -158,12 +159,23 @@ func zyreEcho(w *output, p params) error {
 		return err
 	}
 	defer z.Stop()
+	answer := func(e *zyre.Event) { z.Whisper(e.PeerUUID, e.Msg) }
+	if p.Elsewhere {
+		questions, whisper := make(chan *zyre.Event), answer
+		defer close(questions)
+		go func() { // ends with questions
+			for e := range questions {
+				whisper(e)
+			}
+		}()
+		answer = func(e *zyre.Event) { questions <- e }
+	}
 	w.send(message{})
 	for {
 		select {
 		case e := <-z.Events():
 			if e.Type == "WHISPER" {
-				z.Whisper(e.PeerUUID, e.Msg)
+				answer(e)
 			}
 		case <-w.gone:
 			return nil

@@ -3,6 +3,7 @@
 //
 //   bare recv COUNT SIZE           listens, receives COUNT messages
 //   bare send ENDPOINT COUNT SIZE  sends them
+//   bare shout COUNT SIZE ENDPOINT…  sends COUNT messages to each of up to 64, from one buffer
 //   bare echo COUNT                listens, answers COUNT messages on a connection back
 //   bare ping ENDPOINT COUNT SIZE  sends COUNT messages, waiting for each answer
 //
@@ -118,6 +119,23 @@ static void send_all(const char *endpoint, uint64_t count, size_t size) {
     zmq_close(s);
 }
 
+static void shout(uint64_t count, size_t size, int members, char **endpoints) {
+    void *s[64];
+    for (int i = 0; i < members; i++) s[i] = dial(endpoints[i]);
+    char *payload = calloc(1, size);
+    int64_t begin = now(CLOCK_REALTIME), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
+    for (uint64_t i = 0; i < count; i++) {
+        memcpy(payload, &i, sizeof i);
+        for (int j = 0; j < members; j++) send_message(s[j], payload, size);
+    }
+    printf("{\"count\":%llu,\"begin\":%lld,\"cpu\":%g}\n", (unsigned long long)count * members,
+           (long long)begin, (now(CLOCK_PROCESS_CPUTIME_ID) - cpu) / 1e9);
+    fflush(stdout);
+    stay();
+    free(payload);
+    for (int i = 0; i < members; i++) zmq_close(s[i]);
+}
+
 // echo connects to the endpoint in the first message.
 static void echo(uint64_t count) {
     char endpoint[256], back[256] = {0};
@@ -178,12 +196,14 @@ int main(int argc, char **argv) {
         receive(strtoull(argv[2], 0, 10), strtoull(argv[3], 0, 10));
     else if (argc == 5 && !strcmp(argv[1], "send"))
         send_all(argv[2], strtoull(argv[3], 0, 10), strtoull(argv[4], 0, 10));
+    else if (argc > 4 && argc <= 4 + 64 && !strcmp(argv[1], "shout"))
+        shout(strtoull(argv[2], 0, 10), strtoull(argv[3], 0, 10), argc - 4, argv + 4);
     else if (argc == 3 && !strcmp(argv[1], "echo"))
         echo(strtoull(argv[2], 0, 10));
     else if (argc == 5 && !strcmp(argv[1], "ping"))
         ping(argv[2], strtoull(argv[3], 0, 10), strtoull(argv[4], 0, 10));
     else {
-        fprintf(stderr, "usage: bare recv|send|echo|ping ...\n");
+        fprintf(stderr, "usage: bare recv|send|shout|echo|ping ...\n");
         return 2;
     }
     zmq_ctx_term(ctx);

@@ -103,8 +103,11 @@ func run(file, dir, doc string) error {
 func (r *report) throughput() *chart {
 	c := &chart{
 		title: "Messages one way, from process to process", x: "size of a message", y: "MB/s",
-		ticks: []tick{{100, "100 B"}, {1 << 10, "1 KiB"}, {64 << 10, "64 KiB"}, {1 << 20, "1 MiB"}},
-		logX:  true, logY: true,
+		ticks: []tick{
+			{100, "100 B"}, {1 << 10, "1 KiB"}, {16 << 10, "16 KiB"}, {64 << 10, "64 KiB"},
+			{256 << 10, "256 KiB"}, {1 << 20, "1 MiB"}, {16 << 20, "16 MiB"},
+		},
+		logX: true, logY: true,
 	}
 	for _, res := range r.Results {
 		rest, ok := strings.CutPrefix(res.Name, "one-way-")

@@ -22,7 +22,7 @@ func everything() report {
 	small, sizes := []string{"zyre", "zmq4"}, []string{"zyre", "zmq4", "libzmq in C"}
 	peers := []string{"CPU to send", "CPU to receive", "received", "memory of a peer"}
 	mesh := []string{"time", "CPU", "memory", "threads of a process", "processes"}
-	way := []string{"rate", "throughput", "CPU, receiver", "CPU, sender"}
+	way := []string{"rate", "throughput", "CPU, receiver", "CPU, sender", "memory, receiver", "memory, sender"}
 	quantiles := []string{"p50", "p90", "p99", "max"}
 	var r report
 	for i, m := range []struct {
@@ -30,7 +30,8 @@ func everything() report {
 		sides, metrics []string
 	}{
 		{"one-way-100B", sizes, way}, {"one-way-1KiB", sizes, way},
-		{"one-way-64KiB", sizes, way}, {"one-way-1MiB", sizes, way},
+		{"one-way-64KiB", sizes, way}, {"one-way-1MiB", sizes, way}, {"one-way-16MiB", sizes, way},
+		{"shout-to-8-64KiB", sizes, []string{"deliveries", "CPU, receivers", "CPU, sender"}},
 		{"shout-to-8", small, []string{"deliveries", "CPU, receivers", "CPU, sender"}},
 		{"round-trip", sides, quantiles}, {"start-to-enter", small, quantiles},
 		{"idle-10-peers", small[:1], []string{"CPU", "threads"}},

@@ -30,7 +30,8 @@ func insert(file, tables string) error {
 }
 
 // sides in the order of the tables.
-var sides = []string{"zyre", "zmq4", "zmq4, actor", "libzmq in C", "zyre, GOMAXPROCS=1"}
+var sides = []string{"zyre", "zmq4", "zmq4, actor", "libzmq in C",
+	"zyre, GOMAXPROCS=1", "zyre, GOMAXPROCS=4", "zyre, another goroutine"}
 
 // markdown writes the results as tables.
 func (r *report) markdown() string {
@@ -48,6 +49,8 @@ func (r *report) markdown() string {
 		{"one-way-", "rate", "messages a second"},
 		{"one-way-", "CPU, receiver", "CPU of the receiver, µs a message"},
 		{"one-way-", "CPU, sender", "CPU of the sender, µs a message"},
+		{"one-way-", "memory, receiver", "memory of the receiver above what it had before, MB"},
+		{"one-way-", "memory, sender", "memory of the sender above what it had before, MB"},
 	})
 	b.WriteString("### By number of peers\n\n")
 	r.grid(&b, true, []rows{
@@ -130,7 +133,7 @@ func (r *report) others(b *strings.Builder) {
 	var measured []*result
 	var titles, names []string
 	for _, t := range []struct{ name, title string }{
-		{"shout-to-8", "shouts to eight processes"}, {"round-trip", "round trip"},
+		{"shout-to-8", "shouts to eight processes"}, {"shout-to-8-64KiB", "shouts of 64 KiB to eight processes"}, {"round-trip", "round trip"},
 		{"start-to-enter", "from Start to ENTER"}, {"idle-10-peers", "idle node with ten peers"},
 	} {
 		for _, res := range r.Results {
