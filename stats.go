@@ -227,9 +227,9 @@ func (n *node) stats(now time.Time) Stats {
 	s.Dropped.LogRecords = n.cfg.logs.lostRecords()
 	s.Warnings = n.cfg.logs.warnings.list()
 	for _, p := range z.peers {
-		if !p.isEntered() {
+		if h := p.halfOpen; h != nil {
 			s.HalfOpen++
-			s.HalfOpenList = append(s.HalfOpenList, HalfOpenStats{p.id, p.endpoint, now.Add(-p.halfOpenFor(now))})
+			s.HalfOpenList = append(s.HalfOpenList, HalfOpenStats{p.id, p.endpoint, h.since})
 			continue
 		}
 		s.Peers++
