@@ -62,7 +62,7 @@ func TestDelivery_stalledMemory(t *testing.T) {
 // and neither does the one that received them. With ZYRE_LONG=1 16 bytes of each would show.
 func TestDelivery_largeMessagesLeaveNothing(t *testing.T) {
 	const size, most = 1 << 20, 1<<20 + 1<<19 // the memory of one message may wait to be used again
-	messages := kit.Long(100_000, 300)
+	messages := kit.Long(100_000, 60)
 	port := kit.FreeUDPPort(t)
 	cfg := remote("receiver", port)
 	cfg.Groups, cfg.Tally = []string{"g"}, true
@@ -84,7 +84,7 @@ func TestDelivery_largeMessagesLeaveNothing(t *testing.T) {
 		}
 		return left
 	}
-	before := run(100) // what a process takes once and keeps
+	before := run(20) // what a process takes once and keeps
 	for _, n := range both {
 		n.Start()
 	}
@@ -94,6 +94,39 @@ func TestDelivery_largeMessagesLeaveNothing(t *testing.T) {
 		t.Logf("%s: %d KiB in C and %d KiB in Go before, %d and %d KiB after", n.Name, was.C>>10, was.Live>>10, is.C>>10, is.Live>>10)
 		if c, live := is.C-was.C, is.Live-was.Live; c > most || live > most {
 			t.Errorf("%s: %d bytes more are left in C and %d in Go, want at most %d", n.Name, c, live, most)
+		}
+	}
+}
+
+// A node that restarts again and again leaves nothing behind, in its own process or in that of a
+// node that stays.
+func TestNode_restartsLeaveNothing(t *testing.T) {
+	const warm, most = 10, 256 << 10 // a connection that is closing has 85 KiB
+	restarts := kit.Long(400, 20)
+	port := kit.FreeUDPPort(t)
+	node := func(name string) *child.Node {
+		cfg := remote(name, port)
+		cfg.Groups, cfg.ShareView = []string{"g"}, true
+		return child.Run(t, cfg)
+	}
+	stays, comes := node("stays"), node("comes")
+	var before, after [2]child.Usage
+	for i := 1; i <= warm+restarts; i++ {
+		stays.Wait(t, "JOIN comes g", i)
+		comes.Shout("g", "hello")
+		comes.Stop()
+		stays.Wait(t, "EXIT comes", i)
+		after = [2]child.Usage{stays.Process.Usage(), comes.Process.Usage()}
+		if i == warm {
+			before = after
+		}
+		comes.Start()
+	}
+	for i, name := range []string{"stays", "comes"} {
+		was, is := before[i], after[i]
+		t.Logf("%s: %d KiB in C and %d KiB in Go before, %d and %d KiB after", name, was.C>>10, was.Live>>10, is.C>>10, is.Live>>10)
+		if c, live := is.C-was.C, is.Live-was.Live; c > most || live > most {
+			t.Errorf("%s: %d bytes more in C and %d in Go after %d restarts, want at most %d", name, c, live, restarts, most)
 		}
 	}
 }
