@@ -63,6 +63,15 @@ func sizeName(size int) string {
 // oneWay measures messages that one process sends to another.
 func oneWay(size, count int) measurement {
 	p := params{Count: count, Size: size, Peers: 1}
+	bare := func(recv, send string) func(context.Context, *host) (sample, error) {
+		return func(ctx context.Context, h *host) (sample, error) {
+			return flow(
+				func(string) (*process, error) { return h.worker(ctx, recv, p) },
+				func(e string) (*process, error) {
+					return h.worker(ctx, send, params{Count: count, Size: size, Endpoints: []string{e}})
+				}, p)
+		}
+	}
 	return measurement{name: "one-way-" + sizeName(size), sides: []side{
 		{name: "zyre", run: func(ctx context.Context, h *host) (s sample, err error) {
 			p := p
@@ -73,26 +82,14 @@ func oneWay(size, count int) measurement {
 				func(string) (*process, error) { return h.worker(ctx, "zyre-recv", p) },
 				func(string) (*process, error) { return h.worker(ctx, "zyre-send", p) }, p)
 		}},
-		{name: "zmq4", run: func(ctx context.Context, h *host) (sample, error) {
-			return flow(
-				func(string) (*process, error) { return h.worker(ctx, "zmq-recv", p) },
-				func(e string) (*process, error) {
-					return h.worker(ctx, "zmq-send", params{Count: count, Size: size, Endpoints: []string{e}})
-				}, p)
-		}},
+		{name: "zmq4", run: bare("zmq-recv", "zmq-send")},
 		{name: "libzmq in C", needsC: true, run: func(ctx context.Context, h *host) (sample, error) {
 			n, size := strconv.Itoa(count), strconv.Itoa(size)
 			return flow(
 				func(string) (*process, error) { return h.c(ctx, "recv", n, size) },
 				func(e string) (*process, error) { return h.c(ctx, "send", e, n, size) }, p)
 		}},
-		{name: "zmq4, actor", run: func(ctx context.Context, h *host) (sample, error) {
-			return flow(
-				func(string) (*process, error) { return h.worker(ctx, "actor-recv", p) },
-				func(e string) (*process, error) {
-					return h.worker(ctx, "actor-send", params{Count: count, Size: size, Endpoints: []string{e}})
-				}, p)
-		}},
+		{name: "zmq4, actor", run: bare("actor-recv", "actor-send")},
 	}}
 }
 
