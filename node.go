@@ -16,7 +16,7 @@ const (
 	receiveBatch  = 256                    // messages read before everything else gets a turn
 	receiveFrames = 16 << 10               // and the frames in them
 	receiveBytes  = 16 << 20               // and their bytes, with those of routing ids
-	pollShortest  = 200 * time.Microsecond // between looks at a full channel or mailbox
+	pollShortest  = 100 * time.Microsecond // between looks at a full channel or mailbox
 	pollLongest   = 20 * time.Millisecond
 	watchInterval = time.Second // between looks at the interfaces where no beacon does
 )
@@ -60,6 +60,7 @@ type node struct {
 
 	plannedAt time.Time       // when the next round was to begin
 	poll      backoff.Backoff // until the next look at what is full
+	pace      pace
 	stall     stall
 	paused    bool      // the application is behind: the inbox is not read
 	stopAt    time.Time // Stop was called: when to wait no longer; else zero
@@ -133,7 +134,7 @@ func (n *node) run() {
 			break
 		}
 		if !n.yield() && !busy { // yield also when busy: the application has to keep up
-			n.sleep(n.plan(now))
+			n.sleep(n.plan(time.Now()))
 		}
 	}
 	n.shutdown(time.Now())
@@ -173,7 +174,7 @@ func (n *node) plan(now time.Time) time.Time {
 	if !n.stopAt.IsZero() && n.stopAt.Before(wake) {
 		wake = n.stopAt
 	}
-	if !n.events.isBehind() && !n.zre.isWaitingForRoom() && !n.paused {
+	if !n.events.isBehind() && !n.zre.isWaitingForRoom() && !n.paused && n.isReading() {
 		n.poll.Reset()
 	} else if again := now.Add(n.poll.Next()); again.Before(wake) {
 		wake = again
@@ -186,7 +187,7 @@ func (n *node) plan(now time.Time) time.Time {
 // that does not read its inbox must not wait for it either: it would find it readable
 // always, and spin.
 func (n *node) sleep(until time.Time) {
-	if n.events.countTaken(); !n.paused || !n.events.isFull() {
+	if n.events.countTaken(); n.isReading() {
 		n.inbox.Wait(until)
 		return
 	}
@@ -200,6 +201,11 @@ func (n *node) sleep(until time.Time) {
 	case <-n.wakeup:
 	case <-timer.C:
 	}
+}
+
+// isReading reports whether the node reads its inbox: the application is not too far behind.
+func (n *node) isReading() bool {
+	return !n.events.isFull() && !n.pace.waiting
 }
 
 // wake ends the present sleep, or the next. Any goroutine may call it.
@@ -227,6 +233,10 @@ func (n *node) yield() bool {
 // whether it is known that nothing is left. It reads nothing while the application is too far
 // behind.
 func (n *node) drain(now time.Time) (more, drained bool) {
+	n.events.countTaken()
+	if n.pace.update(now, n.events.held); n.pace.waiting {
+		return false, false
+	}
 	frames, bytes := 0, 0
 	for range receiveBatch {
 		if n.events.isFull() {
@@ -255,6 +265,11 @@ func (n *node) drain(now time.Time) (more, drained bool) {
 		n.zre.inboxRead(now)
 		p := &n.packet
 		frames, bytes = frames+len(p.Frames), bytes+len(p.From)+p.Cut+len(p.Header)+frameBytes(p.Frames)
+		if n.pace.update(now, n.events.held); n.pace.waiting {
+			n.zre.inboxBacklogged()
+			n.poll.Reset()
+			return false, false
+		}
 		if frames > receiveFrames || bytes > receiveBytes {
 			break
 		}

@@ -5,7 +5,8 @@
 // Each measurement is made several times with zyre, with a bare loop over zmq4
 // that does the same work, and for some with a C program over libzmq, in turn, so
 // that whatever else the machine does hits all of them. What counts is the ratio
-// in one run. The processes talk over the loopback interface alone.
+// in one run. The processes talk over the loopback interface, or between two network
+// namespaces that the benchmark makes.
 package main
 
 import (
@@ -90,11 +91,14 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	h := &host{bare: compileBare(ctx, dir)}
+	h := &host{compileBare(ctx, dir), loopback}
 	fmt.Printf("%s, %d CPUs, %s, libzmq %s, zmq4 %s\n", r.Machine.CPU, r.Machine.CPUs,
 		runtime.Version(), r.Machine.Libzmq, r.Machine.Zmq4)
 	if h.bare == "" {
 		fmt.Println("no C compiler or no libzmq headers: without the C program")
+	}
+	if err := mayUnshare(); err != nil {
+		fmt.Printf("%v: without the pair of virtual interfaces\n", err)
 	}
 	failed := 0
 	for _, group := range measurements(o) {

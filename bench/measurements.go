@@ -34,7 +34,10 @@ func measurements(o options) (groups [][]measurement) {
 	}
 	alone(shouts(8, 100, 100_000/div))
 	alone(shouts(8, 64<<10, 3000/div))
-	alone(roundTrip(100, 20_000/div))
+	alone(roundTrip("round-trip", overLoopback, 100, 20_000/div))
+	if mayUnshare() == nil {
+		alone(roundTrip("round-trip-veth", overVeth, 100, 20_000/div))
+	}
 	alone(startToEnter(pick(o.short, 30, 100)))
 	alone(idle(10, o.idle.Seconds()))
 	for _, nodes := range o.meshes() {
@@ -223,8 +226,13 @@ func fanOut(members int, receiver starter, sender func(endpoints []string) (*pro
 }
 
 // roundTrip measures how long an answer takes.
-func roundTrip(size, count int) measurement {
+func roundTrip(name string, over wire, size, count int) measurement {
 	p := params{Count: count, Size: size, Peers: 1}
+	loop := func(echo, ping string) func(context.Context, *host) (sample, error) {
+		return func(ctx context.Context, h *host) (sample, error) {
+			return roundTrips(ctx, h, over, echo, ping, p)
+		}
+	}
 	ours := func(procs int, elsewhere bool) func(context.Context, *host) (sample, error) {
 		return func(ctx context.Context, h *host) (s sample, err error) {
 			p := p
@@ -232,37 +240,43 @@ func roundTrip(size, count int) measurement {
 			if p.Port, err = freePort("udp"); err != nil {
 				return s, err
 			}
-			return latencies(
-				func(string) (*process, error) { return h.worker(ctx, "zyre-echo", p) },
-				func(string) (*process, error) { return h.worker(ctx, "zyre-ping", p) }, "µs", 1)
+			return roundTrips(ctx, h, over, "zyre-echo", "zyre-ping", p)
 		}
 	}
-	return measurement{name: "round-trip", sides: []side{
+	return measurement{name: name, sides: []side{
 		{name: "zyre", run: ours(0, false)},
-		{name: "zmq4", run: func(ctx context.Context, h *host) (sample, error) {
-			return latencies(
-				func(string) (*process, error) { return h.worker(ctx, "zmq-echo", p) },
-				func(e string) (*process, error) {
-					return h.worker(ctx, "zmq-ping", params{Count: count, Size: size, Endpoints: []string{e}})
-				}, "µs", 1)
-		}},
+		{name: "zmq4", run: loop("zmq-echo", "zmq-ping")},
 		{name: "libzmq in C", needsC: true, run: func(ctx context.Context, h *host) (sample, error) {
+			a, b, remove, err := over(ctx)
+			if err != nil {
+				return sample{}, err
+			}
+			defer remove()
 			n, size := strconv.Itoa(count), strconv.Itoa(size)
 			return latencies(
-				func(string) (*process, error) { return h.c(ctx, "echo", n) },
-				func(e string) (*process, error) { return h.c(ctx, "ping", e, n, size) }, "µs", 1)
+				func(string) (*process, error) { return h.at(a).c(ctx, "echo", n) },
+				func(e string) (*process, error) { return h.at(b).c(ctx, "ping", e, n, size) }, "µs", 1)
 		}},
-		{name: "zmq4, actor", run: func(ctx context.Context, h *host) (sample, error) {
-			return latencies(
-				func(string) (*process, error) { return h.worker(ctx, "actor-echo", p) },
-				func(e string) (*process, error) {
-					return h.worker(ctx, "actor-ping", params{Count: count, Size: size, Endpoints: []string{e}})
-				}, "µs", 1)
-		}},
+		{name: "zmq4, actor", run: loop("actor-echo", "actor-ping")},
 		{name: "zyre, GOMAXPROCS=1", run: ours(1, false)},
 		{name: "zyre, GOMAXPROCS=4", run: ours(4, false)},
 		{name: "zyre, another goroutine", run: ours(0, true)},
 	}}
+}
+
+// roundTrips runs a worker that answers and one that asks, at either end of a wire.
+func roundTrips(ctx context.Context, h *host, over wire, echo, ping string, p params) (sample, error) {
+	a, b, remove, err := over(ctx)
+	if err != nil {
+		return sample{}, err
+	}
+	defer remove()
+	return latencies(
+		func(string) (*process, error) { return h.at(a).worker(ctx, echo, p) },
+		func(endpoint string) (*process, error) {
+			p.Endpoints = []string{endpoint}
+			return h.at(b).worker(ctx, ping, p)
+		}, "µs", 1)
 }
 
 // startToEnter measures how long a new node takes to know another.

@@ -6,63 +6,85 @@ import (
 )
 
 // mesh measures how long nodes on one host take until each knows all others. They
-// run in one process if it may have enough descriptors.
+// run in one process if it may have enough descriptors. Of many, some restart then.
 func mesh(nodes int) measurement {
 	const each = 4 // descriptors that a node needs for a peer, and a bit
 	fit := max(descriptorLimit()*9/10/(each*nodes), 1)
 	processes := (nodes + fit - 1) / fit
-	one := func(role string) func(context.Context, *host) (sample, error) {
-		return func(ctx context.Context, h *host) (s sample, err error) {
-			ps, got, err := runMesh(ctx, h, role, nodes, processes)
-			if err == nil {
-				stopAll(ps)
-			}
-			return got, err
+	one := func(role string, restart int) func(context.Context, *host) (sample, error) {
+		return func(ctx context.Context, h *host) (sample, error) {
+			return runMesh(ctx, h, role, processes, params{Peers: nodes, Restart: restart})
 		}
 	}
-	m := measurement{name: fmt.Sprintf("mesh-of-%d", nodes), runs: 3, sides: []side{
-		{name: "zyre", run: one("zyre-mesh")}, {name: "zmq4", run: one("zmq-mesh")},
+	restart := pick(nodes >= 200, nodes/10, 0)
+	return measurement{name: fmt.Sprintf("mesh-of-%d", nodes), runs: 3, sides: []side{
+		{name: "zyre", run: one("zyre-mesh", restart)}, {name: "zmq4", run: one("zmq-mesh", 0)},
 	}}
-	return m
 }
 
-// runMesh starts processes that make a mesh together, and returns them with the
-// mesh complete.
-func runMesh(ctx context.Context, h *host, role string, nodes, processes int) (ps []*process, s sample, err error) {
-	defer func() {
-		if err != nil {
-			stopAll(ps)
-		}
-	}()
-	p := params{Peers: nodes}
+// runMesh starts processes that make a mesh together, and lets some of its nodes restart.
+func runMesh(ctx context.Context, h *host, role string, processes int, p params) (s sample, err error) {
+	var ps []*process
+	defer func() { stopAll(ps) }()
 	if p.Port, err = freePort("udp"); err != nil {
-		return ps, s, err
+		return s, err
 	}
 	if p.TCP, err = freePort("tcp"); err != nil {
-		return ps, s, err
+		return s, err
 	}
+	p.Restart = min(p.Restart, p.Peers/processes)
 	for i := range processes {
-		p.First = nodes * i / processes
-		p.Nodes = nodes*(i+1)/processes - p.First
+		p := p
+		p.First = p.Peers * i / processes
+		p.Nodes = p.Peers*(i+1)/processes - p.First
 		w, err := h.worker(ctx, role, p)
 		if err != nil {
-			return ps, s, err
+			return s, err
 		}
 		ps = append(ps, w)
-		if _, err := w.next(); err != nil {
-			return ps, s, err
-		}
 	}
+	all, err := together(ps)
+	if err != nil {
+		return s, err
+	}
+	s.Metrics = []metric{
+		{"time", "s", all.seconds()}, {"CPU", "s", all.CPU}, {"memory", "MB", all.RSS},
+		{"threads of a process", "", float64(all.Threads)}, {"processes", "", float64(processes)},
+	}
+	if p.Restart == 0 {
+		return s, nil
+	}
+	if err := tellAll(ps); err != nil { // to stop them
+		return s, err
+	}
+	again, err := together(ps)
+	if err != nil {
+		return s, err
+	}
+	share := 1 - pairs(p.Peers-p.Restart)/pairs(p.Peers)
+	s.Metrics = append(s.Metrics,
+		metric{"restarts: time", "s", again.seconds()}, metric{"restarts: CPU", "s", again.CPU},
+		metric{"restarts: CPU, of their share", "×", again.CPU / (all.CPU * share)})
+	return s, nil
+}
+
+// pairs is how many pairs there are of so many nodes.
+func pairs(nodes int) float64 { return float64(nodes) * float64(nodes-1) / 2 }
+
+// together waits until all are ready, lets them begin, and adds up what they report.
+func together(ps []*process) (all message, err error) {
 	for _, w := range ps {
-		if err := w.tell(); err != nil {
-			return ps, s, err
+		if _, err := w.next(); err != nil {
+			return all, err
 		}
 	}
-	var all message
+	if err := tellAll(ps); err != nil {
+		return all, err
+	}
 	for i, w := range ps {
 		got, err := w.next()
 		if err != nil {
-			return ps, s, err
+			return all, err
 		}
 		if i == 0 || got.Begin < all.Begin {
 			all.Begin = got.Begin
@@ -70,10 +92,16 @@ func runMesh(ctx context.Context, h *host, role string, nodes, processes int) (p
 		all.End, all.Threads = max(all.End, got.End), max(all.Threads, got.Threads)
 		all.CPU, all.RSS = all.CPU+got.CPU, all.RSS+got.RSS
 	}
-	return ps, sample{Metrics: []metric{
-		{"time", "s", all.seconds()}, {"CPU", "s", all.CPU}, {"memory", "MB", all.RSS},
-		{"threads of a process", "", float64(all.Threads)}, {"processes", "", float64(processes)},
-	}}, nil
+	return all, nil
+}
+
+func tellAll(ps []*process) error {
+	for _, w := range ps {
+		if err := w.tell(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // idle measures what a node costs that has nothing to do.

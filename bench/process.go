@@ -24,7 +24,11 @@ var bareSource []byte
 // host starts the processes of a measurement.
 type host struct {
 	bare string // the C program; empty if it could not be compiled
+	site site
 }
+
+// at starts them at a site.
+func (h *host) at(s site) *host { return &host{h.bare, s} }
 
 // params tell a worker what to do.
 type params struct {
@@ -34,6 +38,7 @@ type params struct {
 	Talking   int      // how many of them send and are sent to; 0 for all
 	Nodes     int      // of a mesh of Peers nodes, how many run in this process
 	First     int      // and which is the first of them
+	Restart   int      // how many of them restart once the mesh is complete: all are of the first process
 	Count     int      // messages or rounds
 	Size      int      // bytes of each payload
 	Endpoints []string // of those to connect to
@@ -83,16 +88,15 @@ func (h *host) worker(ctx context.Context, role string, p params) (*process, err
 	if err != nil {
 		return nil, err
 	}
-	return startProcess(ctx, role, exe, "worker", role, string(arg))
+	return startProcess(role, h.site.command(ctx, exe, "worker", role, string(arg)))
 }
 
 // c starts the C program.
 func (h *host) c(ctx context.Context, args ...string) (*process, error) {
-	return startProcess(ctx, "bare "+args[0], h.bare, args...)
+	return startProcess("bare "+args[0], h.site.command(ctx, h.bare, args...))
 }
 
-func startProcess(ctx context.Context, role, name string, args ...string) (*process, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
+func startProcess(role string, cmd *exec.Cmd) (*process, error) {
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -42,7 +42,7 @@ func listen() (*zmq.Socket, string, error) {
 }
 
 func bind(s *zmq.Socket) (string, error) {
-	if err := s.Bind("tcp://127.0.0.1:*"); err != nil {
+	if err := s.Bind("tcp://" + here().address + ":*"); err != nil {
 		return "", err
 	}
 	return s.GetLastEndpoint()

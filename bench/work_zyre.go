@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/go-zyre/zyre"
@@ -40,7 +41,7 @@ var roles = map[string]func(*output, params) error{
 const group = "bench"
 
 func newNode(p params) *zyre.Zyre {
-	return zyre.NewZyre(context.Background()).SetInterface("lo").SetPort(p.Port)
+	return zyre.NewZyre(context.Background()).SetInterface(here().iface).SetPort(p.Port)
 }
 
 // startNode starts a node and waits until as many peers have entered.
@@ -237,42 +238,82 @@ func zyreNewcomer(w *output, p params) error {
 	return nil
 }
 
-// zyreMesh runs Nodes nodes in this process and waits until each knows Peers-1 others.
+// zyreMesh runs Nodes nodes in this process and waits until each knows Peers-1 others. If some
+// are to restart, it reports once more when each knows as many again.
 func zyreMesh(w *output, p params) error {
 	w.send(message{})
 	w.wait()
-	base, begin, cpu := memory().rss, time.Now(), cpuTime()
-	nodes := make([]*zyre.Zyre, p.Nodes)
-	complete := make(chan error, p.Nodes)
-	for i := range nodes {
-		nodes[i] = newNode(p)
-		if err := nodes[i].Start(); err != nil {
+	m := &meshPart{params: p, nodes: make([]*zyre.Zyre, p.Nodes), complete: make(chan error, p.Nodes)}
+	defer m.stop()
+	if err := m.report(w, func(int) int { return p.Peers - 1 }, p.Nodes); err != nil {
+		return err
+	}
+	if p.Restart > 0 {
+		w.wait()
+		restart := 0
+		if p.First == 0 {
+			restart = p.Restart
+			stopNodes(m.nodes[:restart])
+		}
+		w.send(message{})
+		w.wait()
+		err := m.report(w, func(i int) int { return pick(i < restart, p.Peers-1, p.Restart) }, restart)
+		if err != nil {
 			return err
 		}
-		go func() {
-			_, err := awaitPeers(nodes[i], p.Peers-1, "ENTER")
-			complete <- err
-		}()
 	}
-	for range nodes {
-		if err := <-complete; err != nil {
-			return err
-		}
-	}
-	m := message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu, Base: base}
-	m.RSS, m.Threads = memory().rss, memory().threads
-	w.send(m)
-	for _, z := range nodes {
+	for _, z := range m.nodes {
 		discard(z)
 	}
 	w.wait()
-	for _, z := range nodes {
-		go z.Stop()
-	}
-	for _, z := range nodes {
-		z.Stop()
-	}
 	return nil
+}
+
+// meshPart is the part of one process of nodes that all find each other.
+type meshPart struct {
+	params
+	nodes    []*zyre.Zyre
+	complete chan error
+}
+
+// report starts the first nodes, waits until as many peers as wanted have entered at each, and
+// says what that cost.
+func (m *meshPart) report(w *output, wanted func(node int) int, start int) error {
+	base, begin, cpu := memory().rss, time.Now(), cpuTime()
+	for i := range m.nodes {
+		if i < start {
+			m.nodes[i] = newNode(m.params)
+			if err := m.nodes[i].Start(); err != nil {
+				return err
+			}
+		}
+		go func(z *zyre.Zyre) {
+			_, err := awaitPeers(z, wanted(i), "ENTER")
+			m.complete <- err
+		}(m.nodes[i])
+	}
+	for range m.nodes {
+		if err := <-m.complete; err != nil {
+			return err
+		}
+	}
+	r := message{Begin: begin.UnixNano(), End: time.Now().UnixNano(), CPU: cpuTime() - cpu, Base: base}
+	r.RSS, r.Threads = memory().rss, memory().threads
+	w.send(r)
+	return nil
+}
+
+func (m *meshPart) stop() { stopNodes(m.nodes) }
+
+// stopNodes stops nodes, all at the same time.
+func stopNodes(nodes []*zyre.Zyre) {
+	var all sync.WaitGroup
+	for _, z := range nodes {
+		if z != nil {
+			all.Go(z.Stop)
+		}
+	}
+	all.Wait()
 }
 
 // zyreIdle watches one node with Peers peers that have nothing to say, for Seconds.

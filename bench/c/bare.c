@@ -43,7 +43,10 @@ static void *open_socket(int type) {
 
 static void *listen_at(char *endpoint, size_t size) {
     void *s = open_socket(ZMQ_ROUTER);
-    if (zmq_bind(s, "tcp://127.0.0.1:*")) fail("bind");
+    const char *address = getenv("ZYRE_BENCH_ADDRESS");
+    char any_port[64];
+    snprintf(any_port, sizeof any_port, "tcp://%s:*", address ? address : "127.0.0.1");
+    if (zmq_bind(s, any_port)) fail("bind");
     if (zmq_getsockopt(s, ZMQ_LAST_ENDPOINT, endpoint, &size)) fail("endpoint");
     return s;
 }

@@ -32,12 +32,15 @@ var goalList = []goal{
 	{"shouts of 64 KiB to eight processes, compared with eight DEALERs in C", "shout-to-8-64KiB", "deliveries", "libzmq in C", "×", true, 0.8},
 	{"round trip, median, compared with libzmq in C", "round-trip", "p50", "libzmq in C", "×", false, 1.3},
 	{"round trip, 99 %, compared with libzmq in C", "round-trip", "p99", "libzmq in C", "×", false, 1.5},
+	{"round trip over a veth pair, median", "round-trip-veth", "p50", "libzmq in C", "×", false, 1.3},
+	{"round trip over a veth pair, 99 %", "round-trip-veth", "p99", "libzmq in C", "×", false, 1.5},
 	{"from Start to ENTER, median", "start-to-enter", "p50", "", "ms", false, 5},
 	{"50 nodes in one process find each other: time", "mesh-of-50", "time", "", "s", false, 0.75},
 	{"… CPU", "mesh-of-50", "CPU", "", "s", false, 1},
 	{"… memory", "mesh-of-50", "memory", "", "MB", false, 120},
 	{"200 nodes in several processes: time", "mesh-of-200", "time", "", "s", false, 6},
 	{"… CPU", "mesh-of-200", "CPU", "", "s", false, 12},
+	{"… 20 of them restart: CPU, compared with their share", "mesh-of-200", "restarts: CPU, of their share", "", "×", false, 1},
 	{"idle node with 10 peers: CPU", "idle-10-peers", "CPU", "", "%", false, 0.2},
 }
 

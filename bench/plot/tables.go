@@ -64,6 +64,8 @@ func (r *report) markdown() string {
 	r.grid(&b, false, []rows{
 		{meshes, "time", "time, s"}, {meshes, "CPU", "CPU, s"}, {meshes, "memory", "memory, MB"},
 		{meshes, "threads of a process", "threads of a process"}, {meshes, "processes", "processes"},
+		{meshes, "restarts: time", "a tenth of them restarts: time, s"}, {meshes, "restarts: CPU", "CPU, s"},
+		{meshes, "restarts: CPU, of their share", "CPU, of their share of the above"},
 	})
 	b.WriteString("### Other measurements\n\n")
 	r.others(&b)
@@ -134,6 +136,7 @@ func (r *report) others(b *strings.Builder) {
 	var titles, names []string
 	for _, t := range []struct{ name, title string }{
 		{"shout-to-8", "shouts to eight processes"}, {"shout-to-8-64KiB", "shouts of 64 KiB to eight processes"}, {"round-trip", "round trip"},
+		{"round-trip-veth", "round trip over a veth pair"},
 		{"start-to-enter", "from Start to ENTER"}, {"idle-10-peers", "idle node with ten peers"},
 	} {
 		for _, res := range r.Results {

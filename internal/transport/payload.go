@@ -7,7 +7,7 @@ import "github.com/go-zyre/zyre/internal/zmqmsg"
 type Payload = zmqmsg.Payload
 
 // A message of this size or more costs less if it is not copied a second time.
-const shareFrom = 8 << 10
+const shareFrom = 2 << 10
 
 // Share copies data into a Payload; nil if it is too small to be worth it, or there is no
 // memory for it.
