@@ -2,9 +2,11 @@ package main
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	zmq "github.com/pebbe/zmq4"
@@ -28,6 +30,7 @@ func zyreMany(w *output, p params) error {
 	if err != nil {
 		return err
 	}
+	slices.Sort(entered) // those that talk are the first
 	m := message{Base: base, RSS: settledMemory(), Count: p.Count * p.talking()}
 	payload := make([]byte, p.Size)
 	begin, cpu := time.Now(), cpuTime()
@@ -141,6 +144,7 @@ func peers(w *output, p params) error {
 		id := make([]byte, 17)
 		_, _ = rand.Read(id)
 		id[0] = 1
+		binary.BigEndian.PutUint16(id[1:], uint16(i)) // in order
 		if out[i], err = dialAs(p.Endpoints[0], id); err != nil {
 			return err
 		}
@@ -148,7 +152,7 @@ func peers(w *output, p params) error {
 		if p.Seconds != 0 {
 			err = sendBare(out[i], []byte(endpoint))
 		} else {
-			_, err = out[i].SendBytes(hello(endpoint), 0)
+			_, err = out[i].SendBytes(hello(endpoint, i), 0)
 		}
 		if err != nil {
 			return err
@@ -212,11 +216,12 @@ func takeAll(in, first *zmq.Socket, p params) (answers int, err error) {
 
 func isPing(frame []byte) bool { return len(frame) == 6 && frame[2] == 6 }
 
-// hello makes a HELLO frame: no groups, status 0, name "peer", no headers.
-func hello(endpoint string) []byte {
+// hello makes a HELLO frame: no groups, status 0, a name, no headers.
+func hello(endpoint string, number int) []byte {
+	name := fmt.Sprint("peer ", number)
 	b := append([]byte{0xAA, 0xA1, 1, 2, 0, 1, byte(len(endpoint))}, endpoint...)
 	b = append(b, 0, 0, 0, 0, 0)
-	b = append(b, "\x04peer"...)
+	b = append(append(b, byte(len(name))), name...)
 	return append(b, 0, 0, 0, 0)
 }
 
