@@ -9,14 +9,15 @@ import (
 	"github.com/go-zyre/zyre/internal/backoff"
 	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/zmqwait"
 )
 
 // Limits of a node that are not settings.
 const (
-	receiveBatch  = 256                    // messages read before everything else gets a turn
-	receiveFrames = 16 << 10               // and the frames in them
-	receiveBytes  = 16 << 20               // and their bytes, with those of routing ids
-	pollShortest  = 100 * time.Microsecond // between looks at a full channel or mailbox
+	receiveBatch  = 256                   // messages read before everything else gets a turn
+	receiveFrames = 16 << 10              // and the frames in them
+	receiveBytes  = 16 << 20              // and their bytes, with those of routing ids
+	pollShortest  = 50 * time.Microsecond // between looks at a full channel or mailbox
 	pollLongest   = 20 * time.Millisecond
 	watchInterval = time.Second // between looks at the interfaces where no beacon does
 )
@@ -192,7 +193,8 @@ func (n *node) sleep(until time.Time) {
 		return
 	}
 	wait := time.Until(until)
-	if wait <= 0 {
+	if wait < time.Millisecond {
+		zmqwait.Nap(wait)
 		return
 	}
 	timer := time.NewTimer(wait)
