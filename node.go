@@ -9,7 +9,6 @@ import (
 	"github.com/go-zyre/zyre/internal/backoff"
 	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/transport"
-	"github.com/go-zyre/zyre/internal/zmqwait"
 )
 
 // Limits of a node that are not settings.
@@ -175,7 +174,7 @@ func (n *node) plan(now time.Time) time.Time {
 	if !n.stopAt.IsZero() && n.stopAt.Before(wake) {
 		wake = n.stopAt
 	}
-	if !n.events.isBehind() && !n.zre.isWaitingForRoom() && !n.paused && n.isReading() {
+	if !n.events.isBehind() && !n.zre.isWaitingForRoom() && !n.paused && !n.pace.waiting {
 		n.poll.Reset()
 	} else if again := now.Add(n.poll.Next()); again.Before(wake) {
 		wake = again
@@ -188,13 +187,13 @@ func (n *node) plan(now time.Time) time.Time {
 // that does not read its inbox must not wait for it either: it would find it readable
 // always, and spin.
 func (n *node) sleep(until time.Time) {
-	if n.events.countTaken(); n.isReading() {
+	if n.events.countTaken(); !n.events.isFull() && !n.pace.waiting {
 		n.inbox.Wait(until)
 		return
 	}
 	wait := time.Until(until)
-	if wait < time.Millisecond {
-		zmqwait.Nap(wait)
+	if n.seams.nap != nil && wait < time.Millisecond {
+		n.seams.nap(wait)
 		return
 	}
 	timer := time.NewTimer(wait)
@@ -203,11 +202,6 @@ func (n *node) sleep(until time.Time) {
 	case <-n.wakeup:
 	case <-timer.C:
 	}
-}
-
-// isReading reports whether the node reads its inbox: the application is not too far behind.
-func (n *node) isReading() bool {
-	return !n.events.isFull() && !n.pace.waiting
 }
 
 // wake ends the present sleep, or the next. Any goroutine may call it.
@@ -236,7 +230,7 @@ func (n *node) yield() bool {
 // behind.
 func (n *node) drain(now time.Time) (more, drained bool) {
 	n.events.countTaken()
-	if n.pace.update(now, n.events.held); n.pace.waiting {
+	if n.keepPace(now) {
 		return false, false
 	}
 	frames, bytes := 0, 0
@@ -267,9 +261,7 @@ func (n *node) drain(now time.Time) (more, drained bool) {
 		n.zre.inboxRead(now)
 		p := &n.packet
 		frames, bytes = frames+len(p.Frames), bytes+len(p.From)+p.Cut+len(p.Header)+frameBytes(p.Frames)
-		if n.pace.update(now, n.events.held); n.pace.waiting {
-			n.zre.inboxBacklogged()
-			n.poll.Reset()
+		if n.keepPace(now) {
 			return false, false
 		}
 		if frames > receiveFrames || bytes > receiveBytes {
@@ -278,6 +270,18 @@ func (n *node) drain(now time.Time) (more, drained bool) {
 	}
 	n.zre.inboxBacklogged()
 	return true, false
+}
+
+// keepPace has the node stop reading for a moment where the application has to catch up, and
+// reports whether it does.
+func (n *node) keepPace(now time.Time) bool {
+	before := n.pace.waiting
+	n.pace.update(now, n.events.held, n.events.taken)
+	if n.pace.waiting && !before {
+		n.zre.inboxBacklogged()
+		n.poll.Reset()
+	}
+	return n.pace.waiting
 }
 
 // pause stops reading the inbox.

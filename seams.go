@@ -4,10 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"github.com/go-zyre/zyre/internal/hostnet"
 	"github.com/go-zyre/zyre/internal/netif"
 	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/zmqwait"
 )
 
 // seams are what a node stands on. Tests and simulations put something else in their
@@ -19,6 +21,7 @@ type seams struct {
 	interfaces func() ([]netif.Interface, error)                                                            // nil: those of the host
 	localAddr  func(remote netip.Addr) (netip.Addr, bool)                                                   // nil: routes are not known
 	lookup     func(ctx context.Context, host string) ([]string, error)                                     // nil: the system's
+	nap        func(time.Duration)                                                                          // gives the processor away for less than a millisecond; nil: a timer does
 }
 
 // zmqSeams makes what a node stands on in production.
@@ -35,6 +38,7 @@ func seamsOf(t *transport.ZMQ) seams {
 		transport: t,
 		newBeacon: newBeacon,
 		localAddr: netif.LocalAddr,
+		nap:       zmqwait.Nap,
 		openGossip: func(id string, cfg *config, policy *transport.Policy, log *slog.Logger) (*gossiping, error) {
 			return openGossip(t, id, cfg, policy, log)
 		},

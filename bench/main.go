@@ -98,7 +98,7 @@ func run(ctx context.Context, o options) error {
 		fmt.Println("no C compiler or no libzmq headers: without the C program")
 	}
 	if err := mayUnshare(); err != nil {
-		fmt.Printf("%v: without the pair of virtual interfaces\n", err)
+		fmt.Printf("without the pair of virtual interfaces: %v\n", err)
 	}
 	failed := 0
 	for _, group := range measurements(o) {

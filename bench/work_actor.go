@@ -119,7 +119,7 @@ func actorPing(w *output, p params) error {
 
 const (
 	actorQueue = 1024    // messages between application and actor, as in zyre
-	shareFrom  = 8 << 10 // bytes from which a message is sent without a further copy, as in zyre
+	shareFrom  = 2 << 10 // bytes from which a message is sent without a further copy, as in zyre
 )
 
 // actorRecv does what zmqRecv does. The actor takes as many messages at once as libzmq has, as a

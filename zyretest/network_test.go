@@ -455,3 +455,25 @@ func TestNetwork_whileWaiting(t *testing.T) {
 		bubble.Sleep(time.Second)
 	})
 }
+
+// Time passes for a node whose application takes nothing, whenever it is woken.
+func TestNetwork_applicationStopped(t *testing.T) {
+	for _, step := range []time.Duration{777 * time.Microsecond, 7777 * time.Microsecond, 100300 * time.Microsecond} {
+		synctest.Test(t, func(t *testing.T) {
+			network := zyretest.NewNetwork(t)
+			a, b := network.NewNode("a"), network.NewNode("b").SetQueueLimit(64<<10)
+			start(t, a)
+			must(t, "Start", b.Start()) // nobody reads its events
+			bubble.Sleep(time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			for a.WhisperContext(ctx, b.UUID(), make([]byte, 10<<10)) == nil {
+			}
+			for begin := time.Now(); time.Since(begin) < 3*time.Second; bubble.Sleep(step) {
+				if s := b.Stats(); !s.Paused {
+					t.Fatalf("after %v: not paused, %d bytes wait", time.Since(begin), s.HeldBytes)
+				}
+			}
+		})
+	}
+}

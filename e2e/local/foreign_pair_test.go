@@ -175,7 +175,7 @@ func TestPeer_nodeStops(t *testing.T) {
 func TestPeer_beginsAgain(t *testing.T) {
 	for name, disturb := range map[string]func(p *pair) error{
 		"forgets": func(p *pair) error { return p.peer.Forget(p.uuid) },
-		"HELLO":   func(p *pair) error { return p.peer.SayHelloAgain(p.uuid) },
+		"HELLO":   func(p *pair) error { return p.peer.SayHelloAgain(p.uuid, 1) },
 		"gap": func(p *pair) error {
 			ping := foreign.Message{ID: foreign.PingID, Sequence: 9999}
 			frames, err := ping.Frames()

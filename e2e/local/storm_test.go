@@ -105,14 +105,10 @@ var storms = []struct {
 	begin func(p *stormPair)
 }{
 	{"rehandshake", func(p *stormPair) {
-		p.f.must(p.f.SayHelloAgain(p.uuid))
+		p.f.must(p.f.SayHelloAgain(p.uuid, 1))
 	}},
 	{"duplicated HELLO", func(p *stormPair) {
-		hello := p.f.Hello()
-		frames, err := hello.Frames()
-		p.f.must(err)
-		p.f.must(p.f.SayHelloAgain(p.uuid))
-		p.f.must(p.f.SendTo(p.uuid, frames...))
+		p.f.must(p.f.SayHelloAgain(p.uuid, 2))
 	}},
 	{"crossing HELLOs", func(p *stormPair) {
 		// A gap makes ours begin again, while the peer, which has not heard of it, does so
@@ -120,7 +116,7 @@ var storms = []struct {
 		p.f.must(p.f.Freeze())
 		p.gap()
 		p.events.Wait(p.t, "EXIT fake", 1)
-		p.f.must(p.f.SayHelloAgain(p.uuid))
+		p.f.must(p.f.SayHelloAgain(p.uuid, 1))
 		p.f.must(p.f.Thaw())
 	}},
 	{"gap", (*stormPair).gap},

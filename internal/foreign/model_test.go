@@ -22,7 +22,7 @@ func TestModel_crashed(t *testing.T) {
 	w.m.Join("H")
 	w.m.Leave("H")
 	w.m.Forget(w.now, uuidOf("P"))
-	w.m.SayHelloAgain(uuidOf("P"))
+	w.m.SayHelloAgain(uuidOf("P"), 1)
 	w.m.Datagram(w.now, "R", AppendBeacon(nil, uuidOf("R"), 1))
 	w.pass(time.Minute)
 	if n := w.m.Shout("G"); n != 0 || w.m.Whisper(uuidOf("P")) || len(w.log) > 0 {

@@ -178,10 +178,14 @@ var encounters = []struct {
 	}, each{"": "close P, EXIT P, dial P tcp://P:1, hello#1 to P"}},
 	{"forced to say HELLO again", func(w *world) {
 		w.meet("P")
-		w.m.SayHelloAgain(uuidOf("P"))
-		w.m.SayHelloAgain(uuidOf("Q"))
+		w.m.SayHelloAgain(uuidOf("P"), 1)
+		w.m.SayHelloAgain(uuidOf("Q"), 1)
 		w.whisper("P", 2, "x")
 	}, each{"": "close P, dial P tcp://P:1, hello#1 to P, WHISPER P x"}},
+	{"forced to say HELLO twice", func(w *world) {
+		w.meet("P")
+		w.m.SayHelloAgain(uuidOf("P"), 2)
+	}, each{"": "close P, dial P tcp://P:1, hello#1 to P, hello#1 to P"}},
 	{"stop", func(w *world) { w.meet("P"); w.beacon("Q"); w.log = nil; w.m.Stop() }, each{"": "close P, close Q"}},
 }
 

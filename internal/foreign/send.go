@@ -76,16 +76,19 @@ func (m *Model) Hello() Message {
 
 // SayHelloAgain opens a fresh connection to a peer and says HELLO on it, but goes on to
 // hold the peer ready: what an implementation never does by itself. Tests begin storms
-// with it.
-func (m *Model) SayHelloAgain(uuid [16]byte) {
+// with it. More than once it says the same HELLO as many times.
+func (m *Model) SayHelloAgain(uuid [16]byte, times int) {
 	p := m.find(uuid)
 	if p == nil || m.crashed {
 		return
 	}
 	m.disconnect(p)
 	if m.port.Dial(uuid, p.endpoint) == nil {
-		p.connected, p.sent = true, 0
-		m.send(p, m.Hello())
+		p.connected = true
+		for range times {
+			p.sent = 0
+			m.send(p, m.Hello())
+		}
 	}
 }
 

@@ -7,7 +7,7 @@
 
 // Fresh memory costs more than to copy into it, for the system clears it page by page. So
 // memory that was sent is used again: the pool keeps as much as is in use, and a little.
-enum { smallest_bits = 12, sizes = 20, classes = 4 * sizes, always_pooled = 1 << 20 };
+enum { smallest_bits = 10, sizes = 22, classes = 4 * sizes, always_pooled = 1 << 20 };
 
 // A stack for each class of sizes. Any thread pushes, and who has set popping pops: so
 // nobody takes away, and brings back, the element that is about to be popped. Nobody waits

@@ -42,13 +42,13 @@ func TestPayload_sizes(t *testing.T) { each(t, testPayloadSizes) }
 
 func testPayloadSizes(t *testing.T, of constructor) {
 	in, out := pair(t, of, 1000)
-	for _, size := range []int{0, 1, 4095, 4096, 5120, 5121, 8191, 8192, 8193, 10240, 65536, 65537, 1 << 20, 1<<20 + 1, 5 << 20} {
+	for _, size := range []int{0, 1, 1280, 1281, 2048, 2049, 4095, 4096, 5120, 5121, 8191, 8192, 8193, 10240, 65536, 65537, 1 << 20, 1<<20 + 1, 5 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			data := pattern(size)
 			p := NewPayload(data)
 			sent := data[:size/2] // the caller's to change
 			clear(sent)
-			if used, _ := PayloadBytes(); used < size || used > max(5120, size+size/4) {
+			if used, _ := PayloadBytes(); used < size || used > max(1280, size+size/4) {
 				t.Errorf("%d bytes use %d, want at most a quarter more", size, used)
 			}
 			if err := out.SendPayload([]byte("header"), p); err != nil {

@@ -69,9 +69,9 @@ func (p *Peer) Forget(uuid [16]byte) error {
 }
 
 // SayHelloAgain has the model say HELLO on a fresh connection to a node that it goes on
-// to hold ready.
-func (p *Peer) SayHelloAgain(uuid [16]byte) error {
-	return p.Do(func(m *foreign.Model) { m.SayHelloAgain(uuid) })
+// to hold ready, as many times.
+func (p *Peer) SayHelloAgain(uuid [16]byte, times int) error {
+	return p.Do(func(m *foreign.Model) { m.SayHelloAgain(uuid, times) })
 }
 
 // SendTo sends frames as they are on the connection that the model has to a node: a
