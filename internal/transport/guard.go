@@ -14,7 +14,7 @@ import (
 
 const (
 	activeInterval  = 250 * time.Millisecond // between two looks
-	pressedInterval = 50 * time.Millisecond // if some may have held too much at the last one
+	pressedInterval = 50 * time.Millisecond  // if some may have held too much at the last one
 
 	// recognizeInterval is how often it is asked at least whose connection each is.
 	recognizeInterval = 10 * time.Second
