@@ -11,6 +11,7 @@ import (
 	zmq "github.com/pebbe/zmq4"
 
 	"github.com/go-zyre/zyre/internal/measure"
+	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/zmqmsg"
 	"github.com/go-zyre/zyre/internal/zmqwait"
 )
@@ -117,10 +118,7 @@ func actorPing(w *output, p params) error {
 	return pings(w, p, a.send, a.receive)
 }
 
-const (
-	actorQueue = 1024    // messages between application and actor, as in zyre
-	shareFrom  = 2 << 10 // bytes from which a message is sent without a further copy, as in zyre
-)
+const actorQueue = 1024 // messages between application and actor, as in zyre
 
 // actorRecv does what zmqRecv does. The actor takes as many messages at once as libzmq has, as a
 // node does, and copies each payload for the application, which may keep it.
@@ -223,10 +221,10 @@ type parcel struct {
 }
 
 func newParcel(payload []byte) parcel {
-	if len(payload) < shareFrom {
-		return parcel{frame: bytes.Clone(payload)}
+	if large := transport.Share(payload); large != nil {
+		return parcel{large: large}
 	}
-	return parcel{large: zmqmsg.NewPayload(payload)}
+	return parcel{frame: bytes.Clone(payload)}
 }
 
 // send queues the message, and waits while the queue of libzmq is full.
