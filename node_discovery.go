@@ -130,8 +130,9 @@ func (n *node) tuple(now time.Time, t zgossip.Tuple) {
 	}
 }
 
-// ignoreInterval is the least time between two lists of peers to ignore, unless one has gone.
-const ignoreInterval = 250 * time.Millisecond
+// ignoreInterval is the least time between two lists of peers to ignore, unless one has gone. In that time
+// a peer sends one beacon.
+const ignoreInterval = beaconInterval
 
 // ignoredPeers is what the beacon was told last: when, and zre's counts at that time.
 type ignoredPeers struct {

@@ -19,6 +19,19 @@ func kept(t *testing.T) {
 	t.Cleanup(Release)
 }
 
+// descriptors lists those of the process, but the spare one.
+func descriptors(t *testing.T) (fds []int) {
+	t.Helper()
+	err := directory.Use(func(dir int) (err error) {
+		fds, err = list(dir, spare.number())
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fds
+}
+
 // takeAll takes all descriptors that the process may still have.
 func takeAll(t *testing.T) {
 	t.Helper()
@@ -85,15 +98,15 @@ func TestKeep_noDescriptors(t *testing.T) {
 // What is kept is read anew each time, is the same few descriptors however often, is not passed
 // on to programs that are started, and is given back at last.
 func TestKeep(t *testing.T) {
-	before := descriptors()
+	before := descriptors(t)
 	kept(t)
 	kept(t)
-	if got := len(descriptors()); got != len(before) { // the directory is open in both, and the spare left out
+	if got := len(descriptors(t)); got != len(before) { // the directory is open in both, and the spare left out
 		t.Errorf("%d descriptors while they are kept, want %d as without", got, len(before))
 	}
 	dialed, accepted := connect(t)
 	setProbes(t, accepted)
-	if all := descriptors(); !slices.Contains(all, descriptor(t, dialed)) || !slices.Contains(all, descriptor(t, accepted)) {
+	if all := descriptors(t); !slices.Contains(all, descriptor(t, dialed)) || !slices.Contains(all, descriptor(t, accepted)) {
 		t.Errorf("descriptors() = %v, without those of a new connection", all)
 	}
 	if !Of(descriptor(t, accepted)).Reset(probes) {

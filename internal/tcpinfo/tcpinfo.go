@@ -28,6 +28,9 @@ func (c Conn) IsKnown() bool { return c.fd != 0 }
 // IsCurrent reports whether its descriptor still is this connection.
 func (c Conn) IsCurrent() bool { return isCurrent(c) }
 
+// ID returns a number that no other connection has, nor a later one; 0 if there is none.
+func (c Conn) ID() uint64 { return c.inode }
+
 // FD returns the descriptor of the connection, which is another's once it has ended.
 func (c Conn) FD() int { return c.fd }
 
@@ -67,7 +70,7 @@ type Reading struct {
 }
 
 // All reads the connections of this process; nil if they cannot be told. It takes about
-// 4 µs for each, or 2 µs if before has it, which is what All returned before; that may be nil.
+// 4 µs for each, or 1.5 µs if before has it, which is what All returned before; that may be nil.
 func All(before []Reading) []Reading { return all(before) }
 
 // Keep has All and Reset work also while the process has no descriptor left, until Release: it

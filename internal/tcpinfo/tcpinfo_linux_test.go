@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // connect makes a connection over loopback and returns both of its ends.
@@ -159,6 +161,45 @@ func TestAll_again(t *testing.T) {
 	}
 	if !contains(all, stays) || !contains(all, next) || contains(all, ended) || contains(all, reset) {
 		t.Errorf("All(before) = %v, want %v and %v, and neither %v nor %v", all, stays, next, ended, reset)
+	}
+}
+
+// A look finds each connection once, wherever its number is and however many descriptors were open
+// at its beginning, and leaves one number out.
+func TestLook_all(t *testing.T) {
+	kept(t)
+	low, out := Of(descriptor(t, first(connect(t)))), Of(descriptor(t, first(connect(t))))
+	fd, err := unix.FcntlInt(uintptr(low.fd), unix.F_DUPFD_CLOEXEC, 1500)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	high := Of(fd)
+	now := openDescriptors(directory.fd)
+	for name, open := range map[string]int{
+		"the kernel does not tell": 0, "one": 1, "fewer than now": now - 1, "now": now, "all numbers are tried": 1501,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before []Reading
+			for range 2 {
+				l := look{before: before}
+				if err := l.all(directory.fd, open, out.fd); err != nil {
+					t.Fatal(err)
+				}
+				for c, want := range map[Conn]int{low: 1, high: 1, out: 0} {
+					got := 0
+					for _, r := range l.found {
+						if r.Conn == c {
+							got++
+						}
+					}
+					if got != want {
+						t.Errorf("found %v %d times, want %d", c, got, want)
+					}
+				}
+				before = l.found
+			}
+		})
 	}
 }
 

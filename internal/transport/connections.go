@@ -30,11 +30,11 @@ type connections struct {
 	bound    map[uint16]int         // inboxes, by their port
 	dialed   map[netip.AddrPort]int // mailboxes, by where they connect to
 	latest   *sight
-	looking  bool               // somebody does
-	seen     []tcpinfo.Reading  // all that were seen at the latest look, by who looks
-	nextAt   time.Time          // when the next look may be
-	answered map[Conn]*answered // those that may be of mailboxes
-	cut      atomic.Uint64      // how many of these were ended, until a guard counts them
+	looking  bool                 // somebody does
+	seen     []tcpinfo.Reading    // all that were seen at the latest look, by who looks
+	nextAt   time.Time            // when the next look may be
+	answered map[uint64]*answered // those that may be of mailboxes, by their ID
+	cut      atomic.Uint64        // how many of these were ended, until a guard counts them
 }
 
 // sight is what was seen at one look. It is not changed afterwards.
@@ -97,9 +97,9 @@ func (l *connections) sort(now time.Time, all []tcpinfo.Reading) *sight {
 			l.limitAnswers(s, c)
 		}
 	}
-	for c, a := range l.answered {
+	for id, a := range l.answered {
 		if a.seen != s {
-			delete(l.answered, c)
+			delete(l.answered, id)
 		}
 	}
 	return s
@@ -108,13 +108,13 @@ func (l *connections) sort(now time.Time, all []tcpinfo.Reading) *sight {
 // limitAnswers ends the connection of a mailbox if much comes back on it. Others of the process
 // lead to the same address if somebody names it as a peer's: it ends none of these.
 func (l *connections) limitAnswers(s *sight, c tcpinfo.Reading) {
-	a := l.answered[c.Conn]
+	a := l.answered[c.ID()]
 	if a == nil {
 		a = &answered{firstSeen: s.at}
 		if l.answered == nil {
-			l.answered = map[Conn]*answered{}
+			l.answered = map[uint64]*answered{}
 		}
-		l.answered[c.Conn] = a
+		l.answered[c.ID()] = a
 	}
 	a.seen = s
 	if c.Received > a.allowance(s.at) && c.Reset(mailboxKeepalive()) {
