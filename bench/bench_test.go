@@ -56,3 +56,18 @@ func TestSelected(t *testing.T) {
 		}
 	}
 }
+
+func TestProcessesFor(t *testing.T) {
+	for _, test := range []struct{ nodes, inProcess, limit, want int }{
+		{10, 1, 1024, 1},
+		{50, 1, 20_000, 1},
+		{200, 1, 20_000, 6},
+		{200, overTCP, 20_000, 7},
+		{200, 1, 1 << 20, 1},
+		{200, 1, 100, 200},
+	} {
+		if got := processesFor(test.nodes, test.inProcess, test.limit); got != test.want {
+			t.Errorf("processesFor(%d, %d, %d) = %d, want %d", test.nodes, test.inProcess, test.limit, got, test.want)
+		}
+	}
+}

@@ -6,20 +6,34 @@ import (
 )
 
 // mesh measures how long nodes on one host take until each knows all others. They
-// run in one process if it may have enough descriptors. Of many, some restart then.
+// run in as few processes as may have enough descriptors. Of many, some restart then.
 func mesh(nodes int) measurement {
-	const each = 4 // descriptors that a node needs for a peer, and a bit
-	fit := max(descriptorLimit()*9/10/(each*nodes), 1)
-	processes := (nodes + fit - 1) / fit
-	one := func(role string, restart int) func(context.Context, *host) (sample, error) {
+	one := func(role string, inProcess, restart int) func(context.Context, *host) (sample, error) {
+		processes := processesFor(nodes, inProcess, descriptorLimit())
 		return func(ctx context.Context, h *host) (sample, error) {
 			return runMesh(ctx, h, role, processes, params{Peers: nodes, Restart: restart})
 		}
 	}
 	restart := pick(nodes >= 200, nodes/10, 0)
 	return measurement{name: fmt.Sprintf("mesh-of-%d", nodes), runs: 3, sides: []side{
-		{name: "zyre", run: one("zyre-mesh", restart)}, {name: "zmq4", run: one("zmq-mesh", 0)},
+		{name: "zyre", run: one("zyre-mesh", 1, restart)}, {name: "zmq4", run: one("zmq-mesh", overTCP, 0)},
 	}}
+}
+
+// overTCP is how many descriptors two nodes need for each other at each of them, with TCP.
+const overTCP = 3
+
+// processesFor returns in how few processes so many nodes fit, if two of one process need so many
+// descriptors for each other at each of them.
+func processesFor(nodes, inProcess, limit int) int {
+	const own = 16 // descriptors of a node without peers, and a bit
+	for processes := 1; processes < nodes; processes++ {
+		each := (nodes + processes - 1) / processes
+		if each*(own+(nodes-each)*overTCP+each*inProcess) <= limit*95/100 {
+			return processes
+		}
+	}
+	return nodes
 }
 
 // runMesh starts processes that make a mesh together, and lets some of its nodes restart.
