@@ -33,12 +33,8 @@ func Of(fd int) Conn {
 }
 
 func isCurrent(c Conn) bool {
-	if !c.IsKnown() {
-		return false
-	}
 	var stat unix.Stat_t
-	_, _, errno := unix.RawSyscall(unix.SYS_FSTAT, uintptr(c.fd), uintptr(unsafe.Pointer(&stat)), 0)
-	return errno == 0 && stat.Ino == c.inode
+	return c.IsKnown() && unix.Fstat(c.fd, &stat) == nil && stat.Ino == c.inode
 }
 
 func addrPort(sa unix.Sockaddr) netip.AddrPort {
@@ -74,11 +70,10 @@ func identify(fd int, before Conn, info *unix.TCPInfo) (Conn, Count) {
 	return Of(fd), count
 }
 
-// tell has the kernel tell of a connection. That takes less than a microsecond and waits for nobody,
-// so Go's scheduler is not told that it begins and ends, which would take as long again.
+// tell has the kernel tell of a connection. Package unix would allocate what it tells each time.
 func tell(fd int, info *unix.TCPInfo) unix.Errno {
 	size := uint32(unix.SizeofTCPInfo)
-	_, _, errno := unix.RawSyscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO,
+	_, _, errno := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.IPPROTO_TCP, unix.TCP_INFO,
 		uintptr(unsafe.Pointer(info)), uintptr(unsafe.Pointer(&size)), 0)
 	return errno
 }
