@@ -27,6 +27,12 @@ func descriptorLimit() int {
 	return int(min(limit.Cur, 1<<30))
 }
 
+// descriptors is how many file descriptors the process has.
+func descriptors() int {
+	all, _ := os.ReadDir("/proc/self/fd")
+	return len(all)
+}
+
 // occupied is what the process holds.
 type occupied struct {
 	rss      float64 // MB

@@ -16,3 +16,5 @@ func cpuTime() float64 { return 0 }
 func memory() occupied { return occupied{} }
 
 func peakMemory() float64 { return 0 }
+
+func descriptors() int { return 0 }

@@ -254,6 +254,7 @@ func zyreMesh(w *output, p params) error {
 		if p.First == 0 {
 			restart = p.Restart
 			stopNodes(m.nodes[:restart])
+			awaitClosed()
 		}
 		w.send(message{})
 		w.wait()
@@ -314,6 +315,16 @@ func stopNodes(nodes []*zyre.Zyre) {
 		}
 	}
 	all.Wait()
+}
+
+// awaitClosed waits until libzmq has closed the connections of nodes that have stopped: it goes on
+// with that for some time, while others of the process run. What that takes belongs to what was.
+func awaitClosed() {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for before, now := -1, descriptors(); before < 0 || now < before; before, now = now, descriptors() {
+		<-tick.C
+	}
 }
 
 // zyreIdle watches one node with Peers peers that have nothing to say, for Seconds.
