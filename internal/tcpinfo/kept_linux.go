@@ -145,7 +145,7 @@ func (s *spareDescriptor) ensure() bool {
 func (s *spareDescriptor) number() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.open {
+	if !s.isOurs() {
 		return -1
 	}
 	return s.fd

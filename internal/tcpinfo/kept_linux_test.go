@@ -19,13 +19,10 @@ func kept(t *testing.T) {
 	t.Cleanup(Release)
 }
 
-// descriptors lists those of the process, but the spare one.
-func descriptors(t *testing.T) (fds []int) {
+// descriptorsNow lists those of the process, but the spare one.
+func descriptorsNow(t *testing.T) []int {
 	t.Helper()
-	err := directory.Use(func(dir int) (err error) {
-		fds, err = list(dir, spare.number())
-		return err
-	})
+	fds, err := descriptors(0, spare.number())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,15 +95,15 @@ func TestKeep_noDescriptors(t *testing.T) {
 // What is kept is read anew each time, is the same few descriptors however often, is not passed
 // on to programs that are started, and is given back at last.
 func TestKeep(t *testing.T) {
-	before := descriptors(t)
+	before := descriptorsNow(t)
 	kept(t)
 	kept(t)
-	if got := len(descriptors(t)); got != len(before) { // the directory is open in both, and the spare left out
+	if got := len(descriptorsNow(t)); got != len(before) { // the directory is open in both, and the spare left out
 		t.Errorf("%d descriptors while they are kept, want %d as without", got, len(before))
 	}
 	dialed, accepted := connect(t)
 	setProbes(t, accepted)
-	if all := descriptors(t); !slices.Contains(all, descriptor(t, dialed)) || !slices.Contains(all, descriptor(t, accepted)) {
+	if all := descriptorsNow(t); !slices.Contains(all, descriptor(t, dialed)) || !slices.Contains(all, descriptor(t, accepted)) {
 		t.Errorf("descriptors() = %v, without those of a new connection", all)
 	}
 	if !Of(descriptor(t, accepted)).Reset(probes) {
@@ -169,6 +166,32 @@ func TestKeep_closedByOthers(t *testing.T) {
 		if err := unix.Fstat(fd, &got); err != nil || got.Ino != want.Ino {
 			t.Errorf("descriptor %d of the application is another file now: %v", fd, err)
 		}
+	}
+}
+
+// A look misses no connection if the application has closed the spare descriptor, nor one that has
+// its number since.
+func TestKeep_spareClosed(t *testing.T) {
+	kept(t)
+	for range 100 {
+		connect(t)
+	}
+	c := Of(descriptor(t, first(connect(t))))
+	last := slices.Max(descriptorsNow(t))
+	high := duplicateFrom(t, c, last+1)
+	number := spare.fd
+	if err := unix.Close(number); err != nil {
+		t.Fatal(err)
+	}
+	if all := All(nil); !contains(all, high) {
+		t.Error("the last one was missed")
+	}
+	if err := unix.Dup3(c.fd, number, unix.O_CLOEXEC); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(number)
+	if all := All(nil); !contains(all, Of(number)) || !contains(all, high) {
+		t.Error("one was missed that has the number of the spare descriptor, or the last one")
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 // A Conn is a TCP connection of this process. The zero value is one that is not known.
 type Conn struct {
 	fd            int
-	inode         uint64 // which no other socket has, nor a later one
+	inode         uint64 // which no other socket has, nor one of the next billions
 	local, remote netip.AddrPort
 }
 
@@ -28,7 +28,7 @@ func (c Conn) IsKnown() bool { return c.fd != 0 }
 // IsCurrent reports whether its descriptor still is this connection.
 func (c Conn) IsCurrent() bool { return isCurrent(c) }
 
-// ID returns a number that no other connection has, nor a later one; 0 if there is none.
+// ID returns a number that no other connection has, nor one of the next billions; 0 if there is none.
 func (c Conn) ID() uint64 { return c.inode }
 
 // FD returns the descriptor of the connection, which is another's once it has ended.

@@ -78,67 +78,47 @@ func tell(fd int, info *unix.TCPInfo) unix.Errno {
 	return errno
 }
 
-// A look tries numbers, which takes a quarter of what it takes to have the system list those that are
-// descriptors. It tries no more than numbersEach for each that is open, and has the others listed.
+// numbersEach is how many numbers a look tries for each descriptor that is open, before it has the
+// others listed. To try a number takes a quarter of what the system takes to list one.
 const numbersEach = 2
 
-// freeNumbers is how many free ones in a row end it, once it has found as many as were open at its
-// beginning: others may have been opened meanwhile, below and above.
-const freeNumbers = 16
-
 func all(before []Reading) []Reading {
-	ours := spare.number()
 	l := look{before: before, found: make([]Reading, 0, len(before)+len(before)/8)}
-	err := directory.Use(func(dir int) error { return l.all(dir, openDescriptors(dir), ours) })
-	if err != nil {
+	open, err := openDescriptors()
+	if err != nil || l.all(open, spare.number()) != nil {
 		return nil
 	}
 	return l.found
 }
 
-// look is one at all connections.
+// look is one at all connections, in the order of their descriptors.
 type look struct {
 	before []Reading // what was read before of those that it has not come to
 	found  []Reading
 	info   unix.TCPInfo
 }
 
-// all goes through the descriptors but one in their order. The directory lists them, and so many are
-// open.
-func (l *look) all(dir, open, but int) error {
-	tried, isDone := l.try(open, but)
-	if isDone {
-		return nil
-	}
-	fds, err := list(dir, but)
-	for _, fd := range fds {
-		if fd >= tried {
-			l.at(fd)
-		}
+// all looks at all descriptors but one. So many were open a moment ago: there may be more above those
+// that were tried, which have been opened meanwhile, or are far above.
+func (l *look) all(open, but int) error {
+	tried := l.try(open, but)
+	rest, err := descriptors(tried, but)
+	for _, fd := range rest {
+		l.at(fd)
 	}
 	return err
 }
 
-// try looks at one number after the other, since that is how they are given out. It says how many it
-// tried, and whether that was enough.
-func (l *look) try(open, but int) (tried int, isDone bool) {
-	last := -1
-	if n := len(l.before); n > 0 {
-		last = l.before[n-1].fd
-	}
-	left, free := open, 0
-	for fd := range numbersEach * open {
-		if left <= 0 && fd > last && free >= freeNumbers {
-			return fd, true
-		}
-		if fd == but || l.at(fd) {
+// try looks at one number after the other but one, since that is how they are given out, until so many
+// were open, and says how many it tried.
+func (l *look) try(open, but int) (tried int) {
+	left := open
+	for ; left > 0 && tried < numbersEach*open; tried++ {
+		if tried == but || l.at(tried) {
 			left--
-			free = 0
-		} else {
-			free++
 		}
 	}
-	return numbersEach * open, false
+	return tried
 }
 
 // at takes in the connection that a descriptor is, if it is one, and reports whether it is open.
@@ -207,19 +187,37 @@ func disconnect(fd int) error {
 	return nil
 }
 
-// openDescriptors returns how many of them a directory has; 0 from a kernel before 6.2, which does
-// not tell.
-func openDescriptors(dir int) int {
-	var stat unix.Stat_t
-	if unix.Fstat(dir, &stat) != nil {
-		return 0
-	}
-	return int(stat.Size)
+// openDescriptors returns how many this process has; 0 on a kernel before 6.2, which does not tell.
+func openDescriptors() (open int, err error) {
+	err = directory.Use(func(dir int) error {
+		var stat unix.Stat_t
+		err := unix.Fstat(dir, &stat)
+		open = int(stat.Size)
+		return err
+	})
+	return open, err
 }
 
-// list reads a directory of descriptors from its beginning, and leaves one out.
-func list(dir, but int) (fds []int, err error) {
-	if _, err := unix.Seek(dir, 0, io.SeekStart); err != nil {
+// descriptors lists those of this process from a number on, and leaves one out; package os would take
+// twice as long.
+func descriptors(from, but int) (fds []int, err error) {
+	err = directory.Use(func(dir int) (err error) {
+		fds, err = list(dir, from, but)
+		return err
+	})
+	return fds, err
+}
+
+// firstDescriptor is the position in the directory that number 0 has: those of . and .. are before it.
+const firstDescriptor = 2
+
+// list reads a directory of descriptors from a number on, and leaves one out.
+func list(dir, from, but int) (fds []int, err error) {
+	position := int64(0)
+	if from > 0 {
+		position = firstDescriptor + int64(from)
+	}
+	if _, err := unix.Seek(dir, position, io.SeekStart); err != nil {
 		return nil, err
 	}
 	buffer := make([]byte, 8<<10)

@@ -165,28 +165,31 @@ func TestAll_again(t *testing.T) {
 }
 
 // A look finds each connection once, wherever its number is and however many descriptors were open
-// at its beginning, and leaves one number out.
+// before it, and leaves one number out.
 func TestLook_all(t *testing.T) {
 	kept(t)
+	for range 100 { // so that it need not try all the numbers up to the next ones
+		connect(t)
+	}
 	low, out := Of(descriptor(t, first(connect(t)))), Of(descriptor(t, first(connect(t))))
-	fd, err := unix.FcntlInt(uintptr(low.fd), unix.F_DUPFD_CLOEXEC, 1500)
+	now, err := openDescriptors()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(fd)
-	high := Of(fd)
-	now := openDescriptors(directory.fd)
+	above := duplicateFrom(t, low, now+40)
+	high := duplicateFrom(t, low, 2000)
 	for name, open := range map[string]int{
-		"the kernel does not tell": 0, "one": 1, "fewer than now": now - 1, "now": now, "all numbers are tried": 1501,
+		"the kernel does not tell": 0, "one": 1, "others were opened since": now - 1, "now": now,
+		"up to the gap": now + 1, "up to the last": now + 2, "others were closed since": now + 3, "all numbers are tried": 2001,
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before []Reading
 			for range 2 {
 				l := look{before: before}
-				if err := l.all(directory.fd, open, out.fd); err != nil {
+				if err := l.all(open, out.fd); err != nil {
 					t.Fatal(err)
 				}
-				for c, want := range map[Conn]int{low: 1, high: 1, out: 0} {
+				for c, want := range map[Conn]int{low: 1, above: 1, high: 1, out: 0} {
 					got := 0
 					for _, r := range l.found {
 						if r.Conn == c {
@@ -200,6 +203,52 @@ func TestLook_all(t *testing.T) {
 				before = l.found
 			}
 		})
+	}
+}
+
+func TestDescriptors(t *testing.T) {
+	duplicateFrom(t, Of(descriptor(t, first(connect(t)))), 2000)
+	all := descriptorsNow(t)
+	for from := range all[len(all)-1] + 2 {
+		got, err := descriptors(from, spare.number())
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, _ := slices.BinarySearch(all, from)
+		if !slices.Equal(got, all[next:]) {
+			t.Fatalf("descriptors(%d) = %v, want %v", from, got, all[next:])
+		}
+	}
+}
+
+// duplicateFrom returns a connection under another number, the next one from a number on.
+func duplicateFrom(t *testing.T, c Conn, from int) Conn {
+	t.Helper()
+	fd, err := unix.FcntlInt(uintptr(c.fd), unix.F_DUPFD_CLOEXEC, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	return Of(fd)
+}
+
+// Numbers are tried from the lowest on until enough are open, or too many were tried.
+func TestLook_try(t *testing.T) {
+	low := Of(descriptor(t, first(connect(t))))
+	duplicateFrom(t, low, 2000)
+	fds := descriptorsNow(t)
+	for _, open := range []int{1, 2, 3} {
+		if got, want := new(look).try(open, -1), fds[open-1]+1; got != want {
+			t.Errorf("try(%d) = %d, want %d", open, got, want)
+		}
+	}
+	for _, open := range []int{0, len(fds)} {
+		if got, want := new(look).try(open, -1), numbersEach*open; got != want {
+			t.Errorf("try(%d) = %d, want %d", open, got, want)
+		}
+	}
+	if got, want := new(look).try(2, fds[0]), fds[1]+1; got != want {
+		t.Errorf("try() without the first = %d, want %d, since that is open too", got, want)
 	}
 }
 

@@ -75,7 +75,9 @@ func (l *connections) look(now time.Time) *sight {
 	l.mu.Unlock()
 	begun := time.Now()
 	all := tcpinfo.All(l.seen)
-	l.seen = all
+	if all != nil {
+		l.seen = all
+	}
 	took := time.Since(begun)
 	l.mu.Lock()
 	l.looking, l.nextAt = false, now.Add(min(max(sightInterval, sightShare*took), sightLatest))
@@ -98,7 +100,7 @@ func (l *connections) sort(now time.Time, all []tcpinfo.Reading) *sight {
 		}
 	}
 	for id, a := range l.answered {
-		if a.seen != s {
+		if a.seen != s && s.isKnown {
 			delete(l.answered, id)
 		}
 	}
