@@ -24,10 +24,15 @@ func each(t *testing.T, test func(t *testing.T, of constructor)) {
 	}
 }
 
-// open makes a socket of zmq4 and ours.
+// open makes a socket of zmq4 and ours, in a context of its own: once that has ended, libzmq has given
+// back what the socket had, which it may do later than Close.
 func open(tb testing.TB, of constructor, kind zmq.Type, hwm int) (*zmq.Socket, *Socket) {
 	tb.Helper()
-	soc, err := zmq.NewSocket(kind)
+	ctx, err := zmq.NewContext()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	soc, err := ctx.NewSocket(kind)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -37,7 +42,7 @@ func open(tb testing.TB, of constructor, kind zmq.Type, hwm int) (*zmq.Socket, *
 	}
 	tb.Cleanup(func() {
 		s.Free()
-		if err := soc.Close(); err != nil {
+		if err := errors.Join(soc.Close(), ctx.Term()); err != nil {
 			tb.Error(err)
 		}
 	})
