@@ -23,15 +23,8 @@ type Holdings struct {
 func Count(t testing.TB) Holdings {
 	t.Helper()
 	h := Holdings{Goroutines: runtime.NumGoroutine()}
-	tasks, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		t.Skip("no /proc: ", err)
-	}
-	for _, task := range tasks {
-		name, _ := os.ReadFile("/proc/self/task/" + task.Name() + "/comm") // or it has ended
-		if strings.HasPrefix(string(name), "ZMQ") {
-			h.Threads++
-		}
+	for _, of := range threads(t) {
+		h.Threads += of
 	}
 	descriptors, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -41,6 +34,33 @@ func Count(t testing.TB) Holdings {
 	return h
 }
 
+// threads counts libzmq's threads by their names.
+func threads(t testing.TB) map[string]int {
+	t.Helper()
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Skip("no /proc: ", err)
+	}
+	named := map[string]int{}
+	for _, task := range tasks {
+		comm, _ := os.ReadFile("/proc/self/task/" + task.Name() + "/comm") // or it has ended
+		if name := strings.TrimSpace(string(comm)); strings.HasPrefix(name, "ZMQ") {
+			named[name]++
+		}
+	}
+	return named
+}
+
+// awaitNames waits until libzmq's threads have their names, which each gives itself when it first
+// runs: there is one reaper for each first I/O thread.
+func awaitNames(t testing.TB) {
+	t.Helper()
+	watch.Until(t, "libzmq's threads have their names", func() bool {
+		named := threads(t)
+		return named["ZMQbg/Reaper"] == named["ZMQbg/IO/0"]
+	})
+}
+
 // Check fails the test unless the process ends up holding no more than now.
 func Check(t testing.TB) {
 	t.Helper()
@@ -48,6 +68,7 @@ func Check(t testing.TB) {
 	if c, err := net.ListenPacket("udp4", "127.0.0.1:0"); err == nil {
 		c.Close()
 	}
+	awaitNames(t)
 	before := Count(t)
 	t.Cleanup(func() {
 		var after Holdings
