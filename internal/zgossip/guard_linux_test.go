@@ -10,6 +10,11 @@ import (
 	"github.com/go-zyre/zyre/internal/foreign/zmtp"
 )
 
+// steady is for members that are not to connect again, however busy the machine is.
+func steady() Options {
+	return Options{PingInterval: 200 * time.Millisecond, ClientTimeout: patience, QuietTimeout: patience, HubTimeout: patience}
+}
+
 // checkEndless sends a message of empty frames that does not end, and fails the test unless its
 // connection ends before that takes gigabytes of memory.
 func checkEndless(t *testing.T, r zmtp.Raw) {
@@ -40,7 +45,7 @@ func checkEndless(t *testing.T, r zmtp.Raw) {
 func TestHub_endlessMessage(t *testing.T) {
 	for _, hello := range []bool{false, true} {
 		ctx := newContext(t)
-		hub, client := newMember(t, ctx, quick()), newMember(t, ctx, quick())
+		hub, client := newMember(t, ctx, steady()), newMember(t, ctx, steady())
 		at := hub.bind("tcp://127.0.0.1:*")
 		client.connect(at)
 		client.publish("k", "v")
@@ -60,7 +65,7 @@ func TestHub_endlessMessage(t *testing.T) {
 		client.publish("k", "w") // on the same connection as before
 		hub.has("k=w")
 		if s := client.Stats(); s.Hellos != 1 {
-			t.Errorf("hello %t: the honest client said HELLO %d times, want once", hello, s.Hellos)
+			t.Errorf("hello %t: the honest client said HELLO %d times, want once: %+v; the hub: %+v", hello, s.Hellos, s, hub.Stats())
 		}
 	}
 }
@@ -73,7 +78,7 @@ func TestHub_endlessAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	client := newMember(t, newContext(t), quick())
+	client := newMember(t, newContext(t), steady())
 	client.connect("tcp://" + l.Addr().String())
 	for range 2 {
 		c, err := l.Accept()
@@ -94,7 +99,7 @@ func TestHub_endlessAnswer(t *testing.T) {
 // However much honest clients and hubs tell each other, nobody's connection is ended.
 func TestHub_honestTraffic(t *testing.T) {
 	ctx := newContext(t)
-	hub, client, other := newMember(t, ctx, quick()), newMember(t, ctx, quick()), newMember(t, ctx, quick())
+	hub, client, other := newMember(t, ctx, steady()), newMember(t, ctx, steady()), newMember(t, ctx, steady())
 	at := hub.bind("tcp://127.0.0.1:*")
 	client.connect(at)
 	other.connect(at)
@@ -115,7 +120,7 @@ func TestHub_honestTraffic(t *testing.T) {
 // stay.
 func TestHub_strangers(t *testing.T) {
 	ctx := newContext(t)
-	hub, client := newMember(t, ctx, quick()), newMember(t, ctx, quick())
+	hub, client := newMember(t, ctx, steady()), newMember(t, ctx, steady())
 	at := hub.bind("tcp://127.0.0.1:*")
 	client.connect(at)
 	client.publish("k", "v")
@@ -132,13 +137,13 @@ func TestHub_strangers(t *testing.T) {
 	client.publish("k", "w")
 	hub.has("k=w")
 	if s := client.Stats(); s.Hellos != 1 {
-		t.Errorf("the honest client said HELLO %d times, want once", s.Hellos)
+		t.Errorf("the honest client said HELLO %d times, want once: %+v; the hub: %+v", s.Hellos, s, hub.Stats())
 	}
 }
 
 // What a hub refuses counts as read all the same: the connection stays.
 func TestHub_refusedCounts(t *testing.T) {
-	hub := newMember(t, newContext(t), quick())
+	hub := newMember(t, newContext(t), steady())
 	at := hub.bind("tcp://127.0.0.1:*")
 	r, err := zmtp.Dial(at, []byte("\x01ZG1refused"))
 	if err != nil {
