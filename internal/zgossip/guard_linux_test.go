@@ -12,7 +12,7 @@ import (
 
 // steady is for members that are not to connect again, however busy the machine is.
 func steady() Options {
-	return Options{PingInterval: 200 * time.Millisecond, ClientTimeout: patience, QuietTimeout: patience, HubTimeout: patience}
+	return Options{PingInterval: patience / 6, ClientTimeout: patience, QuietTimeout: patience, HubTimeout: patience}
 }
 
 // checkEndless sends a message of empty frames that does not end, and fails the test unless its
@@ -78,7 +78,7 @@ func TestHub_endlessAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	client := newMember(t, newContext(t), steady())
+	client := newMember(t, newContext(t), quick())
 	client.connect("tcp://" + l.Addr().String())
 	for range 2 {
 		c, err := l.Accept()
@@ -143,7 +143,7 @@ func TestHub_strangers(t *testing.T) {
 
 // What a hub refuses counts as read all the same: the connection stays.
 func TestHub_refusedCounts(t *testing.T) {
-	hub := newMember(t, newContext(t), steady())
+	hub := newMember(t, newContext(t), quick())
 	at := hub.bind("tcp://127.0.0.1:*")
 	r, err := zmtp.Dial(at, []byte("\x01ZG1refused"))
 	if err != nil {
