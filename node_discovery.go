@@ -131,7 +131,7 @@ func (n *node) tuple(now time.Time, t zgossip.Tuple) {
 }
 
 // ignoreInterval is the least time between two lists of peers to ignore, unless one has gone. In that time
-// a peer sends one beacon.
+// a peer sends one beacon, unless it was told another interval.
 const ignoreInterval = beaconInterval
 
 // ignoredPeers is what the beacon was told last: when, and zre's counts at that time.

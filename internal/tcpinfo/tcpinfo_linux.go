@@ -121,7 +121,8 @@ func (l *look) try(open, but int) (tried int) {
 	return tried
 }
 
-// at takes in the connection that a descriptor is, if it is one, and reports whether it is open.
+// at takes in the connection that a descriptor is, if it is one, and reports whether it is open. A
+// few kinds, such as O_PATH, look as if they were not: then more numbers are tried.
 func (l *look) at(fd int) (isOpen bool) {
 	for len(l.before) > 0 && l.before[0].fd < fd {
 		l.before = l.before[1:]
@@ -211,7 +212,8 @@ func descriptors(from, but int) (fds []int, err error) {
 // firstDescriptor is the position in the directory that number 0 has: those of . and .. are before it.
 const firstDescriptor = 2
 
-// list reads a directory of descriptors from a number on, and leaves one out.
+// list reads a directory of descriptors from a number on, and leaves one out. From the first on it does
+// not depend on positions being numbers, which they are where the kernel tells how many are open.
 func list(dir, from, but int) (fds []int, err error) {
 	position := int64(0)
 	if from > 0 {
