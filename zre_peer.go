@@ -39,8 +39,8 @@ type peer struct {
 	claimant  *peer                // another node that claims the same endpoint; it gets it if the probe fails
 
 	in             sequenceIn
-	sentSinceHello bool // it was sent more than HELLO and pings on this connection
-	tested         bool // of a seed: it was tested whether a peer that has entered is there
+	sentSinceHello bool      // it was sent more than HELLO and pings on this connection
+	seedTests      seedTests // of a seed: whether a peer that has entered is there
 
 	out     sequenceOut
 	conn    transport.Conn    // that it is heard on

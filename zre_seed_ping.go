@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/backoff"
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
@@ -82,17 +83,29 @@ func (z *zre) testSeeds(now time.Time) {
 	z.testSeedOfEntered(now)
 }
 
+// seedTests plans when an open seed is tested because of peers that have entered. An answer
+// may be lost, so that it is tested again, ever more rarely.
+type seedTests struct {
+	next  time.Time
+	retry backoff.Backoff
+}
+
+// tested plans the next test.
+func (t *seedTests) tested(now time.Time) {
+	t.retry.Min, t.retry.Max = knownNodeShortest, knownNodeLongest
+	t.next = now.Add(t.retry.Next())
+}
+
 // testSeedOfEntered begins to test a seed that a peer may be at that has entered already.
-// Each seed is tested once.
 func (z *zre) testSeedOfEntered(now time.Time) {
 	for uuid, k := range z.known {
 		s := z.peers[uuid]
-		if !k.seed || !z.isOpenSeed(s, k.key) || s.tested || now.Sub(s.handshake.sentAt) < z.timeouts.verify() {
+		if !k.seed || !z.isOpenSeed(s, k.key) || now.Before(s.seedTests.next) || now.Sub(s.handshake.sentAt) < z.timeouts.verify() {
 			continue
 		}
 		for _, p := range z.peers {
 			if p.isEntered() && isSamePort(p.endpoint, s.endpoint) && z.beginSeedTest(now, s) {
-				s.tested = true
+				s.seedTests.tested(now)
 				return
 			}
 		}

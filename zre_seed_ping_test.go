@@ -95,6 +95,35 @@ func TestSeedPing_entered(t *testing.T) {
 	}
 }
 
+// An answer may be lost: then the test is repeated, ever more rarely, until one comes.
+func TestSeedPing_answersLost(t *testing.T) {
+	b := newZREBench(t)
+	b.z.sighted(b.now, stateUUID, stateOther)
+	b.hello(stateOther)
+	b.hearID(PingOkID)
+	k := b.addSeed(stateEndpoint)
+	b.port.forget()
+	lost, tests := 4, []time.Duration{}
+	for start := b.now; k.holder != stateUUID && b.now.Sub(start) < time.Minute; {
+		b.pass(100 * time.Millisecond)
+		b.hear(&ZreMsg{id: PingID}) // it is not silent, so nothing else pings it
+		if slices.Contains(b.port.sent, "PING") {
+			if tests = append(tests, b.now.Sub(start)); len(tests) > lost {
+				b.hearID(PingOkID)
+			}
+		}
+		b.port.forget()
+	}
+	if k.holder != stateUUID || len(tests) != lost+1 {
+		t.Fatalf("held %t after tests at %v, want that it is when the one after %d is answered", k.holder == stateUUID, tests, lost)
+	}
+	for i := 2; i < len(tests); i++ {
+		if before, after := tests[i-1]-tests[i-2], tests[i]-tests[i-1]; after <= before {
+			t.Errorf("tests at %v, want them ever more rarely", tests)
+		}
+	}
+}
+
 // A newcomer does not wait for more than a few seeds, if none answers.
 func TestSeedPing_many(t *testing.T) {
 	b := newZREBench(t)
