@@ -266,7 +266,7 @@ func (a *beaconActor) warnOfSilence(u *usedLink, now time.Time) {
 	case u.silenceLogged, heard != u.heardBefore, u.sends < ownBeaconsMissed, now.Sub(u.firstAt) < ownBeaconsTime:
 	default:
 		u.silenceLogged = true
-		a.logger().Warn("zyre: own beacons are not heard back, so no others can be heard: something on this host blocks UDP",
+		a.logger().Warn("own beacons are not heard back, so no others can be heard: something on this host blocks UDP",
 			"interface", u.Name, "address", u.Addr, "port", a.port)
 	}
 }

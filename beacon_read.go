@@ -125,7 +125,7 @@ func (b *Beacon) warnOfVersion(datagram []byte, src netip.Addr) {
 		return
 	}
 	if now, last := time.Now().Unix(), b.warnedAt.Load(); now > last && b.warnedAt.CompareAndSwap(last, now) {
-		b.logger().Warn("zyre: heard beacons of another version of ZRE", "address", src, "version", datagram[3])
+		b.logger().Warn("heard beacons of another version of ZRE", "address", src, "version", datagram[3])
 	}
 }
 

@@ -2,7 +2,6 @@ package zyre
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -274,44 +273,4 @@ func (q *commandQueue) close() {
 	}
 	q.commands = nil
 	close(q.stopped)
-}
-
-// receipt tells a caller what became of its message. The node writes it before it closes
-// done; until then it alone may touch it. All methods do nothing on a nil receipt.
-type receipt struct {
-	done    chan struct{}
-	waiting int   // peers that have not taken the message yet
-	err     error // for the caller
-	shout   bool  // a peer that goes is no error
-}
-
-func newReceipt() *receipt { return &receipt{done: make(chan struct{})} }
-
-// noteOutcome notes that one more peer took the message, or never will.
-func (r *receipt) noteOutcome(err error) {
-	if r == nil {
-		return
-	}
-	r.waiting--
-	if err != nil && !(r.shout && errors.Is(err, ErrUnknownPeer)) {
-		r.err = err
-	}
-	if r.waiting == 0 {
-		close(r.done)
-	}
-}
-
-// finish answers a message that reached nobody.
-func (r *receipt) finish(err error) {
-	if r != nil {
-		r.err = err
-		close(r.done)
-	}
-}
-
-// expect says how many peers the message goes to; at least one.
-func (r *receipt) expect(peers int, shout bool) {
-	if r != nil {
-		r.waiting, r.shout = peers, shout
-	}
 }

@@ -59,7 +59,7 @@ func SetExpired(expired time.Duration) {
 // setDefault sets the timeout of nodes made later. There is no node that could log.
 func setDefault(v *atomic.Int64, name string, timeout time.Duration) {
 	if err := checkLeast(timeout, minTimeout); err != nil {
-		slog.Warn("zyre: not set", "setting", name, "err", opError("set "+name, timeout.String(), err))
+		slog.Warn("not set", "setting", name, "err", opError("set "+name, timeout.String(), err))
 		return
 	}
 	v.Store(int64(timeout))

@@ -38,7 +38,7 @@ func (z *Zyre) set(ch change) *Zyre {
 	z.lock()
 	defer z.mu.Unlock()
 	if z.node.Load() != nil {
-		z.cfg.logger.Warn("zyre: not set: the node is running", "setting", strings.TrimPrefix(ch.op, "set "), "value", shown(ch.value))
+		z.cfg.logger.Warn("not set: the node is running", "setting", strings.TrimPrefix(ch.op, "set "), "value", shown(ch.value))
 		return z
 	}
 	if ch.err != nil {
@@ -60,7 +60,7 @@ func (z *Zyre) setLive(ch change) bool {
 		delete(z.cfg.bad, ch.op)
 		ch.apply(z.cfg)
 	case running:
-		z.cfg.logger.Warn("zyre: not set", "setting", strings.TrimPrefix(ch.op, "set "), "err", opError(ch.op, ch.value, ch.err))
+		z.cfg.logger.Warn("not set", "setting", strings.TrimPrefix(ch.op, "set "), "err", opError(ch.op, ch.value, ch.err))
 	default:
 		z.cfg.bad[ch.op] = opError(ch.op, ch.value, ch.err)
 	}

@@ -154,7 +154,7 @@ func TestSet_whenRunning(t *testing.T) {
 				t.Errorf("%s on a running node changes what is set:\n%+v\n%+v", c.name, before, after)
 			}
 			z.cfg.logs.flush()
-			if n := strings.Count(log.String(), "zyre: not set: the node is running"); n <= said {
+			if n := strings.Count(log.String(), "not set: the node is running"); n <= said {
 				t.Errorf("%s on a running node is not told", c.name)
 			} else {
 				said = n

@@ -74,7 +74,7 @@ func (z *Zyre) GossipUnpublish(uuid string) *Zyre {
 	}
 	id, ok := canonicalUUID(uuid)
 	if !ok {
-		n.log.Warn("zyre: not unpublished", "err", endpointError("gossip unpublish", uuid, errNoUUID))
+		n.log.Warn("not unpublished", "err", endpointError("gossip unpublish", uuid, errNoUUID))
 		return z
 	}
 	done := make(chan struct{})

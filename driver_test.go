@@ -190,7 +190,7 @@ func TestDriver_lastWords(t *testing.T) {
 			defer close(ended)
 			for range events {
 			}
-			if !strings.Contains(log.String(), "zyre: stopped") {
+			if !strings.Contains(log.String(), "stopped") {
 				t.Errorf("at the end of the events %q is logged, want the last words too", log.String())
 			}
 		}()

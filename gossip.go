@@ -114,7 +114,7 @@ func (g *gossiping) forwardAnnouncements(quit <-chan struct{}) {
 		select {
 		case a := <-g.announces:
 			if err := g.announce(a); err != nil && !errors.Is(err, zgossip.ErrClosed) {
-				g.log.Warn("zyre: gossip", "endpoint", a.endpoint, "err", err)
+				g.log.Warn("cannot announce by gossip", "endpoint", a.endpoint, "err", err)
 			}
 		case <-quit:
 			return

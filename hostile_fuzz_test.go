@@ -26,7 +26,7 @@ func (m *countingMailbox) Send([]byte, [][]byte) error {
 
 func (m *countingMailbox) SendShared([]byte, *transport.Payload) error { return m.Send(nil, nil) }
 
-func (m *countingMailbox) Moved(transport.Conn) transport.Moved { return transport.Moved{} }
+func (m *countingMailbox) Moved(time.Time, transport.Conn) transport.Moved { return transport.Moved{} }
 
 func (m *countingMailbox) Close(time.Duration) error {
 	delete(m.open, m)

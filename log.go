@@ -145,7 +145,7 @@ func (q *logQueue) run() {
 			q.warnings.notTold(r.warning)
 		}
 		if untold > 0 {
-			record := slog.NewRecord(time.Now(), slog.LevelWarn, "zyre: log records lost: the handler does not keep up", 0)
+			record := slog.NewRecord(time.Now(), slog.LevelWarn, "log records lost: the handler does not keep up", 0)
 			record.AddAttrs(slog.Uint64("records", untold))
 			handle(q.handler, record)
 		}

@@ -117,7 +117,7 @@ func (n *node) start(now time.Time) error {
 	}
 	n.zre.startElections(now)
 	warnOfOldLibzmq(n.log, transport.Version())
-	n.log.Info("zyre: started", "uuid", n.zre.id, "name", n.zre.name, "endpoints", n.binder.endpoints)
+	n.log.Info("started", "uuid", n.zre.id, "name", n.zre.name, "endpoints", n.binder.endpoints)
 	return nil
 }
 
@@ -254,7 +254,7 @@ func (n *node) drain(now time.Time) (more, drained bool) {
 		}
 		if err != nil {
 			n.zre.counters.receiveErrors++
-			n.log.Warn("zyre: receive", "err", err)
+			n.log.Warn("cannot receive", "err", err)
 			return false, false
 		}
 		n.zre.receive(now, &n.packet)
@@ -291,7 +291,7 @@ func (n *node) pause() {
 	}
 	n.paused = true
 	n.zre.inboxPaused(receiveBatch)
-	n.log.Warn("zyre: the application does not keep up with its events; peers have to wait",
+	n.log.Warn("the application does not keep up with its events; peers have to wait",
 		"held", n.events.held, "limit", n.events.limit)
 }
 

@@ -84,7 +84,7 @@ func (b *binder) bind() error {
 		return b.bindFixed()
 	}
 	if len(b.links) == 0 {
-		b.log.Warn("zyre: no network; waiting for one")
+		b.log.Warn("no network; waiting for one")
 		return nil
 	}
 	port := "*"
@@ -154,7 +154,7 @@ func (b *binder) unbind(kept []netif.Link) {
 			continue
 		}
 		if err := b.inbox.Unbind(e); err != nil {
-			b.log.Debug("zyre: unbind", "endpoint", e, "err", err)
+			b.log.Debug("cannot unbind", "endpoint", e, "err", err)
 		}
 		delete(b.boundOn, place)
 		b.endpoints = slices.DeleteFunc(b.endpoints, func(o string) bool { return o == e })
@@ -176,7 +176,7 @@ func (b *binder) move(links []netif.Link) error {
 func (b *binder) rebind() error {
 	err := b.bind()
 	if err != nil && !b.failed {
-		b.log.Warn("zyre: network changed, trying again", "err", err)
+		b.log.Warn("network changed, trying again", "err", err)
 	}
 	b.failed = err != nil
 	return err

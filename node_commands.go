@@ -86,7 +86,9 @@ func (n *node) do(fn func(now time.Time)) error {
 
 // send sends a message and returns what became of it.
 func (n *node) send(ctx context.Context, c *command) error {
-	c.receipt = newReceipt()
+	var outcome error
+	known := make(chan struct{})
+	c.receipt = &receipt{answer: func(err error) { outcome = err; close(known) }}
 	if err := ctx.Err(); err != nil {
 		c.release()
 		return err
@@ -101,14 +103,14 @@ func (n *node) send(ctx context.Context, c *command) error {
 	n.commands.waitBegins()
 	defer n.commands.waitEnds()
 	select {
-	case <-c.receipt.done:
+	case <-known:
 	case <-n.commands.stopped:
 	case <-ctx.Done():
 		_ = n.do(func(time.Time) { n.zre.withdraw(c.receipt, fmt.Errorf("%w: %w", ErrPushedBack, ctx.Err())) })
 	}
 	select {
-	case <-c.receipt.done:
-		return c.receipt.err
+	case <-known:
+		return outcome
 	default:
 		return ErrNotRunning
 	}

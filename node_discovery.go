@@ -94,11 +94,11 @@ func (n *node) startEdges() {
 func (n *node) sighted(now time.Time, s *sighting) {
 	if s.secure != n.zre.secure {
 		n.zre.counters.badBeacons++
-		text := "zyre: heard a node that is plain, and this one is secure: they do not meet, see SetZCert"
+		text := "heard a node that is plain, and this one is secure: they do not meet, see SetZCert"
 		if s.secure {
-			text = "zyre: heard a node that is secure, and this one is plain: they do not meet, see SetZCert"
+			text = "heard a node that is secure, and this one is plain: they do not meet, see SetZCert"
 		}
-		n.log.Warn(text, "address", s.at.Addr(), "uuid", uuidString(s.uuid))
+		n.log.Warn(text, "address", s.at.Addr(), "peer", uuidString(s.uuid))
 		return
 	}
 	if s.uuid == n.uuid && s.at.Port() != 0 && n.beacon != nil && n.beacon.isForeign(s.at.Addr()) {
@@ -231,7 +231,7 @@ func (n *node) relocate(now time.Time, base []netif.Link) {
 	case n.cfg.endpoint != "":
 		n.binder.links = links
 	default:
-		n.log.Info("zyre: network changed", "from", n.binder.links, "to", links)
+		n.log.Info("network changed", "from", n.binder.links, "to", links)
 		n.zre.counters.networkChanges++
 		if n.binder.move(links) != nil {
 			n.zre.location = n.binder.location(n.cfg.local(), &n.routing)
@@ -279,7 +279,7 @@ func (n *node) closeDiscovery() {
 	}
 	if n.gossip != nil {
 		if err := n.gossip.close(); err != nil {
-			n.log.Warn("zyre: close gossip", "err", err)
+			n.log.Warn("cannot close gossip", "err", err)
 		}
 	}
 	n.resolver.Close()

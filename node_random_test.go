@@ -113,7 +113,7 @@ func simTalk(s *sim, h *simNode, pick func(n int) int) {
 	case 1:
 		h.leave(group)
 	case 2:
-		h.do(command{kind: cmdShout, message: message{group: group, payload: []byte("s"), receipt: newReceipt()}})
+		h.do(command{kind: cmdShout, message: message{group: group, payload: []byte("s"), receipt: newOutcome().receipt}})
 	case 3:
 		h.deaf = !h.deaf
 		h.turn()

@@ -35,13 +35,13 @@ func (n *node) shutdown(now time.Time) {
 	unsent := n.zre.close(now, n.cfg.usesGoodbyeMessage())
 	n.zre.counters.unsent += uint64(unsent)
 	if err := errors.Join(n.inbox.Close(), n.seams.transport.Close()); err != nil {
-		n.log.Warn("zyre: close", "err", err)
+		n.log.Warn("cannot close", "err", err)
 	}
 	dropped := n.events.dropBacklog()
 	n.end = n.stats(now)
 	n.end.EventsDropped, n.end.Gossip = uint64(dropped), n.gossip.stats()
 	close(n.counted)
-	n.log.Info("zyre: stopped", "events_dropped", dropped, "messages_unsent", unsent)
+	n.log.Info("stopped", "events_dropped", dropped, "messages_unsent", unsent)
 	n.cfg.logs.flush() // who sees the end of the events may end the process
 	n.events.close(&Event{Type: EventStop, PeerUUID: n.zre.id, PeerName: n.zre.name})
 }

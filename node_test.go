@@ -74,7 +74,7 @@ func (nullMailbox) Send([]byte, [][]byte) error                 { return nil }
 func (nullMailbox) SendShared([]byte, *transport.Payload) error { return nil }
 func (nullMailbox) Close(time.Duration) error                   { return nil }
 
-func (nullMailbox) Moved(transport.Conn) transport.Moved { return transport.Moved{} }
+func (nullMailbox) Moved(time.Time, transport.Conn) transport.Moved { return transport.Moved{} }
 
 // newQueueNode makes a node that has started but does not run, with its inbox.
 func newQueueNode(t testing.TB, now time.Time) (*node, *queueInbox) {

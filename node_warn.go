@@ -23,7 +23,7 @@ func (w *addressWarnings) look(log *slog.Logger, l *location, secure, elsewhere 
 	public := l.fixed == "" && !secure && len(l.links) > 0 &&
 		!slices.ContainsFunc(l.links, func(o netif.Link) bool { return !o.IsPublic() })
 	if public && !w.public {
-		log.Warn("zyre: the only address is public: anybody on the internet can connect; "+
+		log.Warn("the only address is public: anybody on the internet can connect; "+
 			"choose another with SetInterface, or secure the node with SetZCert", "address", l.links[0].Addr)
 	}
 	w.public = public
@@ -32,7 +32,7 @@ func (w *addressWarnings) look(log *slog.Logger, l *location, secure, elsewhere 
 	ap, err := transport.ParseEndpoint(announced)
 	loopback := err == nil && ap.Addr().IsLoopback() && elsewhere
 	if loopback && !w.loopback {
-		log.Warn("zyre: others are told an address of loopback, where only this host can reach the node; "+
+		log.Warn("others are told an address of loopback, where only this host can reach the node; "+
 			"set another with SetInterface, SetEndpoint or SetAdvertisedEndpoint", "endpoint", announced)
 	}
 	w.loopback = loopback
@@ -46,7 +46,7 @@ var safeLibzmq = [3]int{4, 3, 3}
 // before this package does. A distribution may have mended an older one.
 func warnOfOldLibzmq(log *slog.Logger, version [3]int) {
 	if slices.Compare(version[:], safeLibzmq[:]) < 0 {
-		log.Warn("zyre: this libzmq has known weaknesses that a stranger on the network can use; install 4.3.3 or later",
+		log.Warn("this libzmq has known weaknesses that a stranger on the network can use; install 4.3.3 or later",
 			"version", fmt.Sprintf("%d.%d.%d", version[0], version[1], version[2]))
 	}
 }
@@ -78,7 +78,7 @@ func (s *solitude) look(now time.Time, n *node) {
 		return
 	}
 	if c := n.beacon.chosen.Load(); c != nil && c.Unsure && len(c.Links) > 0 {
-		n.log.Warn("zyre: no peer met yet: another interface may be the right one, see SetInterface",
+		n.log.Warn("no peer met yet: another interface may be the right one, see SetInterface",
 			"interface", c.Links[0].Name, "address", c.Links[0].Addr, "reason", c.Reason, "others", c.Others)
 	}
 	if n.cfg.port != defaultPort && n.edges.quit != nil {
@@ -120,7 +120,7 @@ func (e *edges) lookElsewhere(newBeacon func(beaconConfig) *Beacon, iface string
 	select {
 	case s, ok := <-b.Signals:
 		if ok {
-			log.Warn("zyre: no peer met yet, but there are nodes on another UDP port, see SetPort",
+			log.Warn("no peer met yet, but there are nodes on another UDP port, see SetPort",
 				"address", s.Addr, "port", port, "other_port", defaultPort)
 		}
 	case <-timer.C:

@@ -9,7 +9,7 @@ type simLetter struct {
 	text     string
 	exits    int      // that the two have seen of each other until then
 	conn     *simConn // that it goes out on
-	receipt  *receipt // of a node of ours
+	outcome  *outcome // of a node of ours
 }
 
 // post notes a whisper that is about to be sent.
@@ -37,14 +37,8 @@ func (l *simLetter) isLost() bool {
 	if l.to == nil || l.to.base().got[l.text] > 0 || simExits(l.from, l.to) != l.exits {
 		return false
 	}
-	if l.receipt != nil {
-		select {
-		case <-l.receipt.done:
-			if l.receipt.err != nil {
-				return false
-			}
-		default: // it should have gone out by now
-		}
+	if l.outcome != nil && l.outcome.err != nil { // if it is not known: it should have gone out by now
+		return false
 	}
 	return l.conn == nil || !l.conn.headless
 }

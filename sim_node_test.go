@@ -249,13 +249,13 @@ func (h *simNode) whisper(to [16]byte) {
 	}
 	h.told[to]++
 	l := h.net.post(h, to, fmt.Sprintf("w %d %d", h.born, h.told[to]))
-	l.receipt = h.whisperText(to, h.net.pad(l.text, h.net.rng.Intn))
+	l.outcome = h.whisperText(to, h.net.pad(l.text, h.net.rng.Intn))
 }
 
-func (h *simNode) whisperText(to [16]byte, text string) *receipt {
-	r := newReceipt()
-	h.do(command{kind: cmdWhisper, message: message{peer: to, payload: []byte(text), receipt: r}})
-	return r
+func (h *simNode) whisperText(to [16]byte, text string) *outcome {
+	o := newOutcome()
+	h.do(command{kind: cmdWhisper, message: message{peer: to, payload: []byte(text), receipt: o.receipt}})
+	return o
 }
 
 func (h *simNode) join(group string) {

@@ -45,7 +45,7 @@ func (c *simConn) arrived() uint64 {
 }
 
 // Moved tells what a system tells of the bytes between two hosts, on links that have a rate.
-func (c *simConn) Moved(transport.Conn) (moved transport.Moved) {
+func (c *simConn) Moved(time.Time, transport.Conn) (moved transport.Moved) {
 	to := c.net.host(c.to)
 	if c.net.rate == 0 || to == nil || !c.net.hear(c.from, to.base()) {
 		return moved

@@ -46,7 +46,7 @@ func fixedWaits(file *ast.File) []token.Pos {
 func (w *waitFinder) look(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.CallExpr:
-		if expiresSoon(n) {
+		if expiresSoon(n) || isPacedUntilTime(n) {
 			w.found = append(w.found, n.Pos())
 		}
 		return types.ExprString(n.Fun) != "synctest.Test" // there it takes no time
@@ -116,6 +116,31 @@ func isUntilTime(loop *ast.ForStmt) bool {
 		return !isFunc
 	})
 	return !leaves
+}
+
+// isPacedUntilTime reports whether a call of watch.Paced does nothing but look whether a time
+// has come.
+func isPacedUntilTime(call *ast.CallExpr) bool {
+	if types.ExprString(call.Fun) != "watch.Paced" {
+		return false
+	}
+	do, ok := call.Args[1].(*ast.FuncLit)
+	if !ok || len(do.Body.List) != 1 {
+		return false
+	}
+	result, ok := do.Body.List[0].(*ast.ReturnStmt)
+	if !ok {
+		return false
+	}
+	looksElsewhere := false
+	ast.Inspect(result, func(n ast.Node) bool {
+		if c, ok := n.(*ast.CallExpr); ok {
+			text := types.ExprString(c.Fun)
+			looksElsewhere = looksElsewhere || !strings.HasPrefix(text, "time.")
+		}
+		return !looksElsewhere
+	})
+	return !looksElsewhere
 }
 
 // expiresSoon reports whether a call sets a limit of a number of milliseconds or less. What
@@ -212,6 +237,10 @@ func TestFixedWaits(t *testing.T) {
 		"c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))":                                  1,
 		"c.SetWriteDeadline(time.Now().Add(patience))":                                                0,
 		"ctx, _ := context.WithTimeout(ctx, time.Millisecond)":                                        1,
+		"watch.Paced(1, func() bool { return time.Now().After(end) })":                                1,
+		"watch.Paced(1, func() bool { return time.Since(start) > 1 })":                                1,
+		"watch.Paced(1, func() bool { return holds() || time.Now().After(end) })":                     0,
+		"watch.Paced(1, func() bool { send(); return time.Now().After(end) })":                        0,
 		"synctest.Test(t, func(*testing.T) { context.WithTimeout(ctx, time.Millisecond) })":           0,
 	} {
 		file, err := parser.ParseFile(token.NewFileSet(), "x.go", "package x; func f() int { "+code+" }", 0)

@@ -147,7 +147,7 @@ func warningKey(r slog.Record) string {
 // warningText is a record for people to read.
 func warningText(r slog.Record) string {
 	var b strings.Builder
-	b.WriteString(strings.TrimPrefix(r.Message, "zyre: "))
+	b.WriteString(r.Message)
 	r.Attrs(func(a slog.Attr) bool {
 		v := a.Value.String()
 		if q := strconv.Quote(v); len(q) != len(v)+2 || v == "" || strings.ContainsAny(v, " =") {

@@ -40,7 +40,7 @@ func TestWarnings_note(t *testing.T) {
 		{123 * time.Minute, true, 1}, // an hour is the longest pause
 		{183 * time.Minute, true, 0},
 	} {
-		_, untold, tell := w.note(warningOf(start.Add(c.after), "zyre: it happened", "peer", "A", "err", c.after))
+		_, untold, tell := w.note(warningOf(start.Add(c.after), "it happened", "peer", "A", "err", c.after))
 		if tell != c.tell || untold != c.untold {
 			t.Errorf("after %v: note() = %d, %t, want %d, %t", c.after, untold, tell, c.untold, c.tell)
 		}
@@ -60,7 +60,7 @@ func TestWarnings_many(t *testing.T) {
 	var w warnings
 	now := time.Unix(1e9, 0)
 	told := func(peer int) bool {
-		_, _, tell := w.note(warningOf(now, "zyre: it happened", "peer", peer))
+		_, _, tell := w.note(warningOf(now, "it happened", "peer", peer))
 		return tell
 	}
 	for peer := range 100 {
@@ -68,7 +68,7 @@ func TestWarnings_many(t *testing.T) {
 			t.Errorf("the warning about peer %d is told: %t, want %t", peer, got, want)
 		}
 	}
-	if _, _, tell := w.note(warningOf(now, "zyre: something else")); !tell {
+	if _, _, tell := w.note(warningOf(now, "something else")); !tell {
 		t.Error("another warning is not told")
 	}
 	if got, want := len(w.list()), maxSameWarnings+2; got != want {
@@ -86,11 +86,11 @@ func TestWarningText(t *testing.T) {
 		record slog.Record
 		want   string
 	}{
-		{warningOf(time.Time{}, "zyre: plain"), "plain"},
-		{warningOf(time.Time{}, "zyre: a", "name", "alice", "n", 3), "a name=alice n=3"},
-		{warningOf(time.Time{}, "zyre: a", "name", ""), `a name=""`},
-		{warningOf(time.Time{}, "zyre: a", "name", "x peer=y"), `a name="x peer=y"`},
-		{warningOf(time.Time{}, "zyre: a", "name", "x\n\x1b[31m"), `a name="x\n\x1b[31m"`},
+		{warningOf(time.Time{}, "plain"), "plain"},
+		{warningOf(time.Time{}, "a", "name", "alice", "n", 3), "a name=alice n=3"},
+		{warningOf(time.Time{}, "a", "name", ""), `a name=""`},
+		{warningOf(time.Time{}, "a", "name", "x peer=y"), `a name="x peer=y"`},
+		{warningOf(time.Time{}, "a", "name", "x\n\x1b[31m"), `a name="x\n\x1b[31m"`},
 	} {
 		if got := warningText(c.record); got != c.want {
 			t.Errorf("warningText() = %q, want %q", got, c.want)
@@ -102,7 +102,7 @@ func TestWarningText(t *testing.T) {
 func logAll(logger *slog.Logger, logs *logQueue, got func() string) string {
 	for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError} {
 		if logger.Enabled(context.Background(), level) {
-			logger.Log(context.Background(), level, "zyre: it happened at level "+level.String(), "level", level)
+			logger.Log(context.Background(), level, "it happened at level "+level.String(), "level", level)
 		}
 	}
 	logs.flush()
@@ -153,7 +153,7 @@ func TestSetLogger_repeats(t *testing.T) {
 	level.Set(slog.LevelError)
 	logger, logs := newLogger(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: &level}))
 	warn := func() {
-		logger.Warn("zyre: it happened")
+		logger.Warn("it happened")
 		logs.flush()
 	}
 	warn()
@@ -175,7 +175,7 @@ func TestSetLogger_slowHandler(t *testing.T) {
 	z := newLoopbackNode(t, "z", freeUDPPort(t)).SetLogger(slog.New(slow))
 	mustStart(t, z)
 	for i := range 1500 {
-		z.cfg.logger.Info("zyre: it happened", "time", i)
+		z.cfg.logger.Info("it happened", "time", i)
 	}
 	if lost := z.Stats().Dropped.LogRecords; lost < 490 || lost > 510 {
 		t.Errorf("Stats: %d log records lost, want about 500", lost)
@@ -186,7 +186,7 @@ func TestSetLogger_slowHandler(t *testing.T) {
 		t.Error("that records were lost is not in the log")
 	}
 	z.Stop()
-	eventually(t, "the last words", func() bool { return strings.Contains(log.String(), "zyre: stopped") })
+	eventually(t, "the last words", func() bool { return strings.Contains(log.String(), "stopped") })
 }
 
 // lockedBuffer is a buffer for several goroutines.

@@ -187,7 +187,7 @@ func TestWrong_isSaid(t *testing.T) {
 				running.cfg.logs.flush()
 				if read == "<nil>" {
 					read = lastWarning(log.String())
-					if strings.Contains(read, "zyre: not set: the node is running") {
+					if strings.Contains(read, "not set: the node is running") {
 						says = "not set: the node is running"
 					}
 				}

@@ -16,7 +16,7 @@ const largeSize = 64 << 10
 
 // large returns a message with one large frame.
 func large() *message {
-	return &message{peer: stateUUID, receipt: newReceipt(), shared: transport.Share(make([]byte, largeSize))}
+	return &message{peer: stateUUID, receipt: newOutcome().receipt, shared: transport.Share(make([]byte, largeSize))}
 }
 
 // checkNoPayloads waits until no payload is in use; sockets of an earlier test may be

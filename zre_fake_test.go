@@ -85,7 +85,7 @@ func (m *fakeMailbox) SendShared(header []byte, p *transport.Payload) error {
 	return m.Send(header, [][]byte{p.Bytes()})
 }
 
-func (m *fakeMailbox) Moved(c transport.Conn) (moved transport.Moved) {
+func (m *fakeMailbox) Moved(_ time.Time, c transport.Conn) (moved transport.Moved) {
 	switch {
 	case m.port.movesOf != nil:
 		return m.port.movesOf(c)

@@ -42,7 +42,7 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	box, err := z.port.dial(p.endpoint, p.key)
 	if err != nil {
 		z.counters.dialErrors++
-		z.log.Warn("zyre: connect", "peer", p.id, "endpoint", p.endpoint, "err", err)
+		z.log.Warn("cannot connect to a peer", "peer", p.id, "endpoint", p.endpoint, "err", err)
 		return false
 	}
 	p.mailbox, p.probe, p.progress = box, nil, nil
@@ -66,7 +66,7 @@ func (z *zre) closeMailbox(p *peer, linger time.Duration) {
 		return
 	}
 	if err := p.mailbox.Close(linger); err != nil {
-		z.log.Warn("zyre: close a mailbox", "peer", p.id, "err", err)
+		z.log.Warn("cannot close a mailbox", "peer", p.id, "err", err)
 	}
 	p.mailbox = nil
 }
@@ -173,7 +173,7 @@ func (z *zre) onFirstHello(now time.Time, uuid [16]byte, endpoint string, reacha
 		z.endpointConflict(now, other, uuid, endpoint).hold(its)
 		return
 	}
-	if seeds := z.suspectedSeeds(endpoint, z.keys[uuid]); len(seeds) > 0 {
+	if seeds := z.suspectedSeeds(now, endpoint, z.keys[uuid]); len(seeds) > 0 {
 		z.holdForTest(now, uuid, its, seeds)
 		return
 	}
@@ -202,7 +202,7 @@ func (z *zre) announce(now time.Time, p *peer, groups []string) {
 	p.enteredAt, p.receivedAt, p.halfOpen = now, time.Time{}, nil
 	z.entered++
 	z.enteredChanges++
-	z.log.Info("zyre: enter", "peer", p.id, "name", p.name, "endpoint", p.endpoint)
+	z.log.Info("enter", "peer", p.id, "name", p.name, "endpoint", p.endpoint)
 	z.warnOfSameName(now, p)
 	z.port.deliver(enterEvent(p))
 	for _, g := range groups {
@@ -326,7 +326,7 @@ func (z *zre) reportNoAnswer(now time.Time, p *peer) {
 		if since = p.halfOpenFor(now); p.endpoint == "" && since >= z.timeouts.noAnswer() {
 			p.handshake.reported = true
 			its := p.said()
-			z.log.Warn("zyre: a node says that it is at an endpoint that cannot be used from here",
+			z.log.Warn("a node says that it is at an endpoint that cannot be used from here",
 				"peer", p.id, "name", its.name, "endpoint", its.endpoint, "since", since.Round(time.Millisecond))
 		}
 		return
@@ -334,7 +334,7 @@ func (z *zre) reportNoAnswer(now time.Time, p *peer) {
 		return
 	}
 	p.handshake.reported = true
-	text := "zyre: no answer to HELLO: no TCP connection is possible to a peer, or from it to this node"
+	text := "no answer to HELLO: no TCP connection is possible to a peer, or from it to this node"
 	if z.secure {
 		text += ", or it may refuse this node's key"
 	}
@@ -346,7 +346,7 @@ func (z *zre) reportNoAnswer(now time.Time, p *peer) {
 // to be taken: messages are missing, and the application learns of it by an EXIT. Our HELLO
 // makes the peer enter again.
 func (z *zre) onMessagesLost(now time.Time, p *peer, seq uint16, reason string) {
-	z.log.Warn("zyre: messages lost", "peer", p.id, "expected", p.in.next, "got", seq, "reason", reason)
+	z.log.Warn("messages lost", "peer", p.id, "expected", p.in.next, "got", seq, "reason", reason)
 	z.heardFrom(now, p)
 	z.rejectClaim(p)
 	z.removePeer(now, p, reason)

@@ -98,6 +98,6 @@ func (z *zre) noteKeyRefused(what string, uuid [16]byte, endpoint, key string) {
 	if k := z.known[uuid]; k != nil && k.required && k.key == key {
 		key = "as given to RequirePeer" // by mistake that may be a secret one
 	}
-	z.log.Warn("zyre: refused: the key is not the right one, or not authorized",
+	z.log.Warn("refused: the key is not the right one, or not authorized",
 		"what", what, "peer", uuidString(uuid), "endpoint", endpoint, "key", key)
 }

@@ -106,7 +106,7 @@ func (z *zre) retryKnownNodes(now time.Time) {
 			p.halfOpen.sightedAt = time.Time{}
 		}
 		switch {
-		case p != nil && p.isEntered() && (p.endpoint == k.endpoint || !z.isNothingSaid(p)):
+		case p != nil && p.isEntered() && (p.endpoint == k.endpoint || !z.isNothingSaid(now, p)):
 			k.entered(now)
 			k.metAt = p.host()
 			if k.seed {
@@ -185,10 +185,10 @@ func (z *zre) resolved(now time.Time, key lookupKey, numeric []string, err error
 		}
 	}
 	if len(those) == 0 && l.required {
-		z.log.Warn("zyre: a required peer's host name has no address", "endpoint", key.endpoint, "peer", uuidString(l.uuid), "err", err)
+		z.log.Warn("a required peer's host name has no address", "endpoint", key.endpoint, "peer", uuidString(l.uuid), "err", err)
 	}
 	if len(those) == 0 {
-		z.log.Debug("zyre: look up", "endpoint", key.endpoint, "addresses", numeric, "err", err)
+		z.log.Debug("cannot look up a host name", "endpoint", key.endpoint, "addresses", numeric, "err", err)
 		return
 	}
 	z.sightedKnown(now, l.uuid, those[l.turn%len(those)], l.key)
@@ -218,7 +218,7 @@ func (z *zre) gossiped(now time.Time, uuid [16]byte, endpoint, key, source strin
 	endpoint, err := z.reachable(endpoint, transport.NamedInGossip)
 	if err != nil && !errors.Is(err, transport.ErrNeedsLookup) {
 		z.counters.unreachable++
-		z.log.Warn("zyre: gossip tells of a node with an endpoint that cannot be used from here",
+		z.log.Warn("gossip tells of a node with an endpoint that cannot be used from here",
 			"peer", uuidString(uuid), "endpoint", told, "err", err)
 		return
 	}

@@ -30,7 +30,7 @@ func (z *zre) warnOfSameName(now time.Time, p *peer) {
 		id, endpoint = other.id, other.endpoint
 	}
 	z.sameNames[p.name] = true
-	z.log.Warn("zyre: two nodes have the same name", "name", p.name,
+	z.log.Warn("two nodes have the same name", "name", p.name,
 		"peer", p.id, "endpoint", p.endpoint, "other", id, "other_endpoint", endpoint)
 }
 
@@ -51,13 +51,13 @@ func (z *zre) isAnothers(endpoint string) bool {
 
 // warnOfOwnBeacon logs that a beacon like this node's own came from another host.
 func (z *zre) warnOfOwnBeacon(endpoint string) {
-	z.log.Warn("zyre: another node has this node's UUID, or something sends this node's beacons back",
+	z.log.Warn("another node has this node's UUID, or something sends this node's beacons back",
 		"uuid", z.id, "endpoint", z.location.announced(endpoint), "other_endpoint", endpoint)
 }
 
 // warnOfSameUUID logs that another node announces this node's UUID: neither can be served
 // well.
 func (z *zre) warnOfSameUUID(endpoint string) {
-	z.log.Warn("zyre: another node has this node's UUID",
+	z.log.Warn("another node has this node's UUID",
 		"uuid", z.id, "endpoint", z.location.announced(endpoint), "other_endpoint", endpoint)
 }

@@ -239,7 +239,7 @@ func (z *zre) emitExit(now time.Time, p *peer, reason string) {
 			reason = ReasonTooLarge
 		}
 	}
-	z.log.Info("zyre: exit", "peer", p.id, "name", p.name, "reason", reason)
+	z.log.Info("exit", "peer", p.id, "name", p.name, "reason", reason)
 	for _, g := range p.groups {
 		z.removeMember(p, g)
 	}

@@ -110,7 +110,7 @@ func (z *zre) probeFailed(now time.Time, p *peer) {
 	p.probe = nil
 	reason := pr.kind.exitReason()
 	switch {
-	case pr.kind.resendsHello() && (z.location.isCutOff(p.endpoint) || !z.followHelloEndpoint(p) && z.isBroken(p)):
+	case pr.kind.resendsHello() && (z.location.isCutOff(p.endpoint) || !z.followHelloEndpoint(p) && z.isBroken(now, p)):
 		z.startProbe(now, p, pr)
 		if p.isEntered() {
 			z.checkPresence(now, p) // the probe goes on as long as there is no connection, but the peer expires
@@ -120,7 +120,7 @@ func (z *zre) probeFailed(now time.Time, p *peer) {
 		if !z.admitRestart(now, p.uuid) || !z.resendHello(now, p, reason) {
 			z.removePeer(now, p, reason)
 		}
-	case pr.kind == probeElsewhere && z.isNothingSaid(p) && z.addressed[pr.movedTo] == nil:
+	case pr.kind == probeElsewhere && z.isNothingSaid(now, p) && z.addressed[pr.movedTo] == nil:
 		z.sayHelloElsewhere(now, p, pr.movedTo)
 	case pr.kind == probeElsewhere:
 		// it was found after all, or something was said meanwhile

@@ -60,7 +60,7 @@ func (z *zre) watchProgress(now time.Time, p *peer) {
 	if p.progress == nil {
 		p.progress = &progress{}
 	}
-	if p.progress.see(now, p.mailbox.Moved(p.conn)) {
+	if p.progress.see(now, p.mailbox.Moved(now, p.conn)) {
 		p.presence.progressed(now, p.progress.movedBy)
 	}
 }
@@ -84,8 +84,8 @@ func (z *zre) isOthers(p *peer) bool {
 // is sent to it waits, and goes to whoever listens at its endpoint next: a HELLO would
 // make another process take this node's messages for its own. Under CURVE nobody else can
 // read it, and libzmq never connects again to a peer that has refused the key.
-func (z *zre) isBroken(p *peer) bool {
-	return !z.secure && p.mailbox != nil && p.mailbox.Moved(p.conn).Broken
+func (z *zre) isBroken(now time.Time, p *peer) bool {
+	return !z.secure && p.mailbox != nil && p.mailbox.Moved(now, p.conn).Broken
 }
 
 // continueProbe gives a peer that is under a probe another while to answer if bytes have

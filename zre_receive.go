@@ -103,7 +103,7 @@ func (z *zre) rejectHeader(now time.Time, uuid [16]byte, header []byte, err erro
 func (z *zre) rejectForeign(now time.Time, uuid [16]byte, err error) {
 	z.counters.foreign++
 	if errors.Is(err, errBadVersion) && z.foreign.Take(now) {
-		z.log.Warn("zyre: a node speaks another version of ZRE", "peer", uuidString(uuid))
+		z.log.Warn("a node speaks another version of ZRE", "peer", uuidString(uuid))
 	}
 }
 
@@ -124,7 +124,7 @@ func (z *zre) rejectIdentity(m *transport.Packet) {
 	id := refusedID{string(m.From[:min(len(m.From), identitySize)]), len(m.From) + m.Cut}
 	if !z.refusedIDs[id] {
 		z.refusedIDs[id] = true
-		z.log.Warn("zyre: refused: a routing id must be one byte and a UUID, and not this node's own",
+		z.log.Warn("refused: a routing id must be one byte and a UUID, and not this node's own",
 			"routing_id", fmt.Sprintf("%x", id.head), "length", id.size)
 	}
 }
@@ -143,7 +143,7 @@ func (z *zre) confirmHello(now time.Time, p *peer, id uint8) {
 // malformed counts a message that can't be read.
 func (z *zre) malformed(uuid [16]byte, v *zreView, err error) {
 	z.counters.malformed++
-	z.log.Debug("zyre: malformed message", "peer", uuidString(uuid), "id", v.id, "err", err)
+	z.log.Debug("malformed message", "peer", uuidString(uuid), "id", v.id, "err", err)
 }
 
 // dispatch does what a well-formed message from a peer that has entered asks for.

@@ -108,7 +108,7 @@ func (z *zre) nameSeed(s *peer, uuid [16]byte) {
 // checkHolder looks whether the process that answered a seed is gone. Another one at the
 // same endpoint does not know us, and only HELLO makes it answer.
 func (z *zre) checkHolder(now time.Time, p *peer) {
-	if p.conn == (transport.Conn{}) || p.mailbox == nil || !p.mailbox.Moved(p.conn).Replaced {
+	if p.conn == (transport.Conn{}) || p.mailbox == nil || !p.mailbox.Moved(now, p.conn).Replaced {
 		return
 	}
 	p.conn = transport.Conn{} // to ask once

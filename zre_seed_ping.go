@@ -27,7 +27,7 @@ const maxSuspects = 2
 
 // suspectedSeeds lists the open seeds with the port of an endpoint: first those to which a
 // connection stands.
-func (z *zre) suspectedSeeds(endpoint, key string) (seeds []*peer) {
+func (z *zre) suspectedSeeds(now time.Time, endpoint, key string) (seeds []*peer) {
 	for uuid, k := range z.known {
 		if s := z.peers[uuid]; k.seed && z.isOpenSeed(s, key) && isSamePort(s.endpoint, endpoint) {
 			seeds = append(seeds, s)
@@ -36,7 +36,7 @@ func (z *zre) suspectedSeeds(endpoint, key string) (seeds []*peer) {
 	slices.SortFunc(seeds, func(a, b *peer) int { return strings.Compare(a.endpoint, b.endpoint) })
 	var first, others []*peer
 	for _, s := range seeds {
-		if s.mailbox.Moved(transport.Conn{}).Sent > 0 {
+		if s.mailbox.Moved(now, transport.Conn{}).Sent > 0 {
 			first = append(first, s)
 		} else {
 			others = append(others, s)

@@ -75,7 +75,7 @@ func (z *zre) shout(now time.Time, m *message) {
 func (z *zre) encode(msg *ZreMsg) {
 	b, err := msg.append(z.header[:0])
 	if err != nil {
-		z.log.Error("zyre: encode", "id", msg.id, "err", err)
+		z.log.Error("cannot encode a message", "id", msg.id, "err", err)
 		b = appendPlain(z.header[:0], PingID, 0)
 	}
 	z.header = b
@@ -121,7 +121,7 @@ func (z *zre) transmit(now time.Time, p *peer, t *transmission) {
 		return
 	}
 	if p.backlog.queue.Len() >= maxBacklog+p.addedWhileStalled() || z.lettingGo && z.hasTooMuchFor(p) {
-		z.log.Info("zyre: peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
+		z.log.Info("peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
 		r.noteOutcome(ErrPushedBack)
 		z.scheduleRemoval(now, p)
 		return
@@ -177,7 +177,7 @@ func (z *zre) post(now time.Time, p *peer, header []byte, c content) error {
 // sendFailed removes a peer whose connection libzmq refuses to send on.
 func (z *zre) sendFailed(now time.Time, p *peer, err error) {
 	z.counters.sendErrors++
-	z.log.Warn("zyre: send", "peer", p.id, "err", err)
+	z.log.Warn("cannot send to a peer", "peer", p.id, "err", err)
 	z.scheduleRemoval(now, p)
 }
 

@@ -20,14 +20,7 @@ func simPair(tb testing.TB, hwm int) (s *sim, a, b *simNode) {
 }
 
 // settled says what became of a message; nil and false while it waits.
-func settled(r *receipt) (error, bool) {
-	select {
-	case <-r.done:
-		return r.err, true
-	default:
-		return nil, false
-	}
-}
+func settled(o *outcome) (error, bool) { return o.err, o.known }
 
 // A full mailbox: messages wait in order, the gate is shut, and all arrive.
 func TestNode_backlogKeepsOrder(t *testing.T) {
@@ -122,11 +115,11 @@ func TestNode_looksForRoom(t *testing.T) {
 // those around it go on.
 func TestNode_withdraw(t *testing.T) {
 	s, a, b := simPair(t, 1)
-	r := make([]*receipt, 6)
+	r := make([]*outcome, 6)
 	for i := range r {
 		r[i] = a.whisperText(b.uuid, fmt.Sprint("m", i))
 	}
-	a.n.zre.withdraw(r[3], ErrPushedBack)
+	a.n.zre.withdraw(r[3].receipt, ErrPushedBack)
 	for range 10 {
 		s.settle()
 		a.turn()
@@ -142,7 +135,7 @@ func TestNode_withdraw(t *testing.T) {
 	}
 	last := a.whisperText(b.uuid, "x")
 	only := a.whisperText(b.uuid, "y")
-	a.n.zre.withdraw(only, ErrPushedBack)
+	a.n.zre.withdraw(only.receipt, ErrPushedBack)
 	a.turn()
 	if err, done := settled(only); !errors.Is(err, ErrPushedBack) || !done || len(a.n.commands.blockedPeers) != 0 {
 		t.Errorf("withdrawn: %v, done %t, gates %d", err, done, len(a.n.commands.blockedPeers))
@@ -173,13 +166,13 @@ func TestNode_memberExitsWhileBlocked(t *testing.T) {
 	s, a, b := simPair(t, 1)
 	b.join("G")
 	s.settle()
-	r := newReceipt()
+	var last *outcome
 	for range 2 {
-		r = newReceipt()
-		a.do(command{kind: cmdShout, message: message{group: "G", payload: []byte("x"), receipt: r}})
+		last = newOutcome()
+		a.do(command{kind: cmdShout, message: message{group: "G", payload: []byte("x"), receipt: last.receipt}})
 	}
 	a.bye(b.uuid)
-	if err, done := settled(r); err != nil || !done {
+	if err, done := settled(last); err != nil || !done {
 		t.Errorf("shout = %v, done %t; want nil, true", err, done)
 	}
 	if len(a.n.commands.blockedGroups) != 0 {
@@ -222,15 +215,15 @@ func TestNode_blockedPeerExpires(t *testing.T) {
 // More waits for a peer than may: the peer goes, and every message is answered.
 func TestNode_backlogOverflows(t *testing.T) {
 	_, a, b := simPair(t, 1)
-	var receipts []*receipt
+	var outcomes []*outcome
 	for range maxBacklog + 3 {
-		r := newReceipt()
-		a.do(command{kind: cmdWhisper, message: message{peer: b.uuid, payload: []byte("x"), receipt: r}})
-		receipts = append(receipts, r)
+		o := newOutcome()
+		a.do(command{kind: cmdWhisper, message: message{peer: b.uuid, payload: []byte("x"), receipt: o.receipt}})
+		outcomes = append(outcomes, o)
 	}
 	a.turn()
-	for i, r := range receipts {
-		if err, done := settled(r); !done || (err == nil) != (i == 0) {
+	for i, o := range outcomes {
+		if err, done := settled(o); !done || (err == nil) != (i == 0) {
 			t.Fatalf("message %d: %v, done %t", i, err, done)
 		}
 	}

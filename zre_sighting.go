@@ -71,7 +71,7 @@ func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 		if z.mayTryElsewhere(now, p, endpoint) {
 			z.sayHelloElsewhere(now, p, endpoint)
 		}
-	case z.isNothingSaid(p):
+	case z.isNothingSaid(now, p):
 		if z.mayTryElsewhere(now, p, endpoint) {
 			z.startProbe(now, p, probe{kind: probeElsewhere, movedTo: endpoint})
 		}
@@ -95,13 +95,13 @@ func (z *zre) sayHelloElsewhere(now time.Time, p *peer, endpoint string) {
 // tried on, and is not connected to.
 func (z *zre) isSightingOver(now time.Time, p *peer) bool {
 	return p.handshake.state == helloSent && p.isKnownBySightings() && now.Sub(p.halfOpen.sightedAt) >= z.sightingTime &&
-		p.mailbox != nil && p.mailbox.Moved(p.conn).Broken
+		p.mailbox != nil && p.mailbox.Moved(now, p.conn).Broken
 }
 
 // isNothingSaid reports whether a peer that has entered lacks our HELLO, and nothing else was
 // said to it: then it can be said elsewhere without a loss, and without an EXIT.
-func (z *zre) isNothingSaid(p *peer) bool {
-	return p.handshake.isEnteredUnconfirmed() && !p.sentSinceHello && p.mailbox != nil && p.mailbox.Moved(p.conn).Broken
+func (z *zre) isNothingSaid(now time.Time, p *peer) bool {
+	return p.handshake.isEnteredUnconfirmed() && !p.sentSinceHello && p.mailbox != nil && p.mailbox.Moved(now, p.conn).Broken
 }
 
 // maxTriedHosts is how many hosts are tried independently of each other for one peer.

@@ -89,7 +89,7 @@ func (z *zre) checkIntake(now time.Time, p *peer) {
 		return
 	}
 	in := p.intake
-	moved := p.mailbox.Moved(p.conn)
+	moved := p.mailbox.Moved(now, p.conn)
 	if z.inbox.isGrace() || in.waiting && moved.Sent > in.acked {
 		z.tookMessage(now, p)
 	}
@@ -99,7 +99,7 @@ func (z *zre) checkIntake(now time.Time, p *peer) {
 	case stalled < z.timeouts.verify():
 	case p.backlog.shouts > 0 && (stalled >= z.stalledTimeout || z.stalledBytes >= z.backlogLimit && z.isStalledHost(now, p)):
 		z.counters.stalled++
-		z.log.Warn("zyre: a peer takes no messages, and is removed", "peer", p.id, "endpoint", p.endpoint)
+		z.log.Warn("a peer takes no messages, and is removed", "peer", p.id, "endpoint", p.endpoint)
 		z.noteStalledHost(now, p)
 		z.removePeer(now, p, ReasonStalled)
 	case !in.isStalled:

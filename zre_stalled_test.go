@@ -10,11 +10,11 @@ import (
 	"github.com/go-zyre/zyre/internal/transport"
 )
 
-// shoutTo has the application shout to the peer's group, and returns the receipt.
-func (b *zreBench) shoutTo(bytes int) *receipt {
-	r := newReceipt()
-	b.z.shout(b.now, &message{group: "G", payload: make([]byte, bytes), receipt: r})
-	return r
+// shoutTo has the application shout to the peer's group, and returns what becomes of it.
+func (b *zreBench) shoutTo(bytes int) *outcome {
+	o := newOutcome()
+	b.z.shout(b.now, &message{group: "G", payload: make([]byte, bytes), receipt: o.receipt})
+	return o
 }
 
 // A peer that sends, and takes nothing, exits after the stalled timeout if something was

@@ -57,7 +57,7 @@ func (z *zre) close(now time.Time, saidGoodbye bool) (unsent int) {
 			continue
 		}
 		if err := p.mailbox.Close(z.linger(now, p, saidGoodbye)); err != nil {
-			z.log.Warn("zyre: close a mailbox", "peer", p.id, "err", err)
+			z.log.Warn("cannot close a mailbox", "peer", p.id, "err", err)
 		}
 	}
 	return unsent

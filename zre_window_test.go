@@ -62,9 +62,9 @@ func TestNode_windowBoundsBytes(t *testing.T) {
 	a, b := s.nodes(2)[0], s.hosts[1].(*simNode)
 	s.run(2 * time.Second)
 	s.freeze(b)
-	var receipts []*receipt
+	var outcomes []*outcome
 	for i := range 20 {
-		receipts = append(receipts, a.whisperText(b.uuid, string(slices.Repeat([]byte{byte('a' + i)}, size))))
+		outcomes = append(outcomes, a.whisperText(b.uuid, string(slices.Repeat([]byte{byte('a' + i)}, size))))
 	}
 	p := a.n.zre.peers[b.uuid]
 	if underWay := p.window.sent - p.window.confirmed; underWay < limit || underWay >= limit+size+headerSize {
@@ -73,18 +73,18 @@ func TestNode_windowBoundsBytes(t *testing.T) {
 	if p.backlog.cause != waitsForConfirm || a.n.zre.isWaitingForRoom() {
 		t.Errorf("backlog cause = %d, want %d", p.backlog.cause, waitsForConfirm)
 	}
-	if _, done := settled(receipts[len(receipts)-1]); done {
+	if _, done := settled(outcomes[len(outcomes)-1]); done {
 		t.Error("the last whisper is said to be sent")
 	}
 	s.thaw(b)
 	s.run(2 * time.Second)
-	for i, r := range receipts {
+	for i, r := range outcomes {
 		if err, done := settled(r); err != nil || !done {
 			t.Errorf("whisper %d: %v, done %t; want nil, true", i, err, done)
 		}
 	}
-	if got := b.peers[uuidString(a.uuid)].whispers; got != len(receipts) {
-		t.Errorf("whispers = %d, want %d", got, len(receipts))
+	if got := b.peers[uuidString(a.uuid)].whispers; got != len(outcomes) {
+		t.Errorf("whispers = %d, want %d", got, len(outcomes))
 	}
 	if a.count(EventExit, b.uuid)+b.count(EventExit, a.uuid) != 0 {
 		t.Error("an EXIT, want none")

@@ -241,7 +241,7 @@ func (z *Zyre) Join(group string) {
 		}
 	}})
 	if err != nil {
-		z.warn("zyre: not joined", "err", opError("join", group, err))
+		z.warn("not joined", "err", opError("join", group, err))
 		return
 	}
 	z.followGroups(group)
@@ -298,7 +298,7 @@ func (z *Zyre) WhisperFrames(peer string, frames ...[]byte) {
 	}
 	var c command
 	if err := c.whisper(peer, frames); err != nil {
-		n.log.Warn("zyre: not sent", "err", opError("whisper", peer, err))
+		n.log.Warn("not sent", "err", opError("whisper", peer, err))
 		return
 	}
 	_ = n.commands.message(context.Background(), &c)
@@ -331,7 +331,7 @@ func (z *Zyre) ShoutFrames(group string, frames ...[]byte) {
 	}
 	var c command
 	if err := c.shout(group, frames); err != nil {
-		n.log.Warn("zyre: not sent", "err", opError("shout", group, err))
+		n.log.Warn("not sent", "err", opError("shout", group, err))
 		return
 	}
 	_ = n.commands.message(context.Background(), &c)

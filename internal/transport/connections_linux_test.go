@@ -45,7 +45,7 @@ func TestMailbox_Moved(t *testing.T) {
 			if conn == (transport.Conn{}) {
 				t.Fatal("a HELLO came on no connection")
 			}
-			before := m.Moved(conn)
+			before := m.Moved(time.Now(), conn)
 			const size = 100000
 			transporttest.MustSend(t, m, transporttest.WhisperHeader, make([]byte, size))
 			transporttest.MustRecv(t, in, &p)
@@ -53,14 +53,14 @@ func TestMailbox_Moved(t *testing.T) {
 				t.Errorf("connection of a WHISPER = %v, want %v", p.Conn, conn)
 			}
 			// An answer about what went out counts for a moment.
-			after := m.Moved(conn)
-			for end := time.Now().Add(patience); after.Sent < before.Sent+size && time.Now().Before(end); after = m.Moved(conn) {
+			after := m.Moved(time.Now(), conn)
+			for end := time.Now().Add(patience); after.Sent < before.Sent+size && time.Now().Before(end); after = m.Moved(time.Now(), conn) {
 				runtime.Gosched()
 			}
 			if after.Received < before.Received+size || after.Sent < before.Sent+size {
 				t.Errorf("Moved() = %+v and then %+v, want %d more both ways", before, after, size)
 			}
-			if got := m.Moved(transport.Conn{}); got.Received != 0 || got.Sent == 0 {
+			if got := m.Moved(time.Now(), transport.Conn{}); got.Received != 0 || got.Sent == 0 {
 				t.Errorf("Moved() without a connection = %+v, want what went out alone", got)
 			}
 		})
@@ -74,7 +74,7 @@ func TestMailbox_Moved_inproc(t *testing.T) {
 	var p transport.Packet
 	transporttest.MustSend(t, m, []byte{0xaa, 0xa1, 1, 2})
 	transporttest.MustRecv(t, in, &p)
-	if got := m.Moved(p.Conn); p.Conn != (transport.Conn{}) || got != (transport.Moved{}) {
+	if got := m.Moved(time.Now(), p.Conn); p.Conn != (transport.Conn{}) || got != (transport.Moved{}) {
 		t.Errorf("Moved(%v) = %+v, want nothing by inproc", p.Conn, got)
 	}
 }
@@ -88,7 +88,7 @@ func TestMailbox_Moved_broken(t *testing.T) {
 	var p transport.Packet
 	transporttest.MustSend(t, m, []byte{0xaa, 0xa1, 1, 2})
 	transporttest.MustRecv(t, in, &p)
-	if m.Moved(p.Conn).Broken {
+	if m.Moved(time.Now(), p.Conn).Broken {
 		t.Error("Moved().Broken = true, want false while the inbox is open")
 	}
 	if err := in.Close(); err != nil {
@@ -97,7 +97,7 @@ func TestMailbox_Moved_broken(t *testing.T) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	deadline := time.After(10 * time.Second)
-	for !m.Moved(p.Conn).Broken {
+	for !m.Moved(time.Now(), p.Conn).Broken {
 		select {
 		case <-tick.C:
 		case <-deadline:

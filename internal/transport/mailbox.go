@@ -116,7 +116,7 @@ func (m *zmqMailbox) send(queue func() error) error {
 
 // Moved finds the mailbox's connection by its endpoint. Others of this process to the same
 // endpoint lead to the same peer, so they count as well.
-func (m *zmqMailbox) Moved(from Conn) (moved Moved) {
+func (m *zmqMailbox) Moved(now time.Time, from Conn) (moved Moved) {
 	in, exists := from.Count()
 	moved.Received = in.Received
 	address, isTCP := strings.CutPrefix(m.endpoint, "tcp://")
@@ -124,7 +124,7 @@ func (m *zmqMailbox) Moved(from Conn) (moved Moved) {
 	if m.offer != nil || !isTCP || err != nil {
 		return moved
 	}
-	out, connected := m.transport.context.connections.to(remote, m.dialedAt, time.Now())
+	out, connected := m.transport.context.connections.to(remote, m.dialedAt, now)
 	moved.Sent, moved.Waiting, moved.Broken = out.Acked, out.Waiting, connected == 0
 	moved.Replaced = from != Conn{} && !exists && out != tcpinfo.Count{}
 	return moved

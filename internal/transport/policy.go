@@ -45,6 +45,6 @@ func (p *Policy) Refused() uint64 { return p.refused.Load() }
 // Refuse counts and logs a client that was turned away.
 func (p *Policy) Refuse(domain, address, key string) {
 	p.refused.Add(1)
-	p.log.Warn("zyre: refused: the key is not the right one, or not authorized",
+	p.log.Warn("refused: the key is not the right one, or not authorized",
 		"what", "connection", "domain", domain, "address", address, "key", key)
 }

@@ -104,7 +104,8 @@ type Mailbox interface {
 	SendShared(header []byte, p *Payload) error
 	// Moved tells what has moved to the peer, and on the connection that it has to us,
 	// which its HELLO came on. It also tells whether there is a connection to the peer.
-	Moved(from Conn) Moved
+	// All that may be as it was a moment before now.
+	Moved(now time.Time, from Conn) Moved
 	// Close returns at once; what is queued is delivered in the background for
 	// no longer than linger. A second Close does nothing.
 	Close(linger time.Duration) error

@@ -332,7 +332,7 @@ func (g *Gossip) tickLostHub(h *hub, now time.Time) {
 	away := now.Sub(h.downSince)
 	if away > warnAfter && !h.warned {
 		h.warned = true
-		g.log.Warn("zyre: a gossip hub does not answer",
+		g.log.Warn("a gossip hub does not answer",
 			"endpoint", h.endpoint, "address", h.state.Address, "since", away.Round(time.Second), "err", h.state.LastError)
 	}
 	if away > resyncAfter && !h.othersResynced {

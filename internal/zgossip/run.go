@@ -195,7 +195,7 @@ func (g *Gossip) learn(l *link, m *msg, now time.Time) {
 		g.stats.Defended++
 	case tupleContested:
 		g.stats.Defended++
-		g.log.Warn("zyre: another node has this node's UUID, and publishes it by gossip",
+		g.log.Warn("another node has this node's UUID, and publishes it by gossip",
 			"uuid", string(m.key), "other_endpoint", string(m.value))
 	case tupleRefused:
 		g.stats.Refused++

@@ -208,7 +208,7 @@ func (m *mailbox) SendShared(header []byte, p *transport.Payload) error {
 }
 
 // Moved tells of connections alone: the network has no bandwidth that a message could take up.
-func (m *mailbox) Moved(from transport.Conn) (moved transport.Moved) {
+func (m *mailbox) Moved(_ time.Time, from transport.Conn) (moved transport.Moved) {
 	m.host.net.mu.Lock()
 	defer m.host.net.mu.Unlock()
 	if strings.HasPrefix(m.endpoint, "tcp:") {

@@ -68,7 +68,7 @@ func TestModel_hours(t *testing.T) {
 			n.drop.BadBeacons++
 		}
 		hidden += len(n.model.hidden)
-		log.Warn("zyre: a warning", "round", i)
+		log.Warn("a warning", "round", i)
 		s.Sample(func(*Model, time.Time) { n.step(time.Second) })
 		sc.keys(keys[i%len(keys)])
 		sc.Update(refresh{})
