@@ -23,20 +23,19 @@ const (
 // Why a peer exited: [Event.Reason] of an EXIT. Where ENTER follows at once, the peer
 // itself may have been there all the time.
 const (
-	ReasonGoodbye     = "goodbye"              // it said so: it stopped
-	ReasonExpired     = "expired"              // nothing came from it for the expired timeout
-	ReasonLost        = "messages lost"        // messages from it are missing; ENTER follows if it lives
-	ReasonRestarted   = "restarted"            // it said HELLO again: a new process, or it had removed this node; ENTER follows
-	ReasonThrottled   = "restarts too often"   // it says HELLO again and again, and is ignored for 5 s
-	ReasonReplaced    = "replaced"             // another node is at its endpoint, and it does not answer
-	ReasonMoved       = "moved"                // its beacons come from another endpoint, and it does not answer at the old one
-	ReasonNoHello     = "HELLO not taken"      // it did not answer after our HELLO, which is said again; ENTER follows when it answers
-	ReasonIdentity    = "UUID used by another" // a node with another key used its UUID, which cut its connection; ENTER follows when it answers
-	ReasonUnconfirmed = "never answered"       // is not given any more: ReasonNoHello is
-	ReasonFailed      = "connection failed"    // it takes no more messages on its connection
-	ReasonTooLarge    = "message too large"    // a message to or from it was larger than its receiver takes, and is lost; ENTER follows
-	ReasonStalled     = "takes no messages"    // it took nothing of what was shouted to it: see SetStalledTimeout
-	ReasonRevoked     = "key revoked"          // its key is not authorized any more: see SetAuthorizedKeys
+	ReasonGoodbye   = "goodbye"              // it said so: it stopped
+	ReasonExpired   = "expired"              // nothing came from it for the expired timeout
+	ReasonLost      = "messages lost"        // messages from it are missing; ENTER follows if it lives
+	ReasonRestarted = "restarted"            // it said HELLO again: a new process, or it had removed this node; ENTER follows
+	ReasonThrottled = "restarts too often"   // it says HELLO again and again, and is ignored for 5 s
+	ReasonReplaced  = "replaced"             // another node is at its endpoint, and it does not answer
+	ReasonMoved     = "moved"                // its beacons come from another endpoint, and it does not answer at the old one
+	ReasonNoHello   = "HELLO not taken"      // it did not answer after our HELLO, which is said again; ENTER follows when it answers
+	ReasonIdentity  = "UUID used by another" // a node with another key used its UUID, which cut its connection; ENTER follows when it answers
+	ReasonFailed    = "connection failed"    // it takes no more messages on its connection
+	ReasonTooLarge  = "message too large"    // a message to or from it was larger than its receiver takes, and is lost; ENTER follows
+	ReasonStalled   = "takes no messages"    // it took nothing of what was shouted to it: see SetStalledTimeout
+	ReasonRevoked   = "key revoked"          // its key is not authorized any more: see SetAuthorizedKeys
 )
 
 // Event is something that happened to a node. Events come from [Zyre.Events]. Event is

@@ -67,7 +67,7 @@ func TestEvent_reasonsDiffer(t *testing.T) {
 	seen := map[string]bool{}
 	for _, reason := range []string{
 		ReasonGoodbye, ReasonExpired, ReasonLost, ReasonRestarted, ReasonThrottled, ReasonReplaced, ReasonMoved,
-		ReasonNoHello, ReasonIdentity, ReasonUnconfirmed, ReasonFailed, ReasonTooLarge, ReasonRevoked,
+		ReasonNoHello, ReasonIdentity, ReasonFailed, ReasonTooLarge, ReasonRevoked,
 	} {
 		if seen[reason] || reason == "" {
 			t.Errorf("reason %q is used twice, or empty", reason)

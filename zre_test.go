@@ -116,6 +116,10 @@ var handshakeInputs = map[string]func(b *zreBench){
 		b.peer().restartedAt = b.now
 		b.z.goodbye(b.now, stateUUID, "")
 	},
+	"goodbye beacon on a secure network": func(b *zreBench) {
+		b.z.secure = true
+		b.z.goodbye(b.now, stateUUID, b.peer().key)
+	},
 	"goodbye beacon, inbox backlogged": func(b *zreBench) {
 		b.z.inboxBacklogged()
 		b.z.goodbye(b.now, stateUUID, "")
@@ -125,6 +129,7 @@ var handshakeInputs = map[string]func(b *zreBench){
 		b.z.goodbye(b.now, stateUUID, "")
 		b.z.inboxDrained(b.now)
 	},
+	"taken back in gossip": func(b *zreBench) { b.z.ungossiped(stateUUID) },
 	"HELLO, same endpoint": func(b *zreBench) { b.helloAgain() },
 	"HELLO, same endpoint, after a JOIN": func(b *zreBench) {
 		if b.isEntered() {
@@ -452,7 +457,7 @@ func TestStates_commandsAndReasons(t *testing.T) {
 	for _, name := range scope.Names() {
 		c, ok := scope.Lookup(name).(*types.Const)
 		switch {
-		case !ok || !c.Exported() || name == "ReasonUnconfirmed": // which is not given any more
+		case !ok || !c.Exported():
 		case strings.HasSuffix(name, "ID"):
 			id, _ := constant.Uint64Val(c.Val())
 			if command := commandNames[uint8(id)]; !commands[command] {
