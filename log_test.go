@@ -93,7 +93,7 @@ func TestSetLogger_levels(t *testing.T) {
 	a.Stop()
 	text := log.String()
 	for msg, level := range map[string]string{
-		`"enter"`: "INFO", `"exit"`: "INFO", `"beacons use an interface"`: "INFO", `"beacon sent"`: "DEBUG", `"beacon heard"`: "DEBUG",
+		`enter `: "INFO", `exit `: "INFO", `"beacons use an interface"`: "INFO", `"beacon sent"`: "DEBUG", `"beacon heard"`: "DEBUG",
 	} {
 		if all, right := strings.Count(text, "msg="+msg), strings.Count(text, "level="+level+" msg="+msg); all == 0 || right != all {
 			t.Errorf("%s is logged %d times, at level %s %d times, want all, and more than 0", msg, all, level, right)
