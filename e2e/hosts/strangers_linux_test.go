@@ -249,9 +249,16 @@ func TestNet_strangersHub(t *testing.T) {
 			cost := costOf(t, hub, mostMemory, func() error {
 				done := make(chan error, 1)
 				go func() { done <- x.Try("crowd", "", c, &clients) }()
-				watch.Until(t, "the hub is full", func() bool {
-					s := hub.Stats().Gossip
-					return s.Refused > 0 || s.Tuples >= c.Clients*c.Each && c.Each > 0
+				all := c.Clients * max(c.Each, 1)
+				watch.Reaches(t, "the hub is full", all, func() int {
+					switch s := hub.Stats().Gossip; {
+					case s.Refused > 0:
+						return all
+					case c.Each > 0:
+						return s.Tuples
+					default:
+						return s.Clients
+					}
 				})
 				a, b := node(h[1], cfg), node(h[2], cfg)
 				waited := waited(hub, a, b)
