@@ -222,7 +222,7 @@ func (z *zre) tick(now time.Time) {
 			continue // it went when another one was looked at
 		}
 		z.tickPeer(now, p)
-		if p.probe.isPending() && !z.inbox.isGrace() {
+		if p.probe.isPending() && p.probe.deadline.After(now) && !z.inbox.isGrace() {
 			z.wakeBy(p.probe.deadline)
 		}
 	}

@@ -170,20 +170,20 @@ func (z *zre) checkPresence(now time.Time, p *peer) {
 	if p.progress.isWatched() || p.presence.isPinged() || p.presence.idle(now) >= t.watchAfter() {
 		z.watchProgress(now, p)
 	}
-	idle := p.presence.idle(now)
+	seen := p.progress.seenUntil(now)
 	switch {
-	case idle >= t.expired:
+	case p.presence.idle(seen) >= t.expired:
 		z.removePeer(now, p, ReasonExpired)
 		return
-	case !p.presence.isPinged() && idle >= t.pingAfter():
+	case !p.presence.isPinged() && p.presence.idle(now) >= t.pingAfter():
 		z.ping(now, p)
 	case now.Sub(p.spokeAt) >= t.silent:
 		z.ping(now, p) // a peer whose own pings are stuck behind what it sends has to hear from us
 	}
-	if p.presence.becomeEvasive(now, t) {
+	if p.presence.becomeEvasive(seen, t) {
 		z.port.deliver(peerEvent(EventEvasive, p))
 	}
-	if p.presence.becomeSilent(now, t) {
+	if p.presence.becomeSilent(seen, t) {
 		z.port.deliver(peerEvent(EventSilent, p))
 	}
 }

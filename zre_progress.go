@@ -12,7 +12,7 @@ import (
 // messages are.
 type progress struct {
 	moved   transport.Moved
-	seenAt  time.Time // when moved was looked at; zero if it was not in this silence
+	seenAt  time.Time // when that was so; zero if there was no look in this silence
 	inAt    time.Time // when it was last seen that bytes had come from the peer
 	outAt   time.Time // when it was last seen that bytes had gone to it
 	movedBy time.Time // the look before that: bytes have moved since then
@@ -28,6 +28,10 @@ func (pr *progress) isWatched() bool { return pr != nil && !pr.seenAt.IsZero() }
 // wait as well. Those that go where nobody reads come to an end when the buffers there
 // are full.
 func (pr *progress) see(now time.Time, m transport.Moved) (moved bool) {
+	lookedAt := now
+	if !m.At.IsZero() {
+		lookedAt = m.At
+	}
 	if pr.isWatched() && m.Received > pr.moved.Received {
 		pr.inAt, moved = now, true
 	}
@@ -37,8 +41,20 @@ func (pr *progress) see(now time.Time, m transport.Moved) (moved bool) {
 	if moved {
 		pr.movedBy = pr.seenAt
 	}
-	pr.moved, pr.seenAt = m, now
+	pr.moved = m
+	if lookedAt.After(pr.seenAt) {
+		pr.seenAt = lookedAt
+	}
 	return moved
+}
+
+// seenUntil returns until when it has been seen whether bytes move: a silence is judged up
+// to then, for nobody knows yet what came after the last look.
+func (pr *progress) seenUntil(now time.Time) time.Time {
+	if pr.isWatched() {
+		return pr.seenAt
+	}
+	return now
 }
 
 // isAnswer reports whether bytes that count as an answer to a probe have moved since it was
@@ -89,12 +105,12 @@ func (z *zre) isBroken(now time.Time, p *peer) bool {
 }
 
 // continueProbe gives a peer that is under a probe another while to answer if bytes have
-// moved meanwhile, and reports whether they have. Its answer, or our ping, waits behind
-// them.
+// moved meanwhile, or if that is not known yet, and reports whether it does. Its answer, or
+// our ping, waits behind them.
 func (z *zre) continueProbe(now time.Time, p *peer) bool {
 	z.watchProgress(now, p)
 	if !p.progress.isAnswer(p.probe) {
-		return false
+		return probeKinds[p.probe.kind].goOut && p.progress.seenUntil(now).Before(p.probe.deadline)
 	}
 	p.probe.deadline = now.Add(p.probe.deadline.Sub(p.probe.startedAt))
 	p.probe.startedAt = now

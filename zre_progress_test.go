@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -193,6 +194,44 @@ func TestProgress_probe(t *testing.T) {
 				b.flow("nothing moves")
 				if b.pass(2 * maxVerifyTime); pending() {
 					t.Error("the probe goes on although nothing moves any more")
+				}
+			})
+		}
+	}
+}
+
+// What the last look showed says nothing of the time since: a silence is judged when the next
+// one has shown whether bytes have moved.
+func TestProgress_oldLook(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		begin func(b *zreBench)
+		until func(b *zreBench) time.Duration // when the silence would be judged
+		event string
+	}{
+		{"silence", func(*zreBench) {}, func(b *zreBench) time.Duration { return b.z.timeouts.evasive + b.z.timeouts.answer() }, EventEvasive},
+		{"probe", func(b *zreBench) { b.z.startProbe(b.now, b.peer(), probe{kind: probeGoodbye}) },
+			func(b *zreBench) time.Duration { return b.z.timeouts.verify() }, EventExit},
+	} {
+		for _, moved := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, moved %t", c.name, moved), func(t *testing.T) {
+				b := newZREBench(t)
+				b.hello(stateEndpoint)
+				b.hearID(PingOkID)
+				look := transport.Moved{Sent: 7, Waiting: true, At: b.now}
+				b.port.moves = func() transport.Moved { return look }
+				c.begin(b)
+				b.port.forget()
+				b.pass(c.until(b) + 500*time.Millisecond)
+				if len(b.port.events) > 0 || b.peer() == nil {
+					t.Fatalf("events %q before the look", b.port.events)
+				}
+				if look.At = b.now; moved {
+					look.Sent++
+				}
+				b.pass(b.z.tickInterval)
+				if got := slices.Contains(b.port.events, c.event); got == moved {
+					t.Errorf("events %q after it, want %s: %t", b.port.events, c.event, !moved)
 				}
 			})
 		}

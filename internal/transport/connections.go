@@ -124,12 +124,16 @@ func (l *connections) limitAnswers(s *sight, c tcpinfo.Reading) {
 	}
 }
 
-// to returns what the connections to an address have moved, all together, and how many
-// there are, now or a moment ago, but not before the first was made; -1 if that cannot be told.
-func (l *connections) to(remote netip.AddrPort, made, now time.Time) (sum tcpinfo.Count, connected int) {
+// to returns what the connections to an address have moved, all together, how many there
+// are, and when that was so: now or a moment ago. If it cannot be told, or the last look was
+// before the first of them was made, there are -1.
+func (l *connections) to(remote netip.AddrPort, made, now time.Time) (sum tcpinfo.Count, connected int, at time.Time) {
 	s := l.look(now)
-	if !s.isKnown || s.begun.Before(made) {
-		return sum, -1
+	switch {
+	case !s.isKnown:
+		return sum, -1, now
+	case s.begun.Before(made):
+		return sum, -1, s.at
 	}
 	found := s.out[plain(remote)]
 	for _, c := range found {
@@ -137,7 +141,7 @@ func (l *connections) to(remote netip.AddrPort, made, now time.Time) (sum tcpinf
 		sum.Acked += c.Acked
 		sum.Waiting = sum.Waiting || c.Waiting
 	}
-	return sum, len(found)
+	return sum, len(found), s.at
 }
 
 // addBound counts more, or with -1 fewer, inboxes at an address.

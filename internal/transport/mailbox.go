@@ -124,9 +124,12 @@ func (m *zmqMailbox) Moved(now time.Time, from Conn) (moved Moved) {
 	if m.offer != nil || !isTCP || err != nil {
 		return moved
 	}
-	out, connected := m.transport.context.connections.to(remote, m.dialedAt, now)
+	out, connected, at := m.transport.context.connections.to(remote, m.dialedAt, now)
 	moved.Sent, moved.Waiting, moved.Broken = out.Acked, out.Waiting, connected == 0
 	moved.Replaced = from != Conn{} && !exists && out != tcpinfo.Count{}
+	if at.Before(now) {
+		moved.At = at
+	}
 	return moved
 }
 

@@ -65,6 +65,9 @@ type Moved struct {
 	Waiting  bool   // more waits to go out than can be under way at once
 	Replaced bool   // the connection from the peer has ended, but there is one to its endpoint
 	Broken   bool   // there is no connection to the peer, as far as can be told: what is sent now has to wait for one
+	// At is when all but Received was so; zero: now. What is connected is looked at more
+	// rarely by a process that has little time.
+	At time.Time
 }
 
 // An Inbox receives the messages of all peers. All methods but Wake belong to
