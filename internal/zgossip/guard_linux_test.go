@@ -143,7 +143,7 @@ func TestHub_strangers(t *testing.T) {
 
 // What a hub refuses counts as read all the same: the connection stays.
 func TestHub_refusedCounts(t *testing.T) {
-	hub := newMember(t, newContext(t), quick())
+	hub := newMember(t, newContext(t), steady())
 	at := hub.bind("tcp://127.0.0.1:*")
 	r, err := zmtp.Dial(at, []byte("\x01ZG1refused"))
 	if err != nil {
