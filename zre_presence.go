@@ -167,12 +167,13 @@ func (z *zre) checkPresence(now time.Time, p *peer) {
 		return
 	}
 	t := &z.timeouts
+	moved := false
 	if p.progress.isWatched() || p.presence.isPinged() || p.presence.idle(now) >= t.watchAfter() {
-		z.watchProgress(now, p)
+		moved = z.watchProgress(now, p)
 	}
 	seen := p.progress.seenUntil(now)
 	switch {
-	case p.presence.idle(seen) >= t.expired:
+	case !moved && p.presence.idle(seen) >= t.expired:
 		z.removePeer(now, p, ReasonExpired)
 		return
 	case !p.presence.isPinged() && p.presence.idle(now) >= t.pingAfter():
@@ -185,6 +186,9 @@ func (z *zre) checkPresence(now time.Time, p *peer) {
 	}
 	if p.presence.becomeSilent(seen, t) {
 		z.port.deliver(peerEvent(EventSilent, p))
+	}
+	if due := p.presence; due.idle(now) >= t.expired || due.becomeEvasive(now, t) || due.becomeSilent(now, t) {
+		z.wakeBy(now.Add(lookAgain)) // it is judged when there was a look since
 	}
 }
 

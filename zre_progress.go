@@ -13,9 +13,10 @@ import (
 type progress struct {
 	moved   transport.Moved
 	seenAt  time.Time // when that was so; zero if there was no look in this silence
+	readAt  time.Time // when what had come was so: it is never old
 	inAt    time.Time // when it was last seen that bytes had come from the peer
 	outAt   time.Time // when it was last seen that bytes had gone to it
-	movedBy time.Time // the look before that: bytes have moved since then
+	movedBy time.Time // when the look before that was so: bytes have moved since then
 }
 
 // isWatched reports whether there was a look in this silence.
@@ -28,24 +29,29 @@ func (pr *progress) isWatched() bool { return pr != nil && !pr.seenAt.IsZero() }
 // wait as well. Those that go where nobody reads come to an end when the buffers there
 // are full.
 func (pr *progress) see(now time.Time, m transport.Moved) (moved bool) {
-	lookedAt := now
-	if !m.At.IsZero() {
-		lookedAt = m.At
-	}
+	pr.movedBy = time.Time{}
 	if pr.isWatched() && m.Received > pr.moved.Received {
-		pr.inAt, moved = now, true
+		pr.inAt, pr.movedBy, moved = now, pr.readAt, true
 	}
 	if pr.isWatched() && m.Sent > pr.moved.Sent && pr.moved.Waiting {
 		pr.outAt, moved = now, true
+		if pr.seenAt.After(pr.movedBy) {
+			pr.movedBy = pr.seenAt
+		}
 	}
-	if moved {
-		pr.movedBy = pr.seenAt
-	}
-	pr.moved = m
-	if lookedAt.After(pr.seenAt) {
-		pr.seenAt = lookedAt
+	pr.moved, pr.readAt = m, now
+	if at := lookedAt(now, m); at.After(pr.seenAt) {
+		pr.seenAt = at
 	}
 	return moved
+}
+
+// lookedAt is when it was so that bytes had moved.
+func lookedAt(now time.Time, m transport.Moved) time.Time {
+	if m.At.IsZero() {
+		return now
+	}
+	return m.At
 }
 
 // seenUntil returns until when it has been seen whether bytes move: a silence is judged up
@@ -64,21 +70,25 @@ func (pr *progress) isAnswer(p *probe) bool {
 	return pr != nil && (k.come && pr.inAt.After(p.startedAt) || k.goOut && pr.outAt.After(p.startedAt))
 }
 
+// lookAgain is the time until the next look, if the last one was too old to judge by.
+const lookAgain = 50 * time.Millisecond
+
 // watchProgress looks whether bytes move from or to a peer under suspicion, and takes them
-// for a sign of life.
-func (z *zre) watchProgress(now time.Time, p *peer) {
+// for a sign of life. It reports whether they do.
+func (z *zre) watchProgress(now time.Time, p *peer) (moved bool) {
 	if z.isOthers(p) {
 		p.conn = transport.Conn{}
 	}
 	if p.mailbox == nil {
-		return
+		return false
 	}
 	if p.progress == nil {
 		p.progress = &progress{}
 	}
-	if p.progress.see(now, p.mailbox.Moved(now, p.conn)) {
+	if moved = p.progress.see(now, p.mailbox.Moved(now, p.conn)); moved {
 		p.presence.progressed(now, p.progress.movedBy)
 	}
+	return moved
 }
 
 // isOthers reports whether the connection that a peer is heard on is another peer's: that
@@ -109,8 +119,13 @@ func (z *zre) isBroken(now time.Time, p *peer) bool {
 // our ping, waits behind them.
 func (z *zre) continueProbe(now time.Time, p *peer) bool {
 	z.watchProgress(now, p)
-	if !p.progress.isAnswer(p.probe) {
-		return probeKinds[p.probe.kind].goOut && p.progress.seenUntil(now).Before(p.probe.deadline)
+	switch {
+	case p.progress.isAnswer(p.probe):
+	case probeKinds[p.probe.kind].goOut && p.progress.seenUntil(now).Before(p.probe.deadline):
+		z.wakeBy(now.Add(lookAgain))
+		return true
+	default:
+		return false
 	}
 	p.probe.deadline = now.Add(p.probe.deadline.Sub(p.probe.startedAt))
 	p.probe.startedAt = now

@@ -229,11 +229,53 @@ func TestProgress_oldLook(t *testing.T) {
 				if look.At = b.now; moved {
 					look.Sent++
 				}
-				b.pass(b.z.tickInterval)
+				b.pass(lookAgain)
 				if got := slices.Contains(b.port.events, c.event); got == moved {
 					t.Errorf("events %q after it, want %s: %t", b.port.events, c.event, !moved)
 				}
 			})
 		}
+	}
+}
+
+// What comes from a peer is known at once, however old the look at the rest is.
+func TestProgress_bytesComeAfterOldLook(t *testing.T) {
+	var pr progress
+	start := time.Unix(1e9, 0)
+	old, next := start.Add(-time.Second), start.Add(50*time.Millisecond)
+	pr.see(start, transport.Moved{Received: 1, Sent: 1, Waiting: true, At: old})
+	if moved := pr.see(next, transport.Moved{Received: 2, Sent: 1, Waiting: true, At: old}); !moved || !pr.movedBy.Equal(start) {
+		t.Errorf("bytes came: moved %t by %v, want by %v", moved, pr.movedBy, start)
+	}
+	at := next.Add(10 * time.Millisecond)
+	if moved := pr.see(next.Add(time.Second), transport.Moved{Received: 2, Sent: 2, Waiting: true, At: at}); !moved || !pr.movedBy.Equal(old) {
+		t.Errorf("bytes went: moved %t by %v, want by %v", moved, pr.movedBy, old)
+	}
+	if seen := pr.seenUntil(next.Add(time.Second)); !seen.Equal(at) {
+		t.Errorf("seen until %v, want %v", seen, at)
+	}
+}
+
+// A peer with an expired timeout shorter than the time between looks stays while bytes go to it.
+func TestProgress_expiredBeforeNextLook(t *testing.T) {
+	b := newZREBench(t)
+	b.hello(stateEndpoint)
+	b.hearID(PingOkID)
+	b.z.timeouts.expired = time.Second / 2
+	look := transport.Moved{Sent: 7, Waiting: true, At: b.now}
+	b.port.moves = func() transport.Moved { return look }
+	b.z.watchProgress(b.now, b.peer())
+	for range 3 {
+		b.now = b.now.Add(time.Second)
+		look.Sent, look.At = look.Sent+1, b.now
+		b.peer().spokeAt = b.now
+		if b.z.checkPresence(b.now, b.peer()); b.peer() == nil {
+			t.Fatalf("expired while bytes move: %q", b.port.reasons)
+		}
+	}
+	b.now = b.now.Add(time.Second)
+	look.At = b.now
+	if b.z.checkPresence(b.now, b.peer()); b.peer() != nil {
+		t.Error("stays though no bytes move any more")
 	}
 }

@@ -94,7 +94,7 @@ func (z *zre) checkIntake(now time.Time, p *peer) {
 		z.tookMessage(now, p)
 	}
 	in.acked, in.waiting = moved.Sent, moved.Waiting
-	stalled := now.Sub(in.since)
+	stalled := lookedAt(now, moved).Sub(in.since)
 	switch {
 	case stalled < z.timeouts.verify():
 	case p.backlog.shouts > 0 && (stalled >= z.stalledTimeout || z.stalledBytes >= z.backlogLimit && z.isStalledHost(now, p)):
