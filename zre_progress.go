@@ -13,7 +13,7 @@ import (
 type progress struct {
 	moved   transport.Moved
 	seenAt  time.Time // when that was so; zero if there was no look in this silence
-	readAt  time.Time // when what had come was so: it is never old
+	readAt  time.Time // when moved.Received was so, which is never old
 	inAt    time.Time // when it was last seen that bytes had come from the peer
 	outAt   time.Time // when it was last seen that bytes had gone to it
 	movedBy time.Time // when the look before that was so: bytes have moved since then
@@ -46,7 +46,7 @@ func (pr *progress) see(now time.Time, m transport.Moved) (moved bool) {
 	return moved
 }
 
-// lookedAt is when it was so that bytes had moved.
+// lookedAt is when what was seen of the connection to a peer was so.
 func lookedAt(now time.Time, m transport.Moved) time.Time {
 	if m.At.IsZero() {
 		return now

@@ -148,3 +148,24 @@ func TestStalled_hostsAreBounded(t *testing.T) {
 		t.Errorf("%d hosts remembered after a while, want 1", got)
 	}
 }
+
+// Whether a peer takes anything is judged by a look since: an old one says nothing.
+func TestStalled_oldLook(t *testing.T) {
+	for _, takes := range []bool{false, true} {
+		b := fullBench(t)
+		look := transport.Moved{Sent: 7, Waiting: true, At: b.now}
+		b.port.moves = func() transport.Moved { return look }
+		o := b.shoutTo(1)
+		b.pass(2 * time.Second)
+		if _, done := settled(o); done {
+			t.Fatal("the shout waits no more, though nobody has looked")
+		}
+		if look.At = b.now; takes {
+			look.Sent++
+		}
+		b.pass(time.Second)
+		if _, done := settled(o); done == takes {
+			t.Errorf("takes something %t: the shout waits no more %t", takes, done)
+		}
+	}
+}

@@ -65,8 +65,8 @@ type Moved struct {
 	Waiting  bool   // more waits to go out than can be under way at once
 	Replaced bool   // the connection from the peer has ended, but there is one to its endpoint
 	Broken   bool   // there is no connection to the peer, as far as can be told: what is sent now has to wait for one
-	// At is when all but Received was so; zero: now. What is connected is looked at more
-	// rarely by a process that has little time.
+	// At is when all but Received was so; zero: now. A process that gets little time looks at
+	// its connections more rarely.
 	At time.Time
 }
 
@@ -107,7 +107,7 @@ type Mailbox interface {
 	SendShared(header []byte, p *Payload) error
 	// Moved tells what has moved to the peer, and on the connection that it has to us,
 	// which its HELLO came on. It also tells whether there is a connection to the peer.
-	// All that may be as it was a moment before now.
+	// What is older than now has the time in At.
 	Moved(now time.Time, from Conn) Moved
 	// Close returns at once; what is queued is delivered in the background for
 	// no longer than linger. A second Close does nothing.
