@@ -78,7 +78,7 @@ func TestHub_endlessAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	client := newMember(t, newContext(t), quick())
+	client := newMember(t, newContext(t), steady())
 	client.connect("tcp://" + l.Addr().String())
 	for range 2 {
 		c, err := l.Accept()
