@@ -15,6 +15,8 @@ import (
 const (
 	largeRate = "4mbit"
 	largeSize = 7_000_000
+	// What the receiver's system takes of it for a process that is stopped: 2 s.
+	largeBuffer = 1 << 20
 )
 
 // slowPair makes two nodes with a slow link from a to b, and has a send a large message as
@@ -23,6 +25,7 @@ func slowPair(t *testing.T) (h []*netns.Host, a, b *child.Node, sent time.Time) 
 	t.Helper()
 	h = netns.NewLAN(t, "a", "b")
 	h[0].Slow("eth0", largeRate)
+	h[1].ReceiveBuffer(largeBuffer)
 	cfg := child.Config{Evasive: 2 * time.Second, Silent: 4 * time.Second, Expired: 6 * time.Second}
 	a, b = node(h[0], cfg), node(h[1], cfg)
 	within(t, 3*time.Second, "meshed", meshed(a, b), a, b)
@@ -83,7 +86,7 @@ func TestNet_largeMessageCut(t *testing.T) {
 	}{
 		{"receiver killed", func(_ []*netns.Host, _, b *child.Node) { b.Process.Kill() }, true, false, 0},
 		{"sender killed", func(_ []*netns.Host, a, _ *child.Node) { a.Process.Kill() }, false, true, 3 * time.Second},
-		{"receiver stopped", func(_ []*netns.Host, _, b *child.Node) { b.Process.Signal(syscall.SIGSTOP) }, true, false, 5 * time.Second},
+		{"receiver stopped", func(_ []*netns.Host, _, b *child.Node) { b.Process.Signal(syscall.SIGSTOP) }, true, false, 3 * time.Second},
 		{"sender stopped", func(_ []*netns.Host, a, _ *child.Node) { a.Process.Signal(syscall.SIGSTOP) }, false, true, 3 * time.Second},
 		{"host vanishes", func(h []*netns.Host, _, _ *child.Node) {
 			h[1].Filter(netns.In("iif != lo drop"), netns.Out("oif != lo drop"))
@@ -112,6 +115,7 @@ func TestNet_stoppedWhileSentTo(t *testing.T) {
 	t.Parallel()
 	h := netns.NewLAN(t, "a", "b")
 	h[0].Slow("eth0", largeRate)
+	h[1].ReceiveBuffer(largeBuffer / 8)
 	a, b := node(h[0], child.Config{}), node(h[1], child.Config{})
 	within(t, 3*time.Second, "meshed", meshed(a, b), a, b)
 	a.Number("g", 20000, 1000)

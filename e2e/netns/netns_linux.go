@@ -195,6 +195,13 @@ func (h *Host) Forward() {
 	h.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
 }
 
+// ReceiveBuffer limits what the host keeps of a TCP connection that nobody reads, in bytes.
+// How much that may be by default, and so how long it takes to fill, differs from machine to machine.
+func (h *Host) ReceiveBuffer(most int) {
+	h.net.t.Helper()
+	h.run("sh", "-c", fmt.Sprintf("echo 4096 %d %d >/proc/sys/net/ipv4/tcp_rmem", min(most, 128<<10), most))
+}
+
 // Slow limits the rate at which an interface sends, such as 512kbit.
 func (h *Host) Slow(ifname, rate string) {
 	h.net.t.Helper()
