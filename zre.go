@@ -244,35 +244,60 @@ func (z *zre) inOrder() []*peer {
 	return z.ordered
 }
 
-// tickPeer looks at the timers of one peer.
+// tickPeer looks at the timers of one peer. What ends it whatever it answers comes before its
+// probe, which may begin again in each tick.
 func (z *zre) tickPeer(now time.Time, p *peer) {
 	grace := z.inbox.isGrace()
 	switch {
+	case z.endAtTimeout(now, p):
 	case p.probe.isPending() && !now.Before(p.probe.deadline) && (!grace || p.probe.isRemoval()):
 		if !z.continueProbe(now, p) {
 			z.probeFailed(now, p)
 		}
 	case p.isEntered():
-		if z.blocked[p] {
-			z.checkIntake(now, p)
-		}
-		if p.isEntered() {
-			z.checkPresence(now, p)
-		}
+		z.checkPresence(now, p)
 	case grace:
 		// Its HELLO may be waiting in the inbox, and ours have reached it.
 		if p.mailbox != nil {
 			z.ping(now, p)
 		}
-	case p.handshake.state == helloUnconfirmed && p.presence.idle(now) < z.timeouts.expired:
-		// it may answer yet
-	case p.halfOpenFor(now) >= z.timeouts.expired || z.isSightingOver(now, p):
-		z.counters.neverEntered++
-		z.forgetPeer(p)
 	case p.handshake.state == helloHeld:
 		z.lookUpHeld(now, p)
 	}
 	if !grace {
 		z.reportNoAnswer(now, p)
 	}
+}
+
+// endAtTimeout ends a peer whose time is over, and reports whether it did: one that has entered
+// and takes nothing, or one that has not entered.
+func (z *zre) endAtTimeout(now time.Time, p *peer) (ended bool) {
+	switch {
+	case p.isEntered():
+		if z.blocked[p] {
+			z.checkIntake(now, p)
+		}
+	case z.inbox.isGrace():
+	case z.watchUnconfirmed(now, p):
+	case p.halfOpenFor(now) >= z.timeouts.expired || z.isSightingOver(now, p):
+		z.counters.neverEntered++
+		z.forgetPeer(p)
+	}
+	return z.peers[p.uuid] != p
+}
+
+// watchUnconfirmed looks whether a peer is in helloUnconfirmed and not silent for too long: it may
+// answer yet. Nobody knows yet what came after the last look.
+func (z *zre) watchUnconfirmed(now time.Time, p *peer) (mayAnswer bool) {
+	switch {
+	case p.handshake.state != helloUnconfirmed:
+		return false
+	case p.presence.idle(now) < z.timeouts.watchAfter() || z.watchProgress(now, p):
+		return true
+	case p.presence.idle(p.progress.seenUntil(now)) >= z.timeouts.expired:
+		return false
+	case p.presence.idle(now) >= z.timeouts.expired:
+		z.wakeBy(now.Add(lookAgain)) // it is judged when there was a look since
+	}
+	return true
 }

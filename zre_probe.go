@@ -95,6 +95,19 @@ func (z *zre) startProbe(now time.Time, p *peer, pr probe) {
 	z.ping(now, p)
 }
 
+// repeatProbe gives a peer to which there is no connection another while. The PING of before
+// waits for the connection, behind our HELLO: more would fill the mailbox.
+func (z *zre) repeatProbe(now time.Time, p *peer, pr probe) {
+	if p.presence.unanswered == 0 {
+		z.startProbe(now, p, pr)
+		return
+	}
+	pr.startedAt, pr.deadline = now, now.Add(pr.deadline.Sub(pr.startedAt))
+	p.probe = &pr
+	z.watchProgress(now, p)
+	z.wakeBy(pr.deadline)
+}
+
 // probeAnswered ends a probe: the peer has been heard from. A claimant of its endpoint
 // goes on waiting, for what was heard may be late: the next beacon starts another probe.
 func (z *zre) probeAnswered(p *peer) {
@@ -111,7 +124,7 @@ func (z *zre) probeFailed(now time.Time, p *peer) {
 	reason := pr.kind.exitReason()
 	switch {
 	case pr.kind.resendsHello() && (z.location.isCutOff(p.endpoint) || !z.followHelloEndpoint(p) && z.isBroken(now, p)):
-		z.startProbe(now, p, pr)
+		z.repeatProbe(now, p, pr)
 		if p.isEntered() {
 			z.checkPresence(now, p) // the probe goes on as long as there is no connection, but the peer expires
 		}

@@ -116,6 +116,19 @@ func TestStalled_manyMessages(t *testing.T) {
 	}
 }
 
+// A peer that has entered and takes no shouts exits in time, though it is under a probe all the
+// while, which goes on as long as bytes come from it.
+func TestStalled_underProbe(t *testing.T) {
+	b := fullBench(t)
+	b.flow(bytesCome)
+	b.shoutTo(1)
+	b.z.startProbe(b.now, b.peer(), probe{kind: probeEndpoint})
+	b.pass(defaultStalled + time.Second)
+	if !slices.Equal(b.port.reasons, []string{ReasonStalled}) {
+		t.Errorf("reasons to exit %q, want %q", b.port.reasons, ReasonStalled)
+	}
+}
+
 // Where a peer has stalled until it exited, the next one that stalls exits at once when what
 // waits has reached the limit.
 func TestStalled_hostIsRemembered(t *testing.T) {

@@ -241,6 +241,10 @@ var handshakeInputs = map[string]func(b *zreBench){
 	"silent timeout":           func(b *zreBench) { b.reach(b.z.timeouts.silent) },
 	"half the expired timeout": func(b *zreBench) { b.reach(b.z.timeouts.expired / 2) },
 	"expired timeout":          func(b *zreBench) { b.reach(b.z.timeouts.expired) },
+	"expired timeout, while there is no connection": func(b *zreBench) {
+		b.port.moves = func() transport.Moved { return transport.Moved{Broken: true} }
+		b.reach(b.z.timeouts.expired)
+	},
 	"half the expired timeout, while bytes move": func(b *zreBench) {
 		b.flow(bytesCome)
 		b.reach(b.z.timeouts.expired / 2)

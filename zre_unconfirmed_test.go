@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // A peer whose HELLO comes after ours enters at once, unless it may not have taken ours: then
@@ -116,6 +118,46 @@ func TestUnreached_noted(t *testing.T) {
 		if _, got := b.z.unreached[stateUUID]; got != c.want {
 			t.Errorf("%s: unreached %t, want %t", c.name, got, c.want)
 		}
+	}
+}
+
+// A peer that is heard and cannot be reached is pinged once, not in each second: its mailbox would
+// fill up. When it has died it is forgotten.
+func TestUnreached_noConnection(t *testing.T) {
+	b := newZREBench(t)
+	b.port.moves = func() transport.Moved { return transport.Moved{Broken: true} }
+	b.z.unreached[stateUUID] = b.now
+	b.hello(stateEndpoint)
+	for range 1000 {
+		b.pass(time.Second)
+		b.hearID(PingID)
+	}
+	if p := b.peer(); p == nil || p.handshake.state != helloUnconfirmed {
+		t.Fatal("a peer that pings is gone, want it to stay")
+	}
+	if got := count(b.port.sent, "PING"); got != 1 {
+		t.Errorf("%d PINGs wait for a connection, want 1", got)
+	}
+	b.pass(b.z.timeouts.expired)
+	if b.peer() != nil || b.z.counters.neverEntered != 1 {
+		t.Errorf("a dead peer is there: %t, counted %d times, want false, 1", b.peer() != nil, b.z.counters.neverEntered)
+	}
+}
+
+// While bytes come from a peer that has not answered, it does not expire, however rarely it is asked.
+func TestUnconfirmed_bytesCome(t *testing.T) {
+	b := newZREBench(t)
+	handshakeStates[helloUnconfirmed.String()](b)
+	b.peer().probe.deadline = b.now.Add(time.Hour)
+	b.flow(bytesCome)
+	b.pass(2 * b.z.timeouts.expired)
+	if b.peer() == nil {
+		t.Fatal("a peer from which bytes come has expired")
+	}
+	b.flow("")
+	b.pass(2 * b.z.timeouts.expired)
+	if b.peer() != nil {
+		t.Error("a dead peer is still there")
 	}
 }
 
