@@ -9,9 +9,9 @@ import (
 // inboxLag is how far the node's reading lags behind what peers have sent. While it
 // does, a peer's silence may be the node's own doing.
 type inboxLag struct {
-	backlogged bool       // something is left in the inbox
-	grace      int        // messages to read, after a pause, until silence means something again
-	goodbyes   [][16]byte // peers whose goodbye beacon overtook what they had sent
+	backlogged bool // something is left in the inbox
+	grace      int  // messages to read, after a pause, until silence means something again
+	goodbyes   bool // the goodbye beacon of some peer overtook what it had sent: see goodbyeWaits
 }
 
 // isGrace reports whether silence means nothing at present.
@@ -45,16 +45,22 @@ func (z *zre) inboxRead(now time.Time) {
 // inboxDrained notes that nothing is left in the inbox: who is silent now is silent.
 func (z *zre) inboxDrained(now time.Time) {
 	z.inbox.grace, z.inbox.backlogged = 0, false
-	for _, uuid := range z.inbox.goodbyes {
-		switch p := z.peers[uuid]; {
-		case p == nil:
+	if !z.inbox.goodbyes {
+		return
+	}
+	z.inbox.goodbyes = false
+	for _, p := range z.inOrder() {
+		waits := p.goodbyeWaits
+		p.goodbyeWaits = false
+		switch {
+		case !waits || z.peers[p.uuid] != p:
 		case p.isEntered():
 			z.startProbe(now, p, probe{kind: probeGoodbye})
 		default:
 			z.goodbyeHalfOpen(p)
 		}
 	}
-	z.inbox.goodbyes = nil
+	clear(z.ordered)
 }
 
 // heard lists where the peers are heard whose HELLO was taken, but for those of this host by

@@ -100,15 +100,37 @@ func TestInbox_goodbyes(t *testing.T) {
 			for range 3 {
 				b.z.goodbye(b.now, stateUUID, "")
 			}
-			if got := len(b.z.inbox.goodbyes); got != 1 {
-				t.Errorf("goodbyes kept = %d, want 1", got)
+			if !b.peer().goodbyeWaits {
+				t.Error("the goodbye is not kept")
 			}
+			b.port.forget()
 			b.z.inboxDrained(b.now)
+			b.z.inboxDrained(b.now)
+			if got := count(b.port.sent, "PING"); got != 1 {
+				t.Errorf("%d PINGs, want 1", got)
+			}
 			c.then(b)
-			if gone := b.peer() == nil; gone != c.gone || b.z.inbox.goodbyes != nil {
-				t.Errorf("gone %t, goodbyes left %d, want %t, 0", gone, len(b.z.inbox.goodbyes), c.gone)
+			gone := b.peer() == nil
+			if gone != c.gone || b.z.inbox.goodbyes || !gone && b.peer().goodbyeWaits {
+				t.Errorf("gone %t, goodbyes left %t, want %t, false", gone, b.z.inbox.goodbyes, c.gone)
 			}
 		})
+	}
+}
+
+// A goodbye beacon that waits goes with its peer: the same node heard of again is another peer.
+func TestInbox_goodbyeGoesWithPeer(t *testing.T) {
+	for _, state := range []handshakeState{helloHeld, helloSent, helloConfirmed} {
+		b := newZREBench(t)
+		handshakeStates[state.String()](b)
+		b.z.inboxBacklogged()
+		b.z.goodbye(b.now, stateUUID, "")
+		b.z.removePeer(b.now, b.peer(), ReasonFailed)
+		b.z.sighted(b.now, stateUUID, stateEndpoint)
+		b.z.inboxDrained(b.now)
+		if b.peer() == nil {
+			t.Errorf("%s: the goodbye of before ends a peer that was sighted since", state)
+		}
 	}
 }
 

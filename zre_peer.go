@@ -40,6 +40,7 @@ type peer struct {
 
 	in             sequenceIn
 	sentSinceHello bool      // it was sent more than HELLO and pings on this connection
+	goodbyeWaits   bool      // a goodbye beacon came before what it had sent was read
 	seedTests      seedTests // of a seed: whether a peer that has entered is there
 
 	out     sequenceOut

@@ -3,7 +3,6 @@ package zyre
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/transport"
@@ -203,9 +202,7 @@ func (z *zre) goodbye(now time.Time, uuid [16]byte, key string) {
 		z.noteKeyRefused("goodbye", uuid, "", key)
 	case z.inbox.backlogged:
 		// What it sent before has not been read yet, perhaps not even its HELLO.
-		if !slices.Contains(z.inbox.goodbyes, uuid) {
-			z.inbox.goodbyes = append(z.inbox.goodbyes, uuid)
-		}
+		p.goodbyeWaits, z.inbox.goodbyes = true, true
 	case !p.isEntered():
 		z.goodbyeHalfOpen(p)
 	case z.secure, now.Sub(p.restartedAt) < z.timeouts.verify():
