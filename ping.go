@@ -14,8 +14,9 @@ import (
 //   - the context's error, wrapped, if ctx ends first;
 //   - [ErrNotRunning] before Start, after Stop, and when the node stops meanwhile.
 //
-// A nil ctx never ends. An answer can be lost if the connection breaks, so give it an end.
-// Libzyre has nothing like it.
+// A nil ctx never ends. If the peer or this node connects again meanwhile, the answer may be lost:
+// then PING is sent again, and the time counts from the first. Where there is no connection the
+// answer comes when there is one, so give ctx an end. Libzyre has nothing like it.
 func (z *Zyre) Ping(ctx context.Context, peer string) (time.Duration, error) {
 	roundTrip, err := z.ping(orBackground(ctx), peer)
 	return roundTrip, opError("ping", peer, err)

@@ -50,9 +50,9 @@ func (z *zre) sendHello(now time.Time, p *peer) bool {
 	p.window.restart()
 	p.handshake.sent(now)
 	p.presence.reconnected()
-	p.pings.answersLost()
 	z.command(now, p, z.ownHello(p.endpoint))
 	p.sentSinceHello = false
+	z.askAgain(now, p)
 	if p.handshake.state == helloUnconfirmed {
 		z.startProbe(now, p, probe{kind: probeHello})
 	}
@@ -287,7 +287,7 @@ func (z *zre) updateFromHello(now time.Time, p *peer, its hello) {
 func (z *zre) onFreshConnection(now time.Time, p *peer) {
 	p.in.helloReceived()
 	p.window.answersLost()
-	p.pings.answersLost()
+	z.askAgain(now, p)
 	if p.backlog.cause == waitsForConfirm {
 		z.ping(now, p)
 	}

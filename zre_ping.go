@@ -8,14 +8,14 @@ import (
 // pings are the questions of the application for the round trip to a peer. PING has no
 // number, and each is answered in its turn, so the answers are counted.
 type pings struct {
-	unanswered int // our PINGs, for whatever reason, that a PING-OK is still to come for: see answersLost
+	unanswered int // our PINGs, for whatever reason, that a PING-OK is still to come for: see askAgain
 	requests   []*pingRequest
 }
 
 // pingRequest is one question.
 type pingRequest struct {
-	ahead  int // PING-OKs to come, its own included
-	sentAt time.Time
+	ahead  int                                      // PING-OKs to come, its own included
+	sentAt time.Time                                // the first PING that the PING-OK may answer
 	answer func(roundTrip time.Duration, err error) // called once, on the node's goroutine
 }
 
@@ -35,9 +35,23 @@ func (s *pings) answered(now time.Time) {
 	})
 }
 
-// answersLost notes that one of the connections is a fresh one: answers on the one before
-// may be lost. Who asked before hears nothing.
-func (s *pings) answersLost() { *s = pings{} }
+// askAgain sends a PING for those who wait for a PING-OK, because one of the connections is a
+// fresh one: answers on the one before may be lost. One that comes all the same may be to
+// either PING, so the round trip counts from the first: it is never too short.
+func (z *zre) askAgain(now time.Time, p *peer) {
+	s := &p.pings
+	s.unanswered = 0
+	if p.backlog.pingQueued {
+		s.unanswered = 1 // it has yet to go
+	}
+	if len(s.requests) == 0 {
+		return
+	}
+	z.ping(now, p)
+	for _, r := range s.requests {
+		r.ahead = s.unanswered
+	}
+}
 
 // fail tells those who asked that there will be no answer.
 func (s *pings) fail(err error) {

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // Each question is answered by the PING-OK to its own PING.
@@ -41,7 +43,47 @@ func TestPing_answersInTurn(t *testing.T) {
 			b.z.onFreshConnection(b.now, b.peer())
 			ask("b")
 			b.hear(&ZreMsg{id: PingOkID})
-		}, pingAnswers{"b 5ms"}},
+			b.hear(&ZreMsg{id: PingOkID})
+		}, pingAnswers{"a 10ms", "b 5ms"}},
+		{"right after ENTER, and the peer answers HELLO by HELLO", func(b *zreBench, ask func(string)) {
+			ask("a")
+			b.hello(stateEndpoint)
+			b.hearID(PingOkID)
+		}, pingAnswers{"a 5ms"}},
+		{"the answer to the PING before comes as well", func(b *zreBench, ask func(string)) {
+			ask("a")
+			b.hello(stateEndpoint)
+			b.hearID(PingOkID)
+			b.hearID(PingOkID)
+		}, pingAnswers{"a 5ms"}},
+		{"our connection is a fresh one", func(b *zreBench, ask func(string)) {
+			ask("a")
+			b.z.sendHello(b.now, b.peer())
+			b.hearID(PingOkID)
+		}, pingAnswers{"a 5ms"}},
+		{"a PING waits for room when the peer says HELLO again", func(b *zreBench, ask func(string)) {
+			b.port.sendErr = transport.ErrAgain
+			ask("a")
+			b.hello(stateEndpoint)
+			b.port.sendErr = nil
+			b.z.advance(b.now)
+			ask("b")
+			b.hearID(PingOkID)
+			b.hearID(PingOkID)
+		}, pingAnswers{"a 10ms", "b 5ms"}},
+		{"another waits for room when the peer says HELLO again", func(b *zreBench, ask func(string)) {
+			b.port.sendErr = transport.ErrAgain
+			b.z.ping(b.now, b.peer())
+			b.hello(stateEndpoint)
+			ask("a")
+			b.port.sendErr = nil
+			b.z.advance(b.now)
+			b.hearID(PingOkID)
+		}, pingAnswers{"a 5ms"}},
+		{"its session restarts", func(b *zreBench, ask func(string)) {
+			ask("a")
+			b.hello(stateElsewhere)
+		}, pingAnswers{"a unknown peer"}},
 		{"withdrawn", func(b *zreBench, ask func(string)) {
 			ask("a")
 			b.z.withdrawPing(stateUUID, b.peer().pings.requests[0])
