@@ -14,6 +14,10 @@ import (
 // what was under way by then, and the protocol's own messages.
 const maxBacklog = 16 * maxCommands
 
+// maxOvertaking is how many PING-OKs in a row go past the messages that wait, if these may go. A
+// peer that pings without end would otherwise never get them.
+const maxOvertaking = 8
+
 // letGoShare is how many times the backlog limit may wait for all peers together while the
 // application is let go, if it is more than the limit for one of them. It is much, so that two
 // applications that send each other all they have before they read lose nothing.
@@ -64,19 +68,21 @@ const (
 	waitsForRoom                        // the mailbox is full: libzmq does not tell when it has room
 )
 
-// backlog is what waits for a peer. The peer is blocked while there is anything. PING and
-// PING-OK go before the messages: they wait for the mailbox only, and without them nothing
-// would ever open the window.
+// backlog is what waits for a peer. The peer is blocked while there is anything, and holds back
+// who sends to it while there are messages. PING and PING-OK go before the messages, but for
+// maxOvertaking: they wait for the mailbox only, and without them nothing would ever open the
+// window.
 type backlog struct {
 	queue       fifo.Queue[outgoing]
 	bytes       int // of the content of the messages in queue
 	shouts      int // of these messages
 	pingOKsOwed int // PING-OKs that wait
+	overtaken   int // PING-OKs that went past the messages since the last of these
 	cause       backlogCause
 	pingQueued  bool // a PING waits
 }
 
-// isBlocked reports whether the peer takes no more messages for now.
+// isBlocked reports whether anything waits.
 func (b *backlog) isBlocked() bool { return b.queue.Len() > 0 || b.pingQueued || b.pingOKsOwed > 0 }
 
 // clear drops what waits, and tells who wants to know.
@@ -112,25 +118,34 @@ func (b *backlog) sent() {
 	o.release()
 }
 
-// block notes that a peer takes nothing more for now, and holds back those who send
-// to it.
-func (z *zre) block(now time.Time, p *peer, cause backlogCause) {
+// block notes that a peer takes nothing more for now.
+func (z *zre) block(p *peer, cause backlogCause) {
 	p.backlog.cause = cause
-	if z.blocked[p] {
+	z.blocked[p] = true
+}
+
+// holdSenders holds back those who send to a peer, for which messages will wait, and begins to
+// look whether it takes them.
+func (z *zre) holdSenders(now time.Time, p *peer) {
+	if p.intake != nil {
 		return
 	}
-	z.blocked[p] = true
 	p.intake = &intake{since: now, isStalled: z.isStalledHost(now, p)}
 	z.counters.pushedBack++
 	z.port.blockPeer(p.uuid, !z.lettingGo)
 }
 
-// unblock lets those go on who wait to send to p.
+// unblock lets those go on who wait to send to a peer if no message waits for it, and notes
+// whether nothing else does.
 func (z *zre) unblock(p *peer) {
-	p.backlog.cause = waitsForNothing
-	delete(z.blocked, p)
-	p.intake = nil
-	z.port.blockPeer(p.uuid, false)
+	if p.backlog.queue.Len() == 0 && p.intake != nil {
+		p.intake = nil
+		z.port.blockPeer(p.uuid, false)
+	}
+	if !p.backlog.isBlocked() {
+		p.backlog.cause = waitsForNothing
+		delete(z.blocked, p)
+	}
 }
 
 // blockGroup holds back those who shout to a group with a blocked member.
@@ -157,11 +172,13 @@ func (z *zre) flushBacklogs(now time.Time) (moved bool) {
 	if len(z.blocked) == 0 {
 		return false
 	}
-	before, kept := len(z.blocked), z.stalledBytes
+	freed, kept := false, z.stalledBytes
 	for p := range z.blocked {
+		held := p.intake != nil
 		moved = z.flush(now, p) || moved
+		freed = freed || held && p.intake == nil
 	}
-	if len(z.blocked) < before || z.stalledBytes < kept {
+	if freed || z.stalledBytes < kept {
 		z.unblockGroups()
 	}
 	return moved
@@ -171,6 +188,7 @@ func (z *zre) flushBacklogs(now time.Time) (moved bool) {
 // takes something is a sign of life: its answer to a ping may have to wait until it has
 // read all that was sent before.
 func (z *zre) flush(now time.Time, p *peer) (moved bool) {
+	defer z.unblock(p)
 	for p.backlog.isBlocked() && !p.probe.isRemoval() {
 		err := z.sendNext(now, p)
 		switch {
@@ -186,10 +204,6 @@ func (z *zre) flush(now time.Time, p *peer) (moved bool) {
 		}
 		moved = true
 		p.presence.tookMessage(now)
-		z.tookMessage(now, p)
-	}
-	if !p.backlog.isBlocked() {
-		z.unblock(p)
 	}
 	return moved
 }
@@ -197,29 +211,39 @@ func (z *zre) flush(now time.Time, p *peer) (moved bool) {
 // errWindowFull says that a message has to wait until what was sent is confirmed.
 var errWindowFull = errors.New("zyre: window full")
 
-// sendNext sends what has waited longest, PING and PING-OK first.
+// sendNext sends what goes next: PING-OKs, but only so many in a row if a PING or a message may
+// go, then a PING, and then the message that has waited longest.
 func (z *zre) sendNext(now time.Time, p *peer) error {
-	switch b := &p.backlog; {
-	case b.pingOKsOwed > 0:
+	b := &p.backlog
+	mayGo := b.queue.Len() > 0 && (b.queue.Front().content.isEmpty() || !p.window.isFull())
+	switch {
+	case b.pingOKsOwed > 0 && (b.overtaken < maxOvertaking || !b.pingQueued && !mayGo):
 		err := z.postPing(now, p, PingOkID)
 		if err == nil {
 			b.pingOKsOwed--
+			b.overtaken++
 		}
 		return err
-	case b.pingQueued:
+	case b.pingQueued && (b.overtaken <= maxOvertaking || !mayGo):
 		err := z.postPing(now, p, PingID)
-		b.pingQueued = err != nil
+		if b.pingQueued = err != nil; err == nil {
+			b.overtaken = maxOvertaking + 1 // a message is next
+		}
+		if err == nil && !mayGo {
+			b.overtaken = 0
+		}
 		return err
-	}
-	o := p.backlog.queue.Front()
-	if !o.content.isEmpty() && p.window.isFull() {
+	case !mayGo:
 		z.pingIfDue(now, p)
 		return errWindowFull
 	}
+	o := b.queue.Front()
 	if err := z.post(now, p, o.header, o.content); err != nil {
 		return err
 	}
-	p.backlog.sent()
+	b.overtaken = 0
+	b.sent()
+	z.tookMessage(now, p)
 	z.pingIfDue(now, p)
 	return nil
 }
@@ -229,7 +253,7 @@ func (z *zre) dropBacklog(p *peer, err error) {
 	z.counters.unsent += uint64(p.backlog.queue.Len())
 	p.backlog.clear(err)
 	if z.blocked[p] {
-		z.unblock(p)
+		z.unblock(p) // nothing waits
 		z.unblockGroups()
 	}
 }
@@ -257,9 +281,7 @@ func (z *zre) withdrawFrom(p *peer, err error, which func(r *receipt) bool) {
 		kept.queue.Push(o)
 	}
 	p.backlog = kept
-	if !p.backlog.isBlocked() {
-		z.unblock(p)
-	}
+	z.unblock(p)
 }
 
 // letGo lets everybody go on who waits for a blocked peer: the application does not take
@@ -305,7 +327,7 @@ func (z *zre) holdBack() {
 // blockAll makes who sends to a blocked peer, or a group with one, wait, or lets them go on.
 func (z *zre) blockAll(blocked bool) {
 	for p := range z.blocked {
-		z.port.blockPeer(p.uuid, blocked)
+		z.port.blockPeer(p.uuid, blocked && p.intake != nil)
 	}
 	for name := range z.blockedGroups {
 		z.port.blockGroup(name, blocked)

@@ -95,6 +95,77 @@ func TestBacklog_onePing(t *testing.T) {
 	}
 }
 
+// A peer that pings without end, and reads less than the answers, does not keep the messages to it
+// and its groups from going: they go at the speed at which it reads. Nor does it keep a PING.
+func TestBacklog_pingsWithoutEnd(t *testing.T) {
+	b := fullBench(t)
+	room := 0
+	b.port.sendErr, b.port.room = nil, &room
+	answers, shouts := 0, 0
+	for step := range 1000 {
+		if step == 500 {
+			b.z.ping(b.now, b.peer())
+		}
+		for range 10 {
+			b.hearID(PingID)
+		}
+		b.now = b.now.Add(10 * time.Millisecond)
+		if len(b.z.blockedGroups) == 0 { // the application is not made to wait
+			b.shoutTo(1)
+			shouts++
+		}
+		room = 3
+		b.z.advance(b.now)
+	}
+	for _, sent := range b.port.sent {
+		if sent != "PING-OK" {
+			answers = 0
+		} else if answers++; answers > maxOvertaking {
+			t.Fatalf("%d PING-OKs in a row went past a message", answers)
+		}
+	}
+	if got, want := count(b.port.sent, "SHOUT"), 3*1000/(maxOvertaking+1); got < want-1 || shouts-got > 1 {
+		t.Errorf("%d of %d shouts went, want %d", got, shouts, want)
+	}
+	if got := count(b.port.sent, "PING"); got != 1 {
+		t.Errorf("%d PINGs went, want 1", got)
+	}
+}
+
+// PING-OKs go on while no message may, and leave a PING its turn: its answer opens the window.
+func TestBacklog_pingsWithoutEndWindowFull(t *testing.T) {
+	b := fullBench(t)
+	b.peer().window.limit = 1
+	room := 1
+	b.port.sendErr, b.port.room = nil, &room
+	b.send()
+	b.hearID(PingID)
+	b.shoutTo(1)
+	b.peer().window.messageSent(100)
+	for range 3 * maxOvertaking {
+		b.hearID(PingID)
+	}
+	b.port.forget()
+	room = 2 * maxOvertaking
+	b.z.advance(b.now)
+	if sent := b.port.sent; len(sent) != 2*maxOvertaking || count(sent, "PING-OK") != len(sent)-1 || sent[maxOvertaking] != "PING" {
+		t.Errorf("sent %q, want PING-OKs, and a PING after %d of them", sent, maxOvertaking)
+	}
+}
+
+// Where only a PING-OK waits, who sends to the peer is not made to wait.
+func TestBacklog_pingOKHoldsNobody(t *testing.T) {
+	b := fullBench(t)
+	b.hearID(PingID)
+	if len(b.port.gates) != 0 {
+		t.Errorf("gates = %q, want none", b.port.gates)
+	}
+	b.send()
+	if want := []string{"peer blocked"}; !slices.Equal(b.port.gates, want) {
+		t.Errorf("gates = %q, want %q", b.port.gates, want)
+	}
+}
+
 // What became of a message that waited.
 func TestBacklog_receipts(t *testing.T) {
 	taken := errors.New("taken back")

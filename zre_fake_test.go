@@ -19,6 +19,7 @@ type fakePort struct {
 	busy    bool                                   // it looks up no more
 	gates   []string                               // peers and groups blocked, and let go on
 	sendErr error                                  // what sending gives
+	room    *int                                   // for how many messages there is room; nil: for all
 	host    []netif.Interface                      // of this host
 	revoked bool                                   // no key is authorized any more
 	moves   func() transport.Moved                 // what moves on connections; nil if that cannot be told
@@ -57,7 +58,9 @@ func (f *fakePort) block(what string, blocked bool) {
 }
 
 // forget drops what was recorded.
-func (f *fakePort) forget() { *f = fakePort{sendErr: f.sendErr, moves: f.moves, movesOf: f.movesOf} }
+func (f *fakePort) forget() {
+	*f = fakePort{sendErr: f.sendErr, room: f.room, moves: f.moves, movesOf: f.movesOf}
+}
 
 // fakeMailbox is a connection of a fakePort.
 type fakeMailbox struct {
@@ -68,6 +71,12 @@ type fakeMailbox struct {
 func (m *fakeMailbox) Send(header []byte, _ [][]byte) error {
 	if m.port.sendErr != nil {
 		return m.port.sendErr
+	}
+	if m.port.room != nil {
+		if *m.port.room == 0 {
+			return transport.ErrAgain
+		}
+		*m.port.room--
 	}
 	var v zreView
 	if err := v.parse(header); err != nil {

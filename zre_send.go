@@ -109,7 +109,7 @@ func (z *zre) transmit(now time.Time, p *peer, t *transmission) {
 	p.spokeAt, p.sentSinceHello = now, true
 	if !p.backlog.isBlocked() {
 		if !t.content.isEmpty() && p.window.isFull() {
-			z.block(now, p, waitsForConfirm)
+			z.block(p, waitsForConfirm)
 			z.pingIfDue(now, p)
 		} else if z.postOrBlock(now, p, t) {
 			z.pingIfDue(now, p)
@@ -126,6 +126,7 @@ func (z *zre) transmit(now time.Time, p *peer, t *transmission) {
 		z.scheduleRemoval(now, p)
 		return
 	}
+	z.holdSenders(now, p)
 	if p.isStalled() && r != nil && r.shout {
 		r.noteOutcome(nil) // nobody waits for a stalled peer
 		r = nil
@@ -142,7 +143,7 @@ func (z *zre) postOrBlock(now time.Time, p *peer, t *transmission) bool {
 		t.receipt.noteOutcome(nil)
 		return true
 	case errors.Is(err, transport.ErrAgain):
-		z.block(now, p, waitsForRoom)
+		z.block(p, waitsForRoom)
 		return false
 	}
 	z.sendFailed(now, p, err)
@@ -166,6 +167,9 @@ func (z *zre) post(now time.Time, p *peer, header []byte, c content) error {
 	}
 	p.out.used(seq, now)
 	p.sent++
+	if id := header[2]; id == PingID || id == PingOkID {
+		p.intake.overtaken(z.secure)
+	}
 	if header[2] == PingID {
 		p.window.pingSent()
 		return nil
@@ -201,7 +205,7 @@ func (z *zre) ping(now time.Time, p *peer) {
 
 // pingBehind asks a peer to confirm all that was sent to it, and what waits as well.
 func (z *zre) pingBehind(now time.Time, p *peer) {
-	if !p.backlog.isBlocked() {
+	if p.backlog.queue.Len() == 0 {
 		z.ping(now, p)
 		return
 	}

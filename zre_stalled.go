@@ -1,6 +1,10 @@
 package zyre
 
-import "time"
+import (
+	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
+)
 
 const (
 	// waitingOverhead is what a message counts while it waits for a stalled peer, beside its
@@ -16,13 +20,47 @@ const (
 // memory, as long as what waits for all stalled peers stays within the queue limit. Once it
 // has been stalled for the stalled timeout, and something was shouted to it, it exits.
 //
-// What a peer says shows nothing here, answers to pings included: it may send and not read.
+// What a peer says shows nothing here, answers to pings included: it may send and not read. Nor
+// does it show anything that PINGs and PING-OKs go past what waits: a peer that reads a little, and
+// pings so much that it reads nothing else, takes nothing.
 type intake struct {
-	since     time.Time // it last took something, or was blocked
-	acked     uint64    // bytes that its system had confirmed at the last look
-	waiting   bool      // at that look more waited to go out than can be under way at once
+	since     time.Time // it last took something, or messages began to wait
+	sent      uint64    // bytes that its system had confirmed at the last look
+	acked     int64     // the most that was confirmed at any look beyond overtook
+	overtook  uint64    // bytes of the PINGs and PING-OKs that went past what waits
+	waiting   bool      // at the last look more waited to go out than can be under way at once
 	isStalled bool
 	messages  int // shouts that were added although the peer was stalled
+}
+
+// What a PING or PING-OK takes on the wire: a header frame of ZMTP 3, plain and under CURVE.
+const (
+	pingWireSize       = 8
+	securePingWireSize = 41
+)
+
+// overtaken counts a PING or PING-OK that was sent while messages wait; there may be none.
+func (in *intake) overtaken(secure bool) {
+	switch {
+	case in == nil:
+	case secure:
+		in.overtook += securePingWireSize
+	default:
+		in.overtook += pingWireSize
+	}
+}
+
+// see takes a look, and reports whether its system has confirmed more than what went past what
+// waits, if more waited than can be under way at once.
+func (in *intake) see(m transport.Moved) (took bool) {
+	if m.Sent < in.sent { // libzmq has connected again
+		in.acked, in.overtook = int64(m.Sent), 0
+	}
+	if acked := int64(m.Sent) - int64(in.overtook); acked > in.acked {
+		in.acked, took = acked, in.waiting
+	}
+	in.sent, in.waiting = m.Sent, m.Waiting
+	return took
 }
 
 // isStalled reports whether the peer takes nothing at all.
@@ -90,10 +128,9 @@ func (z *zre) checkIntake(now time.Time, p *peer) {
 	}
 	in := p.intake
 	moved := p.mailbox.Moved(now, p.conn)
-	if z.inbox.isGrace() || in.waiting && moved.Sent > in.acked {
+	if took := in.see(moved); took || z.inbox.isGrace() {
 		z.tookMessage(now, p)
 	}
-	in.acked, in.waiting = moved.Sent, moved.Waiting
 	stalled := lookedAt(now, moved).Sub(in.since)
 	switch {
 	case stalled < z.timeouts.verify():
@@ -130,7 +167,7 @@ func (z *zre) settleShouts(p *peer) {
 
 // holdsShouts reports whether shouts to a peer's groups have to wait for it.
 func (z *zre) holdsShouts(p *peer) bool {
-	return p.backlog.isBlocked() && !(p.isStalled() && z.stalledBytes < z.backlogLimit)
+	return p.backlog.queue.Len() > 0 && !(p.isStalled() && z.stalledBytes < z.backlogLimit)
 }
 
 // isStalledHost reports whether a peer of the same host has stalled of late, until it exited.

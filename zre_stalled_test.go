@@ -65,6 +65,44 @@ func TestStalled_exits(t *testing.T) {
 	}
 }
 
+// Only what a peer takes of the messages counts, not the answers to its own pings that go past
+// them, though it reads these.
+func TestStalled_readsAnswersAlone(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		for _, more := range []uint64{0, 100} { // bytes in a second
+			b := fullBench(t)
+			b.port.sendErr = nil
+			if secure {
+				b.secure()
+			}
+			b.peer().window.limit = 1
+			b.shoutTo(1)
+			b.shoutTo(1)
+			confirmed, size := uint64(1000), uint64(pingWireSize)
+			if secure {
+				size = securePingWireSize
+			}
+			b.port.moves = func() transport.Moved { return transport.Moved{Sent: confirmed, Waiting: true} }
+			for start := b.now; b.isEntered() && b.now.Sub(start) < 2*defaultStalled; {
+				answers := count(b.port.sent, "PING-OK")
+				for range 100 * int(1+b.now.Unix()%3) {
+					packet := b.packet(NewZreMsg(PingID), 0)
+					packet.UserID = b.peer().key
+					b.z.receive(b.now, &packet)
+				}
+				if count(b.port.sent, "PING-OK") == answers {
+					t.Fatal("its pings are not answered")
+				}
+				confirmed += uint64(count(b.port.sent, "PING-OK")-answers)*size + more
+				b.pass(time.Second)
+			}
+			if got, want := b.isEntered(), more > 0; got != want {
+				t.Errorf("secure %t, %d bytes in a second besides: stays %t, want %t", secure, more, got, want)
+			}
+		}
+	}
+}
+
 // Shouts do not wait for a stalled peer, until what waits for it reaches the queue limit,
 // and wait again once it takes something. It gets all of them.
 func TestStalled_othersGoOn(t *testing.T) {
