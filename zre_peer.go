@@ -160,6 +160,12 @@ func (p *peer) adopt(its hello) {
 	p.held = nil
 }
 
+// inherit keeps what was learnt of a peer in the session before.
+func (p *peer) inherit(before *peer) {
+	p.in.wrap, p.out.assumed = before.in.wrap, before.out.assumed
+	p.handshake.roundTrip, p.handshake.resends = before.handshake.roundTrip, before.handshake.resends
+}
+
 // groupNames lists the peer's groups in order.
 func (p *peer) groupNames() []string { return slices.Sorted(maps.Keys(p.groups)) }
 
