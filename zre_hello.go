@@ -2,28 +2,11 @@ package zyre
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/transport"
 )
-
-// hello is what a peer says of itself in HELLO.
-type hello struct {
-	endpoint string // as it came
-	name     string
-	headers  map[string]string
-	groups   []string
-	status   byte
-
-	routingByte byte           // the first of the routing id under which it came
-	conn        transport.Conn // that it came on
-	from        netip.Addr     // of the host that it came from; invalid by ZMTP 1 and 2
-}
-
-// hasCome reports whether there is one: a peer in helloHeld may be known by its beacon alone.
-func (h hello) hasCome() bool { return h.headers != nil }
 
 // ownHello makes the HELLO for a peer at an endpoint.
 func (z *zre) ownHello(endpoint string) *ZreMsg {

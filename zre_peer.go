@@ -61,6 +61,22 @@ type peer struct {
 	viewAnswers *ratelimit.Bucket // how often it is told this node's view; nil: it has not asked
 }
 
+// hello is what a peer says of itself in HELLO.
+type hello struct {
+	endpoint string // as it came
+	name     string
+	headers  map[string]string
+	groups   []string
+	status   byte
+
+	routingByte byte           // the first of the routing id under which it came
+	conn        transport.Conn // that it came on
+	from        netip.Addr     // of the host that it came from; invalid by ZMTP 1 and 2
+}
+
+// hasCome reports whether there is one: a peer in helloHeld may be known by its beacon alone.
+func (h hello) hasCome() bool { return h.headers != nil }
+
 // heldHello is the HELLO of a peer that has not entered yet, and what is done about it.
 type heldHello struct {
 	hello
