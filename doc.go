@@ -45,7 +45,8 @@
 // with the same UUID, name, headers and groups, and with a fresh Events channel.
 //
 // Any number of goroutines may call any method at any time. Before Start and after
-// Stop, a method that needs a running node does nothing or returns ErrNotRunning.
+// Stop, a method that needs a running node does nothing, returns nothing, or returns
+// ErrNotRunning.
 //
 // # Discovery
 //
@@ -79,10 +80,10 @@
 //
 // Nothing is dropped because an application is slow. A node keeps the events that are not
 // read, up to SetQueueLimit bytes. Beyond that it stops reading what its peers send, and
-// those peers wait in Whisper or Shout. Only if it then reads nothing at all for 30 s do
-// those that shout to it give it up (SetStalledTimeout). WhisperContext and ShoutContext
-// limit this wait and report what happened. A message to a peer that has not entered is
-// dropped, as in libzyre.
+// those peers wait in Whisper or Shout. Those that shout to it may give it up if it then
+// reads fewer than 500 messages, of less than 2 MiB together, in 30 s (SetStalledTimeout).
+// WhisperContext and ShoutContext limit this wait and report what happened. A message to a
+// peer that has not entered is dropped, as in libzyre.
 //
 // # Security
 //

@@ -264,7 +264,7 @@ func (w *exploreWorld) hash() uint64 {
 		}
 	}
 	for _, c := range w.s.conns {
-		fmt.Fprint(h, c.from.uuid, c.to, c.up, c.closed, c.headless)
+		fmt.Fprint(h, c.from.uuid, c.to, c.up, c.closed, c.replaced, c.headless)
 		for _, m := range c.queue {
 			fmt.Fprintf(h, " %x", m.header)
 		}

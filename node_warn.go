@@ -32,7 +32,7 @@ func (w *addressWarnings) look(log *slog.Logger, l *location, secure, elsewhere 
 	ap, err := transport.ParseEndpoint(announced)
 	loopback := err == nil && ap.Addr().IsLoopback() && elsewhere
 	if loopback && !w.loopback {
-		log.Warn("others are told an address of loopback, where only this host can reach the node; "+
+		log.Warn("this node announces a loopback address, which only this host can reach; "+
 			"set another with SetInterface, SetEndpoint or SetAdvertisedEndpoint", "endpoint", announced)
 	}
 	w.loopback = loopback

@@ -70,7 +70,8 @@ type simGoodbye struct {
 }
 
 // simConn is a mailbox: a one-way connection. It is established when the receiver
-// first reads from it; a newer one with the same routing id then replaces it.
+// first reads from it; a newer one with the same routing id then replaces it. Libzmq reads
+// nothing more from one that was replaced, and does not close it.
 type simConn struct {
 	net    *sim
 	from   *simSite
@@ -79,6 +80,8 @@ type simConn struct {
 	up     bool
 	closed bool
 	broken error // what send answers, if not nil
+	// replaced: what is sent vanishes, until the connection is cut, and made again.
+	replaced bool
 
 	delivered uint64 // bytes
 
@@ -163,6 +166,10 @@ func (c *simConn) Send(header []byte, frames [][]byte) error {
 	for _, f := range frames {
 		m.frames = append(m.frames, slices.Clone(f))
 	}
+	if c.replaced {
+		c.delivered += m.size()
+		return nil
+	}
 	c.net.schedule(c, &m)
 	c.queue = append(c.queue, m)
 	return nil
@@ -198,7 +205,7 @@ func (c *simConn) lose(n int) {
 		c.headless = c.headless || m.header[2] == HelloID
 	}
 	c.queue = c.queue[n:]
-	c.up = false
+	c.up, c.replaced = false, false
 }
 
 // conn returns the open connection from a host to an endpoint.
@@ -243,7 +250,7 @@ func (s *sim) deliver(c *simConn) {
 	if !c.up {
 		c.up = true
 		if old := router[c.from.uuid]; old != nil && old != c {
-			old.queue, old.up = nil, false
+			old.queue, old.replaced = nil, true
 		}
 		router[c.from.uuid] = c
 	}

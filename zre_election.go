@@ -163,7 +163,7 @@ func (z *zre) runElections(now time.Time) {
 			z.tellNewcomers(now, group, e)
 			z.challenge(now, group, e)
 		case !e.hearsayAt.IsZero() && !now.Before(e.hearsayAt):
-			z.log.Debug("a member was named as a contestant, and does not stand", "group", group, "member", e.supported)
+			z.log.Debug("a member was named as a contestant, and does not stand", "group", group, "peer", e.supported)
 			e.supported, e.hearsayAt = e.leader, time.Time{}
 			z.challenge(now, group, e)
 		case !e.retryAt.IsZero() && !now.Before(e.retryAt), !e.aloneAt.IsZero() && !now.Before(e.aloneAt):

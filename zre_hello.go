@@ -2,28 +2,11 @@ package zyre
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/transport"
 )
-
-// hello is what a peer says of itself in HELLO.
-type hello struct {
-	endpoint string // as it came
-	name     string
-	headers  map[string]string
-	groups   []string
-	status   byte
-
-	routingByte byte           // the first of the routing id under which it came
-	conn        transport.Conn // that it came on
-	from        netip.Addr     // of the host that it came from; invalid by ZMTP 1 and 2
-}
-
-// hasCome reports whether there is one: a peer in helloHeld may be known by its beacon alone.
-func (h hello) hasCome() bool { return h.headers != nil }
 
 // ownHello makes the HELLO for a peer at an endpoint.
 func (z *zre) ownHello(endpoint string) *ZreMsg {
@@ -125,7 +108,7 @@ func (z *zre) receiveHello(now time.Time, uuid [16]byte, p *peer, v *zreView, m 
 		z.onFirstHello(now, uuid, endpoint, reachable, its)
 	case p.handshake.state == helloHeld:
 		p.hold(its)
-		if reachable {
+		if reachable && !p.isInTest() {
 			z.connectHeld(now, p, endpoint)
 		}
 	case p.handshake.state == helloSent && reachable && z.outweighsBeacon(p, endpoint):
@@ -169,6 +152,12 @@ func (z *zre) onFirstHello(now time.Time, uuid [16]byte, endpoint string, reacha
 		z.lookUpHeld(now, p)
 		return
 	}
+	z.answerHello(now, uuid, endpoint, its)
+}
+
+// answerHello answers the HELLO of a peer that there is no connection to, at the endpoint that it
+// names, unless another peer may be there, or it may be at a seed.
+func (z *zre) answerHello(now time.Time, uuid [16]byte, endpoint string, its hello) {
 	if other := z.addressed[endpoint]; other != nil && other.isEntered() {
 		z.endpointConflict(now, other, uuid, endpoint).hold(its)
 		return
@@ -255,16 +244,18 @@ func (z *zre) restartSession(now time.Time, p *peer, endpoint string, reachable 
 		}
 		return
 	}
-	z.emitExit(now, p, ReasonRestarted)
-	if reachable && endpoint != p.endpoint && z.addressed[endpoint] == nil {
-		z.readdress(p, endpoint)
+	if !reachable {
+		endpoint = p.endpoint
 	}
-	if !z.sendHello(now, p) {
-		z.forgetPeer(p)
-		return
+	if endpoint == p.endpoint {
+		z.rejectClaim(p)
 	}
-	z.enterIfReached(now, p, its)
-	p.handshake.answered()
+	z.removePeer(now, p, ReasonRestarted)
+	z.answerHello(now, p.uuid, endpoint, its)
+	if q := z.peers[p.uuid]; q != nil {
+		q.restartedAt = now
+		q.inherit(p)
+	}
 }
 
 // updateFromHello brings a peer that has just entered up to date with a second HELLO.
@@ -323,7 +314,7 @@ func (z *zre) reportNoAnswer(now time.Time, p *peer) {
 	case p.handshake.reported, p.handshake.state == helloConfirmed:
 		return
 	case p.handshake.state == helloHeld:
-		if since = p.halfOpenFor(now); p.endpoint == "" && since >= z.timeouts.noAnswer() {
+		if since = p.halfOpenFor(now); p.endpoint == "" && !p.isInTest() && since >= z.timeouts.noAnswer() {
 			p.handshake.reported = true
 			its := p.said()
 			z.log.Warn("a node says that it is at an endpoint that cannot be used from here",
@@ -354,6 +345,6 @@ func (z *zre) onMessagesLost(now time.Time, p *peer, seq uint16, reason string) 
 		return
 	}
 	if q := z.connect(now, p.uuid, p.endpoint); q != nil {
-		q.in.wrap, q.out.assumed = p.in.wrap, p.out.assumed
+		q.inherit(p)
 	}
 }

@@ -263,3 +263,53 @@ func TestNode_floodOfHellos(t *testing.T) {
 	s.run(simHealing)
 	simConnected(s)
 }
+
+// confirmBoth has the peer and the other one show that they have our HELLO.
+func (b *zreBench) confirmBoth() {
+	b.z.ping(b.now, b.peer())
+	b.hearID(PingOkID)
+	b.z.ping(b.now, b.z.peers[otherUUID])
+	b.hearOther(2, &ZreMsg{id: PingOkID})
+	b.pass(2 * time.Second)
+	b.port.forget()
+}
+
+// Two peers that have restarted, each at the endpoint of the other, are met where they are
+// now.
+func TestHello_swappedEndpoints(t *testing.T) {
+	b := newZREBench(t)
+	otherHello := func(endpoint string) { b.hearOther(1, &ZreMsg{id: HelloID, Endpoint: endpoint, Name: "other"}) }
+	b.hello(stateEndpoint)
+	otherHello(stateElsewhere)
+	b.confirmBoth()
+
+	b.hello(stateElsewhere)
+	if b.isEntered() || slices.Contains(b.port.sent, "HELLO") {
+		t.Fatalf("entered %t, sent %q; want that it waits, and no HELLO to where it is no more", b.isEntered(), b.port.sent)
+	}
+	otherHello(stateEndpoint)
+	other := b.z.peers[otherUUID]
+	if !b.isEntered() || b.peer().endpoint != stateElsewhere || other == nil || !other.isEntered() || other.endpoint != stateEndpoint {
+		t.Errorf("peers %+v and %+v, want that both have entered where they are", b.peer(), other)
+	}
+	if b.z.addressed[stateEndpoint] != other || b.z.addressed[stateElsewhere] != b.peer() {
+		t.Error("the endpoints do not lead to the peers")
+	}
+}
+
+// A peer that has restarted at the endpoint of one that is dead is met there once that has not
+// answered, and never where it was.
+func TestHello_restartsAtDeadEndpoint(t *testing.T) {
+	b := newZREBench(t)
+	b.hello(stateEndpoint)
+	b.hearOther(1, &ZreMsg{id: HelloID, Endpoint: stateElsewhere, Name: "other"})
+	b.confirmBoth()
+	b.hello(stateElsewhere)
+	b.pass(2 * time.Second)
+	if !b.isEntered() || b.peer().endpoint != stateElsewhere || b.z.peers[otherUUID] != nil {
+		t.Errorf("peer %+v, other %+v; want one that has entered, and no other", b.peer(), b.z.peers[otherUUID])
+	}
+	if slices.Contains(b.port.sent, "HELLO") {
+		t.Errorf("sent %q, want no HELLO to where it was", b.port.sent)
+	}
+}

@@ -62,6 +62,22 @@ type peer struct {
 	viewAnswers *ratelimit.Bucket // how often it is told this node's view; nil: it has not asked
 }
 
+// hello is what a peer says of itself in HELLO.
+type hello struct {
+	endpoint string // as it came
+	name     string
+	headers  map[string]string
+	groups   []string
+	status   byte
+
+	routingByte byte           // the first of the routing id under which it came
+	conn        transport.Conn // that it came on
+	from        netip.Addr     // of the host that it came from; invalid by ZMTP 1 and 2
+}
+
+// hasCome reports whether there is one: a peer in helloHeld may be known by its beacon alone.
+func (h hello) hasCome() bool { return h.headers != nil }
+
 // heldHello is the HELLO of a peer that has not entered yet, and what is done about it.
 type heldHello struct {
 	hello
@@ -159,6 +175,12 @@ func (p *peer) adopt(its hello) {
 	p.helloEndpoint, p.name, p.headers, p.status = its.endpoint, its.name, its.headers, its.status
 	p.routingByte, p.from, p.conn = its.routingByte, its.from, its.conn
 	p.held = nil
+}
+
+// inherit keeps what was learnt of a peer in the session before.
+func (p *peer) inherit(before *peer) {
+	p.in.wrap, p.out.assumed = before.in.wrap, before.out.assumed
+	p.handshake.roundTrip, p.handshake.resends = before.handshake.roundTrip, before.handshake.resends
 }
 
 // groupNames lists the peer's groups in order.

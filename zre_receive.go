@@ -170,7 +170,9 @@ func (z *zre) dispatch(now time.Time, p *peer, v *zreView, frames [][]byte) {
 	case ElectID, LeaderID:
 		z.receiveElection(now, p, v)
 	case PingOkID:
-		z.seedTestAnsweredByPeer(p)
+		if z.seedTestAnsweredByPeer(now, p) {
+			return
+		}
 		p.presence.pingAnswered()
 		p.pings.answered(now)
 		p.window.pingAnswered()

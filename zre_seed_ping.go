@@ -10,15 +10,21 @@ import (
 )
 
 // seedTest tells whether a node that names another address than a seed's is there all the
-// same, as a host with several addresses may be. If it were not noticed, two connections of
-// ours to one node would take the place of each other again and again.
+// same, as a host with several addresses may be. Of two connections of ours to one node it
+// reads the newest alone: libzmq keeps the other one open, and what is sent on it vanishes.
+// So before there is a second one, the connection to the seed is tested.
 //
-// The connection to the seed is pinged, and nothing else that the node could answer: so
-// its PING-OK shows that it is there. Only one seed is tested at a time, and only nodes
-// with the seed's port are in question.
+// It is pinged, and nothing else that the node could answer: so its PING-OK shows that it is
+// there. Only one seed is tested at a time, and only nodes with the seed's port are in
+// question.
 type seedTest struct {
 	seed  *peer // nil if none is tested
 	until time.Time
+}
+
+// isInTest reports whether a peer is held until it is known whether it is at a seed.
+func (p *peer) isInTest() bool {
+	return p.handshake.state == helloHeld && p.held != nil && p.held.suspects != nil
 }
 
 // maxSuspects is how many seeds a newcomer is suspected to be at. Each that does not answer
@@ -34,15 +40,8 @@ func (z *zre) suspectedSeeds(now time.Time, endpoint, key string) (seeds []*peer
 		}
 	}
 	slices.SortFunc(seeds, func(a, b *peer) int { return strings.Compare(a.endpoint, b.endpoint) })
-	var first, others []*peer
-	for _, s := range seeds {
-		if s.mailbox.Moved(now, transport.Conn{}).Sent > 0 {
-			first = append(first, s)
-		} else {
-			others = append(others, s)
-		}
-	}
-	seeds = append(first, others...)
+	opened := openedSeeds(now, seeds)
+	seeds = append(opened, slices.DeleteFunc(seeds, func(s *peer) bool { return slices.Contains(opened, s) })...)
 	return seeds[:min(len(seeds), maxSuspects)]
 }
 
@@ -52,7 +51,18 @@ func isSamePort(a, b string) bool {
 	return errA == nil && errB == nil && ap.IsValid() && bp.IsValid() && ap.Port() == bp.Port()
 }
 
-// holdForTest holds a HELLO until the seeds have been tested that its sender may be at.
+// openedSeeds lists those of some seeds to which a connection stands.
+func openedSeeds(now time.Time, seeds []*peer) (opened []*peer) {
+	for _, s := range seeds {
+		if s.mailbox.Moved(now, transport.Conn{}).Sent > 0 {
+			opened = append(opened, s)
+		}
+	}
+	return opened
+}
+
+// holdForTest holds a peer until the seeds have been tested that it may be at. Its HELLO may not
+// have come yet: then all that is known of it is the endpoint.
 func (z *zre) holdForTest(now time.Time, uuid [16]byte, its hello, seeds []*peer) {
 	p := z.newPeer(uuid, "", now)
 	p.key, p.held = z.keys[uuid], &heldHello{hello: its, suspects: seeds}
@@ -115,7 +125,7 @@ func (z *zre) testSeedOfEntered(now time.Time) {
 // peersInTest lists the peers that are held because of seeds.
 func (z *zre) peersInTest() (held []*peer) {
 	for _, p := range z.peers {
-		if p.handshake.state == helloHeld && p.held != nil && p.held.suspects != nil {
+		if p.isInTest() {
 			held = append(held, p)
 		}
 	}
@@ -140,17 +150,17 @@ func (z *zre) beginSeedTest(now time.Time, s *peer) bool {
 // connection to the seed.
 func (z *zre) seedTestAnswered(now time.Time, p *peer, sequence uint16) bool {
 	s := z.seedTest.seed
-	if p == nil || p.handshake.state != helloHeld || p.held == nil || !slices.Contains(p.held.suspects, s) || !z.isOpenSeed(s, p.key) {
+	if p == nil || !p.isInTest() || !slices.Contains(p.held.suspects, s) || !z.isOpenSeed(s, p.key) {
 		return false
 	}
 	its := p.held.hello
 	z.forgetPeer(p)
 	z.nameSeed(s, p.uuid)
 	switch {
-	case sequence == 2:
+	case sequence == 2 && its.hasCome():
 		z.enter(now, s, its)
 		s.in.accept(sequence)
-	case !z.sendHello(now, s): // messages came before the answer, and were dropped
+	case !z.sendHello(now, s): // messages came before the answer, HELLO perhaps, and were dropped
 		z.forgetPeer(s)
 	}
 	z.testSeeds(now)
@@ -158,12 +168,22 @@ func (z *zre) seedTestAnswered(now time.Time, p *peer, sequence uint16) bool {
 }
 
 // seedTestAnsweredByPeer handles a PING-OK of a peer that has entered. If we have not
-// pinged it, it is at the seed that is being tested as well.
-func (z *zre) seedTestAnsweredByPeer(p *peer) {
+// pinged it, it is at the seed that is being tested as well, and has read that connection
+// last: so HELLO goes to it on a fresh one, what was sent on the other may be lost, and it returns
+// true.
+func (z *zre) seedTestAnsweredByPeer(now time.Time, p *peer) bool {
 	s := z.seedTest.seed
 	if s == nil || p.presence.unanswered > 0 || !z.isOpenSeed(s, p.key) || !isSamePort(p.endpoint, s.endpoint) {
-		return
+		return false
 	}
 	z.known[s.uuid].heldBy(p)
 	z.forgetPeer(s)
+	again := z.sendHello
+	if p.sentSinceHello {
+		again = func(now time.Time, p *peer) bool { return z.resendHello(now, p, ReasonLost) }
+	}
+	if !again(now, p) {
+		z.removePeer(now, p, ReasonFailed)
+	}
+	return true
 }

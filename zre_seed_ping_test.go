@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport"
 )
 
 // stateOther is another address of the peer, at the same port.
@@ -38,9 +40,11 @@ func TestSeedPing_newcomer(t *testing.T) {
 		{"answers too late", func(b *zreBench) {
 			b.pass(1500 * time.Millisecond)
 			b.hearNumbered(2, &ZreMsg{id: PingOkID})
-		}, []string{"HELLO", "PING", "HELLO elsewhere", "PING"}, stateOther, true},
-		{"a beacon tells more", func(b *zreBench) { b.z.sighted(b.now, stateUUID, stateOther) },
-			[]string{"HELLO", "PING", "HELLO elsewhere"}, stateOther, false},
+		}, []string{"HELLO", "PING", "HELLO elsewhere", "PING", "HELLO elsewhere"}, stateOther, true},
+		{"a beacon comes before it answers", func(b *zreBench) {
+			b.z.sighted(b.now, stateUUID, stateOther)
+			b.hearNumbered(2, &ZreMsg{id: PingOkID})
+		}, []string{"HELLO", "PING"}, stateEndpoint, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newZREBench(t)
@@ -152,5 +156,121 @@ func TestSeedPing_several(t *testing.T) {
 	b.hearNumbered(2, &ZreMsg{id: PingOkID})
 	if first.holder == stateUUID || second.holder != stateUUID || !b.isEntered() || b.peer().endpoint != stateEndpoint {
 		t.Errorf("holders %v and %v, entered %t, want that it is at the second", first.holder, second.holder, b.isEntered())
+	}
+}
+
+// openSeed makes a seed to which a connection stands.
+func (b *zreBench) openSeed(endpoint string) *knownNode {
+	k := b.addSeed(endpoint)
+	b.pass(10 * time.Second)
+	b.port.forget()
+	b.port.moves = func() transport.Moved { return transport.Moved{Sent: 1} }
+	return k
+}
+
+// Whoever may be at a seed is not connected to before that is known, even if nothing but its
+// beacon has come.
+func TestSeedPing_sighted(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		tell     func(b *zreBench)
+		sent     []string
+		endpoint string // of the peer
+	}{
+		{"says HELLO and answers", func(b *zreBench) {
+			b.hello(stateOther)
+			b.z.sighted(b.now, stateUUID, stateOther)
+			b.hearNumbered(2, &ZreMsg{id: PingOkID})
+		}, []string{"PING"}, stateEndpoint},
+		{"answers", func(b *zreBench) {
+			b.hearNumbered(2, &ZreMsg{id: PingOkID})
+			b.hello(stateOther)
+			b.hearID(PingOkID)
+		}, []string{"PING", "HELLO", "PING"}, stateEndpoint},
+		{"says HELLO and does not answer", func(b *zreBench) {
+			b.hello(stateOther)
+			b.pass(1500 * time.Millisecond)
+		}, []string{"PING", "HELLO elsewhere", "PING"}, stateOther},
+		{"says nothing", func(b *zreBench) {
+			b.pass(1500 * time.Millisecond)
+			b.hello(stateOther)
+		}, []string{"PING", "HELLO elsewhere"}, stateOther},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := newZREBench(t)
+			b.openSeed(stateEndpoint)
+			b.z.sighted(b.now, stateUUID, stateOther)
+			c.tell(b)
+			if !slices.Equal(b.port.sent, c.sent) {
+				t.Errorf("sent %q, want %q", b.port.sent, c.sent)
+			}
+			if p := b.peer(); p == nil || !p.isEntered() || p.endpoint != c.endpoint {
+				t.Fatalf("peer %+v, want one that has entered at %s", p, c.endpoint)
+			}
+			if want := []string{"ENTER"}; !slices.Equal(b.port.events, want) {
+				t.Errorf("events %q, want %q", b.port.events, want)
+			}
+		})
+	}
+}
+
+// A peer that restarts its session because HELLO came to it at a seed goes on with that
+// connection: HELLO on a fresh one would have it restart again.
+func TestSeedPing_restart(t *testing.T) {
+	b := newZREBench(t)
+	b.z.sighted(b.now, stateUUID, stateOther)
+	b.hello(stateOther)
+	b.z.ping(b.now, b.peer())
+	b.hearID(PingOkID)
+	b.pass(2 * time.Second)
+	k := b.addSeed(stateEndpoint)
+	b.port.forget()
+	b.hello(stateOther)
+	b.hearNumbered(2, &ZreMsg{id: PingOkID})
+	if p := b.peer(); p == nil || !p.isEntered() || p.endpoint != stateEndpoint || k.holder != stateUUID {
+		t.Errorf("peer %+v, want one that has entered at the seed", p)
+	}
+	if want := []string{"PING"}; !slices.Equal(b.port.sent, want) {
+		t.Errorf("sent %q, want %q", b.port.sent, want)
+	}
+	if want := []string{"EXIT", "ENTER"}; !slices.Equal(b.port.events, want) {
+		t.Errorf("events %q, want %q", b.port.events, want)
+	}
+}
+
+// A peer that answers at the seed reads nothing more on the connection to where it has entered: HELLO
+// goes there once more, and what was sent meanwhile counts as lost.
+func TestSeedPing_replaced(t *testing.T) {
+	for _, c := range []struct {
+		sends   bool
+		reasons []string // of EXITs
+	}{
+		{false, nil},
+		{true, []string{ReasonLost}},
+	} {
+		b := newZREBench(t)
+		b.z.sighted(b.now, stateUUID, stateOther)
+		b.hello(stateOther)
+		b.hearID(PingOkID)
+		k := b.addSeed(stateEndpoint)
+		if c.sends {
+			b.z.join(b.now, "G")
+		}
+		for start := b.now; !slices.Contains(b.port.sent, "PING"); b.pass(100 * time.Millisecond) {
+			if b.now.Sub(start) > 5*time.Second {
+				t.Fatalf("sent %q, want PING", b.port.sent)
+			}
+		}
+		b.port.forget()
+		b.hearID(PingOkID)
+		if k.holder != stateUUID || b.z.peers[seedUUID(stateEndpoint)] != nil {
+			t.Errorf("sends %t: it is sought at the seed still", c.sends)
+		}
+		if !slices.Contains(b.port.sent, "HELLO elsewhere") {
+			t.Errorf("sends %t: sent %q, want HELLO", c.sends, b.port.sent)
+		}
+		if !slices.Equal(b.port.reasons, c.reasons) {
+			t.Errorf("sends %t: EXITs because %q, want %q", c.sends, b.port.reasons, c.reasons)
+		}
 	}
 }

@@ -75,7 +75,7 @@ func (z *zre) shout(now time.Time, m *message) {
 func (z *zre) encode(msg *ZreMsg) {
 	b, err := msg.append(z.header[:0])
 	if err != nil {
-		z.log.Error("cannot encode a message", "id", msg.id, "err", err)
+		z.log.Error("cannot encode a message", "command", msg.id, "err", err)
 		b = appendPlain(z.header[:0], PingID, 0)
 	}
 	z.header = b
@@ -121,7 +121,7 @@ func (z *zre) transmit(now time.Time, p *peer, t *transmission) {
 		return
 	}
 	if p.backlog.queue.Len() >= maxBacklog+p.addedWhileStalled() || z.lettingGo && z.hasTooMuchFor(p) {
-		z.log.Info("peer takes nothing", "peer", p.id, "waiting", p.backlog.queue.Len())
+		z.log.Info("too many messages wait for a peer, and it is removed", "peer", p.id, "waiting", p.backlog.queue.Len())
 		r.noteOutcome(ErrPushedBack)
 		z.scheduleRemoval(now, p)
 		return

@@ -63,6 +63,8 @@ func (z *zre) sighted(now time.Time, uuid [16]byte, endpoint string) {
 	switch {
 	case p == nil:
 		z.meet(now, uuid, endpoint)
+	case p.isInTest():
+		// it is met when the test has ended
 	case p.handshake.state == helloHeld:
 		z.connectHeld(now, p, endpoint)
 	case p.endpoint == endpoint:
@@ -160,11 +162,14 @@ func (z *zre) meet(now time.Time, uuid [16]byte, endpoint string) {
 		z.counters.sightingsRefused++
 		return
 	}
+	seeds := openedSeeds(now, z.suspectedSeeds(now, endpoint, z.keys[uuid]))
 	switch {
 	case other != nil && other.isEntered():
 		z.endpointConflict(now, other, uuid, endpoint)
 	case z.isOpenSeed(other, z.keys[uuid]):
 		z.nameSeed(other, uuid)
+	case len(seeds) > 0:
+		z.holdForTest(now, uuid, hello{endpoint: endpoint}, seeds)
 	default:
 		// In the place of one that is not known by sightings alone, it is tried as long as that.
 		if p := z.connect(now, uuid, endpoint); p != nil && (other == nil || other.isKnownBySightings()) {

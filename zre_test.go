@@ -95,6 +95,11 @@ var handshakeStates = map[string]func(b *zreBench){
 
 // handshakeInputs are what can happen to a peer in any of these states.
 var handshakeInputs = map[string]func(b *zreBench){
+	"HELLO, endpoint of another peer": func(b *zreBench) {
+		b.hearOther(1, &ZreMsg{id: HelloID, Endpoint: stateOther, Name: "other"})
+		b.port.forget()
+		b.hello(stateOther)
+	},
 	"beacon, same endpoint":  func(b *zreBench) { b.z.sighted(b.now, stateUUID, stateEndpoint) },
 	"beacon, other endpoint": func(b *zreBench) { b.z.sighted(b.now, stateUUID, stateElsewhere) },
 	"beacon, other endpoint, after the verify time": func(b *zreBench) {

@@ -130,7 +130,7 @@ func (z *zre) admitRestart(now time.Time, uuid [16]byte) bool {
 	allowed, ignored := t.restart(now)
 	if ignored {
 		z.counters.throttled++
-		z.log.Warn("peer restarts its session too often", "peer", uuidString(uuid), "ignored_for", ignoreTime)
+		z.log.Warn("a peer restarts its session too often, and is ignored", "peer", uuidString(uuid), "ignored_for", ignoreTime)
 	}
 	return allowed
 }

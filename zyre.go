@@ -282,8 +282,10 @@ func (z *Zyre) followGroups(group string) {
 //
 // Whisper may be called from the loop that reads Events. If that loop then takes no event
 // for the evasive timeout, although the node holds as many as it may ([Zyre.SetQueueLimit]),
-// Whisper does not wait any longer: messages wait in the node, up to as many bytes again,
-// and beyond that the peer is given up, which shows as EXIT and ENTER and in the log.
+// Whisper does not wait any longer: messages wait in the node. For each peer these are as
+// many bytes again, and more as long as it is less than eight times as many for all peers
+// together; but no more than 16,384 messages. Beyond that the peer is given up, which shows
+// as EXIT and ENTER and in the log.
 func (z *Zyre) Whisper(peer string, payload []byte) {
 	z.WhisperFrames(peer, payload)
 }

@@ -112,7 +112,7 @@ func TestNet_reasons(t *testing.T) {
 		}},
 		{"no hub", func(t *testing.T, h hosts) {
 			a := node(h[0], with(func(c *child.Config) { c.GossipConnect = "tcp://10.78.0.2:9999" }))
-			checkReason(t, a, `a gossip hub does not answer.*endpoint=tcp://10.78.0.2:9999 .*since=1.*err="nothing answers`)
+			checkReason(t, a, `a gossip hub does not answer.*endpoint=tcp://10.78.0.2:9999 .*for=1.*err="nothing answers`)
 			checkDump(t, a, `gossip hub tcp://10.78.0.2:9999 at "tcp://10.78.0.2:9999" does not answer: nothing answers`)
 		}},
 		{"no such hub", func(t *testing.T, h hosts) {
@@ -139,7 +139,7 @@ func TestNet_reasons(t *testing.T) {
 				c.GossipConnect, c.Endpoint = "tcp://10.78.0.1:9999", "tcp://127.0.0.1:*"
 			}))
 			checkReason(t, a, "endpoint that cannot be used from here.*peer="+b.UUID+" endpoint=tcp://127.0.0.1")
-			checkReason(t, b, "others are told an address of loopback")
+			checkReason(t, b, "this node announces a loopback address")
 		}},
 		{"key not authorized", func(t *testing.T, h hosts) {
 			cfg := secure()

@@ -70,11 +70,11 @@ func TestNet_tunnel(t *testing.T) {
 	}
 }
 
-// A node that tells others an address of loopback, and has a hub elsewhere, says so.
+// A node that announces a loopback address, and has a hub elsewhere, says so.
 func TestNet_loopbackAnnounced(t *testing.T) {
 	t.Parallel()
 	h := netns.NewLAN(t, "a", "b")
-	const warning = "others are told an address of loopback"
+	const warning = "this node announces a loopback address"
 	hub := node(h[0], child.Config{Name: "hub", GossipBind: "tcp://10.78.0.1:9999"})
 	wrong := node(h[1], child.Config{Name: "wrong", GossipConnect: "tcp://10.78.0.1:9999", Interface: "lo"})
 	fixed := node(h[1], child.Config{Name: "fixed", GossipConnect: "tcp://10.78.0.1:9999", Endpoint: "tcp://127.0.0.1:*"})

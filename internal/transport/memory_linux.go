@@ -10,8 +10,8 @@ import (
 	"github.com/go-zyre/zyre/internal/tcpinfo"
 )
 
-// statm tells how much memory the process has. It is kept open: who uses up the descriptors of the
-// process must not blind the guards.
+// statm tells how much memory the process has. It is kept open, so that the guards can look also
+// when somebody has used up the descriptors of the process.
 var statm = tcpinfo.NewKeptFile("/proc/self/statm")
 
 // keepFiles opens what is read at each look, until releaseFiles.

@@ -333,7 +333,7 @@ func (g *Gossip) tickLostHub(h *hub, now time.Time) {
 	if away > warnAfter && !h.warned {
 		h.warned = true
 		g.log.Warn("a gossip hub does not answer",
-			"endpoint", h.endpoint, "address", h.state.Address, "since", away.Round(time.Second), "err", h.state.LastError)
+			"endpoint", h.endpoint, "address", h.state.Address, "for", away.Round(time.Second), "err", h.state.LastError)
 	}
 	if away > resyncAfter && !h.othersResynced {
 		h.othersResynced = true

@@ -191,21 +191,25 @@ func contractDeadline(t *testing.T, tr transport.Transport) {
 	}
 }
 
+// contractHandover has several mailboxes with one identity: the newest is read, and nothing more
+// from the others, which are not told.
 func contractHandover(t *testing.T, tr transport.Transport) {
-	var last transport.Mailbox
 	in, endpoint := MustListen(t, tr, transport.ListenOptions{}, "tcp://127.0.0.1:*")
+	var old []transport.Mailbox
 	var p transport.Packet
-	for i := range 5 { // all with one identity, each made while the last is open
+	for i := range 5 {
 		m := MustDial(t, tr, endpoint, transport.DialOptions{})
-		MustSend(t, m, WhisperHeader, numbered(i))
-		MustRecv(t, in, &p)
-		if !bytes.Equal(p.From, Identity) || !bytes.Equal(p.Frames[0], numbered(i)) {
-			t.Errorf("connection %d: from %x, content %x", i, p.From, p.Frames[0])
+		for _, number := range []int{i, i + 100} {
+			MustSend(t, m, WhisperHeader, numbered(number))
+			MustRecv(t, in, &p)
+			if !bytes.Equal(p.From, Identity) || !bytes.Equal(p.Frames[0], numbered(number)) {
+				t.Errorf("connection %d: from %x, content %x, want %x", i, p.From, p.Frames[0], numbered(number))
+			}
+			for _, o := range old {
+				MustSend(t, o, WhisperHeader, numbered(1000))
+			}
 		}
-		if last != nil { // or it would connect again and take the identity back
-			last.Close(0)
-		}
-		last = m
+		old = append(old, m)
 	}
 }
 
