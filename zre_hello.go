@@ -318,7 +318,7 @@ func (z *zre) reportNoAnswer(now time.Time, p *peer) {
 			p.handshake.reported = true
 			its := p.said()
 			z.log.Warn("a node says that it is at an endpoint that cannot be used from here",
-				"peer", p.id, "name", its.name, "endpoint", its.endpoint, "since", since.Round(time.Millisecond))
+				"peer", p.id, "name", its.name, "endpoint", its.endpoint, "for", since.Round(time.Millisecond))
 		}
 		return
 	case since < z.timeouts.noAnswer(), p.isEntered() && p.presence.idle(now) < z.timeouts.noAnswer():
@@ -330,7 +330,7 @@ func (z *zre) reportNoAnswer(now time.Time, p *peer) {
 		text += ", or it may refuse this node's key"
 	}
 	z.log.Warn(text, "peer", p.id, "endpoint", p.endpoint,
-		"own_endpoint", z.location.announced(p.endpoint), "since", since.Round(time.Millisecond))
+		"own_endpoint", z.location.announced(p.endpoint), "for", since.Round(time.Millisecond))
 }
 
 // onMessagesLost handles a gap in a peer's sequence numbers, or a message that is too large

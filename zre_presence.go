@@ -195,7 +195,7 @@ func (z *zre) checkPresence(now time.Time, p *peer) {
 // shiftTimers moves all timers on by a time in which the node could not run, because
 // the process or the machine was stopped: nobody's silence in it counts.
 func (z *zre) shiftTimers(by time.Duration) {
-	z.log.Debug("was not running for a while", "time", by)
+	z.log.Debug("was not running for a while", "for", by)
 	for _, p := range z.peers {
 		p.halfOpen.shift(by)
 		p.presence.shift(by)

@@ -142,7 +142,7 @@ func (z *zre) confirmHello(now time.Time, p *peer, id uint8) {
 // malformed counts a message that can't be read.
 func (z *zre) malformed(uuid [16]byte, v *zreView, err error) {
 	z.counters.malformed++
-	z.log.Debug("malformed message", "peer", uuidString(uuid), "id", v.id, "err", err)
+	z.log.Debug("malformed message", "peer", uuidString(uuid), "command", v.id, "err", err)
 }
 
 // dispatch does what a well-formed message from a peer that has entered asks for.

@@ -103,8 +103,8 @@ func TestNet_reasons(t *testing.T) {
 		{"TCP blocked", func(t *testing.T, h hosts) {
 			h[1].Filter(netns.In("tcp flags & (syn|ack) == syn drop"))
 			a, b := node(h[0], plain), node(h[1], plain)
-			checkReason(t, a, `no answer to HELLO.*endpoint=tcp://10.78.0.2:\d+ .*since=1`)
-			checkReason(t, b, `no answer to HELLO.*endpoint=tcp://10.78.0.1:\d+ .*since=1`)
+			checkReason(t, a, `no answer to HELLO.*endpoint=tcp://10.78.0.2:\d+ .*for=1`)
+			checkReason(t, b, `no answer to HELLO.*endpoint=tcp://10.78.0.1:\d+ .*for=1`)
 			half := b.Stats().HalfOpenList
 			if a := a.Stats(); len(half)+len(a.HalfOpenList) == 0 {
 				t.Errorf("no half-open peer in Stats:\n%+v\n%+v", a, b.Stats())
@@ -121,7 +121,7 @@ func TestNet_reasons(t *testing.T) {
 		}},
 		{"no required peer", func(t *testing.T, h hosts) {
 			a := node(h[0], with(func(c *child.Config) { c.Required = []child.Required{{Endpoint: "tcp://10.78.0.2:9999"}} }))
-			checkReason(t, a, `no answer to HELLO.*endpoint=tcp://10.78.0.2:9999 .*since=1`)
+			checkReason(t, a, `no answer to HELLO.*endpoint=tcp://10.78.0.2:9999 .*for=1`)
 			if half := a.Stats().HalfOpenList; len(half) != 1 || half[0].Endpoint != "tcp://10.78.0.2:9999" || half[0].Since.IsZero() {
 				t.Errorf("HalfOpenList = %+v, want the required peer, and since when", half)
 			}
