@@ -133,8 +133,9 @@ func (n *node) run() {
 		if n.isFinished(now) {
 			break
 		}
-		if !n.yield() && !busy { // yield also when busy: the application has to keep up
-			n.sleep(n.plan(time.Now()))
+		busy = n.yield() || busy // yield also when busy: the application has to keep up
+		if wake := n.plan(time.Now(), busy); !busy {
+			n.sleep(wake)
 		}
 	}
 	n.shutdown(time.Now())
@@ -146,7 +147,6 @@ func (n *node) step(now time.Time) (busy bool) {
 	if late := now.Sub(n.plannedAt); late > n.zre.tickInterval {
 		n.zre.shiftTimers(late)
 	}
-	n.plannedAt = now
 	n.guard.Look(now)
 	n.taken = n.commands.take(n.taken)
 	busy, drained := n.drain(now) // first: what a peer sent before its goodbye comes before it
@@ -167,9 +167,14 @@ func (n *node) step(now time.Time) (busy bool) {
 	return busy
 }
 
-// plan returns when the next round has to begin even if nothing arrives, and remembers
-// it: a round that begins much later shows that the process was stopped.
-func (n *node) plan(now time.Time) time.Time {
+// plan ends a round. It returns when the next one has to begin even if nothing arrives, and
+// remembers it: a round that begins much later shows that the process was stopped. However long
+// a round takes, that is work.
+func (n *node) plan(now time.Time, busy bool) time.Time {
+	if busy {
+		n.plannedAt = now
+		return now
+	}
 	wake := n.zre.tickAt
 	if !n.stopAt.IsZero() && n.stopAt.Before(wake) {
 		wake = n.stopAt

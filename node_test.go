@@ -127,7 +127,7 @@ func TestNode_unpolledInboxProvesNothing(t *testing.T) {
 		n.pause()
 		n.resume(now)
 		for end := now.Add(10 * n.cfg.expired); now.Before(end); {
-			now = n.plan(now)
+			now = n.plan(now, false)
 			n.step(now)
 		}
 		if n.zre.inbox.isGrace() != grace {
@@ -135,6 +135,36 @@ func TestNode_unpolledInboxProvesNothing(t *testing.T) {
 		}
 		if p.isEntered() != grace {
 			t.Errorf("after a pause, and %v, the peer has entered: %t, want %t", then, p.isEntered(), grace)
+		}
+	}
+}
+
+// However long the rounds of a busy node take, that is not a time in which it did not run: a peer
+// that dies is missed in time. What passes between two rounds is.
+func TestNode_busyRounds(t *testing.T) {
+	const round = 50 * time.Millisecond
+	for _, stops := range []bool{false, true} {
+		now := time.Now()
+		n, in := newQueueNode(t, now)
+		n.zre.timeouts, n.zre.tickInterval = timeouts{evasive: 100 * time.Millisecond, silent: 200 * time.Millisecond, expired: 400 * time.Millisecond}, 20*time.Millisecond
+		meetPeer(t, now, n, in)
+		junk := transport.Packet{From: []byte("nobody")}
+		for end := now.Add(2 * n.zre.timeouts.expired); now.Before(end); {
+			in.packets = slices.Repeat([]transport.Packet{junk}, receiveBatch)
+			busy := n.step(now)
+			if !busy {
+				t.Fatal("the node is not busy")
+			}
+			if !stops {
+				now = now.Add(round)
+			}
+			n.plan(now, busy)
+			if stops {
+				now = now.Add(round)
+			}
+		}
+		if got := n.zre.entered == 1; got != stops {
+			t.Errorf("stopped between rounds %t: the peer stays %t, want %t", stops, got, stops)
 		}
 	}
 }
