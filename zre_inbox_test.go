@@ -83,6 +83,31 @@ func TestInbox_silenceAfterGrace(t *testing.T) {
 	}
 }
 
+// A peer in the middle of a large message, which it has been sending for longer than all
+// timeouts while this node did not read, is not reported when the grace ends.
+func TestInbox_bytesMoveDuringGrace(t *testing.T) {
+	for _, ticks := range []bool{true, false} {
+		for _, name := range []string{bytesCome, bytesGo} {
+			b := newZREBench(t)
+			handshakeStates[helloConfirmed.String()](b)
+			b.flow(name)
+			b.port.forget()
+			b.z.inboxPaused(5)
+			if ticks {
+				b.pass(2 * b.z.timeouts.expired)
+			} else {
+				b.z.ping(b.now, b.peer())
+				b.now = b.now.Add(2 * b.z.timeouts.expired)
+			}
+			b.read(7)
+			b.pass(2 * b.z.timeouts.expired)
+			if len(b.port.events) != 0 {
+				t.Errorf("%s, ticks %t: events %q, want none", name, ticks, b.port.events)
+			}
+		}
+	}
+}
+
 // Goodbyes that overtook messages are looked into once the inbox is empty, each once.
 func TestInbox_goodbyes(t *testing.T) {
 	for _, c := range []struct {
