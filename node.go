@@ -62,7 +62,7 @@ type node struct {
 	poll      backoff.Backoff // until the next look at what is full
 	pace      pace
 	stall     stall
-	paused    bool      // the application is behind: the inbox is not read
+	paused    bool      // the application is behind: the queue was full, and not half of it has been taken since
 	stopAt    time.Time // Stop was called: when to wait no longer; else zero
 	end       Stats     // once counted is closed, read-only
 
@@ -231,8 +231,9 @@ func (n *node) yield() bool {
 }
 
 // drain reads what has arrived, up to a batch, and reports whether there may be more, and
-// whether it is known that nothing is left. It reads nothing while the application is too far
-// behind.
+// whether it is known that nothing is left. It reads nothing while the queue of events is full.
+// As the application takes them it reads on, for its peers have to see that: to one that takes
+// nothing for the stalled timeout they stop talking.
 func (n *node) drain(now time.Time) (more, drained bool) {
 	n.events.countTaken()
 	if n.keepPace(now) {
@@ -244,7 +245,7 @@ func (n *node) drain(now time.Time) (more, drained bool) {
 			n.events.countTaken() // some may have been taken in this round
 		}
 		if n.events.isFull() {
-			n.pause()
+			n.pause(now)
 			return false, false
 		}
 		err := n.inbox.Recv(&n.packet)
@@ -263,7 +264,7 @@ func (n *node) drain(now time.Time) (more, drained bool) {
 			return false, false
 		}
 		n.zre.receive(now, &n.packet)
-		n.zre.inboxRead(now)
+		n.zre.inboxRead(now, n.packet.From)
 		p := &n.packet
 		frames, bytes = frames+len(p.Frames), bytes+len(p.From)+p.Cut+len(p.Header)+frameBytes(p.Frames)
 		if n.keepPace(now) {
@@ -289,19 +290,21 @@ func (n *node) keepPace(now time.Time) bool {
 	return n.pace.waiting
 }
 
-// pause stops reading the inbox.
-func (n *node) pause() {
+// pause notes that the inbox is not read because the queue of events is full. The application is
+// told once until it has caught up; silence means nothing whenever it happens.
+func (n *node) pause(now time.Time) {
+	n.zre.inboxPaused(now, receiveBatch, transport.MaxStrangers)
 	if n.paused {
 		return
 	}
 	n.paused = true
-	n.zre.inboxPaused(receiveBatch)
+	n.zre.counters.pauses++
 	n.log.Warn("the application does not keep up with its events; peers have to wait",
 		"held", n.events.held, "limit", n.events.limit)
 }
 
-// resume reads the inbox again once half of what was held has been taken. An application
-// that takes nothing, and waits to send, is let go.
+// resume notes that the application has caught up: it has taken half of a full queue. One that
+// takes nothing, and waits to send, is let go.
 func (n *node) resume(now time.Time) {
 	n.events.countTaken()
 	if !n.stall.observe(now, n.paused, n.events.taken, n.cfg.evasive) {

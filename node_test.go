@@ -124,7 +124,7 @@ func TestNode_unpolledInboxProvesNothing(t *testing.T) {
 		n, in := newQueueNode(t, now)
 		p := meetPeer(t, now, n, in)
 		in.then = then
-		n.pause()
+		n.pause(now)
 		n.resume(now)
 		for end := now.Add(10 * n.cfg.expired); now.Before(end); {
 			now = n.plan(now, false)
@@ -167,6 +167,44 @@ func TestNode_busyRounds(t *testing.T) {
 			t.Errorf("stopped between rounds %t: the peer stays %t, want %t", stops, got, stops)
 		}
 	}
+}
+
+// An application that is slow, and has its queue full, is not taken for one that has stalled: the
+// node reads on as events are taken. It must not wait until half of the queue is, which takes
+// longer than the stalled timeout here.
+func TestNode_slowApplication(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := mem.New(1)
+		sender, slow := newMemNode(network, "sender"), newMemNode(network, "slow")
+		slow.SetQueueLimit(1 << 20)
+		for _, z := range []*Zyre{sender, slow} {
+			mustStart(t, z)
+			defer z.Stop()
+		}
+		slow.Join("G")
+		seen := record(sender)
+		seen.wait(t, "JOIN slow G", 1)
+		go func() {
+			for range 12_000 {
+				sender.Shout("G", []byte("news"))
+			}
+		}()
+		end := time.After(5 * time.Minute)
+		for range 6000 { // 1000 in the stalled timeout: enough to be seen
+			select {
+			case <-slow.Events():
+				bubble.Sleep(30 * time.Millisecond)
+			case <-end:
+				t.Fatalf("too few events came; the sender saw %s", seen)
+			}
+		}
+		if all, _ := seen.events(); len(all) != 2 {
+			t.Errorf("the sender saw %s, want ENTER and JOIN", seen)
+		}
+		if s := slow.Stats(); !s.Paused || s.Pauses != 1 {
+			t.Errorf("paused %t, %d times; want true, once", s.Paused, s.Pauses)
+		}
+	})
 }
 
 // A turn ends for the bytes of what was read, also for those that are not kept.
