@@ -316,7 +316,7 @@ func (z *Zyre) SetBeaconPeerPort(port int) *Zyre {
 
 // SetQueueLimit sets how many bytes of events the node keeps that the application has
 // not read. Beyond that the node stops reading what its peers send, so that they wait
-// in Whisper and Shout, until the application has read half of it. Nothing is dropped,
+// in Whisper and Shout, and reads on as the application does. Nothing is dropped,
 // all other methods work as before, and no peer is reported as gone because of the
 // pause. Each event counts its payload and 256 bytes. The default is 64 MiB; less than
 // 64 KiB makes Start return an error that wraps ErrInvalid. No effect after Start.

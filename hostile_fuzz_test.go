@@ -84,7 +84,7 @@ func (f *fuzzNode) dial(endpoint string) (transport.Mailbox, error) {
 // advance lets time pass, in which the node works when it wants to.
 func (f *fuzzNode) advance(d time.Duration) {
 	for end := f.now.Add(d); ; {
-		wake := f.plan(f.now)
+		wake := f.plan(f.now, false)
 		if !wake.Before(end) {
 			f.now = end
 			return

@@ -62,7 +62,7 @@ type node struct {
 	poll      backoff.Backoff // until the next look at what is full
 	pace      pace
 	stall     stall
-	paused    bool      // the application is behind: the inbox is not read
+	paused    bool      // the application is behind: the queue was full, and not half of it has been taken since
 	stopAt    time.Time // Stop was called: when to wait no longer; else zero
 	end       Stats     // once counted is closed, read-only
 
@@ -133,8 +133,9 @@ func (n *node) run() {
 		if n.isFinished(now) {
 			break
 		}
-		if !n.yield() && !busy { // yield also when busy: the application has to keep up
-			n.sleep(n.plan(time.Now()))
+		busy = n.yield() || busy // yield also when busy: the application has to keep up
+		if wake := n.plan(time.Now(), busy); !busy {
+			n.sleep(wake)
 		}
 	}
 	n.shutdown(time.Now())
@@ -146,7 +147,6 @@ func (n *node) step(now time.Time) (busy bool) {
 	if late := now.Sub(n.plannedAt); late > n.zre.tickInterval {
 		n.zre.shiftTimers(late)
 	}
-	n.plannedAt = now
 	n.guard.Look(now)
 	n.taken = n.commands.take(n.taken)
 	busy, drained := n.drain(now) // first: what a peer sent before its goodbye comes before it
@@ -167,9 +167,14 @@ func (n *node) step(now time.Time) (busy bool) {
 	return busy
 }
 
-// plan returns when the next round has to begin even if nothing arrives, and remembers
-// it: a round that begins much later shows that the process was stopped.
-func (n *node) plan(now time.Time) time.Time {
+// plan ends a round. It returns when the next one has to begin even if nothing arrives, and
+// remembers it: a round that begins much later shows that the process was stopped. However long
+// a round takes, that is work.
+func (n *node) plan(now time.Time, busy bool) time.Time {
+	if busy {
+		n.plannedAt = now
+		return now
+	}
 	wake := n.zre.tickAt
 	if !n.stopAt.IsZero() && n.stopAt.Before(wake) {
 		wake = n.stopAt
@@ -226,8 +231,9 @@ func (n *node) yield() bool {
 }
 
 // drain reads what has arrived, up to a batch, and reports whether there may be more, and
-// whether it is known that nothing is left. It reads nothing while the application is too far
-// behind.
+// whether it is known that nothing is left. It reads nothing while the queue of events is full.
+// As the application takes them it reads on, for its peers have to see that: to one that takes
+// nothing for the stalled timeout they stop talking.
 func (n *node) drain(now time.Time) (more, drained bool) {
 	n.events.countTaken()
 	if n.keepPace(now) {
@@ -239,7 +245,7 @@ func (n *node) drain(now time.Time) (more, drained bool) {
 			n.events.countTaken() // some may have been taken in this round
 		}
 		if n.events.isFull() {
-			n.pause()
+			n.pause(now)
 			return false, false
 		}
 		err := n.inbox.Recv(&n.packet)
@@ -258,7 +264,7 @@ func (n *node) drain(now time.Time) (more, drained bool) {
 			return false, false
 		}
 		n.zre.receive(now, &n.packet)
-		n.zre.inboxRead(now)
+		n.zre.inboxRead(now, n.packet.From)
 		p := &n.packet
 		frames, bytes = frames+len(p.Frames), bytes+len(p.From)+p.Cut+len(p.Header)+frameBytes(p.Frames)
 		if n.keepPace(now) {
@@ -284,19 +290,21 @@ func (n *node) keepPace(now time.Time) bool {
 	return n.pace.waiting
 }
 
-// pause stops reading the inbox.
-func (n *node) pause() {
+// pause notes that the inbox is not read because the queue of events is full. The application is
+// told once until it has caught up; silence means nothing whenever it happens.
+func (n *node) pause(now time.Time) {
+	n.zre.inboxPaused(now, receiveBatch, transport.MaxStrangers)
 	if n.paused {
 		return
 	}
 	n.paused = true
-	n.zre.inboxPaused(receiveBatch)
+	n.zre.counters.pauses++
 	n.log.Warn("the application does not keep up with its events; peers have to wait",
 		"held", n.events.held, "limit", n.events.limit)
 }
 
-// resume reads the inbox again once half of what was held has been taken. An application
-// that takes nothing, and waits to send, is let go.
+// resume notes that the application has caught up: it has taken half of a full queue. One that
+// takes nothing, and waits to send, is let go.
 func (n *node) resume(now time.Time) {
 	n.events.countTaken()
 	if !n.stall.observe(now, n.paused, n.events.taken, n.cfg.evasive) {

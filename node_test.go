@@ -124,10 +124,10 @@ func TestNode_unpolledInboxProvesNothing(t *testing.T) {
 		n, in := newQueueNode(t, now)
 		p := meetPeer(t, now, n, in)
 		in.then = then
-		n.pause()
+		n.pause(now)
 		n.resume(now)
 		for end := now.Add(10 * n.cfg.expired); now.Before(end); {
-			now = n.plan(now)
+			now = n.plan(now, false)
 			n.step(now)
 		}
 		if n.zre.inbox.isGrace() != grace {
@@ -137,6 +137,74 @@ func TestNode_unpolledInboxProvesNothing(t *testing.T) {
 			t.Errorf("after a pause, and %v, the peer has entered: %t, want %t", then, p.isEntered(), grace)
 		}
 	}
+}
+
+// However long the rounds of a busy node take, that is not a time in which it did not run: a peer
+// that dies is missed in time. What passes between two rounds is.
+func TestNode_busyRounds(t *testing.T) {
+	const round = 50 * time.Millisecond
+	for _, stops := range []bool{false, true} {
+		now := time.Now()
+		n, in := newQueueNode(t, now)
+		n.zre.timeouts, n.zre.tickInterval = timeouts{evasive: 100 * time.Millisecond, silent: 200 * time.Millisecond, expired: 400 * time.Millisecond}, 20*time.Millisecond
+		meetPeer(t, now, n, in)
+		junk := transport.Packet{From: []byte("nobody")}
+		for end := now.Add(2 * n.zre.timeouts.expired); now.Before(end); {
+			in.packets = slices.Repeat([]transport.Packet{junk}, receiveBatch)
+			busy := n.step(now)
+			if !busy {
+				t.Fatal("the node is not busy")
+			}
+			if !stops {
+				now = now.Add(round)
+			}
+			n.plan(now, busy)
+			if stops {
+				now = now.Add(round)
+			}
+		}
+		if got := n.zre.entered == 1; got != stops {
+			t.Errorf("stopped between rounds %t: the peer stays %t, want %t", stops, got, stops)
+		}
+	}
+}
+
+// An application that is slow, and has its queue full, is not taken for one that has stalled: the
+// node reads on as events are taken. It must not wait until half of the queue is, which takes
+// longer than the stalled timeout here.
+func TestNode_slowApplication(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := mem.New(1)
+		sender, slow := newMemNode(network, "sender"), newMemNode(network, "slow")
+		slow.SetQueueLimit(1 << 20)
+		for _, z := range []*Zyre{sender, slow} {
+			mustStart(t, z)
+			defer z.Stop()
+		}
+		slow.Join("G")
+		seen := record(sender)
+		seen.wait(t, "JOIN slow G", 1)
+		go func() {
+			for range 12_000 {
+				sender.Shout("G", []byte("news"))
+			}
+		}()
+		end := time.After(5 * time.Minute)
+		for range 6000 { // 1000 in the stalled timeout: enough to be seen
+			select {
+			case <-slow.Events():
+				bubble.Sleep(30 * time.Millisecond)
+			case <-end:
+				t.Fatalf("too few events came; the sender saw %s", seen)
+			}
+		}
+		if all, _ := seen.events(); len(all) != 2 {
+			t.Errorf("the sender saw %s, want ENTER and JOIN", seen)
+		}
+		if s := slow.Stats(); !s.Paused || s.Pauses != 1 {
+			t.Errorf("paused %t, %d times; want true, once", s.Paused, s.Pauses)
+		}
+	})
 }
 
 // A turn ends for the bytes of what was read, also for those that are not kept.

@@ -181,12 +181,12 @@ func (s *sim) awaited(h *simNode) bool {
 func (h *simNode) turn() {
 	for again := true; again; {
 		again = h.n.step(h.net.now)
+		h.wake = h.n.plan(h.net.now, again)
 		for !h.deaf && len(h.n.events.ch) > 0 {
 			h.see(<-h.n.events.ch)
 			again = true
 		}
 	}
-	h.wake = h.n.plan(h.net.now)
 	if h.unchecked {
 		return
 	}

@@ -233,14 +233,14 @@ func (s *sim) deliverable() []*simConn {
 // hear says whether a can reach b: no partition, and b runs.
 func (s *sim) hear(a, b *simSite) bool { return a.side == b.side && !b.frozen() }
 
-// simPaused says whether a host does not read its inbox.
+// simPaused says whether a host does not read its inbox: by the rule that node.drain reads by.
 func simPaused(h simHost) bool {
 	n, ours := h.(*simNode)
 	if !ours {
 		return false
 	}
 	n.n.events.countTaken()
-	return n.n.paused || n.n.events.isFull()
+	return n.n.events.isFull()
 }
 
 // deliver hands over one message.

@@ -16,7 +16,7 @@ type Stats struct {
 
 	HeldEvents int  // events that the application has not read yet
 	HeldBytes  int  // what these events count against the queue limit
-	Paused     bool // whether the node has stopped reading until the application has read some of them
+	Paused     bool // they reached the queue limit: the node reads only as the application does, until half is left
 
 	Received         uint64 // messages from peers that were in sequence
 	WhispersReceived uint64 // WHISPER events
@@ -24,7 +24,7 @@ type Stats struct {
 	WhispersSent     uint64 // messages that the application sent to a peer
 	ShoutsSent       uint64 // messages that the application sent to a group
 
-	Pauses         uint64 // how often the node stopped reading because the application was slow
+	Pauses         uint64 // how often Paused became true
 	LetGo          uint64 // times that the application waited to send and took no events, and was let go
 	PushedBack     uint64 // how often a peer took no more messages, so that senders had to wait
 	Stalled        uint64 // peers that exited because they took nothing of what was shouted to them

@@ -9,37 +9,69 @@ import (
 // inboxLag is how far the node's reading lags behind what peers have sent. While it
 // does, a peer's silence may be the node's own doing.
 type inboxLag struct {
-	backlogged bool // something is left in the inbox
-	grace      int  // messages to read, after a pause, until silence means something again
-	goodbyes   bool // the goodbye beacon of some peer overtook what it had sent: see goodbyeWaits
+	backlogged bool      // something is left in the inbox
+	grace      int       // peers' messages to read, after a pause, until silence means something again
+	anybodys   int       // messages of anybody, strangers included, after which it does too
+	graceSince time.Time // when the pause was
+	goodbyes   bool      // the goodbye beacon of some peer overtook what it had sent: see goodbyeWaits
 }
 
 // isGrace reports whether silence means nothing at present.
 func (l *inboxLag) isGrace() bool { return l.grace > 0 }
 
-// inboxPaused notes that the node has stopped reading its inbox. From now on nobody's
+// inboxPaused notes that the node does not read its inbox for now. From then on nobody's
 // silence counts, until so much has been read again that every peer had its turn: batch
-// is how many messages the node reads at once.
-func (z *zre) inboxPaused(batch int) {
-	z.inbox.backlogged = true
-	if z.inbox.grace == 0 {
-		z.inbox.grace = 2*len(z.peers) + batch
+// is how many messages the node reads at once, and strangers how many connections there may be
+// that are no peers'. A further pause until then makes it no longer.
+//
+// libzmq takes a message of each connection in turn that has any. So what strangers say does
+// not bring a peer's turn nearer, unless it is so much that each of their connections had its
+// turn as well.
+func (z *zre) inboxPaused(now time.Time, batch, strangers int) {
+	in := &z.inbox
+	in.backlogged = true
+	if in.isGrace() {
+		return
 	}
-	z.counters.pauses++
+	in.grace = 2*len(z.peers) + batch
+	in.anybodys = in.grace + 2*strangers
+	in.graceSince = now
 }
 
 // inboxBacklogged notes that something is left in the inbox.
 func (z *zre) inboxBacklogged() { z.inbox.backlogged = true }
 
-// inboxRead notes that one message was read from the inbox.
-func (z *zre) inboxRead(now time.Time) {
-	if z.inbox.grace == 0 {
+// inboxRead notes that one message was read from the inbox, under a routing id.
+func (z *zre) inboxRead(now time.Time, from []byte) {
+	in := &z.inbox
+	if !in.isGrace() {
 		return
 	}
-	z.inbox.grace--
-	if z.inbox.grace == 0 {
-		z.tick(now) // now: a short while later the node may pause again
+	in.anybodys--
+	if z.isHeard(from) {
+		in.grace--
 	}
+	if in.grace > 0 && in.anybodys > 0 {
+		return
+	}
+	in.grace = 0
+	for _, p := range z.peers {
+		// However long ago its turn was: the application may be as slow as that.
+		if p.presence.messageAt.After(in.graceSince) {
+			p.presence.heardAt = now
+		}
+	}
+	z.tick(now) // now: a short while later the node may pause again
+}
+
+// isHeard reports whether a routing id is that of a peer whose HELLO was taken.
+func (z *zre) isHeard(from []byte) bool {
+	uuid, ok := parseIdentity(from)
+	if !ok {
+		return false
+	}
+	p := z.peers[uuid]
+	return p != nil && p.handshake.isHelloReceived() && p.routingByte == from[0]
 }
 
 // inboxDrained notes that nothing is left in the inbox: who is silent now is silent.

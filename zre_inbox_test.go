@@ -9,7 +9,7 @@ import (
 
 // How long a pause makes silence mean nothing.
 func TestInbox_grace(t *testing.T) {
-	const batch = 5
+	const batch, strangers = 5, 10
 	for _, c := range []struct {
 		name string
 		then func(b *zreBench)
@@ -18,13 +18,20 @@ func TestInbox_grace(t *testing.T) {
 		{"paused", func(*zreBench) {}, true},
 		{"read as much as a batch", func(b *zreBench) { b.read(batch) }, true},
 		{"read two messages for each peer and a batch", func(b *zreBench) { b.read(2 + batch) }, false},
+		{"as many of strangers", func(b *zreBench) { b.readFrom(otherUUID, 2+batch) }, true},
+		{"of strangers so many that each of them and all peers had two turns", func(b *zreBench) { b.readFrom(otherUUID, 2+batch+2*strangers) }, false},
+		{"as many under the peer's UUID on another connection", func(b *zreBench) {
+			for range 2 + batch {
+				b.z.inboxRead(b.now, append([]byte{2}, stateUUID[:]...))
+			}
+		}, true},
 		{"nothing is left", func(b *zreBench) { b.z.inboxDrained(b.now) }, false},
 		{"something is left", func(b *zreBench) { b.z.inboxBacklogged() }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newZREBench(t)
 			handshakeStates[helloConfirmed.String()](b)
-			b.z.inboxPaused(batch)
+			b.z.inboxPaused(b.now, batch, strangers)
 			c.then(b)
 			if got := b.z.inbox.isGrace(); got != c.want {
 				t.Errorf("isGrace = %t, want %t", got, c.want)
@@ -33,20 +40,22 @@ func TestInbox_grace(t *testing.T) {
 	}
 }
 
-// read has the node read some messages from its inbox.
-func (b *zreBench) read(messages int) {
+// read has the node read some messages of the peer from its inbox, which it has heard before.
+func (b *zreBench) read(messages int) { b.readFrom(stateUUID, messages) }
+
+func (b *zreBench) readFrom(uuid [16]byte, messages int) {
 	for range messages {
-		b.z.inboxRead(b.now)
+		b.z.inboxRead(b.now, appendIdentity(nil, uuid))
 	}
 }
 
 // A second pause does not make the first one longer.
 func TestInbox_graceDoesNotGrow(t *testing.T) {
 	b := newZREBench(t)
-	b.z.inboxPaused(5)
+	b.z.inboxPaused(b.now, 5, 0)
 	b.read(1)
 	before := b.z.inbox.grace
-	b.z.inboxPaused(5)
+	b.z.inboxPaused(b.now, 5, 0)
 	if b.z.inbox.grace != before {
 		t.Errorf("grace = %d, want %d", b.z.inbox.grace, before)
 	}
@@ -58,7 +67,7 @@ func TestInbox_silenceDuringGrace(t *testing.T) {
 		t.Run(state.String(), func(t *testing.T) {
 			b := newZREBench(t)
 			handshakeStates[state.String()](b)
-			b.z.inboxPaused(5)
+			b.z.inboxPaused(b.now, 5, 0)
 			b.port.forget()
 			b.pass(10 * b.z.timeouts.expired)
 			if b.peer() == nil || len(b.port.events) != 0 {
@@ -75,11 +84,60 @@ func TestInbox_silenceDuringGrace(t *testing.T) {
 func TestInbox_silenceAfterGrace(t *testing.T) {
 	b := newZREBench(t)
 	handshakeStates[helloConfirmed.String()](b)
-	b.z.inboxPaused(5)
+	b.z.inboxPaused(b.now, 5, 0)
 	b.pass(2 * b.z.timeouts.expired)
 	b.read(7)
 	if b.peer() != nil {
 		t.Error("a dead peer is still there after grace")
+	}
+}
+
+// Who was heard in the grace is not judged by how long it took the application to come to that:
+// it may have been that peer's last turn before the end, and the next is still to come.
+func TestInbox_heardInGrace(t *testing.T) {
+	b := newZREBench(t)
+	handshakeStates[helloConfirmed.String()](b)
+	b.port.forget()
+	b.z.inboxPaused(b.now, 5, 0)
+	b.pass(time.Second)
+	b.hearID(PingID)
+	for range 2 {
+		b.pass(2 * b.z.timeouts.expired)
+		if !b.isEntered() || len(b.port.events) != 0 {
+			t.Fatalf("entered %t, events %q; want true, and none", b.isEntered(), b.port.events)
+		}
+		b.read(7)
+		if b.isEntered() {
+			b.z.inboxPaused(b.now, 5, 0)
+		}
+	}
+	if b.isEntered() {
+		t.Error("stays though nothing was heard in the second grace, want EXIT")
+	}
+}
+
+// A peer in the middle of a large message, which it has been sending for longer than all
+// timeouts while this node did not read, is not reported when the grace ends.
+func TestInbox_bytesMoveDuringGrace(t *testing.T) {
+	for _, ticks := range []bool{true, false} {
+		for _, name := range []string{bytesCome, bytesGo} {
+			b := newZREBench(t)
+			handshakeStates[helloConfirmed.String()](b)
+			b.flow(name)
+			b.port.forget()
+			b.z.inboxPaused(b.now, 5, 0)
+			if ticks {
+				b.pass(2 * b.z.timeouts.expired)
+			} else {
+				b.z.ping(b.now, b.peer())
+				b.now = b.now.Add(2 * b.z.timeouts.expired)
+			}
+			b.read(7)
+			b.pass(2 * b.z.timeouts.expired)
+			if len(b.port.events) != 0 {
+				t.Errorf("%s, ticks %t: events %q, want none", name, ticks, b.port.events)
+			}
+		}
 	}
 }
 

@@ -160,18 +160,21 @@ func (pr *presence) shift(by time.Duration) {
 // leaves the ping unanswered, and to or from which no bytes move, is reported EVASIVE,
 // and later SILENT, each once; after the expired timeout it is removed. While the node
 // does not read its inbox, and until it has caught up, silence means nothing: it pings
-// all the same, to show that it is alive, and to have an answer when it reads again.
+// all the same, to show that it is alive, and to have an answer when it reads again; and it
+// looks whether bytes move, to have something to compare with when silence is judged again.
 func (z *zre) checkPresence(now time.Time, p *peer) {
-	if z.inbox.isGrace() {
+	t, grace, moved := &z.timeouts, z.inbox.isGrace(), false
+	if p.progress.isWatched() || p.presence.isPinged() && !grace || p.presence.idle(now) >= t.watchAfter() {
+		moved = z.watchProgress(now, p)
+	}
+	if grace {
 		z.ping(now, p)
 		return
 	}
-	t := &z.timeouts
-	moved := false
-	if p.progress.isWatched() || p.presence.isPinged() || p.presence.idle(now) >= t.watchAfter() {
-		moved = z.watchProgress(now, p)
-	}
 	seen := p.progress.seenUntil(now)
+	if p.progress.isFirstLook() {
+		seen = p.presence.heardAt // of the silence since nothing is known yet
+	}
 	switch {
 	case !moved && p.presence.idle(seen) >= t.expired:
 		z.removePeer(now, p, ReasonExpired)

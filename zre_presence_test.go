@@ -270,7 +270,7 @@ func TestNode_pausedPatience(t *testing.T) {
 		b.whisper(a.uuid)
 	}
 	s.settle()
-	a.n.pause()
+	a.n.pause(s.now)
 	a.hear([16]byte{1}, 1, simHello(b.endpoint))
 	a.n.zre.startProbe(s.now, a.n.zre.peers[c.uuid], probe{kind: probeGoodbye})
 	s.run(2 * time.Minute)
@@ -291,4 +291,68 @@ func TestNode_pausedPatience(t *testing.T) {
 		t.Errorf("whispers = %d, want all", got)
 	}
 	simConnected(s)
+}
+
+// The application takes some of a full queue, and then nothing: the grace of the first time that
+// the node stopped reading is used up, and the second time needs one of its own.
+func TestNode_pausedAgain(t *testing.T) {
+	s := newSim(t, 1)
+	a := s.node(func(cfg *config, _ *simSite) { cfg.queueLimit = minQueueLimit })
+	b, c := s.node(nil), s.node(nil)
+	s.run(2 * time.Second)
+	a.deaf = true
+	const messages = 4 * minQueueLimit / eventOverhead
+	for range messages {
+		b.whisper(a.uuid)
+	}
+	s.settle()
+	if !a.n.events.isFull() {
+		t.Fatalf("%d bytes wait, want more than %d", a.n.events.held, minQueueLimit)
+	}
+	for range 2 * (2*len(a.n.zre.peers) + receiveBatch) {
+		a.see(<-a.n.events.ch)
+		a.turn()
+		s.settle()
+	}
+	s.run(2 * defaultExpired)
+	if got := a.n.zre.entered; got != 2 || !a.n.events.isFull() {
+		t.Errorf("peers = %d, full %t; want 2, true", got, a.n.events.isFull())
+	}
+	a.deaf = false
+	s.run(5 * time.Second)
+	for _, n := range []*simNode{a, b, c} {
+		if len(n.history) != 2 {
+			t.Errorf("history of %s = %q, want two ENTERs", simName(n.uuid), n.history)
+		}
+	}
+	if got := a.peers[uuidString(b.uuid)].whispers; got != messages {
+		t.Errorf("whispers = %d, want all", got)
+	}
+	simConnected(s)
+}
+
+// A peer that has died is missed, however full the queue is, once the others had their turns.
+func TestNode_deadWhilePaused(t *testing.T) {
+	s := newSim(t, 1)
+	a := s.node(func(cfg *config, _ *simSite) { cfg.queueLimit = minQueueLimit })
+	b, dead := s.node(nil), s.node(nil)
+	s.run(2 * time.Second)
+	a.deaf = true
+	for range 8 * minQueueLimit / eventOverhead {
+		b.whisper(a.uuid)
+	}
+	s.settle()
+	s.kill(dead)
+	for a.n.zre.entered == 2 && a.n.events.isFull() {
+		a.see(<-a.n.events.ch)
+		s.run(time.Second)
+	}
+	if got := a.n.zre.entered; got != 1 || a.n.zre.peers[dead.uuid] != nil {
+		t.Errorf("%d peers when all was read, want one", got)
+	}
+	a.deaf = false
+	s.run(5 * time.Second)
+	if got := a.count(EventExit, b.uuid) + a.count(EventEvasive, b.uuid); got != 0 {
+		t.Errorf("history = %q, want nothing of the peer that lives but ENTER", a.history)
+	}
 }

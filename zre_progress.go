@@ -13,6 +13,7 @@ import (
 type progress struct {
 	moved   transport.Moved
 	seenAt  time.Time // when that was so; zero if there was no look in this silence
+	firstAt time.Time // when what the first look in this silence showed was so
 	readAt  time.Time // when moved.Received was so, which is never old
 	inAt    time.Time // when it was last seen that bytes had come from the peer
 	outAt   time.Time // when it was last seen that bytes had gone to it
@@ -41,6 +42,9 @@ func (pr *progress) see(now time.Time, m transport.Moved) (moved bool) {
 	}
 	pr.moved, pr.readAt = m, now
 	if at := lookedAt(now, m); at.After(pr.seenAt) {
+		if !pr.isWatched() {
+			pr.firstAt = at
+		}
 		pr.seenAt = at
 	}
 	return moved
@@ -62,6 +66,10 @@ func (pr *progress) seenUntil(now time.Time) time.Time {
 	}
 	return now
 }
+
+// isFirstLook reports whether there was one look in this silence, or none since what it showed
+// was so: it has nothing to compare with.
+func (pr *progress) isFirstLook() bool { return pr.isWatched() && !pr.seenAt.After(pr.firstAt) }
 
 // isAnswer reports whether bytes that count as an answer to a probe have moved since it was
 // started.

@@ -40,7 +40,7 @@ func TestStalled_exits(t *testing.T) {
 			b.port.sendErr = transport.ErrAgain
 			b.shoutTo(1)
 		}, false},
-		{"this node does not read", shout, func(b *zreBench) { b.z.inboxPaused(1000) }, false},
+		{"this node does not read", shout, func(b *zreBench) { b.z.inboxPaused(b.now, 1000, 0) }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := fullBench(t)

@@ -28,6 +28,9 @@ const (
 	handshakeBytes = 1 << 10
 )
 
+// MaxStrangers is how many connections a socket has that are no peers', where they are limited.
+const MaxStrangers = maxStrangers
+
 // endRefused ends the connections that were refused. A connection has one routing id: one on which
 // a peer is heard has only got the descriptor of another.
 func (g *Guard) endRefused(peers iter.Seq[Heard]) {
