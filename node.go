@@ -147,6 +147,7 @@ func (n *node) step(now time.Time) (busy bool) {
 	if late := now.Sub(n.plannedAt); late > n.zre.tickInterval {
 		n.zre.shiftTimers(late)
 	}
+	n.plannedAt = now
 	n.guard.Look(now)
 	n.taken = n.commands.take(n.taken)
 	busy, drained := n.drain(now) // first: what a peer sent before its goodbye comes before it
@@ -167,12 +168,17 @@ func (n *node) step(now time.Time) (busy bool) {
 	return busy
 }
 
+// longestRound is how long a round takes at most that is work alone: a longer one shows that the
+// process was stopped.
+const longestRound = maxTickInterval
+
 // plan ends a round. It returns when the next one has to begin even if nothing arrives, and
-// remembers it: a round that begins much later shows that the process was stopped. However long
-// a round takes, that is work.
+// remembers it: a round that begins much later shows that the process was stopped.
 func (n *node) plan(now time.Time, busy bool) time.Time {
 	if busy {
-		n.plannedAt = now
+		if now.Sub(n.plannedAt) <= longestRound {
+			n.plannedAt = now
+		}
 		return now
 	}
 	wake := n.zre.tickAt

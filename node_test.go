@@ -140,10 +140,17 @@ func TestNode_unpolledInboxProvesNothing(t *testing.T) {
 }
 
 // However long the rounds of a busy node take, that is not a time in which it did not run: a peer
-// that dies is missed in time. What passes between two rounds is.
+// that dies is missed in time. What passes between two rounds is, and so is a stop in a round.
 func TestNode_busyRounds(t *testing.T) {
-	const round = 50 * time.Millisecond
-	for _, stops := range []bool{false, true} {
+	for _, c := range []struct {
+		name           string
+		round, between time.Duration
+		stays          bool
+	}{
+		{"long rounds", 50 * time.Millisecond, 0, false},
+		{"stopped between rounds", 0, 50 * time.Millisecond, true},
+		{"stopped in rounds", 2 * longestRound, 0, true},
+	} {
 		now := time.Now()
 		n, in := newQueueNode(t, now)
 		n.zre.timeouts, n.zre.tickInterval = timeouts{evasive: 100 * time.Millisecond, silent: 200 * time.Millisecond, expired: 400 * time.Millisecond}, 20*time.Millisecond
@@ -155,16 +162,12 @@ func TestNode_busyRounds(t *testing.T) {
 			if !busy {
 				t.Fatal("the node is not busy")
 			}
-			if !stops {
-				now = now.Add(round)
-			}
+			now = now.Add(c.round)
 			n.plan(now, busy)
-			if stops {
-				now = now.Add(round)
-			}
+			now = now.Add(c.between)
 		}
-		if got := n.zre.entered == 1; got != stops {
-			t.Errorf("stopped between rounds %t: the peer stays %t, want %t", stops, got, stops)
+		if got := n.zre.entered == 1; got != c.stays {
+			t.Errorf("%s: the peer stays %t, want %t", c.name, got, c.stays)
 		}
 	}
 }
