@@ -52,9 +52,13 @@ var (
 
 	// ErrPushedBack is returned by WhisperContext and ShoutContext if the context
 	// ended before every peer had room for the message. It comes with the
-	// context's own error. Without that, the application has taken none of its events.
+	// context's own error. Without that, the application has taken none of its events: then
+	// Ping and WaitPeers return it too.
 	ErrPushedBack = errors.New("peer takes no more messages")
 )
+
+// errReadsNothing ends the waits of an application for what its node does not read.
+var errReadsNothing = fmt.Errorf("%w: this application reads none of its events", ErrPushedBack)
 
 // Error says which operation failed, on what, and why.
 type Error struct {

@@ -190,8 +190,11 @@ func (n *node) plan(now time.Time, busy bool) time.Time {
 	} else if again := now.Add(n.poll.Next()); again.Before(wake) {
 		wake = again
 	}
-	n.plannedAt = n.guard.WakeAt(wake)
-	return n.plannedAt
+	if wake = n.guard.WakeAt(wake); wake.Before(now) {
+		wake = now
+	}
+	n.plannedAt = wake
+	return wake
 }
 
 // sleep parks the node until there may be work, at the latest until a given time. A node
@@ -313,10 +316,11 @@ func (n *node) pause(now time.Time) {
 // takes nothing, and waits to send, is let go.
 func (n *node) resume(now time.Time) {
 	n.events.countTaken()
-	if !n.stall.observe(now, n.paused, n.events.taken, n.cfg.evasive) {
+	if !n.stall.observe(now, n.events.isFull(), n.events.taken, n.cfg.evasive) {
 		n.zre.holdBack()
 	} else if n.commands.isAwaited() {
 		n.zre.letGo()
+		n.waits.letGo()
 	}
 	if n.paused && n.events.held <= n.events.limit/2 {
 		n.paused = false

@@ -1,9 +1,13 @@
 package zyre
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/go-zyre/zyre/internal/transport/mem"
 )
 
 func TestStall_observe(t *testing.T) {
@@ -39,6 +43,72 @@ func TestNode_stalledApplicationIsLetGo(t *testing.T) {
 		exits bool
 	}{{2, false}, {letGoShare + 1, true}} {
 		stalledApplicationIsLetGo(t, c.share, c.exits)
+	}
+}
+
+// An application that has not caught up, but whose queue has room, is not taken for one that is
+// stalled: the node reads what comes, so nobody waits for it.
+func TestNode_behindIsNotStalled(t *testing.T) {
+	now := time.Now()
+	n, _ := newQueueNode(t, now)
+	n.paused = true
+	n.commands.waitBegins()
+	for range 20 {
+		now = now.Add(time.Second)
+		n.resume(now)
+		n.paused = true
+	}
+	if n.zre.lettingGo {
+		t.Error("it is let go, though its queue is not full")
+	}
+}
+
+// Whoever waits for what lies behind events that nobody reads is told so: Ping and WaitPeers may
+// be called from the loop that reads them.
+func TestNode_waitsOfStalledApplication(t *testing.T) {
+	for name, wait := range map[string]func(z *Zyre, peer string) error{
+		"Ping": func(z *Zyre, peer string) error {
+			_, err := z.Ping(context.Background(), peer)
+			return err
+		},
+		"WaitPeers": func(z *Zyre, _ string) error { return z.WaitPeers(context.Background(), "", 2) },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			network := mem.New(1)
+			a, b := newMemNode(network, "a"), newMemNode(network, "b")
+			a.SetQueueLimit(minQueueLimit)
+			for _, z := range []*Zyre{a, b} {
+				mustStart(t, z)
+				defer z.Stop()
+			}
+			seen := record(b)
+			seen.wait(t, "ENTER a", 1)
+			go func() {
+				for range 300 {
+					b.Whisper(a.UUID(), make([]byte, 1024))
+				}
+			}()
+			for e := range a.Events() {
+				if e.Type != EventWhisper {
+					continue
+				}
+				synctest.Wait()
+				for range 2 {
+					if err := wait(a, b.UUID()); !errors.Is(err, ErrPushedBack) {
+						t.Errorf("%s: %v, want %v", name, err, ErrPushedBack)
+					}
+				}
+				break
+			}
+			if name == "Ping" {
+				for range 299 { // all others
+					<-a.Events()
+				}
+				if err := wait(a, b.UUID()); err != nil {
+					t.Errorf("%s once the application reads: %v, want nil", name, err)
+				}
+			}
+		})
 	}
 }
 

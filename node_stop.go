@@ -49,5 +49,6 @@ func (n *node) shutdown(now time.Time) {
 // final returns the counters as the node ended, once that is certain.
 func (n *node) final() *Stats {
 	<-n.counted
-	return &n.end
+	end := n.end // a copy, which does not keep the node
+	return &end
 }

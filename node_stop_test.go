@@ -1,9 +1,13 @@
 package zyre
 
 import (
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+	"weak"
+
+	"github.com/go-zyre/zyre/internal/transport/mem"
 )
 
 // A goodbye is heard when all that had arrived before it has been read.
@@ -35,4 +39,18 @@ func TestNode_stopEndsOffers(t *testing.T) {
 	if in.offering || !n.isFinished(now) {
 		t.Errorf("after Stop: offering %t, finished %t; want false, true", in.offering, n.isFinished(now))
 	}
+}
+
+// A Zyre keeps what a node counted, and not the node.
+func TestNode_notKept(t *testing.T) {
+	z := newMemNode(mem.New(1), "it")
+	mustStart(t, z)
+	kept := weak.Make(z.node.Load())
+	z.Stop()
+	for end := time.Now().Add(10 * time.Second); kept.Value() != nil; runtime.GC() {
+		if time.Now().After(end) {
+			t.Fatal("it is not collected")
+		}
+	}
+	runtime.KeepAlive(z)
 }

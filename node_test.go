@@ -172,6 +172,16 @@ func TestNode_busyRounds(t *testing.T) {
 	}
 }
 
+// A timer that is overdue is looked at now: a time before would be one in which the node did not run.
+func TestNode_planNotInThePast(t *testing.T) {
+	now := time.Now()
+	n, _ := newQueueNode(t, now)
+	n.zre.wakeBy(now.Add(-time.Hour))
+	if got := n.plan(now, false); got.Before(now) || n.plannedAt.Before(now) {
+		t.Errorf("plan() = %v, planned at %v; want neither before %v", got, n.plannedAt, now)
+	}
+}
+
 // An application that is slow, and has its queue full, is not taken for one that has stalled: the
 // node reads on as events are taken. It must not wait until half of the queue is, which takes
 // longer than the stalled timeout here.

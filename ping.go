@@ -12,6 +12,8 @@ import (
 //
 //   - [ErrUnknownPeer] if the peer has not entered, or exits first;
 //   - the context's error, wrapped, if ctx ends first;
+//   - [ErrPushedBack] if the application reads none of its events, and the queue is full, so that
+//     the answer is not read;
 //   - [ErrNotRunning] before Start, after Stop, and when the node stops meanwhile.
 //
 // A nil ctx never ends. If the peer or this node connects again meanwhile, the answer may be lost:
@@ -37,6 +39,8 @@ func (z *Zyre) ping(ctx context.Context, peer string) (time.Duration, error) {
 		roundTrip time.Duration
 		err       error
 	}
+	n.commands.waitBegins()
+	defer n.commands.waitEnds()
 	answers := make(chan answer, 1)
 	var r *pingRequest
 	err := n.do(func(now time.Time) {

@@ -13,6 +13,7 @@ import (
 //
 //   - the context's error, wrapped, if ctx ends first; the text says how many there were;
 //   - [ErrNotRunning] before Start, after Stop, and when the node stops meanwhile;
+//   - [ErrPushedBack] if the application reads none of its events, and the queue is full;
 //   - [ErrTooLong] if the name of the group is longer than 255 bytes.
 //
 // A nil ctx never ends. This node itself does not count, and need not have joined the
@@ -29,13 +30,15 @@ func (z *Zyre) waitPeers(ctx context.Context, group string, n int) error {
 	if err := tooLong(group); err != nil {
 		return err
 	}
+	running.commands.waitBegins()
+	defer running.commands.waitEnds()
 	w := &peerWait{group: group, want: n, reached: make(chan struct{})}
 	if err := running.do(func(time.Time) { running.waits.add(w) }); err != nil {
 		return err
 	}
 	select {
 	case <-w.reached:
-		return nil
+		return w.err
 	case <-running.commands.stopped:
 		return ErrNotRunning
 	case <-ctx.Done():
@@ -45,7 +48,7 @@ func (z *Zyre) waitPeers(ctx context.Context, group string, n int) error {
 	}
 	select {
 	case <-w.reached: // in the last moment
-		return nil
+		return w.err
 	default:
 		return fmt.Errorf("%d of %d: %w", w.got, n, ctx.Err())
 	}
@@ -57,6 +60,7 @@ type peerWait struct {
 	group   string
 	want    int
 	got     int // when it was looked at last
+	err     error
 	reached chan struct{}
 }
 
@@ -67,6 +71,15 @@ func (s *peerWaits) add(w *peerWait) { s.list = append(s.list, w) }
 
 func (s *peerWaits) remove(w *peerWait) {
 	s.list = slices.DeleteFunc(s.list, func(o *peerWait) bool { return o == w })
+}
+
+// letGo ends the waits of an application that takes no events: peers that come are not read.
+func (s *peerWaits) letGo() {
+	for _, w := range s.list {
+		w.err = errReadsNothing
+		close(w.reached)
+	}
+	s.list = nil
 }
 
 // check lets those go on whose peers are there.

@@ -51,8 +51,9 @@ type zre struct {
 	groups    map[string]*group // groups that peers have joined
 	elections map[string]*election
 	known     map[[16]byte]*knownNode
-	keys      map[[16]byte]string  // public keys, Z85, of the nodes we have connected to, or will
-	lookups   map[lookupKey]lookup // under way
+	seeds     map[[16]byte]*knownNode           // those of known whose UUID is made from the endpoint
+	keys      map[[16]byte]string               // public keys, Z85, of the nodes we have connected to, or will
+	lookups   map[lookupKey]map[[16]byte]lookup // under way, by whom each is for
 	throttles map[[16]byte]*throttle
 	seedTest  seedTest
 
@@ -152,8 +153,9 @@ func newZRE(cfg zreConfig, out port) *zre {
 		groups:        map[string]*group{},
 		elections:     map[string]*election{},
 		known:         map[[16]byte]*knownNode{},
+		seeds:         map[[16]byte]*knownNode{},
 		keys:          map[[16]byte]string{},
-		lookups:       map[lookupKey]lookup{},
+		lookups:       map[lookupKey]map[[16]byte]lookup{},
 		throttles:     map[[16]byte]*throttle{},
 		sharing:       newSharing(cfg.shareView),
 		refusedIDs:    map[refusedID]bool{},

@@ -285,10 +285,14 @@ func (z *zre) withdrawFrom(p *peer, err error, which func(r *receipt) bool) {
 }
 
 // letGo lets everybody go on who waits for a blocked peer: the application does not take
-// its events, perhaps because it waits itself, for a peer whose application does the same.
+// its events, perhaps because it waits itself, for a peer whose application does the same, or for
+// an answer that lies behind the events.
 // Messages that somebody wants to hear about are taken back with ErrPushedBack; others wait
 // in the backlogs, up to their limit in bytes, beyond which the peer is removed.
 func (z *zre) letGo() {
+	for _, p := range z.peers {
+		p.pings.fail(errReadsNothing)
+	}
 	if z.lettingGo {
 		return
 	}

@@ -2,7 +2,9 @@ package zyre
 
 import (
 	"errors"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/backoff"
@@ -81,6 +83,9 @@ func (z *zre) addKnownNode(now time.Time, uuid [16]byte, k *knownNode) {
 		k.corrects = old.endpoint != k.endpoint && now.Sub(k.correctedAt) >= knownNodeShortest
 	}
 	z.known[uuid] = k
+	if k.seed {
+		z.seeds[uuid] = k
+	}
 	z.tryConnect(now, uuid, k)
 }
 
@@ -125,7 +130,8 @@ func needsLookup(endpoint string) bool {
 	return errors.Is(err, transport.ErrNeedsLookup)
 }
 
-// lookup is whom a look-up that is under way is for.
+// lookup is one of those whom a look-up that is under way is for. Each gets the answer: else who
+// names the host name of another node would keep that from being met.
 type lookup struct {
 	uuid     [16]byte
 	key      string
@@ -148,10 +154,11 @@ func (z *zre) resolveAndConnect(now time.Time, endpoint string, l lookup) {
 	switch {
 	case errors.Is(err, transport.ErrNeedsLookup):
 		key := lookupKey{endpoint, l.required}
-		switch _, underWay := z.lookups[key]; {
-		case underWay:
+		switch askers := z.lookups[key]; {
+		case askers != nil:
+			askers[l.uuid] = l
 		case z.port.resolve(endpoint, l):
-			z.lookups[key] = l
+			z.lookups[key] = map[[16]byte]lookup{l.uuid: l}
 		default:
 			z.counters.lookupsRefused++
 		}
@@ -163,17 +170,21 @@ func (z *zre) resolveAndConnect(now time.Time, endpoint string, l lookup) {
 }
 
 // resolved handles the answer of a look-up: the endpoint with each address in place of
-// the host name, or why there is none. Of what a peer or gossip has named only those are
-// taken that could have been named instead.
+// the host name, or why there is none.
 func (z *zre) resolved(now time.Time, key lookupKey, numeric []string, err error) {
-	l, ok := z.lookups[key]
+	askers := z.lookups[key]
 	delete(z.lookups, key)
 	if errors.Is(err, transport.ErrGaveWay) {
 		z.counters.lookupsRefused++
 	}
-	if !ok {
-		return
+	for _, uuid := range slices.SortedFunc(maps.Keys(askers), compareUUIDs) {
+		z.lookedUp(now, key, askers[uuid], numeric, err)
 	}
+}
+
+// lookedUp gives the answer of a look-up to one of those whom it is for. Of what a peer or
+// gossip has named only those are taken that could have been named instead.
+func (z *zre) lookedUp(now time.Time, key lookupKey, l lookup, numeric []string, err error) {
 	var those []string
 	for _, e := range numeric {
 		reachable, err := z.reachable(e, l.by)

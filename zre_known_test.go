@@ -347,3 +347,18 @@ func TestZRE_lookupsRefused(t *testing.T) {
 		t.Errorf("LookupsRefused = %d, then %d, and %d under way; want 1, then more, and 0", first, again, len(b.z.lookups))
 	}
 }
+
+// Everybody who asks for a host name that is being looked up gets the answer.
+func TestKnown_lookedUpForAll(t *testing.T) {
+	b := newZREBench(t)
+	b.hearOther(1, &ZreMsg{id: HelloID, Endpoint: stateUnresolved, Name: "other"})
+	b.hello(stateUnresolved)
+	if want := []string{stateUnresolved}; !slices.Equal(b.port.lookups, want) {
+		t.Fatalf("looked up %q, want %q", b.port.lookups, want)
+	}
+	b.z.resolved(b.now, lookupKey{stateUnresolved, false}, []string{stateEndpoint}, nil)
+	if !b.isEntered() || b.z.peers[otherUUID] == nil || len(b.z.lookups) != 0 {
+		t.Errorf("entered %t, the other one is %+v, %d look-ups under way; want that it has entered, the other one waits, and none",
+			b.isEntered(), b.z.peers[otherUUID], len(b.z.lookups))
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-zyre/zyre/internal/netif"
@@ -182,6 +183,9 @@ func (p *peer) inherit(before *peer) {
 	p.in.wrap, p.out.assumed = before.in.wrap, before.out.assumed
 	p.handshake.roundTrip, p.handshake.resends = before.handshake.roundTrip, before.handshake.resends
 }
+
+// compareUUIDs orders UUIDs as they are written.
+func compareUUIDs(a, b [16]byte) int { return strings.Compare(string(a[:]), string(b[:])) }
 
 // groupNames lists the peer's groups in order.
 func (p *peer) groupNames() []string { return slices.Sorted(maps.Keys(p.groups)) }

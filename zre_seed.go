@@ -83,9 +83,9 @@ func (z *zre) seedAt(endpoint string, m *transport.Packet) *peer {
 	if err != nil || !from.IsValid() || z.addressed[endpoint] != nil && z.addressed[endpoint].isEntered() {
 		return nil
 	}
-	for uuid, k := range z.known {
+	for uuid := range z.seeds {
 		s := z.peers[uuid]
-		if !k.seed || !z.isOpenSeed(s, m.UserID) {
+		if !z.isOpenSeed(s, m.UserID) {
 			continue
 		}
 		at, err := transport.ParseEndpoint(s.endpoint)

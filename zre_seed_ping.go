@@ -34,8 +34,8 @@ const maxSuspects = 2
 // suspectedSeeds lists the open seeds with the port of an endpoint: first those to which a
 // connection stands.
 func (z *zre) suspectedSeeds(now time.Time, endpoint, key string) (seeds []*peer) {
-	for uuid, k := range z.known {
-		if s := z.peers[uuid]; k.seed && z.isOpenSeed(s, key) && isSamePort(s.endpoint, endpoint) {
+	for uuid := range z.seeds {
+		if s := z.peers[uuid]; z.isOpenSeed(s, key) && isSamePort(s.endpoint, endpoint) {
 			seeds = append(seeds, s)
 		}
 	}
@@ -108,9 +108,9 @@ func (t *seedTests) tested(now time.Time) {
 
 // testSeedOfEntered begins to test a seed that a peer may be at that has entered already.
 func (z *zre) testSeedOfEntered(now time.Time) {
-	for uuid, k := range z.known {
+	for uuid, k := range z.seeds {
 		s := z.peers[uuid]
-		if !k.seed || !z.isOpenSeed(s, k.key) || now.Before(s.seedTests.next) || now.Sub(s.handshake.sentAt) < z.timeouts.verify() {
+		if !z.isOpenSeed(s, k.key) || now.Before(s.seedTests.next) || now.Sub(s.handshake.sentAt) < z.timeouts.verify() {
 			continue
 		}
 		for _, p := range z.peers {

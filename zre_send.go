@@ -170,9 +170,12 @@ func (z *zre) post(now time.Time, p *peer, header []byte, c content) error {
 	if id := header[2]; id == PingID || id == PingOkID {
 		p.intake.overtaken(z.secure)
 	}
-	if header[2] == PingID {
+	switch header[2] {
+	case PingID:
 		p.window.pingSent()
 		return nil
+	case PingOkID:
+		return nil // nobody has to know that it has arrived
 	}
 	p.window.messageSent(len(header) + c.size())
 	return nil

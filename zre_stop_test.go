@@ -37,6 +37,10 @@ func TestZRE_beginStop(t *testing.T) {
 			b.z.scheduleRemoval(b.now, b.peer())
 		}, false, nil, true},
 		{"answered", func(b *zreBench) { b.hello(stateEndpoint) }, true, func(b *zreBench) { b.hearID(PingOkID) }, true},
+		{"asked as well, and answered", func(b *zreBench) { b.hello(stateEndpoint) }, true, func(b *zreBench) {
+			b.hearID(PingID)
+			b.hearID(PingOkID)
+		}, true},
 		{"no answer, but a message", func(b *zreBench) { b.hello(stateEndpoint) }, true, func(b *zreBench) { b.hearID(JoinID) }, false},
 		{"it goes as well", func(b *zreBench) { b.hello(stateEndpoint) }, true, func(b *zreBench) { b.hearID(GoodbyeID) }, true},
 	} {

@@ -3,10 +3,12 @@ package zyre
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/google/uuid"
 
@@ -75,7 +77,14 @@ func (z *Zyre) setUp(ctx context.Context) {
 	}
 	z.uuid, z.id = id, uuidString(id)
 	z.lifecycle = make(chan struct{}, 1)
-	z.forget = context.AfterFunc(ctx, z.cancelled)
+	// A node that never runs is not kept in memory by its context.
+	it := weak.Make(z)
+	z.forget = context.AfterFunc(ctx, func() {
+		if z := it.Value(); z != nil {
+			z.cancelled()
+		}
+	})
+	runtime.AddCleanup(z, func(forget func() bool) { forget() }, z.forget)
 }
 
 // lock locks z.mu.

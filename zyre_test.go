@@ -134,17 +134,31 @@ func TestZyre_cancelBeforeStartEndsEvents(t *testing.T) {
 func TestZyre_contextForgetsStopped(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	z := zyre.NewZyre(ctx).SetInterface("lo").SetPort(kit.FreeUDPPort(t))
-	kept := weak.Make(z)
-	for range 2 {
-		kit.MustStart(t, z)
-		z.Stop()
+	for name, use := range map[string]func(z *zyre.Zyre){
+		"never started": func(*zyre.Zyre) {},
+		"stopped":       func(z *zyre.Zyre) { z.Stop() },
+		"cannot start": func(z *zyre.Zyre) {
+			if z.SetInterface("none-such").Start() == nil {
+				t.Error("Start() = nil, want an error")
+			}
+			z.Stop()
+		},
+		"has run twice": func(z *zyre.Zyre) {
+			for range 2 {
+				kit.MustStart(t, z)
+				z.Stop()
+			}
+		},
+	} {
+		z := zyre.NewZyre(ctx).SetInterface("lo").SetPort(kit.FreeUDPPort(t))
+		kept := weak.Make(z)
+		use(z)
+		z = nil
+		watch.Until(t, name+": it is collected", func() bool {
+			runtime.GC()
+			return kept.Value() == nil
+		})
 	}
-	z = nil
-	watch.Until(t, "the node is collected", func() bool {
-		runtime.GC()
-		return kept.Value() == nil
-	})
 }
 
 // Every method answers at once in every state. The best time of several counts: what
