@@ -192,7 +192,7 @@ func contractDeadline(t *testing.T, tr transport.Transport) {
 }
 
 // contractHandover has several mailboxes with one identity: the newest is read, and nothing more
-// from the others, which are not told.
+// from the others.
 func contractHandover(t *testing.T, tr transport.Transport) {
 	in, endpoint := MustListen(t, tr, transport.ListenOptions{}, "tcp://127.0.0.1:*")
 	var old []transport.Mailbox
@@ -205,8 +205,10 @@ func contractHandover(t *testing.T, tr transport.Transport) {
 			if !bytes.Equal(p.From, Identity) || !bytes.Equal(p.Frames[0], numbered(number)) {
 				t.Errorf("connection %d: from %x, content %x, want %x", i, p.From, p.Frames[0], numbered(number))
 			}
-			for _, o := range old {
-				MustSend(t, o, WhisperHeader, numbered(1000))
+			for _, o := range old { // over inproc there may be nobody to send to any more
+				if err := o.Send(WhisperHeader, [][]byte{numbered(1000)}); err != nil && !errors.Is(err, transport.ErrAgain) {
+					t.Errorf("Send() = %v, want nil or %v", err, transport.ErrAgain)
+				}
 			}
 		}
 		old = append(old, m)
