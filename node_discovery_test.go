@@ -6,9 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/bubble"
 	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/transport/mem"
 	"github.com/go-zyre/zyre/internal/zgossip"
 )
 
@@ -273,5 +276,29 @@ func TestNode_hostileTuples(t *testing.T) {
 	}
 	if n := a.count("ENTER", b.uuid); n != 1 || len(a.history) != 1 {
 		t.Errorf("history = %q, want one ENTER", a.history)
+	}
+}
+
+// A node that looks every second where it can be reached, because of hubs or required peers,
+// announces no more often for that.
+func TestNode_intervalWithRoutes(t *testing.T) {
+	for name, set := range map[string]func(z *Zyre){
+		"no routes": func(*Zyre) {},
+		"required":  func(z *Zyre) { must(t, "RequirePeer", z.RequirePeer("", "tcp://10.0.9.9:9", "")) },
+		"gossip":    func(z *Zyre) { z.SetPort(defaultPort).GossipConnect("tcp://10.0.9.9:9") },
+		"endpoint":  func(z *Zyre) { z.SetPort(defaultPort).GossipConnect("tcp://10.0.9.9:9").SetEndpoint("tcp://*:9") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				z := newMemNode(mem.New(1), "z").SetInterval(10 * time.Second)
+				set(z)
+				mustStart(t, z)
+				defer z.Stop()
+				bubble.Sleep(65 * time.Second)
+				if sent := z.Stats().Beacon.Sent; sent != 7 {
+					t.Errorf("%d beacons in 65 s at an interval of 10 s, want 7", sent)
+				}
+			})
+		})
 	}
 }
