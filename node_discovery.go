@@ -196,7 +196,8 @@ func (n *node) watch(now time.Time) {
 		return
 	}
 	n.watchAt = now.Add(watchInterval)
-	if n.binder.failed && n.binder.rebind() == nil {
+	if len(n.binder.failing) > 0 {
+		n.binder.rebind()
 		n.publish()
 	}
 	n.routing.startLookups(now, n.resolver.Start)
@@ -233,10 +234,7 @@ func (n *node) relocate(now time.Time, base []netif.Link) {
 	default:
 		n.log.Info("network changed", "from", n.binder.links, "to", links)
 		n.zre.counters.networkChanges++
-		if n.binder.move(links) != nil {
-			n.zre.location = n.binder.location(n.cfg.local(), &n.routing)
-			return
-		}
+		n.binder.move(links) // what fails is logged, and watch tries it again
 	}
 	n.publish()
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-zyre/zyre/internal/bubble"
+	"github.com/go-zyre/zyre/internal/netif/netiftest"
 	"github.com/go-zyre/zyre/internal/transport"
 	"github.com/go-zyre/zyre/internal/transport/mem"
 	"github.com/go-zyre/zyre/internal/zgossip"
@@ -301,4 +302,53 @@ func TestNode_intervalWithRoutes(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A link comes on which the node's port is taken: it is announced on the others as before, and
+// there once the port is free.
+func TestNode_portTakenOnOneLink(t *testing.T) {
+	f := newFakeNet(netiftest.Eth)
+	place := "tcp://198.51.100.7:77"
+	in := &portInbox{taken: map[string]bool{place: true}}
+	synctest.Test(t, func(t *testing.T) {
+		cfg := defaultConfig()
+		cfg.iface, cfg.peerPort = "*", 77
+		n := newNode([16]byte{9}, cfg, seams{interfaces: f.interfaces, newBeacon: func(c beaconConfig) *Beacon {
+			c.interfaces, c.listen = f.interfaces, f.listen
+			return newBeacon(c)
+		}}, newEventQueue(newEventChannel(), defaultQueueLimit))
+		n.binder = newBinder(&cfg, in, n.log)
+		if err := n.startDiscovery(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		defer n.closeDiscovery()
+		run := func(what string, want map[string]int) {
+			t.Helper()
+			f.take()
+			for range 10 {
+				bubble.Sleep(time.Second)
+				select {
+				case links := <-n.beacon.linkChanges:
+					n.relocate(time.Now(), links)
+				default:
+				}
+				n.watch(time.Now())
+			}
+			got := map[string]int{}
+			for _, s := range f.take() {
+				got[s.on]++
+			}
+			if len(got) != len(want) || got["eth0"] < want["eth0"] || got["wlan0"] < want["wlan0"] {
+				t.Errorf("%s: sent %v in 10 s, want at least %v", what, got, want)
+			}
+		}
+		run("one link", map[string]int{"eth0": 10})
+		f.set(func() { f.host = append(f.host, netiftest.Wlan) })
+		run("port taken on the other", map[string]int{"eth0": 9})
+		delete(in.taken, place)
+		run("port free", map[string]int{"eth0": 9, "wlan0": 8})
+		if want := []string{"+192.0.2.7:77", "+198.51.100.7:77"}; !slices.Equal(in.calls, want) {
+			t.Errorf("the inbox does %q, want %q", in.calls, want)
+		}
+	})
 }
