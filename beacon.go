@@ -49,7 +49,8 @@ var errBeaconClosed = errors.New("zyre: beacon is closed")
 //	                         means all
 //	INTERVAL     Duration    between two datagrams, 1 s by default, at least 1 ms
 //	PUBLISH      []byte      announce this datagram, now and at each interval;
-//	                         1 to 255 bytes
+//	                         1 to 255 bytes. One that is announced already
+//	                         keeps its times
 //	SILENCE                  announce nothing
 //	SUBSCRIBE    []byte or   hear datagrams that start so; before it, and after
 //	             string      UNSUBSCRIBE, none are heard
@@ -74,7 +75,7 @@ type Beacon struct {
 	sightings    bool
 	tellLinks    bool
 	awaitPublish bool
-	datagrams    chan []byte       // the latest one that a node wants announced; one slot
+	broadcasts   chan broadcast    // the latest one that a node wants; one slot
 	linkChanges  chan []netif.Link // to a node: the links in use, after CONFIGURE and each change
 	calls        chan beaconCall
 	quit         chan struct{} // closed to end the actor
@@ -191,7 +192,7 @@ func newBeacon(config beaconConfig) *Beacon {
 		sightings:    config.sightings,
 		tellLinks:    config.tellLinks,
 		awaitPublish: config.awaitPublish,
-		datagrams:    make(chan []byte, 1),
+		broadcasts:   make(chan broadcast, 1),
 		linkChanges:  make(chan []netif.Link),
 		calls:        make(chan beaconCall),
 		quit:         make(chan struct{}),
@@ -228,14 +229,20 @@ func (b *Beacon) SetBeaconCmd(req *Cmd) *Cmd {
 	return b.call(beaconCall{cmd: req})
 }
 
+// broadcast is what a node announces, and where.
+type broadcast struct {
+	datagram []byte       // nil: silence
+	on       []netif.Link // nil: all that are in use
+}
+
 // announceLatest has a datagram announced, as PUBLISH does, in place of one that was
 // given before and not yet looked at. It never waits. Only one goroutine may call it.
-func (b *Beacon) announceLatest(datagram []byte) {
+func (b *Beacon) announceLatest(latest broadcast) {
 	select {
-	case <-b.datagrams:
+	case <-b.broadcasts:
 	default:
 	}
-	b.datagrams <- datagram // there is room: nobody else sends
+	b.broadcasts <- latest // there is room: nobody else sends
 }
 
 // ignore says which datagrams tell the node nothing new and need not be signalled, so

@@ -1,6 +1,7 @@
 package zyre
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,7 +19,8 @@ type beaconActor struct {
 	port     int // 0 before CONFIGURE
 	want     string
 	interval time.Duration
-	datagram []byte // nil: silent
+	datagram []byte       // nil: silent
+	on       []netif.Link // where it is announced; nil: on all links in use
 
 	used       []*usedLink
 	reason     string // why these links, as logged last
@@ -37,6 +39,7 @@ type beaconActor struct {
 type usedLink struct {
 	netif.Link
 	joined bool
+	sent   []byte          // the datagram of the last send, whether it failed or not; nil after SILENCE
 	last   time.Time       // of the last send
 	next   time.Time       // of the next one
 	retry  backoff.Backoff // after sends that failed; reset by one that succeeds
@@ -89,8 +92,8 @@ func (a *beaconActor) run() {
 			a.pending = nil
 		case linkChanges <- links:
 			a.linksDirty = false
-		case datagram := <-a.datagrams:
-			_ = a.publish(datagram) // a node's beacon has the right size
+		case b := <-a.broadcasts:
+			a.broadcast(b)
 		case s := <-a.broken:
 			a.closeSocket(s)
 		case <-timer.C:
@@ -154,11 +157,11 @@ func (a *beaconActor) execute(req *Cmd) *Cmd {
 	case "PUBLISH":
 		datagram, err := payload[[]byte](req)
 		if err == nil {
-			err = a.publish(datagram)
+			err = a.publish(datagram, nil)
 		}
 		reply.Err = err
 	case "SILENCE":
-		a.setDatagram(nil)
+		a.silence()
 	case "SUBSCRIBE":
 		reply.Err = a.subscribe(req)
 	case "UNSUBSCRIBE":
@@ -241,15 +244,47 @@ func (a *beaconActor) setInterval(interval time.Duration) error {
 	return nil
 }
 
-func (a *beaconActor) publish(datagram []byte) error {
+// broadcast announces what a node wants.
+func (a *beaconActor) broadcast(b broadcast) {
+	if b.datagram == nil {
+		a.silence()
+		return
+	}
+	_ = a.publish(b.datagram, b.on) // a node's beacon has the right size
+}
+
+// publish announces a datagram on links; nil is all. What a link announces already goes out when
+// it would have anyway: who publishes again and again neither shortens the interval nor the
+// pause after a failure.
+func (a *beaconActor) publish(datagram []byte, on []netif.Link) error {
 	if len(datagram) == 0 || len(datagram) > beaconMaxSize {
 		return fmt.Errorf("zyre: beacon command PUBLISH: %d bytes, not 1 to %d", len(datagram), beaconMaxSize)
 	}
-	a.setDatagram(slices.Clone(datagram))
+	a.on = on
+	if !bytes.Equal(a.datagram, datagram) {
+		a.setDatagram(slices.Clone(datagram))
+	}
 	for _, l := range a.used {
-		l.next = time.Time{}
+		if !bytes.Equal(l.sent, datagram) {
+			l.next = time.Time{}
+		}
 	}
 	return nil
+}
+
+// announces reports whether the datagram is announced on a link.
+func (a *beaconActor) announces(u *usedLink) bool {
+	return a.datagram != nil && (a.on == nil || slices.Contains(a.on, u.Link))
+}
+
+// silence announces nothing, until the next datagram is published, which then goes out at once.
+func (a *beaconActor) silence() {
+	if a.datagram != nil {
+		a.setDatagram(nil)
+	}
+	for _, l := range a.used {
+		l.sent = nil
+	}
 }
 
 // setDatagram changes what is announced; nil is silence.

@@ -31,11 +31,8 @@ func (a *beaconActor) tick(now time.Time) {
 	if !now.Before(a.nextScan) {
 		a.scan(now)
 	}
-	if a.datagram == nil {
-		return
-	}
 	for _, l := range a.used {
-		if !now.Before(l.next) {
+		if a.announces(l) && !now.Before(l.next) {
 			a.announce(l, now)
 		}
 	}
@@ -47,11 +44,9 @@ func (a *beaconActor) untilNext(now time.Time) time.Duration {
 		return time.Hour
 	}
 	next := a.nextScan
-	if a.datagram != nil {
-		for _, l := range a.used {
-			if l.next.Before(next) {
-				next = l.next
-			}
+	for _, l := range a.used {
+		if a.announces(l) && l.next.Before(next) {
+			next = l.next
 		}
 	}
 	return max(0, next.Sub(now))
@@ -235,7 +230,7 @@ func (a *beaconActor) send(l netif.Link, datagram []byte) error {
 // announce sends the datagram on a link and says when to do so again: at the
 // interval or, after failures, less and less often.
 func (a *beaconActor) announce(u *usedLink, now time.Time) {
-	u.last = now
+	u.last, u.sent = now, a.datagram
 	err := a.send(u.Link, a.datagram)
 	if err == nil {
 		a.stats.sent.Add(1)
@@ -274,7 +269,7 @@ func (a *beaconActor) warnOfSilence(u *usedLink, now time.Time) {
 // sendGoodbye sends a last datagram a few times on each link, then is silent.
 func (a *beaconActor) sendGoodbye(datagram []byte) {
 	select {
-	case <-a.datagrams: // older than the goodbye
+	case <-a.broadcasts: // older than the goodbye
 	default:
 	}
 	if len(datagram) > 0 && len(datagram) <= beaconMaxSize {

@@ -205,13 +205,13 @@ func TestBeacon_goodbyeIsLast(t *testing.T) {
 		config := beaconConfig{interfaces: interfaces, sightings: true, awaitPublish: true}
 		fakeBeacon(t, f, config, func(t *testing.T, b *Beacon) {
 			beaconCmd(t, b, "CONFIGURE", 5670)
-			b.announceLatest([]byte("live 1"))
+			b.announceLatest(broadcast{datagram: []byte("live 1")})
 			synctest.Wait()
 			gate := make(chan struct{})
 			slow.Store(&gate)
 			bubble.Sleep(beaconScan + time.Millisecond)
 			f.take()
-			b.announceLatest([]byte("live 2"))
+			b.announceLatest(broadcast{datagram: []byte("live 2")})
 			done := make(chan struct{})
 			go func() { b.goodbye([]byte("bye")); close(done) }()
 			synctest.Wait()

@@ -306,7 +306,8 @@ func (z *Zyre) SetPort(port int) *Zyre {
 // SetBeaconPeerPort sets the TCP port on which peers connect to this node, so that a
 // firewall can let it pass. 0, the default, takes any free port. A busy port makes
 // Start return an error that names it, and an impossible one an error that wraps
-// ErrInvalid. Choose a port that the system does not give to outgoing connections: on
+// ErrInvalid. If it is busy on an interface that comes up later, the node goes on without
+// that interface, logs a warning, and tries again every second. Choose a port that the system does not give to outgoing connections: on
 // Linux one below 32768. No effect after Start. It is zyre_set_beacon_peer_port of libzyre.
 func (z *Zyre) SetBeaconPeerPort(port int) *Zyre {
 	return z.set(change{"set beacon peer port", strconv.Itoa(port), checkRange(port, 0, 65535), func(c *config) {

@@ -15,24 +15,27 @@ import (
 // portInbox is an inbox of which only the endpoints matter.
 type portInbox struct {
 	transport.Inbox                 // nil: no other method is called
-	taken           map[string]bool // endpoints that others have
+	taken           map[string]bool // endpoints that others have; with port *, of which no port is free
+	bound           []string
 	calls           []string
 	last            int // the port that was given last in place of *
 }
 
 func (in *portInbox) Bind(endpoint string) (string, error) {
-	if before, any := strings.CutSuffix(endpoint, "*"); any {
+	if before, any := strings.CutSuffix(endpoint, "*"); any && !in.taken[endpoint] {
 		in.last++
 		endpoint = before + fmt.Sprint(in.last)
 	}
 	if in.taken[endpoint] {
 		return "", fmt.Errorf("%s is taken", endpoint)
 	}
+	in.bound = append(in.bound, endpoint)
 	in.calls = append(in.calls, "+"+strings.TrimPrefix(endpoint, "tcp://"))
 	return endpoint, nil
 }
 
 func (in *portInbox) Unbind(endpoint string) error {
+	in.bound = slices.DeleteFunc(in.bound, func(b string) bool { return b == endpoint })
 	in.calls = append(in.calls, "-"+strings.TrimPrefix(endpoint, "tcp://"))
 	return nil
 }
@@ -42,7 +45,8 @@ func linkTo(addr string, index int) netif.Link {
 	return netif.Link{Name: fmt.Sprint("eth", index), Index: index, Addr: netip.MustParseAddr(addr)}
 }
 
-// What a binder does as the links change, move by move: a letter is a link.
+// What a binder does at its start, and then as the links change, move by move: a letter is a
+// link. At the start it is all or nothing; later what is bound stays.
 func TestBinder_move(t *testing.T) {
 	links := map[rune]netif.Link{
 		'a': linkTo("10.0.0.1", 1), 'b': linkTo("10.0.1.1", 2), 'c': linkTo("fe80::1%eth3", 3),
@@ -69,11 +73,31 @@ func TestBinder_move(t *testing.T) {
 			"ab: +10.0.0.1:1 -10.0.0.1:1 +10.0.0.1:2 -10.0.0.1:2 +10.0.0.1:3 +10.0.1.1:3",
 		}, 3},
 		{"the old port is taken", config{}, "10.0.1.1:1", []string{
-			"a: +10.0.0.1:1", "ab: -10.0.0.1:1 +10.0.0.1:2 +10.0.1.1:2",
+			"a: +10.0.0.1:1", "ab: +10.0.1.1:2 +10.0.0.1:2 -10.0.0.1:1 moved",
+		}, 2},
+		{"the old port is taken, and others on the link that has it", config{}, "10.0.1.1:1 10.0.0.1:2 10.0.0.1:3", []string{
+			"a: +10.0.0.1:1", "ab: +10.0.1.1:2 -10.0.1.1:2 +10.0.1.1:3 -10.0.1.1:3 +10.0.1.1:4 +10.0.0.1:4 -10.0.0.1:1 moved",
+		}, 4},
+		{"no port is free on both", config{}, "10.0.1.1:1 10.0.0.1:2 10.0.0.1:3 10.0.0.1:4 10.0.0.1:5 10.0.0.1:6", []string{
+			"a: +10.0.0.1:1",
+			"ab: +10.0.1.1:2 -10.0.1.1:2 +10.0.1.1:3 -10.0.1.1:3 +10.0.1.1:4 -10.0.1.1:4 +10.0.1.1:5 -10.0.1.1:5 " +
+				"+10.0.1.1:6 -10.0.1.1:6 not on b",
+		}, 1},
+		{"no port at all on one", config{}, "10.0.1.1:1 10.0.1.1:*", []string{
+			"a: +10.0.0.1:1", "ab: not on b", "bac: +[fe80::1%eth3]:1 not on b", "bc: -10.0.0.1:1 not on b",
+		}, 1},
+		{"the old port is taken on one, no port at all on another", config{}, "10.0.1.1:1 10.0.1.1:* [fe80::1%eth3]:1", []string{
+			"a: +10.0.0.1:1", "abc: +[fe80::1%eth3]:2 +10.0.0.1:2 -10.0.0.1:1 moved not on b",
 		}, 2},
 		{"no port at all", config{}, "10.0.0.1:1 10.0.0.1:2 10.0.0.1:3 10.0.0.1:4 10.0.0.1:5", []string{"a: error"}, 0},
 		{"the port of SetBeaconPeerPort", config{peerPort: 77}, "", []string{"ab: +10.0.0.1:77 +10.0.1.1:77"}, 77},
 		{"that port and no other", config{peerPort: 77}, "10.0.1.1:77", []string{"ab: +10.0.0.1:77 -10.0.0.1:77 error"}, 0},
+		{"that port, on a link that comes later", config{peerPort: 77}, "10.0.1.1:77", []string{
+			"a: +10.0.0.1:77", "ab: not on b", "abc: +[fe80::1%eth3]:77 not on b", "bc: -10.0.0.1:77 not on b", "b: -[fe80::1%eth3]:77 not on b",
+		}, 0},
+		{"that port, on one of the links that come first", config{peerPort: 77}, "10.0.1.1:77", []string{
+			": ", "ba: +10.0.0.1:77 not on b",
+		}, 77},
 		{"SetEndpoint", config{endpoint: "tcp://10.0.0.9:*"}, "", []string{"a: +10.0.0.9:1"}, 1},
 		{"SetEndpoint, taken", config{endpoint: "tcp://10.0.0.9:9"}, "10.0.0.9:9", []string{"a: error"}, 0},
 		{"SetEndpoint without a port", config{endpoint: "ipc:///node"}, "", []string{"a: +ipc:///node"}, 0},
@@ -84,16 +108,28 @@ func TestBinder_move(t *testing.T) {
 				in.taken["tcp://"+place] = true
 			}
 			b := newBinder(&test.cfg, in, slog.New(slog.DiscardHandler))
-			for _, m := range test.moves {
+			for i, m := range test.moves {
 				letters, want, _ := strings.Cut(m, ": ")
 				var to []netif.Link
 				for _, letter := range letters {
 					to = append(to, links[letter])
 				}
 				in.calls = nil
-				if err := b.move(to); err != nil {
+				before := b.port
+				if b.links = to; i > 0 {
+					b.move(to)
+				} else if b.bind() != nil {
 					in.calls = append(in.calls, "error")
 				}
+				if before != 0 && b.port != 0 && b.port != before {
+					in.calls = append(in.calls, "moved")
+				}
+				for _, letter := range letters {
+					if b.failing[bindPlaceOf(links[letter])] != nil {
+						in.calls = append(in.calls, "not on "+string(letter))
+					}
+				}
+				checkBound(t, &b, in)
 				if got := strings.Join(in.calls, " "); got != want {
 					t.Errorf("move(%s) does %q, want %q", letters, got, want)
 				}
@@ -105,23 +141,47 @@ func TestBinder_move(t *testing.T) {
 	}
 }
 
-// A failure is warned of once, and forgotten when it is over.
+// checkBound checks that a binder knows what its inbox is bound to, and names only links on
+// which that is so.
+func checkBound(t *testing.T, b *binder, in *portInbox) {
+	t.Helper()
+	at := b.location(false, &routing{})
+	if b.fixed != "" {
+		return
+	}
+	want := slices.DeleteFunc(slices.Clone(b.links), func(l netif.Link) bool {
+		return !slices.Contains(in.bound, tcpEndpoint(l.Addr, fmt.Sprint(b.port)))
+	})
+	if !slices.Equal(at.links, want) || len(at.endpoints) != len(in.bound) || (at.port == 0) != (len(want) == 0) {
+		t.Errorf("location has links %v, endpoints %q and port %d; bound is %q", at.links, at.endpoints, at.port, in.bound)
+	}
+}
+
+// A failure is warned of once for each link, and forgotten when it is over. It undoes nothing.
 func TestBinder_rebind(t *testing.T) {
-	log, place := &levels{}, "tcp://10.0.0.1:77"
+	log, place, other := &levels{}, "tcp://10.0.0.1:77", "tcp://10.0.1.1:77"
 	in := &portInbox{taken: map[string]bool{place: true}}
 	b := newBinder(&config{peerPort: 77}, in, slog.New(log))
 	b.links = []netif.Link{linkTo("10.0.0.1", 1)}
 	for range 3 {
-		if err := b.rebind(); err == nil || !b.failed {
-			t.Errorf("rebind() = %v, failed %t; want an error, and true", err, b.failed)
+		if b.rebind(); len(b.failing) != 1 {
+			t.Errorf("rebind() fails at %v, want one place", b.failing)
 		}
 	}
 	delete(in.taken, place)
-	if err := b.rebind(); err != nil || b.failed || !slices.Equal(b.location(false, &routing{}).endpoints, []string{place}) {
-		t.Errorf("rebind() = %v, failed %t, endpoints %q; want nil, false and %s", err, b.failed, b.endpoints, place)
+	if b.rebind(); len(b.failing) != 0 || !slices.Equal(b.location(false, &routing{}).endpoints, []string{place}) {
+		t.Errorf("rebind() fails at %v, endpoints %q; want nowhere, and %s", b.failing, b.endpoints, place)
 	}
 	if log.warnings() != 1 {
 		t.Errorf("%d warnings, want 1: %q", log.warnings(), log.texts)
+	}
+	in.taken[other] = true
+	b.move(append(b.links, linkTo("10.0.1.1", 2)))
+	for range 3 {
+		b.rebind()
+	}
+	if want := []string{"+10.0.0.1:77"}; len(b.failing) != 1 || !slices.Equal(in.calls, want) || log.warnings() != 2 {
+		t.Errorf("with one link of two: calls %q, %d fail, %d warnings; want %q, 1 and 2", in.calls, len(b.failing), log.warnings(), want)
 	}
 }
 

@@ -196,7 +196,8 @@ func (n *node) watch(now time.Time) {
 		return
 	}
 	n.watchAt = now.Add(watchInterval)
-	if n.binder.failed && n.binder.rebind() == nil {
+	if len(n.binder.failing) > 0 {
+		n.binder.rebind()
 		n.publish()
 	}
 	n.routing.startLookups(now, n.resolver.Start)
@@ -233,20 +234,25 @@ func (n *node) relocate(now time.Time, base []netif.Link) {
 	default:
 		n.log.Info("network changed", "from", n.binder.links, "to", links)
 		n.zre.counters.networkChanges++
-		if n.binder.move(links) != nil {
-			n.zre.location = n.binder.location(n.cfg.local(), &n.routing)
-			return
-		}
+		n.binder.move(links) // what fails is logged, and watch tries it again
 	}
 	n.publish()
 }
 
-// publish has the beacon and gossip announce where the node can be reached.
+// publish has the beacon and gossip announce where the node can be reached. The beacon goes to
+// the links on which the inbox is bound: on others its port would be somebody else's.
 func (n *node) publish() {
 	n.zre.location = n.binder.location(n.cfg.local(), &n.routing)
 	n.warned.look(n.log, &n.zre.location, n.zre.secure, n.routing.isElsewhere())
-	if n.beacon != nil && n.binder.port != 0 {
-		n.beacon.announceLatest(beaconDatagram(n.uuid, n.binder.port, n.cfg.curve.publicKey))
+	if n.beacon != nil {
+		var b broadcast // silence, as long as the inbox has no port
+		if n.binder.port != 0 {
+			b.datagram = beaconDatagram(n.uuid, n.binder.port, n.cfg.curve.publicKey)
+		}
+		if n.cfg.endpoint == "" {
+			b.on = n.zre.location.links
+		}
+		n.beacon.announceLatest(b)
 	}
 	if n.gossip == nil || n.routing.isPending() && !n.binder.isAtAddress() {
 		return

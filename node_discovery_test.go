@@ -6,9 +6,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/go-zyre/zyre/internal/bubble"
+	"github.com/go-zyre/zyre/internal/netif/netiftest"
 	"github.com/go-zyre/zyre/internal/transport"
+	"github.com/go-zyre/zyre/internal/transport/mem"
 	"github.com/go-zyre/zyre/internal/zgossip"
 )
 
@@ -274,4 +278,77 @@ func TestNode_hostileTuples(t *testing.T) {
 	if n := a.count("ENTER", b.uuid); n != 1 || len(a.history) != 1 {
 		t.Errorf("history = %q, want one ENTER", a.history)
 	}
+}
+
+// A node that looks every second where it can be reached, because of hubs or required peers,
+// announces no more often for that.
+func TestNode_intervalWithRoutes(t *testing.T) {
+	for name, set := range map[string]func(z *Zyre){
+		"no routes": func(*Zyre) {},
+		"required":  func(z *Zyre) { must(t, "RequirePeer", z.RequirePeer("", "tcp://10.0.9.9:9", "")) },
+		"gossip":    func(z *Zyre) { z.SetPort(defaultPort).GossipConnect("tcp://10.0.9.9:9") },
+		"endpoint":  func(z *Zyre) { z.SetPort(defaultPort).GossipConnect("tcp://10.0.9.9:9").SetEndpoint("tcp://*:9") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				z := newMemNode(mem.New(1), "z").SetInterval(10 * time.Second)
+				set(z)
+				mustStart(t, z)
+				defer z.Stop()
+				bubble.Sleep(65 * time.Second)
+				if sent := z.Stats().Beacon.Sent; sent != 7 {
+					t.Errorf("%d beacons in 65 s at an interval of 10 s, want 7", sent)
+				}
+			})
+		})
+	}
+}
+
+// A link comes on which the node's port is taken: it is announced on the others as before, and
+// there once the port is free.
+func TestNode_portTakenOnOneLink(t *testing.T) {
+	f := newFakeNet(netiftest.Eth)
+	place := "tcp://198.51.100.7:77"
+	in := &portInbox{taken: map[string]bool{place: true}}
+	synctest.Test(t, func(t *testing.T) {
+		cfg := defaultConfig()
+		cfg.iface, cfg.peerPort = "*", 77
+		n := newNode([16]byte{9}, cfg, seams{interfaces: f.interfaces, newBeacon: func(c beaconConfig) *Beacon {
+			c.interfaces, c.listen = f.interfaces, f.listen
+			return newBeacon(c)
+		}}, newEventQueue(newEventChannel(), defaultQueueLimit))
+		n.binder = newBinder(&cfg, in, n.log)
+		if err := n.startDiscovery(time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		defer n.closeDiscovery()
+		run := func(what string, want map[string]int) {
+			t.Helper()
+			f.take()
+			for range 10 {
+				bubble.Sleep(time.Second)
+				select {
+				case links := <-n.beacon.linkChanges:
+					n.relocate(time.Now(), links)
+				default:
+				}
+				n.watch(time.Now())
+			}
+			got := map[string]int{}
+			for _, s := range f.take() {
+				got[s.on]++
+			}
+			if len(got) != len(want) || got["eth0"] < want["eth0"] || got["wlan0"] < want["wlan0"] {
+				t.Errorf("%s: sent %v in 10 s, want at least %v", what, got, want)
+			}
+		}
+		run("one link", map[string]int{"eth0": 10})
+		f.set(func() { f.host = append(f.host, netiftest.Wlan) })
+		run("port taken on the other", map[string]int{"eth0": 9})
+		delete(in.taken, place)
+		run("port free", map[string]int{"eth0": 9, "wlan0": 8})
+		if want := []string{"+192.0.2.7:77", "+198.51.100.7:77"}; !slices.Equal(in.calls, want) {
+			t.Errorf("the inbox does %q, want %q", in.calls, want)
+		}
+	})
 }

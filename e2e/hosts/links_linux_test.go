@@ -1,8 +1,12 @@
 package hosts
 
 import (
+	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,6 +59,69 @@ func TestNet_allInterfaces(t *testing.T) {
 	checkPairs(t, back, 0, nm, nd, nr)
 	checkPairs(t, back, 1, nm, nl)
 	checkTalk(t, nm, nd, nl)
+}
+
+// The port of a node is taken on one of its two networks, which comes up later: the node stays on
+// the other, where it still meets newcomers, and is on both once the port is free.
+func TestNet_portTakenOnOneLink(t *testing.T) {
+	t.Parallel()
+	const port = 5671
+	n := netns.New(t)
+	n.Switch("left")
+	n.Switch("right")
+	m, l, late, r := n.Host("m"), n.Host("l"), n.Host("late"), n.Host("r")
+	m.Connect("left", "eth0", "10.1.0.1/24")
+	m.Connect("right", "eth1", "10.2.0.1/24")
+	l.Connect("left", "eth0", "10.1.0.2/24")
+	r.Connect("right", "eth0", "10.2.0.2/24")
+	late.Connect("left", "eth0", "10.1.0.3/24")
+	m.Down("eth1")
+	holder := holdPort(t, m, "10.2.0.1", port)
+	nm, nl, nr := node(m, child.Config{Interface: "*", PeerPort: port}), node(l, child.Config{}), node(r, child.Config{})
+	within(t, 3*time.Second, "left met", meshed(nm, nl), nm, nl)
+
+	m.Up("eth1")
+	const failure = "cannot bind on an interface"
+	within(t, 10*time.Second, "m's failure", func() bool { return logged(nm, failure) > 0 }, nm)
+	beacon(t, 12, nl) // the bind is tried again meanwhile
+	nlate := node(late, child.Config{})
+	within(t, 3*time.Second, "m met by a newcomer", meshed(nm, nl, nlate), nm, nl, nlate)
+	checkTalk(t, nm, nl, nlate)
+	checkPairs(t, time.Time{}, 1, nm, nl, nlate)
+	if n := logged(nm, failure); n != 1 {
+		t.Errorf("m has logged its failure %d times, want once", n)
+	}
+
+	if err := holder.Close(); err != nil {
+		t.Fatal(err)
+	}
+	within(t, 10*time.Second+times.expired, "right met", meshed(nm, nr), nm, nr)
+	checkTalk(t, nm, nr)
+	checkAddress(t, nr, "m", "10.2.0.1")
+	checkPairs(t, time.Time{}, 1, nm, nl, nlate)
+}
+
+// holdPort listens on a host at an address that need not be there yet.
+func holdPort(t *testing.T, h *netns.Host, addr string, port int) (holder net.Listener) {
+	t.Helper()
+	free := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var refused error
+		err := c.Control(func(fd uintptr) {
+			refused = syscall.SetsockoptInt(int(fd), syscall.SOL_IP, syscall.IP_FREEBIND, 1)
+		})
+		return errors.Join(err, refused)
+	}}
+	h.Within(func() {
+		var err error
+		if holder, err = free.Listen(t.Context(), "tcp4", net.JoinHostPort(addr, strconv.Itoa(port))); err != nil {
+			t.Error(err)
+		}
+	})
+	if holder == nil {
+		t.FailNow()
+	}
+	t.Cleanup(func() { _ = holder.Close() })
+	return holder
 }
 
 // The address that was chosen out of several is the one that peers get to know.
