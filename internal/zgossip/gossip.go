@@ -110,6 +110,7 @@ type Gossip struct {
 	guard        *transport.Guard // of its connections
 	clients      map[string]*link
 	hosts        map[string]*host // of the clients, by the address that it is counted by
+	greedy       ranking          // of the hosts, by their clients
 	hubs         []*hub
 	clientPublic string // the keys for hubs that have a key
 	clientSecret string

@@ -16,7 +16,7 @@ type link struct {
 	key   string // its CURVE key, Z85; empty without CURVE
 	// instance is the same on all connections of a member with us; empty if that is not known.
 	instance string
-	host     *host // of a client; those over inproc and ipc share one
+	host     *host // of a client; those over inproc and ipc share one. See account
 
 	address string // that the host is counted by, or the endpoint of a hub
 
@@ -42,33 +42,20 @@ type link struct {
 	forgot bool   // tuples ended because it did not repeat them
 }
 
-// host is the clients of a hub that are on one host. What they use up is charged to all of
-// them together: an attacker makes as many connections as it likes.
-type host struct {
-	clients int
-	owned   int // tuples
-}
-
-// own counts the tuples that a link owns.
-func (l *link) own(more int) {
-	l.owned += more
-	if l.host != nil {
-		l.host.owned += more
+// account is the host that what the neighbour uses up is charged to: one of its own for a
+// neighbour that is on no host.
+func (l *link) account() *host {
+	if l.host == nil {
+		l.host = &host{}
 	}
+	return l.host
 }
 
-// ownedByHost is the number of tuples that the clients of the link's host own.
-func (l *link) ownedByHost() int {
-	if l.host != nil {
-		return l.host.owned
-	}
-	return l.owned
-}
+// ownedByHost is the number of tuples that are charged to the link's account.
+func (l *link) ownedByHost() int { return l.account().owned }
 
-// isAtHostOf reports whether two clients are at one host.
-func (l *link) isAtHostOf(other *link) bool {
-	return l == other || l.host != nil && l.host == other.host
-}
+// isAtHostOf reports whether what two neighbours use up is charged to one account.
+func (l *link) isAtHostOf(other *link) bool { return l.account() == other.account() }
 
 // isSame reports whether two links are with the same member, on whatever connection.
 func (l *link) isSame(other *link) bool {

@@ -60,6 +60,8 @@ type tuple struct {
 	epoch   uint64        // the epoch of owner when it sent the tuple last
 	awaited time.Duration // how long owner has been connected since its HELLO without repeating it
 
+	earlier, later *tuple // among those of the owner's host, in the order in which it came to own them
+
 	from    *link // the link to which the last change is not sent, because it came from there
 	endedBy *link // the link that took it back or was lost; nil if we took it back
 
@@ -93,14 +95,6 @@ func (t *tuple) isStable(now time.Time) bool {
 	return now.Sub(t.changed) > 2*t.delay.Current()+time.Second
 }
 
-// disown makes nobody the owner of t.
-func (t *tuple) disown() {
-	if t.owner != nil {
-		t.owner.own(-1)
-	}
-	t.owner, t.from = nil, nil
-}
-
 // outcome is what became of a tuple that a neighbour published.
 type outcome int
 
@@ -131,6 +125,7 @@ type table struct {
 	order   uint64              // of the last change
 	log     []entry             // the changes, oldest first
 	delayed map[*tuple]struct{} // tuples with a change that is held back
+	owners  ranking             // of the clients' hosts, by the tuples that they own
 	news    newsQueue           // what the application has to be told
 
 	ticked    time.Time // when tick was called last
@@ -142,6 +137,7 @@ func newTable(limit int) *table {
 		max:     limit,
 		tuples:  map[string]*tuple{},
 		delayed: map[*tuple]struct{}{},
+		owners:  ranking{counted: ofTuples},
 		news:    newNewsQueue(),
 	}
 }
@@ -194,7 +190,7 @@ func (tb *table) publish(key, value string, now time.Time) {
 	} else if t.value == value {
 		return
 	}
-	t.disown()
+	tb.disown(t)
 	tb.set(t, value, false, now)
 	tb.moveToEnd(t)
 }
@@ -222,7 +218,7 @@ func (tb *table) remove(t *tuple) {
 	if !t.gone {
 		tb.live--
 	}
-	t.disown()
+	tb.disown(t)
 	delete(tb.delayed, t)
 	delete(tb.tuples, t.key)
 }
@@ -282,22 +278,11 @@ func (tb *table) hasTooMany(t *tuple, l *link) bool {
 // makeRoom takes back the latest tuple of the host that has brought most of them, and reports
 // whether it did: not if that is the host of l, or has no more than that.
 func (tb *table) makeRoom(l *link, now time.Time) bool {
-	var greediest *link
-	for _, t := range tb.tuples {
-		if o := t.owner; o != nil && !o.hub && !t.gone && (greediest == nil || o.ownedByHost() > greediest.ownedByHost()) {
-			greediest = o
-		}
-	}
-	if greediest == nil || greediest.ownedByHost() <= l.ownedByHost()+1 {
+	greediest := tb.owners.greediest()
+	if greediest == nil || greediest.owned <= l.ownedByHost()+1 {
 		return false
 	}
-	var latest *tuple
-	for _, t := range tb.tuples {
-		if t.owner != nil && t.owner.isAtHostOf(greediest) && !t.gone && (latest == nil || t.order > latest.order) {
-			latest = t
-		}
-	}
-	tb.end(latest, nil, now)
+	tb.end(greediest.latest, nil, now)
 	return true
 }
 
@@ -342,9 +327,28 @@ func (tb *table) own(t *tuple, l *link) {
 	if tb.hasTooMany(t, l) {
 		return
 	}
-	t.disown()
-	l.own(1)
+	tb.disown(t)
+	l.owned++
+	l.account().addTuple(t)
+	tb.rank(l)
 	t.owner, t.from, t.epoch, t.awaited = l, l, l.epoch, 0
+}
+
+// disown makes nobody the owner of t.
+func (tb *table) disown(t *tuple) {
+	if o := t.owner; o != nil {
+		o.owned--
+		o.account().removeTuple(t)
+		tb.rank(o)
+	}
+	t.owner, t.from = nil, nil
+}
+
+// rank takes in that l owns more or fewer tuples than before. Those of hubs do not give way.
+func (tb *table) rank(l *link) {
+	if !l.hub {
+		tb.owners.update(l.account())
+	}
 }
 
 // change gives t a value from elsewhere and has it sent to all links: at once, unless it is a
@@ -390,7 +394,7 @@ func (tb *table) takeBack(t *tuple, l *link, tombstone string, now time.Time) {
 		tb.thinTombstones()
 	}
 	from := t.from
-	t.disown()
+	tb.disown(t)
 	if t.endedBy = l; l != nil && from == l {
 		t.from = l
 	}

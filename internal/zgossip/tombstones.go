@@ -48,8 +48,8 @@ func (tb *table) thinTombstones() {
 
 // endedAt is the host of the client that took t back or was lost; nil for a hub, and for us.
 func (t *tuple) endedAt() *host {
-	if t.endedBy == nil {
+	if t.endedBy == nil || t.endedBy.hub {
 		return nil
 	}
-	return t.endedBy.host
+	return t.endedBy.account()
 }
