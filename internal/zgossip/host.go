@@ -3,11 +3,15 @@ package zgossip
 import "container/heap"
 
 // host is the clients of a hub that are on one host. What they use up is charged to all of
-// them together: an attacker makes as many connections as it likes.
+// them together: an attacker makes as many connections as it likes. A hub that we are a client of
+// counts as a host of its own: behind it are strangers too.
 type host struct {
 	clients int
 	owned   int    // tuples
 	latest  *tuple // the one that it owns for the shortest time; the others follow by tuple.earlier
+	middle  *tuple // the one in the middle of them
+	before  int    // how many are earlier than middle
+	turns   uint64 // of all that it ever owned
 
 	places [2]int // in the ranking of each that is counted, from 1; 0 for none
 }
@@ -20,10 +24,23 @@ func (h *host) addTuple(t *tuple) {
 	}
 	h.latest = t
 	h.owned++
+	h.turns++
+	if t.turn = h.turns; h.middle == nil {
+		h.middle = t
+	}
+	h.keepMiddle()
 }
 
 // removeTuple takes back addTuple.
 func (h *host) removeTuple(t *tuple) {
+	switch {
+	case t == h.middle && t.later != nil:
+		h.middle = t.later
+	case t == h.middle:
+		h.middle, h.before = t.earlier, max(0, h.before-1)
+	case t.turn < h.middle.turn:
+		h.before--
+	}
 	if t.later != nil {
 		t.later.earlier = t.earlier
 	} else {
@@ -34,6 +51,17 @@ func (h *host) removeTuple(t *tuple) {
 	}
 	t.earlier, t.later = nil, nil
 	h.owned--
+	h.keepMiddle()
+}
+
+// keepMiddle moves middle by one tuple if one more or less made it another.
+func (h *host) keepMiddle() {
+	for ; h.before < (h.owned-1)/2; h.before++ {
+		h.middle = h.middle.later
+	}
+	for ; h.before > max(0, h.owned-1)/2; h.before-- {
+		h.middle = h.middle.earlier
+	}
 }
 
 // ranking is a heap of the hosts that have any of what it counts: who has most is found without

@@ -41,6 +41,30 @@ func TestRanking(t *testing.T) {
 	}
 }
 
+// The tuple in the middle of those of a host is known, in whatever order they come and go.
+func TestHost_middle(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 0))
+	h := &host{}
+	var all []*tuple
+	for range 20_000 {
+		if len(all) == 0 || rng.IntN(5) < 2+rng.IntN(2) {
+			all = append(all, &tuple{})
+			h.addTuple(all[len(all)-1])
+		} else {
+			i := rng.IntN(len(all))
+			h.removeTuple(all[i])
+			all = slices.Delete(all, i, i+1)
+		}
+		var middle, latest *tuple
+		if len(all) > 0 {
+			middle, latest = all[(len(all)-1)/2], all[len(all)-1]
+		}
+		if h.middle != middle || h.latest != latest || h.owned != len(all) {
+			t.Fatalf("of %d tuples the host has %d, and another is its latest or in the middle", len(all), h.owned)
+		}
+	}
+}
+
 // fillTable makes a full table: one host has half of the places, one has less by one, and one has a
 // single place.
 func fillTable(limit int, now time.Time) (tb *table, half, less, single *link) {

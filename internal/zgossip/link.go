@@ -40,10 +40,15 @@ type link struct {
 	epoch  uint64 // the number of its HELLOs; its tuples are to be repeated after each
 	owned  int    // the number of tuples that it owns
 	forgot bool   // tuples ended because it did not repeat them
+
+	// Tuples of it that found no place, or gave way, are asked for again once there is room.
+	refillAt    time.Time       // when that is at the earliest; zero if none is missing
+	missedAt    time.Time       // when the last one was not kept
+	refillDelay backoff.Backoff // longer each time while they go on: places may come and go as fast as somebody wants
+	gaveWay     bool            // it is a hub, and other hubs may have what gave way, because of us alone
 }
 
-// account is the host that what the neighbour uses up is charged to: one of its own for a
-// neighbour that is on no host.
+// account is the host that what the neighbour uses up is charged to: one of its own for a hub.
 func (l *link) account() *host {
 	if l.host == nil {
 		l.host = &host{}
@@ -83,6 +88,22 @@ func (l *link) answerReflected(t *tuple, now time.Time) {
 	if l.joinedAt >= t.order {
 		l.joinedAt, l.sent, l.sentAll = t.order-1, min(l.sent, t.order-1), time.Time{}
 	}
+}
+
+// miss notes that a tuple of l is not kept for want of room.
+func (l *link) miss(now time.Time) {
+	if now.Sub(l.missedAt) > 2*l.refillDelay.Current() {
+		l.refillDelay = backoff.Backoff{Min: minRefillDelay, Max: maxDelay}
+	}
+	if l.missedAt = now; l.refillAt.IsZero() {
+		l.refillAt = now.Add(l.refillDelay.Next())
+	}
+}
+
+// isToBeRefilled reports whether it is time to ask l for the tuples that are missing, if there is
+// room for any.
+func (l *link) isToBeRefilled(now time.Time) bool {
+	return !l.refillAt.IsZero() && !now.Before(l.refillAt)
 }
 
 // isToBeAsked reports whether l is to be asked for its tuples now. It is left in peace until

@@ -207,6 +207,11 @@ func (g *Gossip) sendToClient(c *link, frame []byte, now time.Time) bool {
 func (g *Gossip) tickClients(now time.Time) {
 	for key, c := range g.clients {
 		c.blocked = false
+		if c.isToBeRefilled(now) && g.table.hasRoom(c) {
+			if c.refillAt = (time.Time{}); c.askAt.IsZero() {
+				c.askAt = now
+			}
+		}
 		silence := now.Sub(c.heard)
 		switch {
 		case c.pings && silence > g.opts.ClientTimeout,
