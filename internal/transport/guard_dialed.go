@@ -1,13 +1,19 @@
 package transport
 
-import "github.com/go-zyre/zyre/internal/tcpinfo"
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/go-zyre/zyre/internal/tcpinfo"
+)
 
 // DialedGuard ends a connection that this process has made, and on which messages come, if it
 // holds more than a message may have. Its owner looks before it reads the socket, and judges
 // once there is nothing left to read. One goroutine uses it.
 type DialedGuard struct {
-	endpoint string
-	secure   bool
+	at     netip.AddrPort // where the connection leads; not valid for ipc and inproc, which are not guarded
+	secure bool
 
 	conn   Conn
 	read   uint64 // bytes on the wire of the messages that were read of it, at least
@@ -16,20 +22,39 @@ type DialedGuard struct {
 }
 
 // NewDialedGuard makes a guard of a socket that connects to an endpoint, under CURVE if it is
-// secure.
-func NewDialedGuard(endpoint string, secure bool) DialedGuard {
-	return DialedGuard{endpoint: endpoint, secure: secure}
+// secure. A tcp endpoint has an address, and no source before it: by any other the guard would
+// not know its connection, which is an error.
+func NewDialedGuard(endpoint string, secure bool) (DialedGuard, error) {
+	g := DialedGuard{secure: secure}
+	if !strings.HasPrefix(endpoint, "tcp://") {
+		return g, nil
+	}
+	at, err := ParseEndpoint(endpoint)
+	if err != nil {
+		return g, fmt.Errorf("guard of a connection: %w", err)
+	}
+	g.at = plain(at)
+	return g, nil
 }
 
 // Connected notes that the socket has a connection with a descriptor. Nothing of it was read.
 // The descriptor may be another connection's by now: one that does not lead to the endpoint is
 // none of ours.
 func (g *DialedGuard) Connected(fd int) {
-	*g = NewDialedGuard(g.endpoint, g.secure)
-	c := tcpinfo.Of(fd)
-	if at, ok := addressOf(g.endpoint); ok && plain(c.Remote()) == plain(at) {
+	*g = DialedGuard{at: g.at, secure: g.secure}
+	if c := tcpinfo.Of(fd); g.at.IsValid() && g.leads(c) {
 		g.conn = c
 	}
+}
+
+// leads reports whether a connection leads to the endpoint. One to the unspecified address is
+// made to the address that it comes from.
+func (g *DialedGuard) leads(c Conn) bool {
+	remote := plain(c.Remote())
+	if g.at.Addr().IsUnspecified() {
+		return remote.Port() == g.at.Port() && remote.Addr() == plain(c.Local()).Addr()
+	}
+	return remote == g.at
 }
 
 // Read notes that a frame was read.

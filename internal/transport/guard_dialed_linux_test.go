@@ -22,10 +22,26 @@ func TestDialedGuard_Connected(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		g := transport.NewDialedGuard(endpoint, false)
+		g, err := transport.NewDialedGuard(endpoint, false)
+		if err != nil {
+			t.Fatal(err)
+		}
 		g.Connected(descriptorOf(t, c))
 		if got := transport.HasConnection(&g); got != isOurs {
 			t.Errorf("connected to %s, want %s: it has a connection: %t, want %t", at, endpoint, got, isOurs)
+		}
+	}
+}
+
+// A guard that does not know where its connection leads would never end it.
+func TestNewDialedGuard(t *testing.T) {
+	for endpoint, isGood := range map[string]bool{
+		"tcp://10.0.0.9:9999": true, "tcp://[fe80::1%lo]:9999": true, "tcp://0.0.0.0:9999": true,
+		"ipc:///a path": true, "inproc://hub": true,
+		"tcp://10.0.0.5:0;10.0.0.9:9999": false, "tcp://hub.example:9999": false, "tcp://10.0.0.9:0": false, "tcp://": false,
+	} {
+		if _, err := transport.NewDialedGuard(endpoint, false); (err == nil) != isGood {
+			t.Errorf("NewDialedGuard(%q) = %v, want an error: %t", endpoint, err, !isGood)
 		}
 	}
 }

@@ -56,6 +56,12 @@
 // A client of CZMQ's kind does not tell what it publishes from what it sends back. One that
 // connects again brings back what was taken back more than two seconds before.
 //
+// A full member has a tuple of the neighbour that brought most give way to one of a neighbour that
+// brought fewer. That of a client is taken back everywhere. That of a hub is only not kept: hubs are
+// not told, clients are. Neighbours whose tuples found no place are asked for all again, by INVALID
+// or HELLO, once there is room; and a member tells its other hubs, by a HELLO that does not repeat it,
+// that it no longer has what gave way.
+//
 // In a network where clients of several hubs form a ring a tuple may stay although the
 // member that published it is gone. This happens if that member left while part of the ring
 // was cut off: two neighbours have the tuple from each other, and each keeps it because the

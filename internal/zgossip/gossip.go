@@ -38,8 +38,8 @@ type Options struct {
 	HubTimeout time.Duration
 	// MaxTuples limits the tuples learnt, and MaxClients the clients of a hub. What
 	// exceeds them is ignored and counted in Stats. The clients of one host may bring half
-	// of the tuples; if all places are taken, the host that has most of them gives way to
-	// one that has fewer. Defaults 10000 and 4096.
+	// of the tuples, a hub all; if all places are taken, the host or hub that has most of
+	// them gives way to one that has fewer. Defaults 10000 and 4096.
 	MaxTuples, MaxClients int
 	// PublicKey and SecretKey, in Z85, are the CURVE keys of this member. With a SecretKey
 	// a bound Gossip is a CURVE server. A client uses them with a hub that has a key;
@@ -110,6 +110,7 @@ type Gossip struct {
 	guard        *transport.Guard // of its connections
 	clients      map[string]*link
 	hosts        map[string]*host // of the clients, by the address that it is counted by
+	greedy       ranking          // of the hosts, by their clients
 	hubs         []*hub
 	clientPublic string // the keys for hubs that have a key
 	clientSecret string

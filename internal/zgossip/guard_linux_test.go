@@ -71,28 +71,32 @@ func TestHub_endlessMessage(t *testing.T) {
 }
 
 // A client of a hub ends the connection if a message of the hub does not end, and connects
-// again.
+// again, whatever the form of the endpoint.
 func TestHub_endlessAnswer(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	client := newMember(t, newContext(t), steady())
-	client.connect("tcp://" + l.Addr().String())
-	for range 2 {
-		c, err := l.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := zmtp.Accept(c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		checkEndless(t, r)
-	}
-	if s := client.Stats(); s.Ended < 1 {
-		t.Errorf("%d connections were ended, want 1 or 2", s.Ended)
+	for _, form := range []string{"tcp://127.0.0.1:%d", "tcp://127.0.0.1:0;127.0.0.1:%d", "tcp://0.0.0.0:%d"} {
+		t.Run(form, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			client := newMember(t, newContext(t), steady())
+			client.connect(fmt.Sprintf(form, l.Addr().(*net.TCPAddr).Port))
+			for range 2 {
+				c, err := l.Accept()
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := zmtp.Accept(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkEndless(t, r)
+			}
+			if s := client.Stats(); s.Ended < 1 {
+				t.Errorf("%d connections were ended, want 1 or 2", s.Ended)
+			}
+		})
 	}
 }
 

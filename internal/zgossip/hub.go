@@ -325,6 +325,23 @@ func (g *Gossip) resyncIfDue(h *hub, now time.Time) {
 		g.resyncOtherHubs(h)
 		h.forgot = false
 	}
+	g.refillIfDue(h, now)
+}
+
+// refillIfDue exchanges all tuples with h if some of it were not kept and there is room again, and
+// with the other hubs after some gave way: they may own them because of us alone, and would not
+// hear of their end.
+func (g *Gossip) refillIfDue(h *hub, now time.Time) {
+	if !h.isToBeRefilled(now) {
+		return
+	}
+	if h.gaveWay {
+		g.resyncOtherHubs(h)
+		h.gaveWay, h.refillAt = false, now.Add(h.refillDelay.Next())
+	}
+	if g.table.hasRoom(&h.link) {
+		h.refillAt, h.needHello = time.Time{}, true
+	}
 }
 
 // tickLostHub decides what becomes of the tuples that a lost hub owns.
@@ -347,11 +364,11 @@ func (g *Gossip) tickLostHub(h *hub, now time.Time) {
 	}
 }
 
-// resyncOtherHubs exchanges all tuples with the hubs other than h, if h owns any or has
-// forgotten some.
+// resyncOtherHubs exchanges all tuples with the hubs other than h, if h owns any, has
+// forgotten some, or some of it gave way.
 func (g *Gossip) resyncOtherHubs(h *hub) {
 	for _, other := range g.hubs {
-		if other != h && (h.owned > 0 || h.forgot) {
+		if other != h && (h.owned > 0 || h.forgot || h.gaveWay) {
 			other.needHello = true
 		}
 	}

@@ -16,7 +16,7 @@ type link struct {
 	key   string // its CURVE key, Z85; empty without CURVE
 	// instance is the same on all connections of a member with us; empty if that is not known.
 	instance string
-	host     *host // of a client; those over inproc and ipc share one
+	host     *host // of a client; those over inproc and ipc share one. See account
 
 	address string // that the host is counted by, or the endpoint of a hub
 
@@ -40,35 +40,27 @@ type link struct {
 	epoch  uint64 // the number of its HELLOs; its tuples are to be repeated after each
 	owned  int    // the number of tuples that it owns
 	forgot bool   // tuples ended because it did not repeat them
+
+	// Tuples of it that found no place, or gave way, are asked for again once there is room.
+	refillAt    time.Time       // when that is at the earliest; zero if none is missing
+	missedAt    time.Time       // when the last one was not kept
+	refillDelay backoff.Backoff // longer each time while they go on: places may come and go as fast as somebody wants
+	gaveWay     bool            // it is a hub, and other hubs may have what gave way, because of us alone
 }
 
-// host is the clients of a hub that are on one host. What they use up is charged to all of
-// them together: an attacker makes as many connections as it likes.
-type host struct {
-	clients int
-	owned   int // tuples
-}
-
-// own counts the tuples that a link owns.
-func (l *link) own(more int) {
-	l.owned += more
-	if l.host != nil {
-		l.host.owned += more
+// account is the host that what the neighbour uses up is charged to: one of its own for a hub.
+func (l *link) account() *host {
+	if l.host == nil {
+		l.host = &host{}
 	}
+	return l.host
 }
 
-// ownedByHost is the number of tuples that the clients of the link's host own.
-func (l *link) ownedByHost() int {
-	if l.host != nil {
-		return l.host.owned
-	}
-	return l.owned
-}
+// ownedByHost is the number of tuples that are charged to the link's account.
+func (l *link) ownedByHost() int { return l.account().owned }
 
-// isAtHostOf reports whether two clients are at one host.
-func (l *link) isAtHostOf(other *link) bool {
-	return l == other || l.host != nil && l.host == other.host
-}
+// isAtHostOf reports whether what two neighbours use up is charged to one account.
+func (l *link) isAtHostOf(other *link) bool { return l.account() == other.account() }
 
 // isSame reports whether two links are with the same member, on whatever connection.
 func (l *link) isSame(other *link) bool {
@@ -96,6 +88,22 @@ func (l *link) answerReflected(t *tuple, now time.Time) {
 	if l.joinedAt >= t.order {
 		l.joinedAt, l.sent, l.sentAll = t.order-1, min(l.sent, t.order-1), time.Time{}
 	}
+}
+
+// miss notes that a tuple of l is not kept for want of room.
+func (l *link) miss(now time.Time) {
+	if now.Sub(l.missedAt) > 2*l.refillDelay.Current() {
+		l.refillDelay = backoff.Backoff{Min: minRefillDelay, Max: maxDelay}
+	}
+	if l.missedAt = now; l.refillAt.IsZero() {
+		l.refillAt = now.Add(l.refillDelay.Next())
+	}
+}
+
+// isToBeRefilled reports whether it is time to ask l for the tuples that are missing, if there is
+// room for any.
+func (l *link) isToBeRefilled(now time.Time) bool {
+	return !l.refillAt.IsZero() && !now.Before(l.refillAt)
 }
 
 // isToBeAsked reports whether l is to be asked for its tuples now. It is left in peace until

@@ -1,6 +1,7 @@
 package zgossip
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -30,11 +31,13 @@ func TestLink_isSame(t *testing.T) {
 func TestLink_own(t *testing.T) {
 	at, elsewhere := &host{}, &host{}
 	one, two, other, hub := &link{host: at}, &link{host: at}, &link{host: elsewhere}, &link{hub: true}
-	one.own(3)
-	two.own(2)
-	one.own(-1)
-	other.own(1)
-	hub.own(4)
+	tb, now := newTable(100), time.Now()
+	for l, own := range map[*link]int{one: 3, two: 2, other: 1, hub: 4} {
+		for i := range own {
+			tb.say(l, fmt.Sprintf("%p-%d=v", l, i), now)
+		}
+	}
+	tb.say(one, fmt.Sprintf("%p-1=", one), now)
 	for name, c := range map[string]struct {
 		l           *link
 		own, byHost int

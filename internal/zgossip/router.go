@@ -139,6 +139,7 @@ func (g *Gossip) onHello(c *link, id, key []byte, address string, pings bool, no
 			pings: pings, heard: now, host: at, address: address, instance: string(key), joinedAt: g.table.order,
 		}
 		at.clients++
+		g.greedy.update(at)
 		g.hosts[address] = at
 		g.clients[string(key)] = c
 		g.log.Info("gossip client came", "client", fmt.Sprintf("%x", id))
@@ -164,13 +165,8 @@ func hostOf(address string) string {
 // makeRoom forgets the client that was heard longest ago of the host that has most of them,
 // and reports whether it did: not if that is the host at, or has no more than that.
 func (g *Gossip) makeRoom(at *host, now time.Time) bool {
-	greediest := at
-	for _, h := range g.hosts {
-		if h.clients > greediest.clients {
-			greediest = h
-		}
-	}
-	if greediest.clients <= at.clients+1 {
+	greediest := g.greedy.greediest()
+	if greediest == nil || greediest.clients <= at.clients+1 {
 		return false
 	}
 	oldest := ""
@@ -211,6 +207,11 @@ func (g *Gossip) sendToClient(c *link, frame []byte, now time.Time) bool {
 func (g *Gossip) tickClients(now time.Time) {
 	for key, c := range g.clients {
 		c.blocked = false
+		if c.isToBeRefilled(now) && g.table.hasRoom(c) {
+			if c.refillAt = (time.Time{}); c.askAt.IsZero() {
+				c.askAt = now
+			}
+		}
 		silence := now.Sub(c.heard)
 		switch {
 		case c.pings && silence > g.opts.ClientTimeout,
@@ -233,7 +234,9 @@ func (g *Gossip) forgetClient(key string, c *link, now time.Time) {
 	c.downSince = now
 	n := g.table.dropOwned(c, now)
 	if h := c.host; h != nil {
-		if h.clients--; h.clients == 0 {
+		h.clients--
+		g.greedy.update(h)
+		if h.clients == 0 {
 			delete(g.hosts, c.address)
 		}
 	}

@@ -104,22 +104,24 @@ func checkHub(t *testing.T, g *Gossip) {
 			t.Fatalf("a tuple of %d and %d bytes", len(tuple.key), len(tuple.value))
 		}
 	}
-	byHost := map[*host]host{}
+	type charged struct{ clients, owned int }
+	byHost := map[*host]charged{}
 	for _, c := range g.clients {
 		if owned[c] != c.owned {
 			t.Fatalf("client %x owns %d tuples, by its count %d", c.id, owned[c], c.owned)
 		}
 		h := byHost[c.host]
-		byHost[c.host] = host{h.clients + 1, h.owned + c.owned}
+		byHost[c.host] = charged{h.clients + 1, h.owned + c.owned}
 		delete(owned, c)
 	}
 	if len(owned) > 0 {
 		t.Fatalf("%d clients that are gone own tuples", len(owned))
 	}
 	for _, h := range g.hosts {
-		if *h != byHost[h] {
+		if (charged{h.clients, h.owned}) != byHost[h] {
 			t.Fatalf("a host has %+v, by its count %+v", byHost[h], *h)
 		}
+		checkHost(t, g, h)
 		if h.owned > g.opts.MaxTuples/2 {
 			t.Fatalf("the clients of a host own %d tuples of %d", h.owned, g.opts.MaxTuples)
 		}
@@ -129,5 +131,29 @@ func checkHub(t *testing.T, g *Gossip) {
 	}
 	if own := g.table.tuples["own"]; own == nil || own.gone || own.value != "1" {
 		t.Fatalf("the hub's own tuple is %+v", own)
+	}
+}
+
+// checkHost fails the test unless the tuples of a host and its places in the rankings are those that
+// its counts say.
+func checkHost(t *testing.T, g *Gossip, h *host) {
+	t.Helper()
+	listed := 0
+	for tuple := h.latest; tuple != nil; tuple = tuple.earlier {
+		if listed++; tuple.owner == nil || tuple.owner.account() != h || g.table.tuples[tuple.key] != tuple {
+			t.Fatalf("tuple %q is listed at a host that does not own it", tuple.key)
+		}
+	}
+	if listed != h.owned {
+		t.Fatalf("%d tuples are listed at a host that owns %d", listed, h.owned)
+	}
+	for _, r := range []*ranking{&g.table.owners, &g.greedy} {
+		most, count := 0, r.count(h)
+		if first := r.greediest(); first != nil {
+			most = r.count(first)
+		}
+		if place := *r.place(h); (place > 0) != (count > 0) || place > 0 && r.hosts[place-1] != h || count > most {
+			t.Fatalf("a host with %d has place %d of %d, and the first has %d", count, place, len(r.hosts), most)
+		}
 	}
 }

@@ -103,6 +103,11 @@ func (s *sim) cut(w *simWire) {
 	}
 }
 
+// address is that of the client's host: each member is on one of its own.
+func (w *simWire) address(s *sim) string {
+	return fmt.Sprintf("10.0.0.%d", 1+slices.Index(s.members, w.client)%200)
+}
+
 // sendAll has every member send what it has to.
 func (s *sim) sendAll() {
 	for _, w := range s.wires {
@@ -153,7 +158,7 @@ func (s *sim) deliver(w *simWire, back bool) bool {
 		}
 	case m.id == idHello:
 		key := []byte(w.h.instance)
-		w.hub.onHello(w.c, fmt.Appendf(key, "%04d", w.connection), key[:len(key):len(key)], "", true, s.now)
+		w.hub.onHello(w.c, fmt.Appendf(key, "%04d", w.connection), key[:len(key):len(key)], w.address(s), true, s.now)
 		w.c = w.hub.clients[string(key)]
 	case w.c == nil:
 		w.back = append(w.back, msg{id: idInvalid})

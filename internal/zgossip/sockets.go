@@ -213,6 +213,11 @@ type zmqDealer struct {
 
 func (z zmqSockets) Dealer(opts DealerOptions, wake chan<- struct{}) (Dealer, error) {
 	inproc := strings.HasPrefix(opts.Endpoint, "inproc://")
+	_, target := splitSource(opts.Endpoint)
+	guard, err := transport.NewDialedGuard(target, opts.ServerKey != "")
+	if err != nil {
+		return nil, err
+	}
 	s, err := openSocket(z.ctx, zmq.DEALER, wake, func(soc *zmq.Socket) error {
 		err := errors.Join(
 			soc.SetIdentity(string(opts.Identity)),
@@ -235,7 +240,7 @@ func (z zmqSockets) Dealer(opts DealerOptions, wake chan<- struct{}) (Dealer, er
 	if err != nil {
 		return nil, err
 	}
-	d := &zmqDealer{socket: s, guard: transport.NewDialedGuard(opts.Endpoint, opts.ServerKey != "")}
+	d := &zmqDealer{socket: s, guard: guard}
 	if !inproc {
 		err = d.watch(z.ctx, fmt.Sprintf("inproc://zgossip-%x", opts.Identity), wake)
 	}

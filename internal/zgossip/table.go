@@ -18,6 +18,9 @@ const (
 	// resyncGrace is how long a neighbour has time, while it is connected, to repeat the
 	// tuples that it owns after a HELLO that is not its first.
 	resyncGrace = 10 * time.Second
+	// minRefillDelay is how long after a tuple found no place its neighbour is asked for all
+	// again, if there is room by then. It doubles up to maxDelay.
+	minRefillDelay = time.Second
 	// A tuple that changes more than flappingChanges times in a row is flapping. In a ring
 	// of hubs two values may follow each other round without end. A value of a flapping
 	// tuple is sent after a delay, so that the two meet somewhere and only the later one
@@ -60,6 +63,9 @@ type tuple struct {
 	epoch   uint64        // the epoch of owner when it sent the tuple last
 	awaited time.Duration // how long owner has been connected since its HELLO without repeating it
 
+	earlier, later *tuple // among those of the owner's host, in the order in which it came to own them
+	turn           uint64 // the place in that order
+
 	from    *link // the link to which the last change is not sent, because it came from there
 	endedBy *link // the link that took it back or was lost; nil if we took it back
 
@@ -93,14 +99,6 @@ func (t *tuple) isStable(now time.Time) bool {
 	return now.Sub(t.changed) > 2*t.delay.Current()+time.Second
 }
 
-// disown makes nobody the owner of t.
-func (t *tuple) disown() {
-	if t.owner != nil {
-		t.owner.own(-1)
-	}
-	t.owner, t.from = nil, nil
-}
-
 // outcome is what became of a tuple that a neighbour published.
 type outcome int
 
@@ -131,6 +129,7 @@ type table struct {
 	order   uint64              // of the last change
 	log     []entry             // the changes, oldest first
 	delayed map[*tuple]struct{} // tuples with a change that is held back
+	owners  ranking             // of the clients' hosts, and of the hubs, by the tuples that they own
 	news    newsQueue           // what the application has to be told
 
 	ticked    time.Time // when tick was called last
@@ -142,6 +141,7 @@ func newTable(limit int) *table {
 		max:     limit,
 		tuples:  map[string]*tuple{},
 		delayed: map[*tuple]struct{}{},
+		owners:  ranking{counted: ofTuples},
 		news:    newNewsQueue(),
 	}
 }
@@ -194,7 +194,7 @@ func (tb *table) publish(key, value string, now time.Time) {
 	} else if t.value == value {
 		return
 	}
-	t.disown()
+	tb.disown(t)
 	tb.set(t, value, false, now)
 	tb.moveToEnd(t)
 }
@@ -222,7 +222,7 @@ func (tb *table) remove(t *tuple) {
 	if !t.gone {
 		tb.live--
 	}
-	t.disown()
+	tb.disown(t)
 	delete(tb.delayed, t)
 	delete(tb.tuples, t.key)
 }
@@ -273,31 +273,52 @@ func (tb *table) learn(l *link, key, value []byte, now time.Time) outcome {
 	return tupleChanged
 }
 
+// hasShare reports whether the host of a client has brought as many tuples as it may. A hub may
+// bring all that it has: what gives way to others there has to be known here to be replaced.
+func (tb *table) hasShare(l *link) bool { return !l.hub && l.ownedByHost() >= tb.max/2 }
+
 // hasTooMany reports whether the host of a client has brought as many tuples as it may, and t
 // is not one of them.
 func (tb *table) hasTooMany(t *tuple, l *link) bool {
-	return !l.hub && l.ownedByHost() >= tb.max/2 && (t.owner == nil || !t.owner.isAtHostOf(l))
+	return tb.hasShare(l) && (t.owner == nil || !t.owner.isAtHostOf(l))
 }
 
-// makeRoom takes back the latest tuple of the host that has brought most of them, and reports
-// whether it did: not if that is the host of l, or has no more than that.
-func (tb *table) makeRoom(l *link, now time.Time) bool {
-	var greediest *link
-	for _, t := range tb.tuples {
-		if o := t.owner; o != nil && !o.hub && !t.gone && (greediest == nil || o.ownedByHost() > greediest.ownedByHost()) {
-			greediest = o
-		}
+// hasRoom reports whether one more tuple of l would be taken in: there is a free place, or
+// somebody who has more than l gives way.
+func (tb *table) hasRoom(l *link) bool {
+	return !tb.hasShare(l) && (tb.live < tb.max || tb.greedier(l) != nil)
+}
+
+// greedier returns the host, or the hub, that owns most tuples. It is nil if that is the one of l,
+// or has hardly more.
+func (tb *table) greedier(l *link) *host {
+	greediest := tb.owners.greediest()
+	if greediest == nil || greediest.owned <= l.ownedByHost()+1 {
+		return nil
 	}
-	if greediest == nil || greediest.ownedByHost() <= l.ownedByHost()+1 {
+	return greediest
+}
+
+// makeRoom has a tuple of the host, or the hub, that owns most give way to one of l, and reports
+// whether it did.
+//
+// The latest tuple of a host is taken back everywhere; if its client lives it publishes it again,
+// and is refused. A tuple of a hub is not kept here: our clients are told, who would have no place
+// for what comes instead, but no hub. See refillIfDue. It is the one in the middle: who filled the
+// hub is there, after those who came before and before those who come later. For the later ones
+// the hub takes back the latest, which has to be known here to make room here as well.
+func (tb *table) makeRoom(l *link, now time.Time) bool {
+	greediest := tb.greedier(l)
+	if greediest == nil {
 		return false
 	}
-	var latest *tuple
-	for _, t := range tb.tuples {
-		if t.owner != nil && t.owner.isAtHostOf(greediest) && !t.gone && (latest == nil || t.order > latest.order) {
-			latest = t
-		}
+	if o := greediest.latest.owner; !o.hub {
+		tb.end(greediest.latest, nil, now)
+	} else {
+		o.gaveWay = true
+		o.miss(now)
+		tb.end(greediest.middle, o, now)
 	}
-	tb.end(latest, nil, now)
 	return true
 }
 
@@ -327,6 +348,7 @@ func (tb *table) isReflected(t *tuple, l *link, value []byte, gone bool, now tim
 func (tb *table) accept(t *tuple, l *link, value string, now time.Time) bool {
 	isLive := t.order != 0 && !t.gone
 	if tb.hasTooMany(t, l) || !isLive && tb.live >= tb.max && !tb.makeRoom(l, now) {
+		l.miss(now)
 		return false
 	}
 	tb.tuples[t.key] = t // also if it was removed with other tombstones to make room
@@ -342,9 +364,21 @@ func (tb *table) own(t *tuple, l *link) {
 	if tb.hasTooMany(t, l) {
 		return
 	}
-	t.disown()
-	l.own(1)
+	tb.disown(t)
+	l.owned++
+	l.account().addTuple(t)
+	tb.owners.update(l.account())
 	t.owner, t.from, t.epoch, t.awaited = l, l, l.epoch, 0
+}
+
+// disown makes nobody the owner of t.
+func (tb *table) disown(t *tuple) {
+	if o := t.owner; o != nil {
+		o.owned--
+		o.account().removeTuple(t)
+		tb.owners.update(o.account())
+	}
+	t.owner, t.from = nil, nil
 }
 
 // change gives t a value from elsewhere and has it sent to all links: at once, unless it is a
@@ -390,7 +424,7 @@ func (tb *table) takeBack(t *tuple, l *link, tombstone string, now time.Time) {
 		tb.thinTombstones()
 	}
 	from := t.from
-	t.disown()
+	tb.disown(t)
 	if t.endedBy = l; l != nil && from == l {
 		t.from = l
 	}

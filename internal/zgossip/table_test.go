@@ -431,6 +431,55 @@ func TestTable_greediestGivesWay(t *testing.T) {
 	}
 }
 
+// A hub that has filled the table gives way to clients and to another hub that have less. Our clients
+// are told, other hubs are not.
+func TestTable_hubGivesWay(t *testing.T) {
+	now := time.Now()
+	const limit = 12
+	tb := newTable(limit)
+	first, second := &link{hub: true}, &link{hub: true}
+	for i := range limit {
+		tb.say(first, fmt.Sprint("first", i, "=v"), now)
+	}
+	if first.owned != limit || !first.refillAt.IsZero() {
+		t.Fatalf("a hub alone has %d places, want all %d", first.owned, limit)
+	}
+	client, other := &link{sent: tb.order}, &link{hub: true, sent: tb.order}
+	for i := range 2 {
+		if got := tb.say(&link{host: &host{}}, fmt.Sprint("client", i, "=v"), now); got != tupleNew {
+			t.Errorf("tuple of a client whose host has none: %v, want %v", got, tupleNew)
+		}
+	}
+	if got, want := tb.changesFor(client), "first5= client0=v first6= client1=v"; got != want {
+		t.Errorf("a client is sent %q, want %q", got, want)
+	}
+	for _, hub := range []*link{other, {hub: true, sent: other.sent}} {
+		if got, want := tb.changesFor(hub), "client0=v client1=v"; got != want {
+			t.Errorf("another hub is sent %q, want %q", got, want)
+		}
+	}
+	tb.say(first, "first11=", now)
+	if got := tb.say(first, "late=v", now); got != tupleNew {
+		t.Errorf("what the hub has in the place of its latest: %v, want %v", got, tupleNew)
+	}
+	for i := range limit {
+		tb.say(second, fmt.Sprint("second", i, "=v"), now)
+	}
+	if first.owned != 5 || second.owned != 5 || tb.live != limit {
+		t.Errorf("two hubs have %d and %d places of %d, want 5 each", first.owned, second.owned, tb.live)
+	}
+	if first.refillAt.IsZero() || second.refillAt.IsZero() || !first.gaveWay || second.gaveWay {
+		t.Errorf("both are to be asked again, the first gave way: %v, %v, %t, %t", first.refillAt, second.refillAt, first.gaveWay, second.gaveWay)
+	}
+	if got := tb.say(first, "first5=v", now); got != tupleRefused {
+		t.Errorf("what gave way comes again, and there is no room: %v, want %v", got, tupleRefused)
+	}
+	tb.say(second, "second0=", now)
+	if got := tb.say(first, "first5=v", now); got != tupleChanged {
+		t.Errorf("what gave way comes again, and there is room: %v, want %v", got, tupleChanged)
+	}
+}
+
 // News tells which neighbour a tuple came from, but not of one that is gone.
 func TestTable_newsSource(t *testing.T) {
 	now := time.Now()

@@ -46,10 +46,10 @@ func (tb *table) thinTombstones() {
 	}
 }
 
-// endedAt is the host of the client that took t back or was lost; nil for a hub, and for us.
+// endedAt is the host of the client, or the hub, that took t back or was lost; nil for us.
 func (t *tuple) endedAt() *host {
 	if t.endedBy == nil {
 		return nil
 	}
-	return t.endedBy.host
+	return t.endedBy.account()
 }
