@@ -153,18 +153,20 @@ func (z *zre) runElections(now time.Time) {
 	z.electionsChanged = false
 	for _, group := range slices.Sorted(maps.Keys(z.elections)) {
 		e := z.elections[group]
+		if !e.hearsayAt.IsZero() && !now.Before(e.hearsayAt) {
+			z.log.Debug("a member was named as a contestant, and does not stand", "group", group, "peer", e.supported)
+			e.supported, e.hearsayAt = e.leader, time.Time{}
+			e.changed = true
+		}
 		switch {
 		case e.changed && !e.changes.Take(now):
 			z.counters.electionsDelayed++
 			z.wakeBy(now.Add(time.Second / electionRate))
+			continue // whatever else is due waits for that as well
 		case e.changed:
 			e.changed = false
 			e.retry.Reset()
 			z.tellNewcomers(now, group, e)
-			z.challenge(now, group, e)
-		case !e.hearsayAt.IsZero() && !now.Before(e.hearsayAt):
-			z.log.Debug("a member was named as a contestant, and does not stand", "group", group, "peer", e.supported)
-			e.supported, e.hearsayAt = e.leader, time.Time{}
 			z.challenge(now, group, e)
 		case !e.retryAt.IsZero() && !now.Before(e.retryAt), !e.aloneAt.IsZero() && !now.Before(e.aloneAt):
 			z.challenge(now, group, e)

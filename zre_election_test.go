@@ -175,3 +175,68 @@ func TestElection_changesAreLimited(t *testing.T) {
 		t.Errorf("sent %q after the last change, want an election", b.port.sent)
 	}
 }
+
+// While members come and go more often than elections follow, the node waits for its turn to hold
+// one. It does not try again and again what is due meanwhile, and in its turn does all of it.
+func TestElection_delayedTimers(t *testing.T) {
+	member, bystander, guest := [16]byte{2}, [16]byte{3}, [16]byte{4}
+	for _, contests := range []bool{false, true} {
+		b := newElectionBench(t, member, bystander, guest)
+		if contests {
+			b.z.contest(b.now, "G")
+		} else {
+			b.say(member, &ZreMsg{id: ElectID, candidate: uuidString(bystander)})
+		}
+		spins := 0
+		for i := range 10 * (int(electionHearsay/time.Second) + 1) {
+			b.say(guest, &ZreMsg{id: [...]uint8{LeaveID, JoinID}[i%2]})
+			b.now = b.now.Add(100 * time.Millisecond)
+			b.z.advance(b.now)
+			if !b.z.tickAt.After(b.now) {
+				spins++
+			}
+		}
+		if b.z.counters.electionsDelayed == 0 {
+			t.Fatal("no election was delayed")
+		}
+		if spins > 0 {
+			t.Errorf("contests %t: %d timers are due again at once", contests, spins)
+		}
+		if e := b.z.elections["G"]; e.supported == uuidString(bystander) {
+			t.Errorf("contests %t: the node supports a member that has not said in %v that it stands", contests, electionHearsay)
+		}
+	}
+}
+
+// electionBench is a zre in group G, with members that say what a test has them say.
+type electionBench struct {
+	*zreBench
+	next map[[16]byte]uint16 // the sequence number of each member's next message
+}
+
+func newElectionBench(t *testing.T, members ...[16]byte) *electionBench {
+	t.Helper()
+	b := &electionBench{newZREBench(t), map[[16]byte]uint16{}}
+	b.z.join(b.now, "G")
+	for _, uuid := range members {
+		b.enter(uuid)
+	}
+	return b
+}
+
+// enter has a member say HELLO.
+func (b *electionBench) enter(uuid [16]byte) {
+	b.say(uuid, &ZreMsg{id: HelloID, Endpoint: fmt.Sprintf("tcp://10.0.0.%d:9", 10+len(b.next)), Groups: []string{"G"}, Status: 1})
+}
+
+// say has a member say something about G.
+func (b *electionBench) say(uuid [16]byte, m *ZreMsg) {
+	b.t.Helper()
+	b.next[uuid]++
+	if m.id != HelloID {
+		m.Group = "G"
+	}
+	packet := packetOf(b.t, uuid, b.next[uuid], m)
+	b.z.receive(b.now, &packet)
+	b.z.advance(b.now)
+}
