@@ -208,6 +208,86 @@ func TestElection_delayedTimers(t *testing.T) {
 	}
 }
 
+// A member that never answers is taken to consent once it has been asked for long enough, whatever
+// the others do meanwhile, and no sooner.
+func TestElection_silentAmongChanges(t *testing.T) {
+	silent, larger, smaller := [16]byte{2}, [16]byte{3}, [16]byte{0, 1}
+	const enough = 3 * electionShortest // to answer twice
+	leaves, joins := ZreMsg{id: LeaveID}, ZreMsg{id: JoinID}
+	leads := ZreMsg{id: LeaderID, candidate: uuidString(larger)}
+	for name, c := range map[string]struct {
+		other [16]byte
+		every time.Duration
+		words []ZreMsg // the other one's, in turn
+	}{
+		"comes and goes":               {larger, 1400 * time.Millisecond, []ZreMsg{leaves, joins}},
+		"comes and goes, and fast":     {larger, 50 * time.Millisecond, []ZreMsg{leaves, joins}},
+		"a smaller one comes and goes": {smaller, 1400 * time.Millisecond, []ZreMsg{leaves, joins}},
+		"a larger one insists":         {larger, 1400 * time.Millisecond, []ZreMsg{leads}},
+		"a larger one insists fast":    {larger, 50 * time.Millisecond, []ZreMsg{leads}},
+	} {
+		b := newElectionBench(t, silent, c.other)
+		start := b.now
+		b.z.contest(b.now, "G")
+		leader := func() string { return b.z.elections["G"].leader }
+		for i := 0; b.now.Before(start.Add(2*enough)) && leader() == ""; i++ {
+			m := c.words[i%len(c.words)]
+			b.say(c.other, &m)
+			if m.id == JoinID { // it supports the smaller one of both
+				b.say(c.other, &ZreMsg{id: ElectID, candidate: min(b.z.id, uuidString(c.other))})
+			}
+			for until := b.now.Add(c.every); b.now.Before(until) && leader() == ""; {
+				b.pass(10 * time.Millisecond)
+			}
+		}
+		if took := b.now.Sub(start); leader() != b.z.id || took < enough {
+			t.Errorf("%s: leader %q after %v, want %q after %v to %v", name, leader(), took, b.z.id, enough, 2*enough)
+		}
+	}
+}
+
+// A member that takes part in elections is asked anew by each wave, and has its time to answer.
+func TestElection_askedAnew(t *testing.T) {
+	member, smaller := [16]byte{2}, [16]byte{0, 1}
+	b := newElectionBench(t, member, smaller)
+	b.z.contest(b.now, "G")
+	b.say(member, &ZreMsg{id: ElectID, candidate: b.z.id})
+	b.pass(electionAlone)
+	for i, want := range []string{b.z.id, uuidString(smaller), "", b.z.id} {
+		switch i {
+		case 1:
+			b.say(smaller, &ZreMsg{id: ElectID, candidate: uuidString(smaller)})
+			b.say(smaller, &ZreMsg{id: LeaderID, candidate: uuidString(smaller)})
+		case 2:
+			b.say(smaller, &ZreMsg{id: LeaveID})
+		case 3:
+			b.pass(electionAlone)
+		}
+		if got := b.z.elections["G"].leader; got != want {
+			t.Errorf("%d: leader %q, want %q", i, got, want)
+		}
+	}
+}
+
+// Who comes into a group in which a member is silent is told of the leader as soon as it answers.
+func TestElection_newcomerAmongSilent(t *testing.T) {
+	silent, newcomer := [16]byte{2}, [16]byte{9}
+	b := newElectionBench(t, silent)
+	b.z.contest(b.now, "G")
+	b.pass(3 * time.Second)
+	if leader := b.z.elections["G"].leader; leader != b.z.id {
+		t.Fatalf("leader %q, want %q", leader, b.z.id)
+	}
+	b.enter(newcomer)
+	b.port.forget()
+	for range 2 { // it answers each question
+		b.say(newcomer, &ZreMsg{id: ElectID, candidate: b.z.id})
+	}
+	if want := []string{"LEADER elsewhere", "LEADER elsewhere"}; !slices.Equal(b.port.sent, want) {
+		t.Errorf("sent %q when the newcomer had answered, want LEADER once to both members", b.port.sent)
+	}
+}
+
 // electionBench is a zre in group G, with members that say what a test has them say.
 type electionBench struct {
 	*zreBench
