@@ -269,6 +269,24 @@ func TestElection_askedAnew(t *testing.T) {
 	}
 }
 
+// Who comes back has as much time to answer as one that comes in, whatever it had before.
+func TestElection_askedWhenBack(t *testing.T) {
+	silent, other := [16]byte{2}, [16]byte{3}
+	b := newElectionBench(t, silent, other)
+	b.z.contest(b.now, "G")
+	b.pass(electionAlone - time.Millisecond)
+	b.say(other, &ZreMsg{id: LeaveID})
+	b.say(other, &ZreMsg{id: JoinID})
+	b.pass(electionAlone - time.Millisecond)
+	if leader := b.z.elections["G"].leader; leader != "" {
+		t.Errorf("leader %q before the member that came back had its time, want none", leader)
+	}
+	b.pass(time.Millisecond)
+	if leader := b.z.elections["G"].leader; leader != b.z.id {
+		t.Errorf("leader %q, want %q", leader, b.z.id)
+	}
+}
+
 // Who comes into a group in which a member is silent is told of the leader as soon as it answers.
 func TestElection_newcomerAmongSilent(t *testing.T) {
 	silent, newcomer := [16]byte{2}, [16]byte{9}
