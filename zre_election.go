@@ -40,13 +40,16 @@ const (
 // challenger's own word begins another wave. Members that hold no elections never answer,
 // and those of libzyre not always when they come in during a wave. So a contestant that knows of
 // nobody smaller takes silence for consent: that of each member which it has asked twice,
-// whoever else comes or goes meanwhile.
+// whoever else comes or goes meanwhile. A member that follows a smaller leader is not silent:
+// it says so to whoever comes in, and ignores ELECT of a larger one. The leader itself may be
+// silent for long, while its application takes no events.
 type election struct {
 	supported string           // UUID of the smallest contestant heard of; empty if none
 	support   map[*peer]bool   // who supports this node, while nobody smaller is known
 	asked     map[*peer]asking // whom this node has asked for support, also in waves before
 	leader    string           // who leads; empty if nobody does
 	claims    map[*peer]claim  // the last word of each other contestant about itself
+	follows   map[*peer]*peer  // the leader that a member has named last, itself and this node apart
 	told      map[*peer]bool   // who has been told of the leader by this node, since it asked last
 	changed   bool             // members have come or gone
 	aloneAt   time.Time        // when to lead alone; zero if somebody was here
@@ -107,6 +110,7 @@ func (z *zre) election(now time.Time, group string) *election {
 		e = &election{
 			asked:   map[*peer]asking{},
 			claims:  map[*peer]claim{},
+			follows: map[*peer]*peer{},
 			aloneAt: now.Add(electionAlone),
 			changes: ratelimit.Bucket{Rate: electionRate, Burst: electionBurst},
 			retry:   backoff.Backoff{Min: electionShortest, Max: electionLongest},
@@ -149,10 +153,12 @@ func (z *zre) membersChanged(group string, p *peer, gone bool) {
 	e.changed, z.electionsChanged = true, true
 	delete(e.support, p)
 	delete(e.asked, p)
+	delete(e.follows, p)
 	delete(e.told, p)
 	if !gone {
 		return
 	}
+	maps.DeleteFunc(e.follows, func(_, leader *peer) bool { return leader == p })
 	if e.supported == p.id {
 		e.supported, e.hearsayAt = "", time.Time{}
 	}
@@ -272,6 +278,9 @@ func (z *zre) receiveElect(now time.Time, p *peer, g *group, e *election, candid
 		e.claims[p] = claimAsks
 		e.spoke(candidate)
 	}
+	if leader := e.follows[p]; leader != nil && leader.id < candidate {
+		delete(e.follows, p)
+	}
 	known := e.supported
 	if known == "" || e.leader != "" && e.leader < known {
 		known = e.leader
@@ -303,10 +312,14 @@ func (z *zre) receiveElect(now time.Time, p *peer, g *group, e *election, candid
 	}
 }
 
-// receiveLeader handles the news of a leader. Only its own word counts; that of the
-// others is for those who count voices.
+// receiveLeader handles the news of a leader. It is followed on its own word only; that of
+// the others tells whom they follow, and is for those who count voices.
 func (z *zre) receiveLeader(now time.Time, p *peer, g *group, e *election, candidate string) {
+	delete(e.follows, p)
 	if p.id != candidate {
+		if candidate != z.id {
+			e.follows[p] = g.peers[slices.IndexFunc(g.peers, func(m *peer) bool { return m.id == candidate })]
+		}
 		return
 	}
 	e.claims[p] = claimLeads
@@ -371,13 +384,21 @@ func (e *election) supportedBy(g *group) bool {
 	return !slices.ContainsFunc(g.peers, func(p *peer) bool { return !e.support[p] })
 }
 
-// consented reports whether every member supports this node, or has been silent for long enough.
+// consented reports whether every member supports this node, or has been silent for long enough,
+// and none follows a smaller leader.
 func (e *election) consented(now time.Time, g *group) bool {
 	return !slices.ContainsFunc(g.peers, func(p *peer) bool {
 		a := e.asked[p]
 		silent := a.times == electionAsks && !now.Before(a.until)
-		return !e.support[p] && !silent
+		return !e.support[p] && !silent || e.objects(p)
 	})
+}
+
+// objects reports whether a member follows a smaller leader than this node, which it supports,
+// would be. What it says of one that supports this node itself is out of date, or was never so.
+func (e *election) objects(p *peer) bool {
+	leader := e.follows[p]
+	return leader != nil && leader.id < e.supported && !e.support[leader]
 }
 
 // lead reports a leader, unless it leads already.

@@ -306,6 +306,54 @@ func TestElection_newcomerAmongSilent(t *testing.T) {
 	}
 }
 
+// A member that follows a smaller leader does not consent to another one, as long as that is so
+// for what this node knows.
+func TestElection_objects(t *testing.T) {
+	leader, member, third := [16]byte{0, 1}, [16]byte{2}, [16]byte{3}
+	names := func(of [16]byte) *ZreMsg { return &ZreMsg{id: LeaderID, candidate: uuidString(of)} }
+	supports := func(of [16]byte) *ZreMsg { return &ZreMsg{id: ElectID, candidate: uuidString(of)} }
+	self := [16]byte{1} // the bench
+	type word struct {
+		of [16]byte
+		m  *ZreMsg
+	}
+	for name, c := range map[string]struct {
+		words []word // they come after the member has named the leader
+		wins  bool
+	}{
+		"it keeps to that":                    {nil, false},
+		"it says so again":                    {[]word{{member, names(leader)}}, false},
+		"it supports that one again":          {[]word{{member, supports(leader)}}, false},
+		"all others support this node":        {[]word{{third, supports(self)}}, false},
+		"it supports this node":               {[]word{{member, supports(self)}}, true},
+		"it supports this node, and then not": {[]word{{member, supports(self)}, {member, names(leader)}}, false},
+		"it supports another one":             {[]word{{member, supports(third)}}, true},
+		"it follows another one":              {[]word{{member, names(third)}}, true},
+		"it follows this node":                {[]word{{member, names(self)}}, true},
+		"it stands itself":                    {[]word{{member, supports(member)}}, true},
+		"it goes":                             {[]word{{member, &ZreMsg{id: LeaveID}}}, true},
+		"it goes and comes":                   {[]word{{member, &ZreMsg{id: LeaveID}}, {member, &ZreMsg{id: JoinID}}}, true},
+		"the leader goes":                     {[]word{{leader, &ZreMsg{id: LeaveID}}}, true},
+		"the leader goes and comes":           {[]word{{leader, &ZreMsg{id: LeaveID}}, {leader, &ZreMsg{id: JoinID}}}, true},
+		"that one supports this node":         {[]word{{leader, supports(self)}}, true},
+	} {
+		b := newElectionBench(t, leader, member, third)
+		b.say(member, names(leader))
+		b.z.contest(b.now, "G")
+		for _, w := range c.words {
+			b.say(w.of, w.m)
+		}
+		b.pass(electionHearsay + 2*electionAlone)
+		want := ""
+		if c.wins {
+			want = b.z.id
+		}
+		if got := b.z.elections["G"].leader; got != want {
+			t.Errorf("%s: leader %q, want %q", name, got, want)
+		}
+	}
+}
+
 // electionBench is a zre in group G, with members that say what a test has them say.
 type electionBench struct {
 	*zreBench
