@@ -274,3 +274,46 @@ func TestElection_hearsay(t *testing.T) {
 		}
 	}
 }
+
+// While the application of the leader takes no events, nobody else is made the leader as long as a
+// member follows the one that is; who comes in then learns of it once the leader reads on, and has
+// another one if it dies.
+func TestElection_leaderReadsNothing(t *testing.T) {
+	for _, dies := range []bool{false, true} {
+		s := newSim(t, 3)
+		contestant := func(id byte) *simNode {
+			h := s.node(func(cfg *config, site *simSite) {
+				site.uuid, cfg.queueLimit = [16]byte{id}, minQueueLimit
+				cfg.groups, cfg.contests = []string{simCrew}, []string{simCrew}
+			})
+			h.n.zre.startElections(s.now)
+			return h
+		}
+		leader, follower := contestant(1), s.member(false)
+		s.run(4 * time.Second)
+		leader.deaf = true
+		for range minQueueLimit/eventOverhead + 100 {
+			follower.whisper(leader.uuid)
+		}
+		s.settle()
+		if !simPaused(leader) {
+			t.Fatal("the leader reads on")
+		}
+		second := contestant(2)
+		s.run(20 * time.Second)
+		late := s.member(false)
+		s.run(time.Minute)
+		for h, want := range map[*simNode]string{follower: uuidString(leader.uuid), second: "", late: ""} {
+			if h.leaders.current != want || h.exits[leader.uuid] > 0 {
+				t.Errorf("while the leader reads nothing %s sees leader %.4q and %d EXITs of it, want %.4q and none", simName(h.uuid), h.leaders.current, h.exits[leader.uuid], want)
+			}
+		}
+		if dies {
+			s.kill(leader)
+			s.run(defaultExpired)
+		}
+		leader.deaf = false
+		s.run(5 * time.Second)
+		simAgreed(s)
+	}
+}

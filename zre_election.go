@@ -18,6 +18,9 @@ const (
 	// electionHearsay is how long a contestant that only others have told of is supported: it
 	// tells all members itself, unless it does not stand at all.
 	electionHearsay = 5 * time.Second
+	// electionAsks is how often a member is asked before its silence is consent: it has
+	// electionShortest to answer the first time, and twice that the second.
+	electionAsks = 2
 )
 
 // Members that come and go cause elections: so many at once, and so many a second in the
@@ -35,13 +38,18 @@ const (
 // is the leader and says so with LEADER, which each member passes on once. Members are all
 // connected with each other, so hearing from each of them is hearing from all, and the
 // challenger's own word begins another wave. Members that hold no elections never answer,
-// and those of libzyre not always when they come in during a wave. So a contestant that has
-// asked twice, and knows of nobody smaller, takes silence for consent.
+// and those of libzyre not always when they come in during a wave. So a contestant that knows of
+// nobody smaller takes silence for consent: that of each member which it has asked twice,
+// whoever else comes or goes meanwhile. A member that follows a smaller leader is not silent:
+// it says so to whoever comes in, and ignores ELECT of a larger one. The leader itself may be
+// silent for long, while its application takes no events.
 type election struct {
 	supported string           // UUID of the smallest contestant heard of; empty if none
 	support   map[*peer]bool   // who supports this node, while nobody smaller is known
+	asked     map[*peer]asking // whom this node has asked for support, also in waves before
 	leader    string           // who leads; empty if nobody does
 	claims    map[*peer]claim  // the last word of each other contestant about itself
+	follows   map[*peer]*peer  // the leader that a member has named last, itself and this node apart
 	told      map[*peer]bool   // who has been told of the leader by this node, since it asked last
 	changed   bool             // members have come or gone
 	aloneAt   time.Time        // when to lead alone; zero if somebody was here
@@ -49,6 +57,13 @@ type election struct {
 	hearsayAt time.Time        // when the one that is supported loses that; zero if it has spoken itself
 	changes   ratelimit.Bucket // bounds the elections that members cause by coming and going
 	retry     backoff.Backoff  // how long after a challenge the next one follows
+}
+
+// asking is how often a member has been asked, and what has come of it.
+type asking struct {
+	times int       // at most electionAsks
+	until time.Time // it has time to answer
+	spoke bool      // it takes part in elections: another wave asks it anew
 }
 
 // claim is what a contestant has said of itself last. It may say so only once, while another
@@ -93,7 +108,9 @@ func (z *zre) election(now time.Time, group string) *election {
 	e := z.elections[group]
 	if e == nil {
 		e = &election{
+			asked:   map[*peer]asking{},
 			claims:  map[*peer]claim{},
+			follows: map[*peer]*peer{},
 			aloneAt: now.Add(electionAlone),
 			changes: ratelimit.Bucket{Rate: electionRate, Burst: electionBurst},
 			retry:   backoff.Backoff{Min: electionShortest, Max: electionLongest},
@@ -135,10 +152,13 @@ func (z *zre) membersChanged(group string, p *peer, gone bool) {
 	}
 	e.changed, z.electionsChanged = true, true
 	delete(e.support, p)
+	delete(e.asked, p)
+	delete(e.follows, p)
 	delete(e.told, p)
 	if !gone {
 		return
 	}
+	maps.DeleteFunc(e.follows, func(_, leader *peer) bool { return leader == p })
 	if e.supported == p.id {
 		e.supported, e.hearsayAt = "", time.Time{}
 	}
@@ -153,18 +173,20 @@ func (z *zre) runElections(now time.Time) {
 	z.electionsChanged = false
 	for _, group := range slices.Sorted(maps.Keys(z.elections)) {
 		e := z.elections[group]
+		if !e.hearsayAt.IsZero() && !now.Before(e.hearsayAt) {
+			z.log.Debug("a member was named as a contestant, and does not stand", "group", group, "peer", e.supported)
+			e.supported, e.hearsayAt = e.leader, time.Time{}
+			e.changed = true
+		}
 		switch {
 		case e.changed && !e.changes.Take(now):
 			z.counters.electionsDelayed++
 			z.wakeBy(now.Add(time.Second / electionRate))
+			continue // whatever else is due waits for that as well
 		case e.changed:
 			e.changed = false
 			e.retry.Reset()
 			z.tellNewcomers(now, group, e)
-			z.challenge(now, group, e)
-		case !e.hearsayAt.IsZero() && !now.Before(e.hearsayAt):
-			z.log.Debug("a member was named as a contestant, and does not stand", "group", group, "peer", e.supported)
-			e.supported, e.hearsayAt = e.leader, time.Time{}
 			z.challenge(now, group, e)
 		case !e.retryAt.IsZero() && !now.Before(e.retryAt), !e.aloneAt.IsZero() && !now.Before(e.aloneAt):
 			z.challenge(now, group, e)
@@ -210,6 +232,7 @@ func (z *zre) challenge(now time.Time, group string, e *election) {
 	e.aloneAt = time.Time{}
 	if e.supported != z.id || e.support == nil {
 		e.supported, e.support, e.hearsayAt = z.id, map[*peer]bool{}, time.Time{}
+		maps.DeleteFunc(e.asked, func(_ *peer, a asking) bool { return a.spoke })
 	}
 	if e.leader == z.id && e.supportedBy(g) {
 		if len(e.told) < len(g.peers) {
@@ -217,11 +240,11 @@ func (z *zre) challenge(now time.Time, group string, e *election) {
 		}
 		return
 	}
-	asked := e.retry.Current() > electionShortest
 	e.retryAt = now.Add(e.retry.Next())
-	if asked {
+	if e.consented(now, g) {
 		z.win(now, g, e)
 	}
+	e.ask(now, g)
 	z.tellMembers(now, g, &ZreMsg{id: ElectID, Group: group, candidate: z.id})
 	clear(e.told) // a leader whose last word is that it asks is not followed
 }
@@ -238,6 +261,10 @@ func (z *zre) receiveElection(now time.Time, p *peer, v *zreView) {
 	}
 	e := z.election(now, group)
 	z.electionsChanged = true
+	if a, asked := e.asked[p]; asked {
+		a.spoke = true
+		e.asked[p] = a
+	}
 	if v.id == ElectID {
 		z.receiveElect(now, p, g, e, candidate)
 	} else {
@@ -251,6 +278,9 @@ func (z *zre) receiveElect(now time.Time, p *peer, g *group, e *election, candid
 		e.claims[p] = claimAsks
 		e.spoke(candidate)
 	}
+	if leader := e.follows[p]; leader != nil && leader.id < candidate {
+		delete(e.follows, p)
+	}
 	known := e.supported
 	if known == "" || e.leader != "" && e.leader < known {
 		known = e.leader
@@ -258,9 +288,13 @@ func (z *zre) receiveElect(now time.Time, p *peer, g *group, e *election, candid
 	switch {
 	case candidate == z.id:
 		if e.supported == z.id && !e.retryAt.IsZero() {
+			again := e.support[p]
 			e.support[p] = true
-			if e.supportedBy(g) {
+			switch {
+			case e.supportedBy(g):
 				e.retryAt = time.Time{}
+				z.win(now, g, e)
+			case !again && e.consented(now, g):
 				z.win(now, g, e)
 			}
 		}
@@ -278,10 +312,14 @@ func (z *zre) receiveElect(now time.Time, p *peer, g *group, e *election, candid
 	}
 }
 
-// receiveLeader handles the news of a leader. Only its own word counts; that of the
-// others is for those who count voices.
+// receiveLeader handles the news of a leader. It is followed on its own word only; that of
+// the others tells whom they follow, and is for those who count voices.
 func (z *zre) receiveLeader(now time.Time, p *peer, g *group, e *election, candidate string) {
+	delete(e.follows, p)
 	if p.id != candidate {
+		if candidate != z.id {
+			e.follows[p] = g.peers[slices.IndexFunc(g.peers, func(m *peer) bool { return m.id == candidate })]
+		}
 		return
 	}
 	e.claims[p] = claimLeads
@@ -329,10 +367,38 @@ func (z *zre) win(now time.Time, g *group, e *election) {
 	z.lead(g.name, e, z.id)
 }
 
+// ask notes that every member is asked for its support.
+func (e *election) ask(now time.Time, g *group) {
+	for _, p := range g.peers {
+		if a := e.asked[p]; a.times < electionAsks && !now.Before(a.until) {
+			a.times++
+			a.until = now.Add(time.Duration(a.times) * electionShortest)
+			e.asked[p] = a
+		}
+	}
+}
+
 // supportedBy reports whether every member supports this node. Who has said so once is
 // not asked again: a node of libzyre speaks once in a wave.
 func (e *election) supportedBy(g *group) bool {
 	return !slices.ContainsFunc(g.peers, func(p *peer) bool { return !e.support[p] })
+}
+
+// consented reports whether every member supports this node, or has been silent for long enough,
+// and none follows a smaller leader.
+func (e *election) consented(now time.Time, g *group) bool {
+	return !slices.ContainsFunc(g.peers, func(p *peer) bool {
+		a := e.asked[p]
+		silent := a.times == electionAsks && !now.Before(a.until)
+		return !e.support[p] && !silent || e.objects(p)
+	})
+}
+
+// objects reports whether a member follows a smaller leader than this node, which it supports,
+// would be. What it says of one that supports this node itself is out of date, or was never so.
+func (e *election) objects(p *peer) bool {
+	leader := e.follows[p]
+	return leader != nil && leader.id < e.supported && !e.support[leader]
 }
 
 // lead reports a leader, unless it leads already.
