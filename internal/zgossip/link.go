@@ -57,10 +57,17 @@ func (l *link) account() *host {
 }
 
 // ownedByHost is the number of tuples that are charged to the link's account.
-func (l *link) ownedByHost() int { return l.account().owned }
+func (l *link) ownedByHost() int {
+	if l.host == nil {
+		return 0
+	}
+	return l.host.owned
+}
 
 // isAtHostOf reports whether what two neighbours use up is charged to one account.
-func (l *link) isAtHostOf(other *link) bool { return l.account() == other.account() }
+func (l *link) isAtHostOf(other *link) bool {
+	return l == other || l.host != nil && l.host == other.host
+}
 
 // isSame reports whether two links are with the same member, on whatever connection.
 func (l *link) isSame(other *link) bool {
