@@ -42,6 +42,11 @@ func newStalled(t *testing.T) *stalled {
 	s.ra = watch.Start(t, s.alice)
 	s.ra.Wait(t, "ENTER bob", 1)
 	s.ra.Wait(t, "ENTER carol", 1)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("alice:\n%s\nbob:\n%s", s.ra, s.bob)
+		}
+	})
 	return s
 }
 
