@@ -109,15 +109,8 @@ func TestTable_fullWithoutWalk(t *testing.T) {
 
 // A HELLO that finds a hub with all the clients that it may have costs no walk over their hosts.
 func TestHub_fullWithoutWalk(t *testing.T) {
-	o := Options{MaxClients: 8}
-	setDefaults(&o)
-	r := &ipv6Router{}
-	g := &Gossip{opts: o, log: o.Logger, table: newTable(10), clients: map[string]*link{}, hosts: map[string]*host{}, router: r}
-	come := func(id, address string) {
-		r.id, r.address = id, address
-		g.readRouter(time.Unix(1e9, 0), 1)
-	}
-	for i := range o.MaxClients {
+	g, come := newHubOf(Options{MaxClients: 8})
+	for i := range g.opts.MaxClients {
 		come(fmt.Sprint("client", i), fmt.Sprintf("10.0.0.%d", 1+i/2))
 	}
 	g.hosts["whoever walks over the hosts meets this"] = nil

@@ -359,17 +359,21 @@ func (r *ipv6Router) ReceiveFrom(parts [][]byte) (n int, from Origin, err error)
 	return 2, Origin{Address: r.address}, nil
 }
 
-// The addresses of an IPv6 subnet are one host, and take no places of other hosts.
-func TestHub_lockOutByAddresses(t *testing.T) {
-	o := Options{MaxClients: 5}
+// newHubOf makes a hub, and a function that has a client come from an address.
+func newHubOf(o Options) (g *Gossip, come func(id, address string)) {
 	setDefaults(&o)
 	r := &ipv6Router{}
-	g := &Gossip{opts: o, log: o.Logger, table: newTable(10), clients: map[string]*link{}, hosts: map[string]*host{}, router: r}
-	come := func(id, address string) {
+	g = &Gossip{opts: o, log: o.Logger, table: newTable(10), clients: map[string]*link{}, hosts: map[string]*host{}, router: r}
+	return g, func(id, address string) {
 		r.id, r.address = id, address
 		g.readRouter(time.Unix(1e9, 0), 1)
 	}
-	for i := range 2 * o.MaxClients {
+}
+
+// The addresses of an IPv6 subnet are one host, and take no places of other hosts.
+func TestHub_lockOutByAddresses(t *testing.T) {
+	g, come := newHubOf(Options{MaxClients: 5})
+	for i := range 2 * g.opts.MaxClients {
 		come(fmt.Sprint("stranger", i), fmt.Sprintf("2001:db8::%x", 1+i))
 	}
 	for _, address := range []string{"2001:db8:0:1::1", "::ffff:10.0.0.1", "fe80::1%eth0"} {
@@ -377,7 +381,7 @@ func TestHub_lockOutByAddresses(t *testing.T) {
 			t.Errorf("the client at %s is refused, want a place for it", address)
 		}
 	}
-	if s := g.stats; len(g.clients) != o.MaxClients || s.Evicted != 3 {
-		t.Errorf("%d clients after %d gave way, want %d after 3", len(g.clients), s.Evicted, o.MaxClients)
+	if s := g.stats; len(g.clients) != g.opts.MaxClients || s.Evicted != 3 {
+		t.Errorf("%d clients after %d gave way, want %d after 3", len(g.clients), s.Evicted, g.opts.MaxClients)
 	}
 }

@@ -323,13 +323,7 @@ func TestGossip_random(t *testing.T) {
 		}
 		s.note("quiet")
 		s.advance(150 * time.Second)
-		s.check(seed%2 == 0)
-		s.advance(150 * time.Second)
-		before := s.hellos()
-		s.advance(time.Minute)
-		if s.check(seed%2 == 0); s.hellos() != before {
-			t.Fatalf("seed %d: %d HELLOs in the sixth quiet minute, want none", seed, s.hellos()-before)
-		}
+		s.checkQuiet(seed%2 == 0)
 	}
 }
 
@@ -448,5 +442,18 @@ func (s *sim) check(rings bool) {
 			}
 			s.t.Fatalf("seed %d: %s knows %v, want %v", s.seed, m.name, got, want)
 		}
+	}
+}
+
+// checkQuiet checks what every member knows, and that after a while of quiet it stays so without a
+// HELLO.
+func (s *sim) checkQuiet(rings bool) {
+	s.t.Helper()
+	s.check(rings)
+	s.advance(150 * time.Second)
+	before := s.hellos()
+	s.advance(time.Minute)
+	if s.check(rings); s.hellos() != before {
+		s.t.Fatalf("seed %d: %d HELLOs in a quiet minute, want none", s.seed, s.hellos()-before)
 	}
 }
