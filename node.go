@@ -313,7 +313,7 @@ func (n *node) pause(now time.Time) {
 }
 
 // resume notes that the application has caught up: it has taken half of a full queue. One that
-// takes nothing, and waits to send, is let go.
+// takes nothing while it waits for peers does not wait any more.
 func (n *node) resume(now time.Time) {
 	n.events.countTaken()
 	if !n.stall.observe(now, n.events.isFull(), n.events.taken, n.cfg.evasive) {

@@ -298,7 +298,7 @@ func (z *zre) letGo() {
 	}
 	z.lettingGo = true
 	z.counters.letGo++
-	z.log.Warn("the application waits to send and takes no events; it is let go, and peers may be given up",
+	z.log.Warn("the application takes no events while it waits for peers; it does not wait any more, and peers may be given up",
 		"peers", len(z.blocked))
 	for p := range z.blocked {
 		z.withdrawFrom(p, ErrPushedBack, func(r *receipt) bool { return r != nil })
