@@ -65,5 +65,7 @@
 // In a network where clients of several hubs form a ring a tuple may stay although the
 // member that published it is gone. This happens if that member left while part of the ring
 // was cut off: two neighbours have the tuple from each other, and each keeps it because the
-// other does. Values in this protocol have no age by which a member could tell.
+// other does. Values in this protocol have no age by which a member could tell. The same may
+// happen to two neighbours that had different values of such a tuple when they connected: each
+// takes in the other's, and both stay.
 package zgossip
