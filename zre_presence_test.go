@@ -258,18 +258,26 @@ func TestNode_recovery(t *testing.T) {
 	}
 }
 
+// simDeaf returns three nodes that have met. The application of the first, whose queue is small, reads
+// no more, and the second has sent it so many messages since.
+func simDeaf(t *testing.T, messages int) (s *sim, deaf, sender, other *simNode) {
+	s = newSim(t, 1)
+	deaf = s.node(func(cfg *config, _ *simSite) { cfg.queueLimit = minQueueLimit })
+	sender, other = s.node(nil), s.node(nil)
+	s.run(2 * time.Second)
+	deaf.deaf = true
+	for range messages {
+		sender.whisper(deaf.uuid)
+	}
+	s.settle()
+	return s, deaf, sender, other
+}
+
 // While the application is behind, nobody expires and no probe ends: the answer
 // may lie in the inbox. Our own pings go out.
 func TestNode_pausedPatience(t *testing.T) {
-	s := newSim(t, 1)
-	a := s.node(func(cfg *config, _ *simSite) { cfg.queueLimit = minQueueLimit })
-	b, c := s.node(nil), s.node(nil)
-	s.run(2 * time.Second)
-	a.deaf = true
-	for range minQueueLimit/eventOverhead + 100 {
-		b.whisper(a.uuid)
-	}
-	s.settle()
+	const messages = minQueueLimit/eventOverhead + 100
+	s, a, b, c := simDeaf(t, messages)
 	a.n.pause(s.now)
 	a.hear([16]byte{1}, 1, simHello(b.endpoint))
 	a.n.zre.startProbe(s.now, a.n.zre.peers[c.uuid], probe{kind: probeGoodbye})
@@ -287,7 +295,7 @@ func TestNode_pausedPatience(t *testing.T) {
 	if len(a.history) != 2 || a.n.paused {
 		t.Errorf("history = %q, paused %t; want two ENTERs, false", a.history, a.n.paused)
 	}
-	if got := a.peers[uuidString(b.uuid)].whispers; got != minQueueLimit/eventOverhead+100 {
+	if got := a.peers[uuidString(b.uuid)].whispers; got != messages {
 		t.Errorf("whispers = %d, want all", got)
 	}
 	simConnected(s)
@@ -296,16 +304,8 @@ func TestNode_pausedPatience(t *testing.T) {
 // The application takes some of a full queue, and then nothing: the grace of the first time that
 // the node stopped reading is used up, and the second time needs one of its own.
 func TestNode_pausedAgain(t *testing.T) {
-	s := newSim(t, 1)
-	a := s.node(func(cfg *config, _ *simSite) { cfg.queueLimit = minQueueLimit })
-	b, c := s.node(nil), s.node(nil)
-	s.run(2 * time.Second)
-	a.deaf = true
 	const messages = 4 * minQueueLimit / eventOverhead
-	for range messages {
-		b.whisper(a.uuid)
-	}
-	s.settle()
+	s, a, b, c := simDeaf(t, messages)
 	if !a.n.events.isFull() {
 		t.Fatalf("%d bytes wait, want more than %d", a.n.events.held, minQueueLimit)
 	}
@@ -333,15 +333,7 @@ func TestNode_pausedAgain(t *testing.T) {
 
 // A peer that has died is missed, however full the queue is, once the others had their turns.
 func TestNode_deadWhilePaused(t *testing.T) {
-	s := newSim(t, 1)
-	a := s.node(func(cfg *config, _ *simSite) { cfg.queueLimit = minQueueLimit })
-	b, dead := s.node(nil), s.node(nil)
-	s.run(2 * time.Second)
-	a.deaf = true
-	for range 8 * minQueueLimit / eventOverhead {
-		b.whisper(a.uuid)
-	}
-	s.settle()
+	s, a, b, dead := simDeaf(t, 8*minQueueLimit/eventOverhead)
 	s.kill(dead)
 	for a.n.zre.entered == 2 && a.n.events.isFull() {
 		a.see(<-a.n.events.ch)
