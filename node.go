@@ -58,7 +58,9 @@ type node struct {
 	chosen   netif.Choice // why these links, without a beacon
 	ignored  ignoredPeers
 
+	begunAt   time.Time       // when the last round began
 	plannedAt time.Time       // when the next round was to begin
+	stopped   time.Duration   // how long the process was stopped in the last round, see plan
 	poll      backoff.Backoff // until the next look at what is full
 	pace      pace
 	stall     stall
@@ -144,10 +146,14 @@ func (n *node) run() {
 // step is a round: it looks at everything that may have work, in turn, and reports
 // whether there may be more at once. Production, simulation and fuzzing all run it.
 func (n *node) step(now time.Time) (busy bool) {
+	stopped := n.stopped
 	if late := now.Sub(n.plannedAt); late > n.zre.tickInterval {
-		n.zre.shiftTimers(late)
+		stopped += late
 	}
-	n.plannedAt = now
+	if stopped > 0 {
+		n.zre.shiftTimers(stopped)
+	}
+	n.begunAt = now
 	n.guard.Look(now)
 	n.taken = n.commands.take(n.taken)
 	busy, drained := n.drain(now) // first: what a peer sent before its goodbye comes before it
@@ -168,17 +174,14 @@ func (n *node) step(now time.Time) (busy bool) {
 	return busy
 }
 
-// longestRound is how long a round takes at most that is work alone: a longer one shows that the
-// process was stopped.
-const longestRound = maxTickInterval
-
 // plan ends a round. It returns when the next one has to begin even if nothing arrives, and
 // remembers it: a round that begins much later shows that the process was stopped.
 func (n *node) plan(now time.Time, busy bool) time.Time {
+	n.plannedAt, n.stopped = now, 0
+	if took := now.Sub(n.begunAt); took > n.zre.longestRound() {
+		n.stopped = took
+	}
 	if busy {
-		if now.Sub(n.plannedAt) <= longestRound {
-			n.plannedAt = now
-		}
 		return now
 	}
 	wake := n.zre.tickAt

@@ -141,26 +141,34 @@ func TestNode_unpolledInboxProvesNothing(t *testing.T) {
 
 // However long the rounds of a busy node take, that is not a time in which it did not run: a peer
 // that dies is missed in time. What passes between two rounds is, and so is a stop in a round.
-func TestNode_busyRounds(t *testing.T) {
+func TestNode_rounds(t *testing.T) {
+	times := timeouts{evasive: 100 * time.Millisecond, silent: 200 * time.Millisecond, expired: 400 * time.Millisecond}
+	longest := (&zre{timeouts: times}).longestRound()
 	for _, c := range []struct {
 		name           string
+		busy           bool
 		round, between time.Duration
 		stays          bool
 	}{
-		{"long rounds", 50 * time.Millisecond, 0, false},
-		{"stopped between rounds", 0, 50 * time.Millisecond, true},
-		{"stopped in rounds", 2 * longestRound, 0, true},
+		{"long rounds", true, longest, 0, false},
+		{"stopped between rounds", true, 0, longest, true},
+		{"stopped in rounds", true, 2 * longest, 0, true},
+		{"long quiet rounds", false, longest, 0, false},
+		{"stopped in quiet rounds", false, 2 * longest, 0, true},
+		{"stopped for long in a quiet round", false, 2 * times.expired, 0, true},
 	} {
 		now := time.Now()
 		n, in := newQueueNode(t, now)
-		n.zre.timeouts, n.zre.tickInterval = timeouts{evasive: 100 * time.Millisecond, silent: 200 * time.Millisecond, expired: 400 * time.Millisecond}, 20*time.Millisecond
+		n.zre.timeouts, n.zre.tickInterval = times, 20*time.Millisecond
 		meetPeer(t, now, n, in)
 		junk := transport.Packet{From: []byte("nobody")}
-		for end := now.Add(2 * n.zre.timeouts.expired); now.Before(end); {
-			in.packets = slices.Repeat([]transport.Packet{junk}, receiveBatch)
+		for end := now.Add(4 * times.expired); now.Before(end); {
+			if c.busy {
+				in.packets = slices.Repeat([]transport.Packet{junk}, receiveBatch)
+			}
 			busy := n.step(now)
-			if !busy {
-				t.Fatal("the node is not busy")
+			if busy != c.busy {
+				t.Fatalf("%s: busy = %t", c.name, busy)
 			}
 			now = now.Add(c.round)
 			n.plan(now, busy)

@@ -195,6 +195,10 @@ func (z *zre) checkPresence(now time.Time, p *peer) {
 	}
 }
 
+// longestRound is how long a round of the node takes at most that is work alone: a longer one shows
+// that the process was stopped. It is a small part of the silence that ends a peer.
+func (z *zre) longestRound() time.Duration { return min(maxTickInterval, z.timeouts.expired/8) }
+
 // shiftTimers moves all timers on by a time in which the node could not run, because
 // the process or the machine was stopped: nobody's silence in it counts.
 func (z *zre) shiftTimers(by time.Duration) {

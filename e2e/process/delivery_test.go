@@ -31,14 +31,18 @@ type stalled struct {
 
 const stalledSize, stalledLimit = 100, 8 << 20 // bytes: of a message, and of bob's queue
 
+// stalledExpired is longer than a thread waits for a processor on a busy machine. A node sees that
+// it waited itself, but not that libzmq's thread did, which reads for it.
+const stalledExpired = 5 * time.Second
+
 func newStalled(t *testing.T) *stalled {
 	t.Helper()
 	s := &stalled{t: t, port: kit.FreeUDPPort(t)}
-	cfg := quick(remote("bob", s.port), 400*time.Millisecond, 2*time.Second)
+	cfg := quick(remote("bob", s.port), 400*time.Millisecond, stalledExpired)
 	cfg.QueueLimit, cfg.Unread, cfg.Tally = stalledLimit, true, true
 	s.bob = child.Run(t, cfg)
-	s.carol = child.Run(t, quick(remote("carol", s.port), 400*time.Millisecond, 2*time.Second))
-	s.alice = kit.QuickTimeouts(kit.NewNode(t, "alice", s.port), 400*time.Millisecond, 2*time.Second)
+	s.carol = child.Run(t, quick(remote("carol", s.port), 400*time.Millisecond, stalledExpired))
+	s.alice = kit.QuickTimeouts(kit.NewNode(t, "alice", s.port), 400*time.Millisecond, stalledExpired)
 	s.ra = watch.Start(t, s.alice)
 	s.ra.Wait(t, "ENTER bob", 1)
 	s.ra.Wait(t, "ENTER carol", 1)

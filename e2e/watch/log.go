@@ -189,7 +189,7 @@ func (l *Log) text(wanted func(*zyre.Event) bool) string {
 	var lines []string
 	for _, e := range l.Entries() {
 		if wanted(e.Event) {
-			lines = append(lines, fmt.Sprintf("  %s %.120s", e.At.Format("05.000"), Describe(e.Event)))
+			lines = append(lines, fmt.Sprintf("  %s %.120s", e.At.Format("05.000"), strings.TrimSpace(Describe(e.Event)+" "+e.Reason)))
 		}
 	}
 	if more := len(lines) - most; more > 0 {
