@@ -2,15 +2,9 @@ package zgossip
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"testing"
 	"time"
 )
-
-// newSim makes a network without members.
-func newSim(t *testing.T, seed uint64) *sim {
-	return &sim{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), now: time.Unix(0, 0).UTC()}
-}
 
 // limited adds a member that keeps few tuples.
 func (s *sim) limited(name string, limit int) *simMember {
@@ -156,11 +150,7 @@ func TestGossip_fullBetweenHubs(t *testing.T) {
 // Whatever happened while tables were full: some time after there is room each member knows all.
 func TestGossip_randomFull(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(300)
-	if testing.Short() {
-		seeds = 80
-	}
-	for seed := range seeds {
+	for seed := range simSeeds(300) {
 		s := newSim(t, seed)
 		s.build(seed%2 == 0)
 		for _, m := range s.members {

@@ -40,6 +40,19 @@ type simWire struct {
 	there, back []msg
 }
 
+// newSim makes a network without members.
+func newSim(t *testing.T, seed uint64) *sim {
+	return &sim{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), now: time.Unix(0, 0).UTC()}
+}
+
+// simSeeds is how many seeds a test takes of so many, fewer with -short.
+func simSeeds(n uint64) uint64 {
+	if testing.Short() {
+		return n / 4
+	}
+	return n
+}
+
 func (s *sim) note(format string, args ...any) {
 	s.trace = append(s.trace, s.now.Format("04:05.0 ")+fmt.Sprintf(format, args...))
 }
@@ -305,12 +318,8 @@ func (s *sim) want(of *simMember) map[string]string {
 // network without rings it knows nothing else. Then nobody says HELLO any more.
 func TestGossip_random(t *testing.T) {
 	t.Parallel()
-	seeds := uint64(800)
-	if testing.Short() {
-		seeds = 200
-	}
-	for seed := range seeds {
-		s := &sim{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), now: time.Unix(0, 0).UTC()}
+	for seed := range simSeeds(800) {
+		s := newSim(t, seed)
 		s.build(seed%2 == 0)
 		for range 50 + s.rng.IntN(300) {
 			if m := s.members[s.rng.IntN(len(s.members))]; seed%4 < 2 && !m.dead && s.rng.IntN(40) == 0 {
@@ -330,7 +339,7 @@ func TestGossip_random(t *testing.T) {
 // A hub that restarts without a tuple ends it, also where another hub has it by way of a client
 // of both.
 func TestGossip_restart(t *testing.T) {
-	s := &sim{t: t, rng: rand.New(rand.NewPCG(1, 0)), now: time.Unix(0, 0).UTC()}
+	s := newSim(t, 1)
 	h1, h2, a, p := s.member("h1"), s.member("h2"), s.member("a"), s.member("p")
 	s.connect(a, h1)
 	s.connect(a, h2)
@@ -349,7 +358,7 @@ func TestGossip_restart(t *testing.T) {
 func TestGossip_ring(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(200) {
-		s := &sim{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 0)), now: time.Unix(0, 0).UTC()}
+		s := newSim(t, seed)
 		a, b, c, p := s.member("a"), s.member("b"), s.member("c"), s.member("p")
 		s.connect(a, b)
 		s.connect(b, c)
