@@ -58,7 +58,7 @@ type node struct {
 	chosen   netif.Choice // why these links, without a beacon
 	ignored  ignoredPeers
 
-	begunAt   time.Time       // when the last round began
+	beganAt   time.Time       // when the last round began
 	plannedAt time.Time       // when the next round was to begin
 	stopped   time.Duration   // how long the process was stopped in the last round, see plan
 	poll      backoff.Backoff // until the next look at what is full
@@ -153,7 +153,7 @@ func (n *node) step(now time.Time) (busy bool) {
 	if stopped > 0 {
 		n.zre.shiftTimers(stopped)
 	}
-	n.begunAt = now
+	n.beganAt = now
 	n.guard.Look(now)
 	n.taken = n.commands.take(n.taken)
 	busy, drained := n.drain(now) // first: what a peer sent before its goodbye comes before it
@@ -178,7 +178,7 @@ func (n *node) step(now time.Time) (busy bool) {
 // remembers it: a round that begins much later shows that the process was stopped.
 func (n *node) plan(now time.Time, busy bool) time.Time {
 	n.plannedAt, n.stopped = now, 0
-	if took := now.Sub(n.begunAt); took > n.zre.longestRound() {
+	if took := now.Sub(n.beganAt); took > n.zre.longestRound() {
 		n.stopped = took
 	}
 	if busy {
